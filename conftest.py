@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Registers Plumbline's pytest options and plugins."""
+
+pytest_plugins = [
+    "fixtures.options",
+    "fixtures.collection",
+    "fixtures.distribution",
+    "fixtures.network",
+    "fixtures.recording",
+    "reports.recorder",
+    "reports.terminal",
+]

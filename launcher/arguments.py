@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Argument parsing as the contract wants it: exit code 4, one message, a near miss, no guessing."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from launcher.errors import UsageError, near_miss
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of one subcommand that raises `UsageError` instead of exiting with 2."""
+
+    def __init__(self, command: str, summary: str, examples: Sequence[tuple[str, str]]) -> None:
+        width = max(len(example) for example, _ in examples)
+        shown = "\n".join(f"  {example:<{width}}  {meaning}" for example, meaning in examples)
+        super().__init__(
+            prog=f"./plumbline {command}",
+            description=summary,
+            epilog=f"examples:\n{shown}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            # An abbreviation works until the next option that begins alike.
+            allow_abbrev=False,
+            add_help=False,
+        )
+        self.command = command
+        self.add_argument("-h", "--help", action="help", help="print this and exit")
+
+    def error(self, message: str) -> NoReturn:
+        """Raise argparse's own message as a usage error."""
+        raise UsageError(f"{self.command}: {message}", f"see {self.prog} --help")
+
+    def parse(self, argv: Sequence[str]) -> argparse.Namespace:
+        """Parse all of `argv`.
+
+        Raises:
+            UsageError: an unknown option (with the nearest known one), a superfluous word, a
+                missing or an impossible value.
+        """
+        options, unknown = self.parse_known_args(argv)
+        if not unknown:
+            return options
+        word = unknown[0]
+        if not word.startswith("-"):
+            self.error(f"unexpected {word!r}: this subcommand takes no such argument")
+        name = word.partition("=")[0]
+        known = [option for option in self._option_string_actions if option.startswith("--")]
+        hint = near_miss(name, known) or f"see {self.prog} --help"
+        raise UsageError(f"{self.command}: unknown option {name!r}", hint)
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Return an argument type that takes one of `choices` and names the nearest when it is not."""
+
+    def choice(word: str) -> str:
+        if word in choices:
+            return word
+        said = f"{word!r} is not one of {', '.join(choices)}"
+        hint = near_miss(word, choices)
+        raise argparse.ArgumentTypeError(f"{said}; {hint}" if hint else said)
+
+    return choice
+
+
+def split_at_dashes(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return what stands before the first `--` and what stands after it."""
+    words = list(argv)
+    if "--" not in words:
+        return words, []
+    cut = words.index("--")
+    return words[:cut], words[cut + 1 :]

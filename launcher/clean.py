@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`./plumbline clean`: removes whatever an interrupted run or set-up left."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from launcher import environment, holders
+from launcher.arguments import Parser
+from launcher.cache import ENTRIES, MIB, cache_dir, cache_dir_of
+from launcher.errors import LauncherError, UsageError
+from launcher.lock import is_held, remove_if_free
+
+ROOT = Path(__file__).resolve().parent.parent
+
+EXAMPLES = (
+    ("sudo ./plumbline clean", "what an interrupted run or set-up left"),
+    ("./plumbline clean --dry-run", "only say what that would be"),
+    ("./plumbline clean --cache", "also environments, images and probe results"),
+)
+
+
+def parser() -> Parser:
+    """Return the parser of `clean`."""
+    own = Parser("clean", "Remove whatever an interrupted run left.", EXAMPLES)
+    own.add_argument("--cache", action="store_true", help="also empty the cache")
+    own.add_argument("--dry-run", action="store_true", help="say what would be removed, and stop")
+    return own
+
+
+def main(argv: Sequence[str]) -> int:
+    """Remove, and say what was removed."""
+    options = parser().parse(argv)
+    dry_run: bool = options.dry_run
+    verb = "would remove" if dry_run else "removed"
+    count = 0
+    if options.cache:
+        _refuse_while_used()
+    for removed in _remove_all(cache=options.cache, dry_run=dry_run):
+        print(f"{verb} {removed}", flush=True)
+        count += 1
+    if count == 0:
+        print("nothing to clean")
+    return 0
+
+
+def _remove_all(*, cache: bool, dry_run: bool) -> Iterator[str]:
+    """Remove one thing after another, each named when it is gone."""
+    for holder in holders.orphans():
+        if dry_run or holders.end(holder):
+            yield f"process {holder.pid}, a sandbox whose harness {holder.harness} is gone"
+    if not cache:
+        yield from _half_built(dry_run=dry_run)
+    for link in _dangling_links():
+        if not dry_run:
+            link.unlink()
+        yield f"{link}, a link to a run that is gone"
+    if cache:
+        yield from _cached(dry_run=dry_run)
+
+
+def _half_built(*, dry_run: bool) -> Iterator[str]:
+    """What a set-up that was killed left; what is being built now is somebody's, and stays."""
+    cache = cache_dir()
+    locks = sorted(cache.glob("*.lock"))
+    if _held_locks():
+        print("a set-up is at work in the cache; what it builds is left alone", flush=True)
+        return
+    half = [*cache.glob("*/build-*")]
+    half += [venv for venv in cache.glob("venv-*/") if not (venv / environment.STAMP).exists()]
+    for folder in sorted(half):
+        size = _described(folder)
+        if not dry_run:
+            _remove(folder)
+        yield f"{size}, half built"
+    for lock in locks:
+        if remove_if_free(lock, dry_run=dry_run):
+            yield f"{lock}, a lock that nobody holds"
+
+
+def _held_locks() -> list[Path]:
+    """Return the locks of set-ups at work: of environments, and of the guest image's builder."""
+    cache = cache_dir()
+    return [lock for lock in (*cache.glob("*.lock"), *cache.glob("*/lock")) if is_held(lock)]
+
+
+def _dangling_links() -> list[Path]:
+    links = {(place / "runs" / "latest").absolute() for place in (Path.cwd(), ROOT)}
+    return sorted(link for link in links if link.is_symlink() and not link.exists())
+
+
+def _refuse_while_used() -> None:
+    """Check that neither a run nor a set-up uses the cache.
+
+    Raises:
+        UsageError: one does; with its process.
+    """
+    harnesses = sorted({holder.harness for holder in holders.holders()})
+    if at_work := [pid for pid in harnesses if _cache_of(pid) == cache_dir()]:
+        raise UsageError(
+            f"clean --cache: a run uses {cache_dir()} (process {at_work[0]})", "wait for its end"
+        )
+    if held := _held_locks():
+        raise UsageError(
+            f"clean --cache: a set-up is at work ({held[0]} is held)", "wait for its end"
+        )
+
+
+def _cache_of(pid: int) -> Path | None:
+    """Return which cache a process uses, or None if it ended or is another user's."""
+    try:
+        variables = Path("/proc", str(pid), "environ").read_bytes().decode(errors="replace")
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+    pairs = (variable.partition("=") for variable in variables.split("\0"))
+    return cache_dir_of({name: value for name, _, value in pairs})
+
+
+def _cached(*, dry_run: bool) -> Iterator[str]:
+    cache = cache_dir()
+    ours = sorted({entry for pattern in ENTRIES for entry in cache.glob(pattern)})
+    for entry in ours:
+        size = _described(entry)
+        if not dry_run:
+            _remove(entry)
+        yield size
+    if dry_run or not cache.is_dir():
+        return
+    if left := sorted(entry.name for entry in cache.iterdir()):
+        print(f"left in {cache}, as it is not Plumbline's: {', '.join(left)}", flush=True)
+    elif ours:
+        cache.rmdir()
+        yield str(cache)
+
+
+def _remove(entry: Path) -> None:
+    try:
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    except OSError as error:
+        raise LauncherError(
+            f"{error.filename or entry} cannot be removed: {error.strerror}",
+            "if another user made it: sudo ./plumbline clean",
+        ) from error
+
+
+def _described(entry: Path) -> str:
+    files = [entry, *entry.rglob("*")] if entry.is_dir() and not entry.is_symlink() else [entry]
+    size = sum(file.lstat().st_size for file in files)
+    return f"{entry} ({size / MIB:.1f} MiB)"

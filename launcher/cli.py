@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The top of the command line: which subcommand, and what its end means for the exit code."""
+
+import importlib
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from launcher.errors import INTERRUPTED, LauncherError, UsageError, near_miss
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Command(NamedTuple):
+    """A subcommand: the module that has its `main(argv) -> int`, and what it is for."""
+
+    module: str
+    summary: str
+
+
+# The modules are named, not imported: --help must not wait for what it does not use.
+COMMANDS = {
+    "run": Command("launcher.run", "qualify topologies: build, check, a verdict per claim"),
+    "doctor": Command("launcher.doctor", "what this machine can test, and what is missing"),
+    "clean": Command("launcher.clean", "remove whatever an interrupted run left"),
+    "test": Command("launcher.selftest", "the harness's own tests and linters"),
+    "image": Command("launcher.image", "build, show, export or import the guest image"),
+}
+
+EXAMPLES = """\
+examples:
+  sudo ./plumbline run                  every topology, in a sandbox that touches nothing outside
+  sudo ./plumbline run --topology nat   one topology
+  ./plumbline doctor                    what can be tested here; needs no root, changes nothing
+  ./plumbline run --help                the options of a subcommand
+
+exit codes: 0 every decided claim conforms, 1 at least one violates, 4 usage or data error,
+  10 nothing violates but something is inconclusive or errored, 11 an expected capability is
+  missing, 130 interrupted
+"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one subcommand and return the exit code of the contract."""
+    try:
+        return dispatch(argv)
+    except LauncherError as error:
+        sys.stdout.flush()
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("\nplumbline: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def dispatch(argv: Sequence[str]) -> int:
+    """Hand `argv` to the subcommand that it names.
+
+    Raises:
+        UsageError: it names none, or one that does not exist.
+    """
+    if not argv:
+        print(usage(), file=sys.stderr)
+        return UsageError.exit_code
+    if argv[0] in ("-h", "--help"):
+        print(usage())
+        return 0
+    if argv[0] == "--version":
+        print(f"plumbline {version()}")
+        return 0
+    command = COMMANDS.get(argv[0])
+    if command is None:
+        what = "option" if argv[0].startswith("-") else "subcommand"
+        known = [*COMMANDS, "--help", "--version"]
+        raise UsageError(
+            f"unknown {what} {argv[0]!r}",
+            f"{near_miss(argv[0], known)}\nsubcommands: {', '.join(COMMANDS)}".lstrip(),
+        )
+    code = importlib.import_module(command.module).main(argv[1:])
+    if not isinstance(code, int):
+        raise TypeError(f"{command.module}.main returned {code!r}, not an exit code")
+    return code
+
+
+def usage() -> str:
+    """Return the text of `./plumbline --help`."""
+    subcommands = "\n".join(f"  {name:<8} {command.summary}" for name, command in COMMANDS.items())
+    return (
+        "usage: ./plumbline SUBCOMMAND [OPTIONS]\n\n"
+        "Builds documented KVM networks, boots throwaway guests on them, and decides with packets\n"
+        "whether each network does what its documentation says.\n\n"
+        f"subcommands:\n{subcommands}\n\n{EXAMPLES}"
+    ).rstrip()
+
+
+def version() -> str:
+    """Return the version that pyproject.toml gives."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return str(project["version"])

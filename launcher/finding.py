@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a probe of the machine found, and how probes run commands."""
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from launcher import packages
+
+
+class State(StrEnum):
+    """Whether the machine can do something."""
+
+    YES = "yes"
+    NO = "no"
+    NOT_PROVEN = "not proven"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one probe found.
+
+    Attributes:
+        name: the capability, or the thing, that was probed.
+        state: whether it is there.
+        detail: the probe's result in a few words.
+        fix: the command that would add what is missing; empty when nothing is.
+    """
+
+    name: str
+    state: State
+    detail: str
+    fix: str = ""
+
+
+INSTALL = "sudo ci/setup"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a command ended.
+
+    Attributes:
+        ok: it could be started and ended with status 0 in time.
+        text: its standard output.
+        complaint: the last line of its standard error, or why there is none.
+    """
+
+    ok: bool
+    text: str
+    complaint: str
+
+    @property
+    def first_line(self) -> str:
+        """The first line of its output; empty when there is none."""
+        return self.text.partition("\n")[0].strip()
+
+
+def ask(argv: Sequence[str], *, stdin: str = "", deadline_s: float = 10.0) -> Answer:
+    """Run a command to its end; whatever goes wrong is in the answer."""
+    program = packages.find(argv[0])
+    if program is None:
+        return Answer(ok=False, text="", complaint=f"there is no {argv[0]}")
+    try:
+        done = subprocess.run(
+            [program, *argv[1:]],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=deadline_s,
+            check=False,
+            # English, and a PATH in which a command that starts another finds it.
+            env=os.environ | {"LC_ALL": "C", "PATH": packages.search_path()},
+        )
+    except subprocess.TimeoutExpired:
+        return Answer(ok=False, text="", complaint=f"{argv[0]}: no end within {deadline_s:g} s")
+    except OSError as error:
+        return Answer(ok=False, text="", complaint=f"{program}: {error.strerror}")
+    return Answer(done.returncode == 0, done.stdout, _complaint(argv[0], done))
+
+
+def _complaint(name: str, done: subprocess.CompletedProcess[str]) -> str:
+    # `ip -batch` ends with "Command failed -:2", which says less than the line before it.
+    said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    told = [line for line in said if not line.startswith("Command failed")] or said
+    return told[-1] if told else f"{name} ended with status {done.returncode}"
+
+
+def in_namespaces(argv: Sequence[str], *kinds: str) -> list[str]:
+    """Return `argv` to be run in throwaway namespaces that end with it.
+
+    Args:
+        argv: the command.
+        kinds: of `unshare`: `net`, `mount`, `pid` …
+    """
+    # Without root a user namespace shows what the kernel can do; a run still needs root.
+    who = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    return ["unshare", *who, *(f"--{kind}" for kind in kinds), "--", *argv]
+
+
+class Module(NamedTuple):
+    """A kernel feature: its module, and the option that a kernel is built with to have it."""
+
+    name: str
+    option: str
+
+    def fix(self) -> str:
+        """Return what adds it: loading the module where there is one, else another kernel."""
+        if ask(["modinfo", self.name]).ok:
+            return f"sudo modprobe {self.name}"
+        return f"a kernel with {self.option}"
+
+
+def tried(name: str, answer: Answer, detail: str, fix: str | Module) -> Finding:
+    """Return the finding for something that was really tried in a throwaway namespace."""
+    if answer.ok:
+        return Finding(name, State.YES, detail)
+    if answer.complaint.startswith("unshare:") and (os.geteuid() != 0 or name != "namespaces"):
+        detail = f"no namespace could be made to try it in ({answer.complaint})"
+        remedy = "sudo ./plumbline doctor" if os.geteuid() != 0 else "see namespaces"
+        return Finding(name, State.NOT_PROVEN, detail, remedy)
+    return Finding(name, State.NO, answer.complaint, fix if isinstance(fix, str) else fix.fix())

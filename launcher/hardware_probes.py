@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the hardware, or the machine that emulates it, offers."""
+
+import os
+from pathlib import Path
+
+from fixtures.guest import accel, image
+from launcher.finding import INSTALL, Finding, Module, State
+from launcher.tool_probes import qemu_path
+
+
+def kvm() -> Finding:
+    """KVM, proven by a boot; the result is remembered until the machine boots again."""
+    if not accel.KVM.exists():
+        return Finding(
+            "kvm",
+            State.NO,
+            f"there is no {accel.KVM}: guests run under TCG",
+            "sudo modprobe kvm_intel (or kvm_amd), with virtualisation on in the firmware",
+        )
+    qemu = qemu_path()
+    if qemu is None:
+        return Finding("kvm", State.NOT_PROVEN, f"{accel.KVM} is there, QEMU is not", INSTALL)
+    try:
+        cached = image.cached()
+    except image.ImageError as error:
+        return Finding("kvm", State.NOT_PROVEN, error.message, error.hint)
+    if cached is None:
+        fix = "./plumbline image build"
+        detail = f"{accel.KVM} is there; there is no guest image yet to prove it by a boot"
+        return Finding("kvm", State.NOT_PROVEN, detail, fix)
+    return _proven(cached, qemu)
+
+
+def _proven(cached: image.Image, qemu: str) -> Finding:
+    """Return what a boot of the image under KVM shows, or showed before."""
+    proof = accel.remembered(cached, qemu)
+    if proof is None and not os.access(accel.KVM, os.R_OK | os.W_OK):
+        detail = f"{accel.KVM} may not be opened by this user"
+        return Finding("kvm", State.NOT_PROVEN, detail, "sudo ./plumbline doctor")
+    proof = proof or accel.kvm(cached, qemu)
+    if proof.proven:
+        return Finding("kvm", State.YES, proof.reason)
+    fix = "no fix: needs hardware virtualisation that works; guests run under TCG"
+    return Finding("kvm", State.NO, proof.reason, fix)
+
+
+def vhost() -> Finding:
+    """The kernel's virtio-net back end."""
+    node = Path("/dev/vhost-net")
+    if node.is_char_device():
+        return Finding("vhost", State.YES, f"{node} is there")
+    return Finding(
+        "vhost", State.NO, f"there is no {node}", Module("vhost_net", "CONFIG_VHOST_NET").fix()
+    )
+
+
+def iommu() -> Finding:
+    """An IOMMU that is on."""
+    groups = Path("/sys/kernel/iommu_groups")
+    count = len(list(groups.iterdir())) if groups.is_dir() else 0
+    if count:
+        return Finding("iommu", State.YES, f"{count} IOMMU groups")
+    fix = "VT-d or AMD-Vi on in the firmware, intel_iommu=on; else no fix: needs hardware"
+    return Finding("iommu", State.NO, f"no group in {groups}", fix)
+
+
+def sriov() -> Finding:
+    """NICs that offer virtual functions."""
+    offers = {
+        total.parts[-3]: total.read_text().strip()
+        for total in Path("/sys/class/net").glob("*/device/sriov_totalvfs")
+    }
+    offers = {nic: count for nic, count in offers.items() if count != "0"}
+    if offers:
+        detail = ", ".join(f"{nic} ({count} VFs)" for nic, count in sorted(offers.items()))
+        return Finding("sriov", State.YES, detail)
+    return Finding("sriov", State.NO, "no NIC offers VFs", "no fix: needs an SR-IOV NIC")

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The capabilities that `--expect` knows by name, each with the probe that decides it."""
+
+from collections.abc import Callable
+
+from launcher import hardware_probes, kernel_probes, tool_probes
+from launcher.finding import Finding, State
+
+__all__ = ["CAPABILITIES", "Finding", "State"]
+
+CAPABILITIES: dict[str, Callable[[], Finding]] = {
+    "kvm": hardware_probes.kvm,
+    "libvirt": tool_probes.libvirt,
+    "ovs": tool_probes.ovs,
+    "ovs-kernel": kernel_probes.ovs_kernel,
+    "nftables": kernel_probes.nftables,
+    "iptables": kernel_probes.iptables,
+    "bridge-nf": kernel_probes.bridge_nf,
+    "vlan": kernel_probes.vlan,
+    "netem": kernel_probes.netem,
+    "vhost": hardware_probes.vhost,
+    "iommu": hardware_probes.iommu,
+    "sriov": hardware_probes.sriov,
+}

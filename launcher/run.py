@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`./plumbline run`: sets up what is missing, then becomes pytest with the run's options."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from launcher import packages
+from launcher.arguments import Parser, one_of, split_at_dashes
+from launcher.errors import UsageError
+
+ROOT = Path(__file__).resolve().parent.parent
+SUITES = ROOT / "suites"
+# More sandboxes than this at once measure the machine's load rather than its networks.
+WORKERS_MAX = 4
+# pytest's short options whose value is the next word, which is then no path of a check.
+TAKE_A_VALUE = ("-k", "-m", "-p", "-n", "-o", "-c", "-r", "-W")
+
+EXAMPLES = (
+    ("sudo ./plumbline run", "every topology"),
+    ("sudo ./plumbline run --topology nat --topology ovs", "two of them"),
+    ("sudo ./plumbline run --topology my.yaml", "a topology of one's own"),
+    ("sudo ./plumbline run --claim NT-09", "what decides one claim"),
+    ("sudo ./plumbline run --expect ovs-kernel,kvm", "a host without them fails"),
+    ("sudo ./plumbline run --after-build ./harden.sh", "with a site's own hardening"),
+    ("sudo ./plumbline run -- -x -k dhcp", "words after -- go to pytest"),
+)
+
+
+def parser() -> Parser:
+    """Return the parser of `run`'s options."""
+    own = Parser("run", "Qualify topologies: build, check, and a verdict per claim.", EXAMPLES)
+    add = own.add_argument
+    add(
+        "--topology",
+        action="append",
+        default=[],
+        metavar="NAME|FILE",
+        help="a shipped topology or a YAML file; repeatable; by default all that are shipped",
+    )
+    add(
+        "--claim",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="only the checks that decide this claim; repeatable",
+    )
+    add(
+        "--host",
+        type=one_of("sandbox", "lab", "local"),
+        default="sandbox",
+        metavar="sandbox|lab|local",
+        help="the host under test; this version has sandbox only",
+    )
+    add("--release", metavar="NAME|DIR", help="the host's userland; not in this version")
+    add(
+        "--accel",
+        type=one_of("auto", "kvm", "tcg"),
+        default="auto",
+        metavar="auto|kvm|tcg",
+        help="how guests run; auto takes kvm where a guest proves to boot under it",
+    )
+    add(
+        "--workers",
+        type=_workers,
+        default="auto",
+        metavar="N|auto",
+        help=f"sandboxes at once; auto is the number of cores, at most {WORKERS_MAX}",
+    )
+    add(
+        "--after-build",
+        metavar="CMD",
+        help="run CMD with sh -c in the host when a topology is up, before its checks",
+    )
+    add(
+        "--expect",
+        action="append",
+        default=[],
+        metavar="CAP,...",
+        help="capabilities whose absence fails the run (exit 11)",
+    )
+    add(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="a new or empty folder for the record; by default runs/TIME, and runs/latest to it",
+    )
+    return own
+
+
+def main(argv: Sequence[str]) -> int:
+    """Set up, and hand over to pytest; returns only by an exception."""
+    own, pytest_words = split_at_dashes(argv)
+    options = parser().parse(own)
+    _refuse_what_is_not_here(options)
+    # Imported here: `run --help` needs none of it.
+    from launcher import setup
+
+    setup.require_root("run")
+    if options.output is not None:
+        _require_new(options.output)
+    interpreter = setup.ensure()
+    command = ["./plumbline", "run", *argv]
+    hand_over([str(interpreter), *pytest_argv(options, pytest_words, command)])
+
+
+def hand_over(argv: Sequence[str]) -> NoReturn:
+    """Become another program; daemons' folders are in its PATH."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    environment = os.environ | {"PATH": packages.search_path()}
+    os.execve(argv[0], list(argv), environment)  # noqa: S606 - no shell is the point
+
+
+def pytest_argv(
+    options: argparse.Namespace, words: Sequence[str], command: Sequence[str]
+) -> list[str]:
+    """Return the interpreter's arguments for a run.
+
+    What is not said on the command line (the folder for the record, and the reports in it) is
+    left to the run's own defaults, which plain pytest has as well.
+
+    Args:
+        options: `run`'s own options.
+        words: what was typed after `--`.
+        command: what was typed, for the record.
+    """
+    # -P: the user's folder may hold something that is called like a library.
+    argv = ["-P", "-m", "pytest", "-p", "no:cacheprovider"]
+    argv += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)]
+    own_words, paths = with_paths(words, SUITES)
+    argv += paths
+    for flag, values in (("--topology", options.topology), ("--claim", options.claim)):
+        argv += [f"{flag}={value}" for value in values]
+    argv += [f"--host={options.host}", f"--accel={options.accel}"]
+    if options.after_build is not None:
+        argv.append(f"--after-build={options.after_build}")
+    if expected := ",".join(word.strip() for word in ",".join(options.expect).split(",")):
+        argv.append(f"--expect={expected}")
+    if options.output is not None:
+        argv.append(f"--output={options.output.absolute()}")
+    argv.append("--plumbline-terminal")
+    argv.append(f"--plumbline-command={json.dumps(list(command))}")
+    if (workers := workers_for(options)) > 1:
+        argv += ["-n", str(workers), "--dist", "loadgroup"]
+    return argv + own_words
+
+
+def with_paths(words: Sequence[str], base: Path) -> tuple[list[str], list[str]]:
+    """Split pytest's words into options and the paths below `base` that they name.
+
+    A path or node id is looked for from the current folder and from the clone's; without any,
+    the whole of `base` is meant.
+    """
+    options: list[str] = []
+    paths: list[str] = []
+    for before, word in zip(["", *words], words, strict=False):
+        found = None if before in TAKE_A_VALUE else _below(word, base)
+        if found is None:
+            options.append(word)
+        else:
+            paths.append(found)
+    return options, paths or [str(base)]
+
+
+def workers_for(options: argparse.Namespace) -> int:
+    """Return how many workers a run gets: never more than it has topologies to spread."""
+    if options.workers != "auto":
+        return int(options.workers)
+    shipped = [file for file in (ROOT / "topologies").glob("*.yaml") if file.name != "claims.yaml"]
+    topologies = len(options.topology) or len(shipped)
+    return max(1, min(cores(), WORKERS_MAX, topologies))
+
+
+def cores() -> int:
+    """Return how many cores this process may use (taskset and a container's cpuset count)."""
+    return len(os.sched_getaffinity(0))
+
+
+def _workers(word: str) -> str:
+    if word == "auto" or (word.isdecimal() and int(word) > 0):
+        return word
+    raise argparse.ArgumentTypeError(f"{word!r} is neither a number from 1 on nor auto")
+
+
+def _refuse_what_is_not_here(options: argparse.Namespace) -> None:
+    if options.host != "sandbox":
+        raise UsageError(
+            f"--host {options.host} is not in this version", "it has --host sandbox, the default"
+        )
+    if options.release is not None:
+        raise UsageError(
+            "--release is not in this version",
+            "a host runs this machine's own userland; leave the option out",
+        )
+
+
+def _below(word: str, base: Path) -> str | None:
+    if word.startswith("-"):
+        return None
+    name, colons, rest = word.partition("::")
+    for start in (Path.cwd(), ROOT):
+        place = (start / name).resolve()
+        if place.exists() and place.is_relative_to(base):
+            return f"{place}{colons}{rest}"
+    return None
+
+
+def _require_new(output: Path) -> None:
+    if output.is_dir():
+        if any(output.iterdir()):
+            raise UsageError(
+                f"--output {output}: this folder is not empty", "name a new one, or an empty one"
+            )
+    elif output.exists() or output.is_symlink():
+        raise UsageError(f"--output {output}: this is not a folder", "name a new one")
+    else:
+        place = next(parent for parent in output.absolute().parents if parent.exists())
+        if not place.is_dir() or not os.access(place, os.W_OK):
+            raise UsageError(
+                f"--output {output}: no folder can be made in {place}", "name another one"
+            )

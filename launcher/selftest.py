@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`./plumbline test`: the harness's own tests; the linters are among them (tests/test_tree.py)."""
+
+import os
+import subprocess
+from collections.abc import Sequence
+
+from launcher import packages
+from launcher.arguments import Parser, split_at_dashes
+from launcher.errors import USAGE, VIOLATES
+from launcher.run import ROOT, WORKERS_MAX, cores, with_paths
+
+TESTS = ROOT / "tests"
+# pytest's own exit codes (pytest documentation, "Exit codes").
+PYTEST_USAGE = 4
+
+EXAMPLES = (
+    ("sudo ./plumbline test", "all tests, ruff and mypy"),
+    ("sudo ./plumbline test -- tests/test_tree.py", "the linters and the rules of the tree"),
+    ("sudo ./plumbline test -- -k doctor -x", "words after -- go to pytest"),
+)
+
+
+def parser() -> Parser:
+    """Return the parser of `test`: it has no options of its own."""
+    return Parser("test", "Run the harness's own tests and linters.", EXAMPLES)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Set up, run the tests, and return 0 when all passed and at least one ran."""
+    own, words = split_at_dashes(argv)
+    parser().parse(own)
+    # Imported here: `test --help` needs none of it.
+    from launcher import setup
+
+    setup.require_root("test")
+    interpreter = setup.ensure()
+    return exit_code(_run([str(interpreter), *pytest_argv(words)]))
+
+
+def pytest_argv(words: Sequence[str]) -> list[str]:
+    """Return the interpreter's arguments for the tests."""
+    options, paths = with_paths(words, TESTS)
+    argv = ["-P", "-m", "pytest", "-p", "no:cacheprovider"]
+    argv += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), *paths]
+    workers = min(cores(), WORKERS_MAX)
+    if workers > 1:
+        argv += ["-n", str(workers)]
+    return argv + options
+
+
+def exit_code(pytest_status: int) -> int:
+    """Return the contract's exit code for pytest's: a run without a test is a failure."""
+    # pytest's 5 (no test ran) is a failure like 1: nothing was shown.
+    return {0: 0, PYTEST_USAGE: USAGE}.get(pytest_status, VIOLATES)
+
+
+def _run(argv: Sequence[str]) -> int:
+    environment = os.environ | {"PATH": packages.search_path()}
+    with subprocess.Popen(argv, env=environment) as pytest:
+        try:
+            return pytest.wait()
+        except KeyboardInterrupt:
+            # The terminal's Ctrl-C went to pytest as well: let it take its sandboxes down.
+            pytest.wait()
+            raise

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Set-up: what is missing is announced, then made; when nothing is, it costs milliseconds."""
+
+import os
+import sys
+from pathlib import Path
+
+from fixtures.guest import image
+from launcher import environment, packages
+from launcher.cache import cache_dir, require_space
+from launcher.errors import LauncherError, UsageError
+from launcher.packages import Stage
+from launcher.progress import Progress
+
+# The image itself is below 40 MiB; its packages and what is unpacked from them need the rest.
+IMAGE_SPACE_MIB = 650
+
+
+def require_root(command: str) -> None:
+    """Check that we are root.
+
+    Raises:
+        UsageError: we are not; with the command that is.
+    """
+    if os.geteuid() != 0:
+        raise UsageError(
+            f"{command} needs root: it makes network namespaces and TAP devices",
+            f"sudo ./plumbline {command} ...",
+        )
+
+
+def ensure() -> Path:
+    """Set up what a run needs and return the virtual environment's interpreter.
+
+    Raises:
+        LauncherError: something could not be made; what was half made is removed.
+    """
+    venv = not environment.is_complete(environment.path())
+    guest_image = cached_image() is None
+    stages: list[Stage] = ["run"]
+    stages += ["venv"] if venv else []
+    stages += ["image"] if guest_image else []
+    lacking = packages.missing(stages)
+    if not (lacking or venv or guest_image):
+        return environment.python()
+    _announce(lacking, venv=venv, guest_image=guest_image)
+    _check_space(venv=venv, guest_image=guest_image)
+    progress = Progress()
+    if lacking:
+        packages.install(stages, progress)
+    interpreter = environment.ensure(progress)
+    if guest_image:
+        ensure_image(progress)
+    progress("set-up is complete")
+    return interpreter
+
+
+def ensure_image(progress: Progress) -> image.Image:
+    """Return the guest image, building it if it is not cached.
+
+    Raises:
+        LauncherError: it could not be built.
+    """
+    try:
+        return image.ensure(progress)
+    except image.ImageError as error:
+        raise LauncherError(error.message, error.hint) from error
+
+
+def cached_image() -> image.Image | None:
+    """Return the guest image if it is cached.
+
+    Raises:
+        LauncherError: what is cached is not whole.
+    """
+    try:
+        return image.cached()
+    except image.ImageError as error:
+        raise LauncherError(error.message, error.hint) from error
+
+
+def ensure_image_packages() -> None:
+    """Install what building the guest image needs, if something is missing."""
+    if lacking := packages.missing(["image"]):
+        _announce(lacking, venv=False, guest_image=True)
+        packages.install(["image"], Progress())
+
+
+def _announce(lacking: list[str], *, venv: bool, guest_image: bool) -> None:
+    """Say what is about to be installed, and where."""
+    say = ["plumbline: setting up what is missing"]
+    if lacking:
+        tool = packages.manager() or "no known package manager"
+        who = "as root" if os.geteuid() == 0 else "by sudo"
+        say.append(f"  system packages ({tool}, {who}; no service is started): {' '.join(lacking)}")
+    if venv:
+        say.append(f"  virtual environment, 210 MiB: {environment.path()}")
+    if guest_image:
+        say.append(f"  guest image, below 40 MiB, from distribution packages: {cache_dir()}")
+    print("\n".join(say), file=sys.stderr, flush=True)
+
+
+def _check_space(*, venv: bool, guest_image: bool) -> None:
+    need = (environment.SPACE_MIB if venv else 0) + (IMAGE_SPACE_MIB if guest_image else 0)
+    if need:
+        require_space(need, "set-up")

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is known of a run so far, put together from what its checks report one by one."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from reports.record import (
+    Check,
+    Evidence,
+    Host,
+    RecordError,
+    RunRecord,
+    Seconds,
+    Tool,
+    Topology,
+    claim_verdicts,
+    explain,
+)
+from reports.verdict import Verdict, worst
+
+PLAN_FILE = ".plan.json"
+NOT_DECIDED = "not decided: the run ended before it"
+
+Key = tuple[str, str]
+M = TypeVar("M", bound=BaseModel)
+
+
+class PlannedCheck(BaseModel):
+    """A check that the run is going to make; one element of the plan file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    nodeid: str
+    claims: list[str]
+    topology: str
+    rerun: str
+
+    @property
+    def key(self) -> Key:
+        """What names it within the run: the topology and the id."""
+        return (self.topology, self.id)
+
+    def undecided(self) -> Check:
+        """Return its entry for as long as nothing is known of it."""
+        return self.entry(Verdict.INCONCLUSIVE, NOT_DECIDED)
+
+    def entry(self, verdict: Verdict, reason: str) -> Check:
+        """Return an entry for it that it did not write itself."""
+        return Check(
+            id=self.id,
+            claims=self.claims,
+            topology=self.topology,
+            verdict=verdict,
+            reason=reason,
+            rerun=self.rerun,
+        )
+
+
+class TopologyReport(BaseModel):
+    """What is reported of a topology at one moment; null is "nothing new"."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    kind: str | None = None
+    title: str | None = None
+    verdict: Verdict | None = None
+    reason: str | None = None
+    build_s: Seconds | None = None
+    teardown_s: Seconds | None = None
+    evidence: list[Evidence] | None = None
+
+    def joined_by(self, later: "TopologyReport") -> "TopologyReport":
+        """Return both as one: later fields win unless null, evidence adds up by path."""
+        news = {name: value for name, value in later if value is not None}
+        if self.evidence and later.evidence:
+            files = {each.path: each for each in [*self.evidence, *later.evidence]}
+            news["evidence"] = list(files.values())
+        return self.model_copy(update=news)
+
+
+_PLAN = TypeAdapter(list[PlannedCheck])
+
+
+def read_plan(path: Path) -> list[PlannedCheck]:
+    """Read the planned checks.
+
+    Raises:
+        FileNotFoundError: it is not written yet.
+        RecordError: it is not a plan.
+    """
+    try:
+        return _PLAN.validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise RecordError(f"{path}: not a plan of checks: {explain(error)}") from error
+
+
+class Ledger:
+    """The state of one run; `record` is its picture at a moment."""
+
+    def __init__(self, tool: Tool) -> None:
+        self._tool = tool
+        self._id: UUID = uuid4()
+        self._started = datetime.now(UTC)
+        self._host: Host | None = None
+        self._checks: dict[Key, Check] = {}
+        self._decided: set[Key] = set()
+        self._by_nodeid: dict[str, list[PlannedCheck]] = {}
+        self._topologies: dict[str, TopologyReport] = {}
+
+    def plan(self, planned: Iterable[PlannedCheck]) -> None:
+        """Enter what is going to be checked, as not decided."""
+        for check in planned:
+            self._by_nodeid.setdefault(check.nodeid, []).append(check)
+            self._checks.setdefault(check.key, check.undecided())
+            self._topologies.setdefault(check.topology, TopologyReport(name=check.topology))
+
+    def planned_for(self, nodeid: str) -> list[PlannedCheck]:
+        """Return the checks that a pytest item makes; none for an item outside the plan.
+
+        Under `--dist loadgroup` an item's name ends in `@GROUP`, in some places and not in others.
+        """
+        return self._by_nodeid.get(nodeid) or self._by_nodeid.get(nodeid.rpartition("@")[0], [])
+
+    def entry(self, key: Key) -> Check | None:
+        """Return what is known of a check."""
+        return self._checks.get(key)
+
+    def is_decided(self, key: Key) -> bool:
+        """Return whether a check has said something, or something was said for it."""
+        return key in self._decided
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many checks are decided, of how many."""
+        return len(self._decided), len(self._checks)
+
+    def decide(self, check: Check) -> bool:
+        """Enter a check's verdict, the last one counts; return whether that was news.
+
+        Except that a violation once seen stays one, whatever breaks after it.
+        """
+        key = (check.topology, check.id)
+        before = self._checks.get(key)
+        if before and before.verdict is Verdict.VIOLATES is not check.verdict:
+            return False
+        news = key not in self._decided or self._checks[key] != check
+        self._checks[key] = check
+        self._decided.add(key)
+        self._topologies.setdefault(check.topology, TopologyReport(name=check.topology))
+        return news
+
+    def report_topology(self, reported: Mapping[str, Any]) -> bool:
+        """Add what is newly known of a topology; return whether that was news.
+
+        Raises:
+            RecordError: it is not an element of the contract's `topologies`.
+        """
+        later = _parsed(TopologyReport, reported, "plumbline.topology")
+        known = self._topologies.get(later.name)
+        joined = known.joined_by(later) if known else later
+        self._topologies[later.name] = joined
+        return joined != known
+
+    def report_host(self, reported: Mapping[str, Any]) -> bool:
+        """Take note of the host; the first one counts, as all of a run are made alike.
+
+        Raises:
+            RecordError: it is not the contract's `host`.
+        """
+        if self._host is not None:
+            return False
+        self._host = _parsed(Host, reported, "plumbline.host")
+        return True
+
+    def topology(self, name: str) -> Topology:
+        """Return a topology as the record has it now."""
+        known = self._topologies[name]
+        verdicts = [check.verdict for check in self._checks.values() if check.topology == name]
+        if known.verdict is not None:
+            verdicts.append(known.verdict)
+        elif known.reason is not None:
+            verdicts.append(Verdict.ERROR)
+        return Topology(
+            name=name,
+            kind=known.kind,
+            title=known.title,
+            verdict=worst(verdicts) if verdicts else Verdict.INCONCLUSIVE,
+            reason=known.reason,
+            build_s=known.build_s,
+            teardown_s=known.teardown_s,
+            evidence=known.evidence or [],
+        )
+
+    def record(self, finished: datetime | None = None) -> RunRecord:
+        """Return the run record of this moment."""
+        checks = list(self._checks.values())
+        return RunRecord(
+            id=self._id,
+            started=self._started,
+            finished=finished,
+            tool=self._tool,
+            host=self._host or Host(),
+            topologies=[self.topology(name) for name in self._topologies],
+            checks=checks,
+            claims=claim_verdicts(checks),
+        )
+
+
+def parse_check(reported: Mapping[str, Any]) -> Check:
+    """Read an element of the contract's `checks`.
+
+    Raises:
+        RecordError: it is not one.
+    """
+    return _parsed(Check, reported, "plumbline.check")
+
+
+def _parsed(model: type[M], reported: Mapping[str, Any], source: str) -> M:
+    try:
+        return model.model_validate_json(json.dumps(reported, allow_nan=False))
+    except (ValidationError, TypeError, ValueError) as error:
+        what = explain(error) if isinstance(error, ValidationError) else str(error)
+        raise RecordError(f"a {source} entry is not what the contract says: {what}") from error

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The matrix of a run: a row for each property, a column for each topology, counts in the cells."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from reports.record import RunRecord
+from reports.verdict import Verdict
+from reports.wording import SIGNS, STYLES
+
+NO_CHECK = "·"
+TOTAL = "all"
+
+# The order within a cell: what held, then what didn't, the gravest first.
+_IN_CELL = (
+    Verdict.CONFORMS,
+    Verdict.VIOLATES,
+    Verdict.ERROR,
+    Verdict.INCONCLUSIVE,
+    Verdict.NOT_TESTABLE,
+)
+_COLUMN_GAP = 2
+
+Tally = Mapping[tuple[str, str], Counter[Verdict]]
+
+
+def tally(record: RunRecord) -> Tally:
+    """Count the verdicts of each (property, topology)."""
+    cells: dict[tuple[str, str], Counter[Verdict]] = {}
+    for check in record.checks:
+        cells.setdefault((check.property, check.topology), Counter())[check.verdict] += 1
+    return cells
+
+
+def print_matrix(record: RunRecord, console: Console) -> None:
+    """Print the matrix and its legend; nothing for a run without checks.
+
+    More topologies than fit side by side go into further blocks below each other.
+    """
+    if not record.checks:
+        return
+    cells = tally(record)
+    properties = list(dict.fromkeys(check.property for check in record.checks))
+    names = [topology.name for topology in record.topologies]
+    for block in _blocks(names, properties, cells, console.width):
+        console.print(_table(block, properties, cells))
+        console.print()
+    console.print(_legend(record))
+
+
+def _sum(cells: Tally, properties: Sequence[str], topology: str) -> Counter[Verdict]:
+    return sum((cells.get((each, topology), Counter()) for each in properties), Counter[Verdict]())
+
+
+def cell(counts: Counter[Verdict]) -> Text:
+    """Return a cell: `12`, or `10 1✗ 2?`, each count in its verdict's colour."""
+    parts = [
+        Text(f"{counts[verdict]}{SIGNS[verdict]}", style=STYLES[verdict])
+        for verdict in _IN_CELL
+        if counts[verdict]
+    ]
+    return Text(" ").join(parts) if parts else Text(NO_CHECK, style="dim")
+
+
+def _blocks(
+    names: Sequence[str], properties: Sequence[str], cells: Tally, width: int
+) -> Iterator[list[str]]:
+    """Divide the topologies into groups whose columns fit into `width`."""
+    first = max(len(each) for each in [*properties, TOTAL])
+    block: list[str] = []
+    used = first
+    for name in names:
+        counts = [cells.get((each, name), Counter()) for each in properties]
+        widest = max(cell(each).cell_len for each in [*counts, _sum(cells, properties, name)])
+        column = _COLUMN_GAP + max(len(name), widest)
+        if block and used + column > width:
+            yield block
+            block, used = [], first
+        block.append(name)
+        used += column
+    yield block
+
+
+def _table(names: Sequence[str], properties: Sequence[str], cells: Tally) -> Table:
+    table = Table(
+        box=box.SIMPLE,
+        show_edge=False,
+        show_footer=len(properties) > 1,
+        pad_edge=False,
+        # The box adds a column of its own between two columns.
+        padding=(0, _COLUMN_GAP - 1, 0, 0),
+    )
+    table.add_column("", Text(TOTAL, style="dim"), no_wrap=True)
+    for name in names:
+        total = cell(_sum(cells, properties, name))
+        table.add_column(Text(name), total, justify="right", no_wrap=True)
+    for each in properties:
+        row = [cell(cells.get((each, name), Counter())) for name in names]
+        table.add_row(Text(each), *row)
+    return table
+
+
+def _legend(record: RunRecord) -> Text:
+    counts = record.counts()
+    shown = [
+        Text(f"n{SIGNS[verdict]} {verdict}", style=STYLES[verdict])
+        for verdict in _IN_CELL
+        if counts[verdict]
+    ]
+    shown.append(Text(f"{NO_CHECK} no check"))
+    legend = Text("  ").join(shown)
+    legend.stylize("dim")
+    return legend

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The run record `run.json` (schema `plumbline/run/1`): the one model every report is made from.
+
+The shape is the contract in the design document; `run.schema.json` beside this file says the same
+to other programs (`reports.schema` writes it). Keys are never missing: what is not known is null.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    JsonValue,
+    NonNegativeFloat,
+    ValidationError,
+)
+
+from reports.verdict import (
+    EXIT_CONFORMS,
+    EXIT_MISSING_CAPABILITY,
+    EXIT_UNDECIDED,
+    EXIT_VIOLATES,
+    Verdict,
+    worst,
+)
+
+__all__ = [
+    "RUN_SCHEMA",
+    "Accelerator",
+    "Check",
+    "ClaimVerdict",
+    "Evidence",
+    "Host",
+    "Measurement",
+    "RecordError",
+    "RunRecord",
+    "Tool",
+    "Topology",
+    "Verdict",
+    "claim_verdicts",
+    "explain",
+    "load",
+    "save",
+    "worst",
+]
+
+RUN_SCHEMA: Literal["plumbline/run/1"] = "plumbline/run/1"
+
+
+class RecordError(Exception):
+    """A run record, or a part of one, that is not what the contract says."""
+
+
+def _inside_the_run(path: str) -> str:
+    """Evidence travels with its record, so its path may not lead out of the run's folder."""
+    parts = PurePosixPath(path)
+    if not path or parts.is_absolute() or ".." in parts.parts:
+        raise ValueError(f"expected a path relative to the output directory, got {path!r}")
+    return path
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Seconds = Annotated[NonNegativeFloat, Field(allow_inf_nan=False)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        serialize_by_alias=True,
+        json_schema_serialization_defaults_required=True,
+    )
+
+
+class Tool(_Part):
+    """Which Plumbline ran, and how it was called."""
+
+    version: str
+    commit: str | None = Field(description="git commit; null when it is not a checkout")
+    dirty: bool | None = Field(description="whether files differ from the commit; null as above")
+    command: list[str] = Field(description="the command line, one element per argument")
+
+
+class Accelerator(_Part):
+    """How guests were run, and what that choice rests on."""
+
+    name: str = Field(description="kvm or tcg")
+    reason: str
+
+
+class Host(_Part):
+    """The host under test; every field is null or empty until the first host is up."""
+
+    kind: Literal["sandbox", "lab", "local"] | None = None
+    release: str | None = Field(default=None, description="the userland the host runs")
+    accel: Accelerator | None = None
+    facts: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class Evidence(_Part):
+    """One stored file that a verdict rests on."""
+
+    name: str
+    media_type: str
+    path: Annotated[str, AfterValidator(_inside_the_run)] = Field(
+        description="relative to the folder of run.json"
+    )
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Measurement(_Part):
+    """Raw samples of one quantity, in the order they were taken."""
+
+    name: str
+    unit: str
+    samples: list[FiniteFloat]
+
+
+class Topology(_Part):
+    """One topology of the run, as far as it came."""
+
+    name: str
+    kind: str | None = None
+    title: str | None = None
+    verdict: Verdict = Field(description="the worst of its build and its checks")
+    reason: str | None = Field(default=None, description="why it could not be built, else null")
+    build_s: Seconds | None = None
+    teardown_s: Seconds | None = None
+    evidence: list[Evidence] = Field(default_factory=list)
+
+
+class Check(_Part):
+    """One check on one topology; `id` and `topology` together name it within a run."""
+
+    id: str
+    claims: list[str]
+    topology: str
+    verdict: Verdict
+    reason: str | None = Field(
+        default=None, description="what was seen, lacked or broke; null where nothing is to be said"
+    )
+    duration_s: Seconds | None = Field(default=None, description="null when it never ran to an end")
+    measurements: list[Measurement] = Field(default_factory=list)
+    evidence: list[Evidence] = Field(default_factory=list)
+    rerun: str = Field(description="the command that decides this check again")
+
+    @property
+    def property(self) -> str:
+        """The property of a network that it looks at: its id up to the first dot."""
+        return self.id.partition(".")[0]
+
+
+class ClaimVerdict(_Part):
+    """A claim on a topology: as bad as the worst of its checks there."""
+
+    id: str
+    topology: str
+    verdict: Verdict
+
+
+class RunRecord(_Part):
+    """A run, finished or not."""
+
+    schema_: Literal["plumbline/run/1"] = Field(default=RUN_SCHEMA, alias="schema")
+    id: UUID
+    started: Moment
+    finished: Moment | None = Field(default=None, description="null while it runs, or when killed")
+    tool: Tool
+    host: Host = Field(default_factory=Host)
+    topologies: list[Topology] = Field(default_factory=list)
+    checks: list[Check] = Field(default_factory=list)
+    claims: list[ClaimVerdict] = Field(default_factory=list)
+
+    def counts(self) -> Counter[Verdict]:
+        """Return how many checks have each verdict."""
+        return Counter(check.verdict for check in self.checks)
+
+    def exit_code(self, missing: Sequence[str] = ()) -> int:
+        """Return what this run says to the shell.
+
+        What is certain comes first: a violation (1) wins over a missing expected capability (11),
+        which wins over anything undecided or broken (10). A run in which no check reached
+        `conforms` decided nothing, and is 10 as well: an empty run must never look like success.
+
+        Args:
+            missing: the expected capabilities that the host turned out to lack.
+        """
+        seen = set(self.counts())
+        if Verdict.VIOLATES in seen:
+            return EXIT_VIOLATES
+        if missing:
+            return EXIT_MISSING_CAPABILITY
+        whole = seen | {topology.verdict for topology in self.topologies}
+        if Verdict.CONFORMS not in seen or whole & {Verdict.ERROR, Verdict.INCONCLUSIVE}:
+            return EXIT_UNDECIDED
+        return EXIT_CONFORMS
+
+
+def claim_verdicts(checks: Iterable[Check]) -> list[ClaimVerdict]:
+    """Return the verdict of each claim on each topology, in the order they first appear."""
+    seen: dict[tuple[str, str], list[Verdict]] = {}
+    for check in checks:
+        for claim in check.claims:
+            seen.setdefault((claim, check.topology), []).append(check.verdict)
+    return [
+        ClaimVerdict(id=claim, topology=topology, verdict=worst(verdicts))
+        for (claim, topology), verdicts in seen.items()
+    ]
+
+
+def explain(error: ValidationError) -> str:
+    """Return what a validation error found wrong, one `field: what` after the other."""
+    return "; ".join(
+        f"{'.'.join(str(step) for step in wrong['loc']) or 'the whole'}: {wrong['msg']}"
+        for wrong in error.errors(include_url=False)
+    )
+
+
+def load(path: Path) -> RunRecord:
+    """Read a run record.
+
+    Raises:
+        RecordError: it can't be read, or is not a `plumbline/run/1`.
+    """
+    try:
+        return RunRecord.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise RecordError(
+            f"{path}: cannot be read: {error.strerror}; name the run.json of a run"
+        ) from error
+    except ValidationError as error:
+        raise RecordError(
+            f"{path}: not a {RUN_SCHEMA} record: {explain(error)}; "
+            "expected the run.json that this version of Plumbline writes"
+        ) from error
+
+
+def save(record: RunRecord, path: Path) -> None:
+    """Write a run record so that a reader finds the old one or the new one, never half of one.
+
+    The rename makes that hold when the harness is killed. It is not synced to the disk: after a
+    power cut the evidence beside it would be gone just the same, and a sync on each check would
+    cost more time than many a check.
+    """
+    # One writer per run, so a fixed name is enough and a killed run leaves one file at most.
+    draft = path.with_name(f".{path.name}.part")
+    draft.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    draft.replace(path)

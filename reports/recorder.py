@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The pytest plugin that writes the run record as the run goes.
+
+It lives in the process that reports: the only one, or the xdist controller. What the checks have
+to say comes in the `user_properties` of their reports, which xdist carries over:
+
+- `("plumbline.check", {…})`: a finished check, an element of the record's `checks`
+- `("plumbline.topology", {…})`: what is newly known of a topology, see `ledger.TopologyReport`
+- `("plumbline.host", {…})`: the host under test
+
+What is going to be checked stands in `.plan.json` in the output directory, which whoever collects
+the checks writes at the end of collection (under xdist before its worker tells the controller).
+"""
+
+from collections.abc import Generator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from reports import hooks
+from reports.ledger import PLAN_FILE, Key, Ledger, parse_check, read_plan
+from reports.longrepr import crash_line
+from reports.provenance import tool
+from reports.record import Check, RecordError, save
+from reports.verdict import (
+    EXIT_CONFORMS,
+    EXIT_INTERRUPTED,
+    EXIT_UNDECIDED,
+    EXIT_USAGE,
+    Verdict,
+)
+
+RECORD_FILE = "run.json"
+PLUGIN_NAME = "plumbline-recorder"
+# What a property's name begins with when it is a piece of the record.
+OWN = "plumbline."
+
+# A check that failed says so itself with one of these; `not-testable` is a skip.
+_OWN_WORD_FOR_FAILED = {Verdict.VIOLATES, Verdict.ERROR, Verdict.INCONCLUSIVE}
+_PHASES = {"setup", "call", "teardown"}
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare what other plugins may listen to."""
+    pluginmanager.add_hookspecs(hooks)
+
+
+# Last, so that whoever sets the output directory in its own pytest_configure has done so.
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Start recording, if there is an output directory and this process is the one to do it."""
+    output = getattr(config.option, "plumbline_output", None)
+    if not output or hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    config.pluginmanager.register(Recorder(config, Path(output)), PLUGIN_NAME)
+
+
+class Recorder:
+    """Keeps `run.json` true to what is known, from before the first check to the exit code."""
+
+    def __init__(self, config: pytest.Config, output: Path) -> None:
+        self.output = output
+        self._config = config
+        self._ledger = Ledger(tool(getattr(config.option, "plumbline_command", None) or []))
+        self._planned = False
+        self._interrupted = False
+        self._broken = False
+        self._blamed: set[Key] = set()
+        self._exit_code: int | None = None
+
+    def pytest_sessionstart(self) -> None:
+        """Leave a record from the start on, and none of an earlier run's plan."""
+        self.output.mkdir(parents=True, exist_ok=True)
+        (self.output / PLAN_FILE).unlink(missing_ok=True)
+        self._save()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self) -> None:
+        """Enter what was planned in this process."""
+        self._enter_plan()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self) -> None:
+        """Enter what a worker planned; all of them plan the same."""
+        self._enter_plan()
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember that a suite could not even be collected."""
+        self._broken |= report.failed
+
+    def pytest_internalerror(self) -> None:
+        """Remember that pytest or a plugin broke."""
+        self._broken = True
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Tell a user's interrupt from an end that pytest or a plugin asked for.
+
+        `-x`, and collection errors, end a session by a KeyboardInterrupt of a subclass; xdist ends
+        it by such a one too when a worker was interrupted before the controller was.
+        """
+        cause = excinfo.value
+        if isinstance(cause, pytest.exit.Exception):
+            # Status 0 is nothing that an early end may claim.
+            self._exit_code = cause.returncode or None
+            self._interrupted = not cause.returncode
+        else:
+            own = type(cause) is KeyboardInterrupt
+            self._interrupted = own or "received keyboard-interrupt" in str(cause)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Tell what begins."""
+        self._enter_plan()
+        for check in self._ledger.planned_for(nodeid)[:1]:
+            self._config.hook.pytest_plumbline_begins(
+                nodeid=nodeid, topology=check.topology, check_id=check.id
+            )
+
+    # First, so that the record knows before anyone who asks it.
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Enter what a phase of a check brought, and what pytest says of it beyond that."""
+        self._enter_plan()
+        news = self._enter_host(report)
+        news |= self._enter_topologies(report)
+        news |= self._enter_checks(report)
+        news |= self._enter_what_pytest_saw(report)
+        if news:
+            self._save()
+        report.user_properties = _for_other_readers(report)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Close the record after everything is torn down, and set the contract's exit code."""
+        try:
+            return (yield)
+        except Exception:  # noqa: BLE001 - shown by pytest, and kept out of the exit code
+            # It would leave pytest as a traceback with status 1, which means "violates".
+            self._config.notify_exception(pytest.ExceptionInfo.from_current(), self._config.option)
+            return None
+        finally:
+            self._finish(session)
+
+    def _enter_plan(self) -> None:
+        """Read the plan once it is there; under xdist a worker may have told before it wrote."""
+        if self._planned:
+            return
+        try:
+            planned = read_plan(self.output / PLAN_FILE)
+        except FileNotFoundError:
+            return
+        self._planned = True
+        self._ledger.plan(planned)
+        self._save()
+        self._config.hook.pytest_plumbline_planned(record=self._ledger.record(), output=self.output)
+
+    def _enter_host(self, report: pytest.TestReport) -> bool:
+        news = False
+        for host in _properties(report, "plumbline.host"):
+            news |= self._ledger.report_host(host)
+        if news:
+            self._config.hook.pytest_plumbline_host(host=self._ledger.record().host)
+        return news
+
+    def _enter_topologies(self, report: pytest.TestReport) -> bool:
+        changed = {
+            str(reported["name"]): None
+            for reported in _properties(report, "plumbline.topology")
+            if self._ledger.report_topology(reported)
+        }
+        for name in changed:
+            self._config.hook.pytest_plumbline_topology(topology=self._ledger.topology(name))
+        return bool(changed)
+
+    def _enter_checks(self, report: pytest.TestReport) -> bool:
+        """Enter the verdicts that a report carries; a later phase repeats an earlier one's."""
+        try:
+            said = [parse_check(each) for each in _properties(report, "plumbline.check")]
+        except RecordError as error:
+            return self._blame_the_harness(report, str(error))
+        last = {(check.topology, check.id): check for check in said}
+        news = False
+        for key, check in last.items():
+            # What pytest saw go wrong stays, however often the check repeats that all was well.
+            if key not in self._blamed:
+                news |= self._decide(check, report)
+        return news
+
+    def _enter_what_pytest_saw(self, report: pytest.TestReport) -> bool:
+        """Enter a failure, a skip or a silence that the check itself did not put into words."""
+        planned = self._ledger.planned_for(report.nodeid)
+        if not planned:
+            if report.failed:
+                self._show_unexplained(report)
+            return False
+        if report.when not in _PHASES:
+            return self._blame_the_harness(report, report.longreprtext)
+        if report.failed:
+            return self._enter_failure(report)
+        silent = not any(self._ledger.is_decided(check.key) for check in planned)
+        if report.skipped and silent:
+            return self._blame_the_harness(
+                report, f"skipped without a verdict: {crash_line(report)}"
+            )
+        if report.when == "teardown" and silent:
+            return self._blame_the_harness(report, "the check ended without a verdict")
+        return False
+
+    def _enter_failure(self, report: pytest.TestReport) -> bool:
+        own = {
+            entry.verdict
+            for check in self._ledger.planned_for(report.nodeid)
+            if self._ledger.is_decided(check.key) and (entry := self._ledger.entry(check.key))
+        }
+        if report.when != "teardown" and own & _OWN_WORD_FOR_FAILED:
+            return False
+        if Verdict.ERROR in own or _names_a_broken_topology(report):
+            return False
+        if own & _OWN_WORD_FOR_FAILED:
+            # What was seen stays; that taking it down failed as well must still be shown.
+            self._show_unexplained(report)
+            return False
+        return self._blame_the_harness(report, f"its {report.when} failed: {crash_line(report)}")
+
+    def _show_unexplained(self, report: pytest.TestReport) -> None:
+        self._broken = True
+        self._config.hook.pytest_plumbline_unexplained(report=report)
+
+    def _blame_the_harness(self, report: pytest.TestReport, reason: str) -> bool:
+        """Make `error` of what an item was to decide; keep what it had measured until then."""
+        news = False
+        for planned in self._ledger.planned_for(report.nodeid):
+            self._blamed.add(planned.key)
+            known = self._ledger.entry(planned.key)
+            blank = planned.entry(Verdict.ERROR, reason)
+            entry = (
+                known.model_copy(update={"verdict": Verdict.ERROR, "reason": reason})
+                if known
+                else blank
+            )
+            news |= self._decide(entry, report)
+        return news
+
+    def _decide(self, check: Check, report: pytest.TestReport) -> bool:
+        news = self._ledger.decide(check)
+        if news:
+            self._config.hook.pytest_plumbline_check(
+                check=check, report=report, progress=self._ledger.progress
+            )
+        return news
+
+    def _finish(self, session: pytest.Session) -> None:
+        record = self._ledger.record(finished=datetime.now(UTC))
+        save(record, self.output / RECORD_FILE)
+        (self.output / PLAN_FILE).unlink(missing_ok=True)
+        if self._exit_code is None and session.exitstatus != pytest.ExitCode.USAGE_ERROR:
+            missing = getattr(self._config.option, "plumbline_missing", None) or []
+            self._exit_code = record.exit_code(missing)
+            if self._interrupted:
+                self._exit_code = EXIT_INTERRUPTED
+            elif self._broken and self._exit_code == EXIT_CONFORMS:
+                self._exit_code = EXIT_UNDECIDED
+        elif self._exit_code is None:
+            self._exit_code = EXIT_USAGE
+        session.exitstatus = self._exit_code
+        self._config.hook.pytest_plumbline_finished(
+            record=record, output=self.output, exit_code=self._exit_code
+        )
+
+    def _save(self) -> None:
+        save(self._ledger.record(), self.output / RECORD_FILE)
+
+
+def _properties(report: pytest.TestReport, name: str) -> list[dict[str, Any]]:
+    return [cast("dict[str, Any]", each) for key, each in report.user_properties if key == name]
+
+
+def _for_other_readers(report: pytest.TestReport) -> list[tuple[str, object]]:
+    """Return a report's properties as JUnit shall have them: words, no pieces of the record."""
+    kept = [(key, each) for key, each in report.user_properties if not key.startswith(OWN)]
+    checks = {each["id"]: each for each in _properties(report, "plumbline.check") if "id" in each}
+    for check in checks.values():
+        kept += [("claim", claim) for claim in check.get("claims", [])]
+        kept += [(name, check[name]) for name in ("topology", "verdict", "reason") if name in check]
+    return kept
+
+
+def _names_a_broken_topology(report: pytest.TestReport) -> bool:
+    """Whether the report says that a topology broke, which then accounts for the failure."""
+    return any(
+        each.get("verdict") == Verdict.ERROR or (each.get("reason") and not each.get("verdict"))
+        for each in _properties(report, "plumbline.topology")
+    )

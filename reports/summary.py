@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a run found, in words: violations, errors, what stayed open, and one closing line."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from rich.console import Console
+from rich.text import Text
+
+from reports.ledger import NOT_DECIDED
+from reports.record import Check, Evidence, RunRecord, Topology
+from reports.verdict import BY_GRAVITY, EXIT_MEANINGS, Verdict
+from reports.wording import SEPARATOR, SIGNS, STYLES, counted, duration, label, one_line
+
+_HEADINGS = {
+    Verdict.VIOLATES: "Violated",
+    Verdict.ERROR: "Errors of the harness",
+    Verdict.INCONCLUSIVE: "Inconclusive",
+    Verdict.NOT_TESTABLE: "Could not be tested",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Three lines about what did not conform.
+
+    Attributes:
+        verdict: the section it stands in.
+        subject: the claim or claims, by id.
+        statement: what they say, or how much it is about.
+        seen: where and what.
+        where: the evidence.
+    """
+
+    verdict: Verdict
+    subject: str
+    statement: str
+    seen: str
+    where: str
+
+
+def print_findings(
+    record: RunRecord,
+    statements: Mapping[str, str],
+    console: Console,
+    output: Path,
+    *,
+    whole: bool = False,
+) -> None:
+    """Print each violation, error and open question in three lines, then what can't be tested.
+
+    On a terminal a line is shortened to its width; in a log it is whole, however long.
+
+    Args:
+        record: the run.
+        statements: claim id → statement, from the catalogue of claims.
+        console: where to.
+        output: the folder of `run.json`, for the paths of the evidence.
+        whole: leave lines whole on a terminal too.
+    """
+    findings = list(_findings(record, statements, output))
+    for verdict in BY_GRAVITY:
+        lines = [line for each in findings if each.verdict is verdict for line in _lines(each)]
+        if verdict is Verdict.NOT_TESTABLE:
+            lines += _untestable(record)
+        if not lines:
+            continue
+        console.print()
+        console.print(Text(_HEADINGS[verdict], style="bold"))
+        for line in lines:
+            if console.is_terminal and not whole:
+                line.truncate(console.width, overflow="ellipsis")
+            console.print(line, soft_wrap=True)
+
+
+def print_closing(
+    record: RunRecord,
+    console: Console,
+    output: Path,
+    exit_code: int | None = None,
+    missing: Sequence[str] = (),
+) -> None:
+    """Print the closing line: how many of each verdict, how long, where the record is, exit code.
+
+    Args:
+        record: the run.
+        console: where to.
+        output: the folder of `run.json`.
+        exit_code: what the shell sees; None where a record is only shown again.
+        missing: expected capabilities that the host lacks.
+    """
+    counts = record.counts()
+    parts = [
+        Text(f"{verdict} {counts[verdict]}", style=STYLES[verdict] if counts[verdict] else "dim")
+        for verdict in reversed(BY_GRAVITY)
+    ]
+    if record.finished:
+        parts.append(Text(duration((record.finished - record.started).total_seconds())))
+    else:
+        parts.append(Text("not finished", style="yellow"))
+    parts.append(Text(str(output / "run.json")))
+    if exit_code is not None:
+        meaning = EXIT_MEANINGS.get(exit_code, "ended early")
+        if missing:
+            meaning += f" (expected and missing: {', '.join(missing)})"
+        parts.append(Text(f"exit {exit_code}: {meaning}", style="bold"))
+    console.print()
+    _print_parts(parts, console)
+
+
+def _print_parts(parts: Sequence[Text], console: Console) -> None:
+    """Print parts after each other, and break a line on a terminal only between two of them."""
+    lines = [Text()]
+    for part in parts:
+        needed = lines[-1].cell_len + len(SEPARATOR) + part.cell_len
+        if lines[-1] and console.is_terminal and needed > console.width:
+            lines.append(Text())
+        elif lines[-1]:
+            lines[-1].append(SEPARATOR, style="dim")
+        lines[-1].append_text(part)
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+
+def _lines(finding: Finding) -> Iterator[Text]:
+    style = STYLES[finding.verdict]
+    first = Text(f"{SIGNS[finding.verdict]} {finding.subject}", style=style)
+    if finding.statement:
+        first.append(f"  {one_line(finding.statement)}", style="default not bold")
+    yield first
+    yield Text(f"  {one_line(finding.seen)}")
+    yield Text(f"  {finding.where}", style="dim")
+
+
+def _findings(record: RunRecord, statements: Mapping[str, str], output: Path) -> Iterator[Finding]:
+    explained: set[int] = set()
+    for topology in record.topologies:
+        if topology.reason and topology.verdict not in (Verdict.NOT_TESTABLE, Verdict.CONFORMS):
+            affected = [each for each in record.checks if _is_due_to(each, topology)]
+            explained |= {id(each) for each in affected}
+            yield _of_topology(topology, affected, output)
+    rest = [check for check in record.checks if id(check) not in explained]
+    open_ones = [check for check in rest if check.reason == NOT_DECIDED]
+    groups: dict[object, list[Check]] = {}
+    for check in rest:
+        if check.verdict in (Verdict.CONFORMS, Verdict.NOT_TESTABLE) or check.reason == NOT_DECIDED:
+            continue
+        # Each violation stands for itself; what broke many checks in one way is said once.
+        alone = check.verdict is Verdict.VIOLATES
+        cause = id(check) if alone else (check.verdict, check.topology, check.reason)
+        groups.setdefault(cause, []).append(check)
+    for group in groups.values():
+        yield _of_checks(group, statements, output)
+    if open_ones:
+        yield _of_open_ones(open_ones)
+
+
+def _is_due_to(check: Check, topology: Topology) -> bool:
+    """Whether a check only repeats, whole or in part, why its topology is not there."""
+    if check.topology != topology.name or check.verdict is not Verdict.ERROR:
+        return False
+    own, cause = one_line(check.reason or ""), one_line(topology.reason or "")
+    return bool(own) and (own in cause or cause in own)
+
+
+def _of_topology(topology: Topology, affected: Sequence[Check], output: Path) -> Finding:
+    return Finding(
+        verdict=Verdict.ERROR,
+        subject=topology.name,
+        statement=f"{topology.title or 'topology'}: {_extent(affected)} undecided",
+        seen=topology.reason or "",
+        where=_where(topology.evidence, output) or "no evidence was stored",
+    )
+
+
+def _of_checks(group: Sequence[Check], statements: Mapping[str, str], output: Path) -> Finding:
+    first = group[0]
+    claims = list(dict.fromkeys(claim for check in group for claim in check.claims))
+    said = "; ".join(statements[claim] for claim in claims if claim in statements)
+    if len(group) > 1:
+        said = f"{counted(len(group), 'check')} for the same reason"
+    return Finding(
+        verdict=first.verdict,
+        subject=" ".join(claims) or label(first),
+        statement=said,
+        seen=f"{first.topology}: {first.reason or 'no reason given'}",
+        where=_where([file for check in group for file in check.evidence], output)
+        or f"no evidence was stored by {', '.join(label(check) for check in group)}",
+    )
+
+
+def _of_open_ones(checks: Sequence[Check]) -> Finding:
+    by_topology: dict[str, int] = {}
+    for check in checks:
+        by_topology[check.topology] = by_topology.get(check.topology, 0) + 1
+    return Finding(
+        verdict=Verdict.INCONCLUSIVE,
+        subject=_extent(checks),
+        statement="not decided: the run ended before them",
+        seen=SEPARATOR.join(f"{name} {number}" for name, number in by_topology.items()),
+        where="no evidence: they never began, or never ended",
+    )
+
+
+def _untestable(record: RunRecord) -> Iterator[Text]:
+    by_reason: dict[str, dict[str, list[str]]] = {}
+    for check in record.checks:
+        if check.verdict is Verdict.NOT_TESTABLE:
+            places = by_reason.setdefault(one_line(check.reason or "no reason given"), {})
+            places.setdefault(check.topology, []).extend(check.claims or [check.id])
+    style = STYLES[Verdict.NOT_TESTABLE]
+    for reason, places in by_reason.items():
+        yield Text(f"{SIGNS[Verdict.NOT_TESTABLE]} ", style=style).append(reason, style="default")
+        for topology, claims in places.items():
+            yield Text(f"  {topology}: {' '.join(dict.fromkeys(claims))}", style="dim")
+
+
+def _extent(checks: Sequence[Check]) -> str:
+    claims = {claim for check in checks for claim in check.claims}
+    return f"{counted(len(checks), 'check')} of {counted(len(claims), 'claim')}"
+
+
+def _where(evidence: Sequence[Evidence], output: Path) -> str:
+    """Name the file, or the folder that holds all of them; nothing where there is none."""
+    paths = [PurePosixPath(path) for path in dict.fromkeys(each.path for each in evidence)]
+    if not paths:
+        return ""
+    if len(paths) == 1:
+        return f"evidence: {output / paths[0]}"
+    shared = set.intersection(*({path.parent, *path.parents} for path in paths))
+    folder = max(shared, key=lambda each: len(each.parts))
+    return f"evidence: {output / folder} ({counted(len(paths), 'file')})"

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How verdicts, durations, lists and long texts are put for a reader of the terminal."""
+
+from collections.abc import Sequence
+
+from reports.record import Check
+from reports.verdict import Verdict
+
+STYLES = {
+    Verdict.CONFORMS: "green",
+    Verdict.VIOLATES: "bold red",
+    Verdict.ERROR: "magenta",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.NOT_TESTABLE: "cyan",
+}
+
+# Behind a count in the matrix, and before a finding; conforming needs no sign.
+SIGNS = {
+    Verdict.CONFORMS: "",
+    Verdict.VIOLATES: "✗",
+    Verdict.ERROR: "!",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.NOT_TESTABLE: "–",
+}
+
+ELLIPSIS = "…"
+SEPARATOR = " · "
+
+_TENTHS_BELOW_S = 10
+_MINUTE_S = 60
+
+
+def label(check: Check) -> str:
+    """Return a check's id without its topology, for a line that names the topology already.
+
+    `dhcp.lease[nat]` is `dhcp.lease` there, `reach.works[nat-guest-to-host-icmp]` is
+    `reach.works[guest-to-host-icmp]`.
+    """
+    name, bracket, parameters = check.id.partition("[")
+    if not bracket or parameters == f"{check.topology}]":
+        return name
+    return f"{name}[{parameters.removeprefix(f'{check.topology}-')}"
+
+
+def duration(seconds: float | None) -> str:
+    """Return `0.3 s`, `12 s`, `3 min 41 s`; nothing for None."""
+    if seconds is None:
+        return ""
+    if round(seconds, 1) < _TENTHS_BELOW_S:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), _MINUTE_S)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 check`, `2 checks`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def one_line(text: str, width: int | None = None) -> str:
+    """Return text without line breaks, shortened to `width` columns unless that is None."""
+    flat = " ".join(text.split())
+    if width is None or len(flat) <= width:
+        return flat
+    return flat[: max(width - 1, 0)].rstrip() + ELLIPSIS
+
+
+def both_ends(text: str, width: int) -> str:
+    """Return text in `width` columns; a parametrised id says as much at its end as at its start."""
+    if len(text) <= width:
+        return text
+    tail = (width - 1) // 2
+    return text[: width - 1 - tail] + ELLIPSIS + text[len(text) - tail :]
+
+
+def few(ids: Sequence[str], width: int) -> str:
+    """Return the ids, or the first and how many more, in at most `width` columns."""
+    whole = " ".join(ids)
+    if len(whole) <= width or len(ids) <= 1:
+        return whole
+    return f"{ids[0]} +{len(ids) - 1}"

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a guest is given by DHCP, and what is written down of it."""
+
+import json
+import time
+from ipaddress import IPv4Address
+
+import pytest
+
+from fixtures.addressing import Lease, request_lease
+from fixtures.evidence import Evidence
+from fixtures.guest.guest import Guest
+from fixtures.probe.dhcp import discover
+from fixtures.probe.station import NIC, station
+from fixtures.standing import Standing
+
+STATUS = "/var/lib/libvirt/dnsmasq/{bridge}.status"
+
+
+def _lease(guest: Guest, evidence: Evidence) -> Lease:
+    lease = request_lease(guest)
+    evidence.json(f"lease-{guest.name}.json", lease.options)
+    evidence.reason = "; ".join(filter(None, (evidence.reason, f"{guest.name}: {lease}")))
+    assert lease.address == guest.address, f"{guest.name} had {guest.address}, now {lease.address}"
+    return lease
+
+
+def _in_range(net: Standing, lease: Lease) -> None:
+    served = net.dhcp
+    assert IPv4Address(lease.address) in served, (
+        f"{lease.address} is outside {served.start}–{served.end}"
+    )
+    mask = str(net.subnet.netmask)
+    assert lease.mask == mask, f"mask {lease.mask}, the network has {mask}"
+
+
+@pytest.mark.claims("NT-05")
+def test_lease(net: Standing, evidence: Evidence) -> None:
+    """A guest gets an address of the range, the mask, and the bridge as router and DNS server."""
+    for guest in net.dhcp_guests:
+        lease = _lease(guest, evidence)
+        _in_range(net, lease)
+        router = net.host_address
+        assert lease.routers == [router], f"{guest.name}: router {lease.routers}, not {router}"
+        assert lease.dns == [router], f"{guest.name}: DNS {lease.dns}, not {router}"
+
+
+@pytest.mark.claims("IS-05")
+def test_lease_without_router(net: Standing, evidence: Evidence) -> None:
+    """On an isolated network a guest gets an address of the range and the mask, but no router."""
+    for guest in net.dhcp_guests:
+        lease = _lease(guest, evidence)
+        _in_range(net, lease)
+        assert not lease.routers, f"the isolated network offers router {lease.routers}"
+
+
+@pytest.mark.claims("IS-05")
+def test_range_is_served_to_its_ends(net: Standing, evidence: Evidence) -> None:
+    """The isolated network's server offers the first and the last address of its range.
+
+    Steps: a station asks for each of the two by DISCOVER with a requested address.
+    Verify: it is offered just that, with no router; one outside the range is not offered.
+    """
+    served, before = net.dhcp, net.dhcp.start - 1
+    wanted = {served.start: True, served.end: True, before: False}
+    with (
+        station(net.host, net.switch, "st1") as client,
+        evidence.capture(client.machine, NIC) as frames,
+    ):
+        offers = {address: discover(client, frames, address) for address in wanted}
+    told = {str(address): offer and str(offer.address) for address, offer in offers.items()}
+    evidence.reason = ", ".join(f"asked {a}, offered {o}" for a, o in told.items())
+    for address, expected in wanted.items():
+        offer = offers[address]
+        assert offer is not None, f"asked for {address}, the server offered nothing"
+        assert (offer.address == address) == expected, f"asked for {address}: {offer.address}"
+        assert offer.address in served, f"{offer.address} is outside {served.start}–{served.end}"
+        assert not offer.routers, f"the isolated network offers router {offer.routers}"
+
+
+@pytest.mark.claims("BR-05")
+def test_lease_from_the_physical_network(net: Standing, evidence: Evidence) -> None:
+    """A guest gets its address from the physical network's own DHCP server."""
+    figures = net.figures
+    for guest in net.dhcp_guests:
+        lease = _lease(guest, evidence)
+        address = IPv4Address(lease.address)
+        assert address in figures.dhcp, f"{address} is not of the physical network's range"
+        server = str(figures.router)
+        assert lease.server == server, f"{guest.name} was served by {lease.server}, not {server}"
+
+
+@pytest.mark.claims("NT-07")
+def test_lease_is_recorded(net: Standing, evidence: Evidence) -> None:
+    """Status file and lease API of libvirt both have address, MAC, host name and expiry."""
+    path = net.host.seen(STATUS.format(bridge=net.topology.network.bridge))
+    assert path.exists(), f"libvirt has no status file {path.name} of the bridge"
+    status = json.loads(path.read_text())
+    listed = net.libvirt_network.DHCPLeases()
+    evidence.json("status.json", status)
+    evidence.json("leases.json", listed)
+    for guest in net.dhcp_guests:
+        lease = request_lease(guest)
+        mine = [entry for entry in status if entry["mac-address"] == guest.mac]
+        assert len(mine) == 1, f"{len(mine)} entries for {guest.mac} in the status file"
+        from_file = (mine[0]["ip-address"], mine[0].get("hostname"))
+        wanted = (lease.address, guest.name)
+        assert from_file == wanted, f"the status file has {from_file}, {guest.name} has {wanted}"
+        known = [entry for entry in listed if entry["mac"] == guest.mac]
+        assert len(known) == 1, f"{len(known)} entries for {guest.mac} in the lease API"
+        from_api = (known[0]["ipaddr"], known[0]["hostname"])
+        assert from_api == wanted, f"the lease API has {from_api}, {guest.name} has {wanted}"
+        expiry = int(mine[0]["expiry-time"])
+        # dnsmasq writes the end of the lease; both were asked within the same seconds.
+        assert int(known[0]["expirytime"]) == expiry, f"expiry {known[0]['expirytime']}, {expiry}"
+        left = expiry - time.time()
+        assert 0 < left <= lease.seconds, f"{left:.0f} s are left of a lease of {lease.seconds} s"
+    evidence.reason = ", ".join(f"{guest.name} {guest.address}" for guest in net.dhcp_guests)

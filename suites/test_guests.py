@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A guest's NIC, on the host and in the guest."""
+
+import pytest
+
+from fixtures.evidence import Evidence
+from fixtures.guest.guest import NIC, Guest
+from fixtures.host.links import link_kind, link_mac
+from fixtures.probe.packets import is_request
+from fixtures.probe.reach import ping
+from fixtures.standing import Standing
+
+
+@pytest.mark.claims("GN-01")
+def test_nic_is_a_tap(net: Standing, evidence: Evidence) -> None:
+    """Each guest's NIC is a TAP device that libvirt lists with type, source, model and MAC.
+
+    Verify: the device that libvirt names is a TAP by the kernel's own word, and type, source,
+    model and MAC are those that the topology gives.
+    """
+    evidence.text("domain.xml", net.guests[0].domain.XMLDesc(), "application/xml")
+    for guest in net.guests:
+        [data] = [each for each in net.topology.guests if each.name == guest.name]
+        [listed] = guest.nics()
+        network = net.topology.network_of(data)
+        # Attached by a network over the host's own bridge, it is listed as on that bridge.
+        by_name = data.attach == "network" and network.made_by == "libvirt"
+        place = ("network", network.name) if by_name else ("bridge", network.bridge)
+        kind = link_kind(net.host, listed.tap)
+        assert kind == "tap", f"{listed.tap} of {guest.name} is a {kind}, not a TAP device"
+        seen = (listed.kind, listed.source, listed.model, listed.mac)
+        wanted = (*place, data.model, data.mac)
+        assert seen == wanted, f"libvirt lists {seen} for {guest.name}, the topology says {wanted}"
+    evidence.reason = ", ".join(f"{guest.name}: {guest.tap}" for guest in net.guests)
+
+
+@pytest.mark.claims("GN-02")
+def test_tap_mac_begins_with_fe(net: Standing, evidence: Evidence) -> None:
+    """The TAP's own MAC is the guest's with the first octet `fe`."""
+    evidence.json("macs.json", {guest.tap: link_mac(net.host, guest.tap) for guest in net.guests})
+    evidence.reason = ", ".join(f"{g.tap} of {g.name} ({g.mac})" for g in net.guests)
+    for guest in net.guests:
+        mac = link_mac(net.host, guest.tap)
+        wanted = f"fe{guest.mac[2:]}"
+        assert mac == wanted, f"{guest.tap} has {mac}; {guest.name} has {guest.mac}: not {wanted}"
+
+
+@pytest.mark.claims("GN-03")
+def test_guest_carries_its_mac(net: Standing, evidence: Evidence) -> None:
+    """The interface in the guest carries the MAC of the domain XML, and so do its frames."""
+    for guest in net.guests:
+        _carries_its_mac(net, guest, evidence)
+    evidence.reason = ", ".join(f"{guest.name}: {guest.mac}" for guest in net.guests)
+
+
+def _carries_its_mac(net: Standing, guest: Guest, evidence: Evidence) -> None:
+    mac = guest.run(["cat", f"/sys/class/net/{NIC}/address"]).stdout.strip()
+    assert mac == guest.mac, f"{NIC} in {guest.name} has {mac}, its domain XML says {guest.mac}"
+    with evidence.capture(net.host, guest.tap) as frames:
+        ping(net.guest_end(guest), net.host_address, count=1)
+        what = f"a ping of {guest.name}"
+        frames.wait_for(lambda p: is_request(p, "icmp", net.host_address), what)
+        sent = [frame for frame in frames.frames() if not frame.outgoing]
+    sources = {frame.packet.src for frame in sent}
+    assert sources == {guest.mac}, f"frames of {guest.name} come from {sorted(sources)}"

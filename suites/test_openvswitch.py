@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Open vSwitch: its daemons, its database, its bridges."""
+
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from fixtures.evidence import Evidence
+from fixtures.host.links import has_link
+from fixtures.host.processes import processes
+from fixtures.standing import Standing
+from fixtures.switch.ovs_bridge import ovs_bridge, rows, vsctl
+from fixtures.waiting import expect
+
+SCRATCH = "plumb-new"
+SCRATCH_PORT = "plumb-port"
+DAEMONS = ("ovsdb-server", "ovs-vswitchd")
+# What a datapath calls itself in `dpif/show`, by the kind asked for.
+DATAPATHS = {"system": "system@ovs-system", "netdev": "netdev@ovs-netdev"}
+
+
+@pytest.mark.claims("OV-01")
+def test_daemons_are_healthy(net: Standing, evidence: Evidence) -> None:
+    """Both daemons answer and are healthy; their version is the one that the database reports."""
+    said, running = {}, processes(net.host)
+    for daemon in DAEMONS:
+        answer = net.host.run(["ovs-appctl", "-t", daemon, "version"], check=False)
+        assert answer.status == 0, f"{daemon} does not answer: {answer.stderr.strip()}"
+        said[daemon] = answer.stdout.splitlines()[0]
+        # The monitor's title: "ovs-vswitchd: monitoring pid 22265 (healthy)"
+        monitors = [
+            running.get(each.parent, each) for each in running.values() if each.name == daemon
+        ]
+        titles = [" ".join(monitor.argv) for monitor in monitors]
+        healthy = [title.endswith("(healthy)") for title in titles]
+        assert healthy == [True], f"no monitor says that {daemon} is healthy: {titles}"
+    reported = rows(net.host, "Open_vSwitch")[0]["ovs_version"]
+    for daemon, line in said.items():
+        assert line.split()[-1] == reported, f"{daemon} says {line}, the database {reported}"
+    evidence.reason = "; ".join(said.values())
+
+
+@pytest.mark.claims("OV-02")
+def test_datapath_is_named(net: Standing, evidence: Evidence) -> None:
+    """The datapath that carries the bridge is the one asked for, by the switch's own word."""
+    kind = str(net.host.ovs_datapath)
+    shown = net.host.run(["ovs-appctl", "dpif/show"]).stdout
+    # dpif/show begins each datapath's block with its name: "netdev@ovs-netdev: hit:10 missed:2"
+    block, carrying = "", ""
+    for line in shown.splitlines():
+        if "@" in line.split(":")[0]:
+            block = line.split(":")[0].strip()
+        if line.strip().startswith(f"{net.switch.name}:"):
+            carrying = block
+    evidence.reason = f"{net.switch.name} is on {carrying}"
+    assert carrying == DATAPATHS[kind], f"{net.switch.name} is on {carrying!r}, expected {kind}"
+
+
+@pytest.mark.claims("OV-03")
+def test_new_bridge_has_its_own_port(net: Standing, evidence: Evidence) -> None:
+    """A new bridge holds one port with one interface, both of its name, of type internal."""
+    with ovs_bridge(net.host, SCRATCH):
+        [bridge] = rows(net.host, "Bridge", f"name={SCRATCH}")
+        ports = rows(net.host, "Port", f"name={SCRATCH}")
+        interfaces = rows(net.host, "Interface", f"name={SCRATCH}")
+    evidence.json("rows.json", {"Bridge": bridge, "Port": ports, "Interface": interfaces})
+    assert len(ports) == 1, f"{SCRATCH} has {len(ports)} ports of its own name"
+    assert bridge["ports"] == ports[0]["_uuid"], f"{SCRATCH} holds other ports: {bridge['ports']}"
+    assert ports[0]["interfaces"] == interfaces[0]["_uuid"], f"the port holds {ports[0]}"
+    kind = interfaces[0]["type"]
+    evidence.reason = f"port {ports[0]['name']}, interface {interfaces[0]['name']} of type {kind}"
+    assert kind == "internal", f"the interface of {SCRATCH} is of type {kind!r}"
+
+
+@pytest.mark.claims("OV-04")
+def test_taps_are_ports(net: Standing, evidence: Evidence) -> None:
+    """Each guest's TAP is a port of the bridge, with its rows in Port and Interface."""
+    [bridge] = rows(net.host, "Bridge", f"name={net.switch.name}")
+    for guest in net.guests:
+        ports = rows(net.host, "Port", f"name={guest.tap}")
+        interfaces = rows(net.host, "Interface", f"name={guest.tap}")
+        assert len(ports) == 1, f"{guest.tap} of {guest.name} has {len(ports)} rows in Port"
+        assert len(interfaces) == 1, f"{guest.tap} has {len(interfaces)} rows in Interface"
+        held = ports[0]["_uuid"] in bridge["ports"]
+        assert held, f"{guest.tap} of {guest.name} is a port, but not of {net.switch.name}"
+        error = interfaces[0]["error"]
+        assert not error, f"Open vSwitch has an error on {guest.tap}: {error}"
+    evidence.reason = f"ports of {net.switch.name}: {', '.join(net.switch.ports())}"
+
+
+@pytest.mark.claims("OV-08")
+def test_deleted_bridge_is_gone(net: Standing, evidence: Evidence) -> None:
+    """Deleting a bridge removes its ports, its rows and its internal interface.
+
+    Steps: a bridge with a second internal port; delete the bridge.
+    Verify: both interfaces were on the host; then none is, nor any row of theirs.
+    """
+    host, names = net.host, (SCRATCH, SCRATCH_PORT)
+    with ovs_bridge(host, SCRATCH):
+        kind = ["--", "set", "Interface", SCRATCH_PORT, "type=internal"]
+        vsctl(host, "add-port", SCRATCH, SCRATCH_PORT, *kind)
+        expect(
+            lambda: all(has_link(host, name) for name in names),
+            f"{' and '.join(names)} are on the host",
+            deadline_s=5,
+        )
+    expect(
+        lambda: not any(has_link(host, name) for name in names),
+        f"{' and '.join(names)} are gone from the host",
+        deadline_s=5,
+    )
+    for table in ("Bridge", "Port", "Interface"):
+        left = [row["name"] for row in rows(host, table) if row["name"] in names]
+        assert not left, f"table {table} still has {left}"
+    evidence.reason = f"{SCRATCH} and {SCRATCH_PORT}: links and rows gone"
+
+
+@pytest.mark.claims("OV-11")
+def test_interface_row_names_the_guest(net: Standing, evidence: Evidence) -> None:
+    """Through libvirt's virtual port the row carries iface-id, attached-mac and vm-id."""
+    for guest in net.guests:
+        [row] = rows(net.host, "Interface", f"name={guest.tap}")
+        ids = row["external_ids"]
+        evidence.json(f"{guest.tap}.json", row)
+        xml = ET.fromstring(guest.domain.XMLDesc())
+        parameters = xml.find("devices/interface/virtualport/parameters")
+        assert parameters is not None, f"the live XML of {guest.name} has no virtual port"
+        wanted = {
+            "iface-id": parameters.get("interfaceid"),
+            "attached-mac": guest.mac,
+            "vm-id": guest.domain.UUIDString(),
+        }
+        seen = {key: ids.get(key) for key in wanted}
+        assert seen == wanted, f"the row of {guest.tap} says {seen}, libvirt {wanted}"
+    evidence.reason = "iface-id, attached-mac and vm-id as in libvirt's live XML"

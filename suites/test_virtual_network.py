@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""libvirt's virtual networks: their life, what libvirt fills in, and what it builds."""
+
+from pathlib import PurePosixPath
+from uuid import UUID
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from fixtures.evidence import Evidence
+from fixtures.host.links import addresses, is_up, link_mac
+from fixtures.host.processes import processes
+from fixtures.standing import Standing
+from fixtures.switch import libvirt_network
+from topologies.model import DhcpRange, Network
+
+# RFC 2544's benchmarking addresses: no network of anybody's.
+SCRATCH_XML = """\
+<network>
+  <name>plumb-new</name>
+  <bridge name='plumb-new'/>
+  <forward/>
+  <ip address='198.18.0.1' netmask='255.255.255.0'/>
+</network>
+"""
+
+
+@pytest.mark.claims("NT-01")
+def test_life_of_a_network(net: Standing, evidence: Evidence) -> None:
+    """Defined: inactive, persistent, no autostart. Started: active. Autostart set: yes.
+
+    Verify: on a new network step by step; then the network under test reads back as what it is.
+    """
+    with libvirt_network.defined(net.host, SCRATCH_XML) as new:
+        state = (new.isActive(), new.isPersistent(), new.autostart())
+        assert state == (0, 1, 0), f"defined: active, persistent, autostart are {state}"
+        new.create()
+        assert new.isActive() == 1, "started, the network is not active"
+        new.setAutostart(1)
+        assert new.autostart() == 1, "with autostart set, libvirt does not say so"
+        evidence.text("new.xml", new.XMLDesc(), "application/xml")
+    network, live = net.topology.network, net.libvirt_network
+    state = (live.isActive(), live.isPersistent(), live.autostart())
+    assert state == (1, 1, 1), f"{live.name()}: active, persistent, autostart are {state}"
+    seen = (live.name(), live.bridgeName())
+    assert seen == (network.name, network.bridge), f"name and bridge read back as {seen}"
+    if network.uuid is not None:
+        assert UUID(live.UUIDString()) == network.uuid, f"UUID reads back as {live.UUIDString()}"
+    evidence.reason = f"{live.name()}, {live.UUIDString()}, bridge {live.bridgeName()}"
+
+
+@pytest.mark.claims("NT-02")
+def test_libvirt_fills_in(net: Standing, evidence: Evidence) -> None:
+    """What the XML leaves out libvirt fills in: UUID, MAC, NAT ports, STP on, delay 0."""
+    xml = net.libvirt_network.XMLDesc()
+    evidence.text("network.xml", xml, "application/xml")
+    root, network = ET.fromstring(xml), net.topology.network
+    uuid = UUID(root.findtext("uuid", ""))
+    assert network.uuid in (None, uuid), f"UUID {uuid}, given was {network.uuid}"
+    mac = _attribute(root, "mac", "address")
+    assert mac == link_mac(net.host, network.bridge), f"MAC {mac} is not that of {network.bridge}"
+    assert network.mac in (None, mac), f"MAC {mac}, given was {network.mac}"
+    ports = (
+        _attribute(root, "forward/nat/port", "start"),
+        _attribute(root, "forward/nat/port", "end"),
+    )
+    assert ports == ("1024", "65535"), f"NAT port range {ports}"
+    stp = (_attribute(root, "bridge", "stp"), _attribute(root, "bridge", "delay"))
+    wanted = (
+        "off" if network.stp is False else "on",
+        str(network.forward_delay_s or 0),
+    )
+    assert stp == wanted, f"bridge STP and delay are {stp}, expected {wanted}"
+    evidence.reason = (
+        f"UUID {uuid}, MAC {mac}, ports {'–'.join(ports)}, STP {stp[0]}, delay {stp[1]}"
+    )
+
+
+@pytest.mark.claims("NT-03")
+def test_bridge_is_up(net: Standing, evidence: Evidence) -> None:
+    """The bridge is up with the network's address and prefix, and STP on."""
+    network = net.topology.network
+    held = addresses(net.host, network.bridge)
+    evidence.json("addresses.json", held)
+    evidence.reason = f"{network.bridge}: {', '.join(held)}"
+    assert is_up(net.host, network.bridge), f"{network.bridge} is down"
+    assert held == [str(network.address)], f"{network.bridge} has {held}, not {network.address}"
+    wanted = network.stp is not False
+    assert net.linux_bridge.stp() == wanted, f"STP on {network.bridge} is {not wanted}"
+
+
+@pytest.mark.claims("NT-04")
+def test_one_dnsmasq(net: Standing, evidence: Evidence) -> None:
+    """One dnsmasq serves the network, from libvirt's configuration, with the range as its limit."""
+    network = net.topology.network
+    configuration = f"{network.name}.conf"
+    # dnsmasq keeps a second process of its own for libvirt's lease script: a child, not another.
+    running = {
+        pid: process
+        for pid, process in processes(net.host).items()
+        if process.name == "dnsmasq"
+        and any(PurePosixPath(word).name == configuration for word in process.argv)
+    }
+    serving = [process for process in running.values() if process.parent not in running]
+    assert len(serving) == 1, f"{len(serving)} dnsmasq run from {configuration}"
+    [path] = [w.partition("=")[2] for w in serving[0].argv if w.startswith("--conf-file=")]
+    text = net.host.read(path)
+    evidence.text(configuration, text)
+    _check_configuration(text, network, net.dhcp)
+    evidence.reason = f"process {serving[0].pid} from {path}"
+
+
+def _check_configuration(text: str, network: Network, served: DhcpRange) -> None:
+    lines = text.splitlines()
+    assert f"interface={network.bridge}" in lines, f"it does not serve interface {network.bridge}"
+    ranges = [line for line in lines if line.startswith("dhcp-range=")]
+    # dhcp-range=10.10.10.2,10.10.10.254,255.255.255.0 (the mask since libvirt 4.7)
+    bounds = [line.partition("=")[2].split(",")[:2] for line in ranges]
+    wanted = [str(served.start), str(served.end)]
+    assert bounds == [wanted], f"it serves {bounds}, the network has {wanted}"
+    limit = f"dhcp-lease-max={served.size}"
+    assert limit in lines, f"its lease limit is not the range's size: no {limit}"
+
+
+@pytest.mark.claims("IS-01")
+def test_no_forward_is_isolated(net: Standing, evidence: Evidence) -> None:
+    """The live XML of a network without `<forward>` has none either: it is isolated."""
+    xml = net.libvirt_network.XMLDesc()
+    evidence.text("network.xml", xml, "application/xml")
+    modes = [forward.get("mode") for forward in ET.fromstring(xml).findall("forward")]
+    assert not modes, f"the live XML has a <forward>, mode {modes[0]}"
+    evidence.reason = "no <forward> in the live XML"
+
+
+def _attribute(root: ET.Element, path: str, name: str) -> str:
+    element = root.find(path)
+    return element.get(name, "") if element is not None else ""

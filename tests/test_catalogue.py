@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The catalogue holds every documented claim, once, with its level, kinds and sources."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from topologies import catalogue, library
+from topologies.errors import DataError
+
+# Ids are stable: what is here is never reused and never renumbered.
+# fmt: off
+IDS = [
+    "GN-01", "GN-02", "GN-03", "GN-04", "GN-05", "GN-06", "GN-07", "GN-08",
+    "LB-01", "LB-02", "LB-03", "LB-04", "LB-05", "LB-06", "LB-07", "LB-08",
+    "LB-09", "LB-10", "LB-11",
+    "OV-01", "OV-02", "OV-03", "OV-04", "OV-05", "OV-06", "OV-07", "OV-08",
+    "OV-09", "OV-10", "OV-11", "OV-12", "OV-13", "OV-14", "OV-15", "OV-16",
+    "NT-01", "NT-02", "NT-03", "NT-04", "NT-05", "NT-06", "NT-07", "NT-08",
+    "NT-09", "NT-10", "NT-11", "NT-12", "NT-13", "NT-14", "NT-15", "NT-16",
+    "IS-01", "IS-02", "IS-03", "IS-04", "IS-05",
+    "BR-01", "BR-02", "BR-03", "BR-04", "BR-05", "BR-06", "BR-07", "BR-08",
+    "BR-09", "BR-10", "BR-11", "BR-12", "BR-13",
+    "PT-01", "PT-02", "PT-03", "PT-04", "PT-05", "PT-06", "PT-07", "PT-08",
+    "PT-09", "PT-10", "PT-11", "PT-12",
+    "IF-01", "IF-02", "IF-03", "IF-04", "IF-05",
+]
+# fmt: on
+# A statement may begin with the name of what it is about, which has no capital.
+BEGINNINGS = ("ovsdb-server", "libvirt", "managed:", "iface-")
+NAMED = ["OV-12", "OV-13", "OV-14", "OV-15", "OV-16", "PT-11", "PT-12"]
+KINDS = {
+    "GN": ("linux-bridge", "ovs", "nat", "isolated", "bridged", "passthrough"),
+    "LB": ("linux-bridge",),
+    "OV": ("ovs",),
+    "NT": ("nat",),
+    "IS": ("isolated",),
+    "BR": ("bridged",),
+    "PT": ("passthrough",),
+    "IF": ("host",),
+}
+WRITTEN = catalogue.CATALOGUE.read_text(encoding="utf-8")
+
+
+def test_the_catalogue_holds_exactly_the_claims_in_order() -> None:
+    assert len(IDS) == len(set(IDS)) == 86
+    assert list(catalogue.claims()) == IDS
+    assert all(claim.id == claim_id for claim_id, claim in catalogue.claims().items())
+
+
+def test_levels() -> None:
+    named = [claim.id for claim in catalogue.claims().values() if claim.level == "named"]
+    assert named == NAMED
+
+
+def test_a_claim_is_about_the_kinds_of_its_section() -> None:
+    for claim in catalogue.claims().values():
+        expected = ("bridged",) if claim.id == "OV-10" else KINDS[claim.id[:2]]
+        assert claim.kinds == expected
+
+
+def test_a_claim_about_one_switch_does_not_apply_to_the_other() -> None:
+    claims = catalogue.claims()
+    assert claims["OV-10"].applies_to("bridged", "ovs")
+    assert not claims["OV-10"].applies_to("bridged", "linux")
+    assert not claims["OV-10"].applies_to("ovs", "ovs")
+    assert claims["BR-06"].applies_to("bridged", "ovs")
+    assert not claims["BR-09"].applies_to("bridged", "ovs")
+    assert claims["BR-09"].applies_to("bridged")
+
+
+def test_every_source_is_a_document_and_every_document_a_source() -> None:
+    documents = catalogue.documents()
+    assert list(documents) == ["D1", "D2", "D3", "D4", "D5", "card"]
+    used = {source for claim in catalogue.claims().values() for source in claim.sources}
+    assert used == set(documents)
+    assert catalogue.claims()["NT-15"].sources == ("D2", "D4")
+
+
+def test_statements_are_whole_sentences_on_one_line() -> None:
+    for claim in catalogue.claims().values():
+        assert "\n" not in claim.statement
+        assert "  " not in claim.statement
+        assert claim.statement[0].isupper() or claim.statement.startswith(BEGINNINGS)
+    assert catalogue.claims()["GN-02"].statement == (
+        "The TAP's own MAC is the guest's MAC with the first octet `fe`"
+    )
+    assert catalogue.claims()["LB-02"].section == "Linux bridge"
+
+
+def test_each_kind_of_topology_has_claims() -> None:
+    for name in library.names():
+        topology = library.load(name)
+        applying = [
+            claim.id
+            for claim in catalogue.claims().values()
+            if claim.applies_to(topology.kind, topology.switch)
+        ]
+        assert len(applying) > len(KINDS["GN"])
+
+
+def test_the_catalogue_cannot_be_changed_and_is_read_once() -> None:
+    claims = catalogue.claims()
+    assert catalogue.claims() is claims
+    with pytest.raises(TypeError):
+        claims["NT-99"] = claims["NT-01"]  # type: ignore[index] # that it is refused is the test
+    with pytest.raises(ValidationError, match="frozen"):
+        claims["NT-01"].level = "named"
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "part"),
+    [
+        (("id: GN-02", "id: GN-01"), "sections[0].claims[1].id", "unused id"),
+        (("id: GN-02", "id: LB-99"), "sections[0].claims[1].id", "starts with GN-"),
+        (("kinds: [nat]", "kinds: [nta]"), "sections[3].kinds[0]", 'did you mean "nat"?'),
+        (
+            ("sources: [D5, D4]", "sources: [D9]"),
+            "sections[0].claims[0].sources",
+            "D9 is not a document",
+        ),
+        (("plumbline/claims/1", "plumbline/claims/2"), "schema", "plumbline/claims/1"),
+    ],
+)
+def test_a_damaged_catalogue_is_refused_with_its_line(
+    change: tuple[str, str],
+    field: str,
+    part: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = tmp_path / "claims.yaml"
+    text = WRITTEN.replace(*change, 1)
+    assert text != WRITTEN
+    file.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(catalogue, "CATALOGUE", file)
+    with pytest.raises(DataError) as caught:
+        catalogue.claims()
+    error = caught.value
+    assert error.line == WRITTEN[: WRITTEN.index(change[0])].count("\n") + 1
+    assert error.field == field
+    assert part in str(error)

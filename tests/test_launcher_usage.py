@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command line: what it refuses, in which words and with which exit code; how light it is."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SUBCOMMANDS = ("run", "doctor", "clean", "test", "image")
+
+
+def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "plumbline"), *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["rnu"], "did you mean 'run'?"),
+        (["report"], "unknown subcommand 'report'"),
+        (["compare", "a", "b"], "unknown subcommand 'compare'"),
+        (["prove"], "subcommands: run, doctor, clean, test, image"),
+        (["--hlep"], "did you mean '--help'?"),
+        (["run", "--topolgy", "nat"], "did you mean '--topology'?"),
+        (["run", "--topolgy=nat"], "unknown option '--topolgy'"),
+        (["run", "--topo", "nat"], "unknown option '--topo'"),
+        (["run", "nat"], "unexpected 'nat'"),
+        (["run", "--topology"], "--topology: expected one argument"),
+        (["run", "--accel", "kvn"], "did you mean 'kvm'?"),
+        (["run", "--workers", "0"], "'0' is neither a number from 1 on nor auto"),
+        (["run", "--workers", "two"], "'two' is neither"),
+        (["run", "--host", "cloud"], "not one of sandbox, lab, local"),
+        (["run", "--host", "lab"], "--host lab is not in this version"),
+        (["run", "--host", "local"], "--host local is not in this version"),
+        (["run", "--release", "bookworm"], "--release is not in this version"),
+        (["doctor", "--jsn"], "did you mean '--json'?"),
+        (["clean", "--cahce"], "did you mean '--cache'?"),
+        (["test", "tests/test_tree.py"], "unexpected 'tests/test_tree.py'"),
+        (["image"], "build|info|export|import"),
+        (["image", "biuld"], "did you mean 'build'?"),
+        (["image", "export"], "image export needs a FILE"),
+        (["image", "info", "x"], "image info takes no FILE"),
+    ],
+)
+def test_usage_error_is_one_message_and_exit_code_4(words: list[str], said: str) -> None:
+    done = plumbline(*words)
+    assert done.returncode == 4
+    assert said in done.stderr
+    assert done.stderr.startswith("plumbline: ")
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_without_a_subcommand_the_usage_is_shown_and_it_is_an_error() -> None:
+    done = plumbline()
+    assert done.returncode == 4
+    assert "subcommands:" in done.stderr
+
+
+@pytest.mark.parametrize("command", SUBCOMMANDS)
+def test_each_subcommand_has_help_with_examples(command: str) -> None:
+    done = plumbline(command, "--help")
+    assert done.returncode == 0
+    assert "examples:" in done.stdout
+    assert f"./plumbline {command}" in done.stdout
+    assert max(len(line) for line in done.stdout.splitlines()) <= 100
+
+
+def test_help_names_every_subcommand_and_no_other() -> None:
+    text = plumbline("--help").stdout
+    assert all(f"\n  {command} " in text for command in SUBCOMMANDS)
+    assert all(f"\n  {later} " not in text for later in ("report", "compare", "prove"))
+
+
+def test_words_after_dashes_are_not_the_launchers() -> None:
+    # `--topolgy` would be refused; behind -- it is pytest's, so the next thing refused is --host.
+    done = plumbline("run", "--host", "lab", "--", "--topolgy")
+    assert "--host lab is not in this version" in done.stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", str(ROOT / "plumbline"), "--help"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    # "import time:       113 |        113 |   posixpath"
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "launcher.cli" in imported
+    heavy = {"subprocess", "fixtures", "pytest", "rich", "pydantic", "scapy", "libvirt", "hashlib"}
+    assert not imported & heavy
+
+
+def test_version_is_that_of_the_project() -> None:
+    done = plumbline("--version")
+    assert done.stdout.startswith("plumbline 0.")
+    assert done.returncode == 0

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whole runs, as a user makes them: verdicts, record, exit code, nothing left."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from fixtures.waiting import until
+
+ROOT = Path(__file__).resolve().parent.parent
+SCHEMA = ROOT / "reports" / "run.schema.json"
+RUN_DEADLINE_S = 240
+WITHOUT_MASQUERADE = "iptables-save -t nat | grep -v MASQUERADE | iptables-restore --table=nat"
+WITHOUT_LEARNING = "for tap in $PLUMBLINE_TAPS; do bridge link set dev $tap learning off; done"
+
+
+def run(output: Path, *words: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+    argv = [str(ROOT / "plumbline"), "run", "--workers", "1", "--output", str(output), *words]
+    done = subprocess.run(
+        argv, capture_output=True, text=True, timeout=RUN_DEADLINE_S, check=False, cwd=output.parent
+    )
+    record = output / "run.json"
+    return done, json.loads(record.read_text()) if record.exists() else {}
+
+
+def link_names() -> set[str]:
+    """Return the links of this machine."""
+    return {path.name for path in Path("/sys/class/net").iterdir()}
+
+
+def red(record: dict[str, Any]) -> set[str]:
+    """Return the claims, and for cells without one the checks, that are not `conforms`."""
+    checks = [check for check in record["checks"] if check["verdict"] != "conforms"]
+    return {claim for check in checks for claim in check["claims"] or [check["id"]]}
+
+
+def test_isolated(tmp_path: Path) -> None:
+    done, record = run(tmp_path / "run", "--topology", "isolated")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert record["finished"]
+    assert {check["verdict"] for check in record["checks"]} == {"conforms"}
+    decided = {claim["id"] for claim in record["claims"]}
+    assert {"IS-01", "IS-02", "IS-03", "IS-04", "IS-05", "GN-01", "GN-06"} <= decided
+    jsonschema.validate(record, json.loads(SCHEMA.read_text()))
+    for check in record["checks"]:
+        for evidence in check["evidence"]:
+            assert (tmp_path / "run" / evidence["path"]).is_file()
+    assert (tmp_path / "run" / "junit.xml").is_file()
+    assert any((tmp_path / "run" / "allure-results").iterdir())
+
+
+def test_deleted_masquerade_is_caught(tmp_path: Path) -> None:
+    done, record = run(tmp_path / "run", "--topology", "nat", "--after-build", WITHOUT_MASQUERADE)
+    assert done.returncode == 1, done.stdout + done.stderr
+    # Guest → outside is NT-10's cell.
+    assert red(record) == {"NT-08", "NT-09", "NT-10"}
+
+
+def test_learning_off_is_caught(tmp_path: Path) -> None:
+    done, record = run(
+        tmp_path / "run", "--topology", "linux-bridge", "--after-build", WITHOUT_LEARNING
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert red(record) == {"LB-08", "LB-10"}
+
+
+def test_after_build_that_fails_ends_the_topology(tmp_path: Path) -> None:
+    words = ("--topology", "linux-bridge", "--claim", "GN-01", "--claim", "GN-02")
+    command = "echo hardening went wrong >&2; exit 7"
+    done, record = run(tmp_path / "run", *words, "--after-build", command)
+    assert done.returncode == 10, done.stdout + done.stderr
+    assert {check["verdict"] for check in record["checks"]} == {"error"}
+    reason = record["checks"][0]["reason"]
+    assert reason == f"--after-build ended with status 7: {command}"
+    [topology] = record["topologies"]
+    [commands] = [e for e in topology["evidence"] if e["name"] == "commands.txt"]
+    assert "hardening went wrong" in (tmp_path / "run" / commands["path"]).read_text()
+
+
+def test_after_build_sees_the_topology(tmp_path: Path) -> None:
+    command = "env | grep ^PLUMBLINE_ | sort"
+    _, record = run(
+        tmp_path / "run", "--topology", "isolated", "--claim", "IS-01", "--after-build", command
+    )
+    [topology] = record["topologies"]
+    [commands] = [e for e in topology["evidence"] if e["name"] == "commands.txt"]
+    said = (tmp_path / "run" / commands["path"]).read_text()
+    for line in (
+        "PLUMBLINE_BRIDGE=virbr1",
+        "PLUMBLINE_GUESTS=kvm1 kvm2",
+        "PLUMBLINE_NETWORK=isolated",
+        "PLUMBLINE_SUBNET=192.168.66.0/24",
+        "PLUMBLINE_TAPS=vnet0 vnet1",
+        "PLUMBLINE_TOPOLOGY=isolated",
+        "PLUMBLINE_UPLINK=eth1",
+    ):
+        assert f"\n{line}\n" in said
+
+
+def test_a_users_own_topology(tmp_path: Path) -> None:
+    shipped = (ROOT / "topologies" / "isolated.yaml").read_text()
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        shipped.replace("\nname: isolated", "\nname: mine").replace("192.168.66.", "172.20.5.")
+    )
+    done, record = run(tmp_path / "run", "--topology", "mine.yaml", "--claim", "IS-05")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert record["checks"]
+    for check in record["checks"]:
+        assert (check["topology"], check["verdict"]) == ("mine", "conforms")
+        assert "172.20.5." in check["reason"]
+        assert str(mine) in check["rerun"]
+
+
+def test_killed_run_leaves_a_valid_record_and_nothing_else(tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    argv = [str(ROOT / "plumbline"), "run", "--topology", "linux-bridge", "--workers", "1"]
+    links = link_names()
+    with subprocess.Popen(
+        [*argv, "--output", str(output)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as harness:
+        until(lambda: _decided(output), "the first check is decided", deadline_s=60)
+        harness.send_signal(signal.SIGKILL)
+    record = json.loads((output / "run.json").read_text())
+    jsonschema.validate(record, json.loads(SCHEMA.read_text()))
+    assert record["finished"] is None
+    left = [check for check in record["checks"] if check["verdict"] == "inconclusive"]
+    assert left
+    assert all("not decided" in check["reason"] for check in left)
+    until(lambda: not _holders_of(harness.pid), "the sandbox is gone", deadline_s=10)
+    assert link_names() == links
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--topology", "nut"), 'did you mean "nat"'),
+        (("--topology", "absent.yaml"), "absent.yaml"),
+        (("--claim", "NT-99"), "NT-99"),
+        (("--claim", "NT-16"), "no check of this version decides it"),
+        (("--claim", "BR-01", "--topology", "nat"), "it is about bridged"),
+        (("--expect", "sriow"), "did you mean sriov"),
+        (("--accel", "xen"), "xen"),
+        (("--topologie", "nat"), "--topology"),
+    ],
+)
+def test_usage_errors(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    done, record = run(tmp_path / "run", *words)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not record
+
+
+def test_libvirtd_that_does_not_come_up(tmp_path: Path) -> None:
+    broken = tmp_path / "bin" / "libvirtd"
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\necho libvirtd: no luck today >&2\nexit 1\n")
+    broken.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{broken.parent}:{os.environ['PATH']}")
+        done, record = run(tmp_path / "run", "--topology", "linux-bridge", "--claim", "GN-01")
+    assert done.returncode == 10, done.stdout + done.stderr
+    [check] = record["checks"]
+    assert (check["verdict"], check["reason"]) == ("error", "libvirtd did not start in the sandbox")
+    assert "no luck today" in done.stdout
+
+
+def test_missing_capability_fails_the_run(tmp_path: Path) -> None:
+    words = ("--topology", "linux-bridge", "--claim", "LB-02", "--expect", "sriov")
+    done, record = run(tmp_path / "run", *words)
+    assert done.returncode == 11, done.stdout + done.stderr
+    assert "sriov" in done.stdout
+    assert record["finished"]
+
+
+def _decided(output: Path) -> bool:
+    path = output / "run.json"
+    if not path.exists():
+        return False
+    return any(check["verdict"] == "conforms" for check in json.loads(path.read_text())["checks"])
+
+
+def _holders_of(harness: int) -> list[str]:
+    found = subprocess.run(
+        ["pgrep", "-fa", f"holder.py --harness {harness}$"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return found.stdout.splitlines()

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is wrong with data that somebody wrote: which file, line and field, and what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+
+class DataError(Exception):
+    """One thing that is wrong in a data file, or in the name of one.
+
+    As text it is one line: `FILE:LINE: FIELD: what; expected …; what to do`.
+
+    Attributes:
+        message: What was found and what was expected.
+        file: The file as the user named it; None when no file is at fault.
+        line: The line in it, counted from 1; None when no line is at fault.
+        field: The field, as in `networks[0].dhcp.start`; None when no field is at fault.
+        hint: What to do next.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: Path | None = None,
+        line: int | None = None,
+        field: str | None = None,
+        hint: str,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.file = file
+        self.line = line
+        self.field = field
+        self.hint = hint
+
+    @property
+    def errors(self) -> "tuple[DataError, ...]":
+        """Every single error in this one, in the order of their lines."""
+        return (self,)
+
+    def __str__(self) -> str:
+        place = None
+        if self.file is not None:
+            place = str(self.file) if self.line is None else f"{self.file}:{self.line}"
+        return ": ".join(filter(None, (place, self.field, f"{self.message}; {self.hint}")))
+
+
+class JoinedDataError(DataError):
+    """Several errors at once; as text one line each, sorted by file and line.
+
+    The attributes are those of the first.
+    """
+
+    def __init__(self, errors: Iterable[DataError]) -> None:
+        ordered = sorted(
+            (single for error in errors for single in error.errors),
+            key=lambda e: (str(e.file or ""), e.line or 0),
+        )
+        first = ordered[0]
+        super().__init__(
+            first.message, file=first.file, line=first.line, field=first.field, hint=first.hint
+        )
+        self._errors = tuple(ordered)
+
+    @property
+    def errors(self) -> tuple[DataError, ...]:
+        """Every single error in this one, in the order of their lines."""
+        return self._errors
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self._errors)
+
+
+def gathered(errors: Iterable[DataError]) -> DataError:
+    """Return one error for several: a single one stays what it is.
+
+    Raises:
+        ValueError: There was no error to gather.
+    """
+    found = [single for error in errors for single in error.errors]
+    if not found:
+        raise ValueError("no error to gather; expected at least one: call this only with some")
+    return found[0] if len(found) == 1 else JoinedDataError(found)
+
+
+def near_miss(wrong: str, known: Iterable[str]) -> str:
+    """Return `did you mean "…"?` where a known name is close to a wrong one, else nothing."""
+    close = get_close_matches(wrong, list(known), n=1, cutoff=0.6)
+    return f'did you mean "{close[0]}"?' if close else ""

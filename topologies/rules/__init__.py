@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What must hold between the parts of a topology, each rule a generator of what breaks it."""
+
+from collections.abc import Iterator
+
+from topologies.rules import addresses, names, promises, wiring
+from topologies.rules.draft import Draft, Problem, draft_of
+
+__all__ = ["Draft", "Problem", "broken", "draft_of"]
+
+_RULES = (*names.RULES, *wiring.RULES, *addresses.RULES, *promises.RULES)
+
+
+def broken(draft: Draft) -> Iterator[Problem]:
+    """Yield every breach of every rule in a draft."""
+    for rule in _RULES:
+        yield from rule(draft)

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A topology as far as it could be read, and what is wrong between its parts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from topologies.parts import Guest, Kind, Network, Part, Physical, Promise, Throughput
+from topologies.reader import FieldPath, Value, field_name
+
+P = TypeVar("P", bound=Part)
+_KIND: TypeAdapter[Kind] = TypeAdapter(Kind)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One breach of a rule.
+
+    Attributes:
+        path: Where to correct it.
+        what: What was found and what was expected.
+        hint: What to do next.
+    """
+
+    path: FieldPath
+    what: str
+    hint: str
+
+    @property
+    def field(self) -> str:
+        """The path as an error writes it."""
+        return field_name(self.path) or "the file"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The parts of a topology that are well formed, by their place in the file.
+
+    A part with an error of its own is left out, so that the rules can still be applied to the
+    rest and one run of the reader reports everything. Rules that conclude from something's
+    absence ask `lacks` first.
+
+    Attributes:
+        kind: The topology's kind; None where it was refused.
+        networks: The networks by their index.
+        physical: The physical network; None where there is none or it was refused.
+        guests: The guests by their index.
+        promises: The promises by their index.
+        throughput: The floors; None where they were refused.
+        lacks: The sections from which something was left out.
+    """
+
+    kind: Kind | None
+    networks: Mapping[int, Network]
+    physical: Physical | None
+    guests: Mapping[int, Guest]
+    promises: Mapping[int, Promise]
+    throughput: Throughput | None
+    lacks: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def under_test(self) -> Network | None:
+        """The first network; None where it was refused."""
+        return self.networks.get(0)
+
+    @property
+    def has_no_physical(self) -> bool:
+        """Whether the file says that there is no physical network."""
+        return self.physical is None and "physical" not in self.lacks
+
+    def network_of(self, guest: Guest) -> Network | None:
+        """Return the network that a guest names, or None where it is not known."""
+        return next((n for n in self.networks.values() if n.name == guest.network), None)
+
+    def subnet_of(self, network: Network) -> IPv4Network | None:
+        """Return the network's addresses: its own, or the physical ones where the NIC is a port."""
+        if network.uplink is not None and self.physical is not None:
+            return self.physical.subnet
+        return network.subnet
+
+
+def draft_of(data: Mapping[str, Value]) -> Draft:
+    """Return what is well formed in a topology file's values; the rest is left out.
+
+    What is left out is reported elsewhere, where the whole file is held against its model.
+    """
+    lacks: set[str] = set()
+
+    def listed(section: str, part: type[P]) -> dict[int, P]:
+        entries = data.get(section)
+        if not isinstance(entries, list):
+            lacks.add(section)
+            return {}
+        read = {index: _well_formed(part, entry) for index, entry in enumerate(entries)}
+        whole = {index: entry for index, entry in read.items() if entry is not None}
+        if len(whole) < len(read):
+            lacks.add(section)
+        return whole
+
+    physical = _well_formed(Physical, data.get("physical"))
+    if physical is None and data.get("physical") is not None:
+        lacks.add("physical")
+    return Draft(
+        kind=_kind(data.get("kind")),
+        networks=listed("networks", Network),
+        physical=physical,
+        guests=listed("guests", Guest),
+        promises=listed("promises", Promise),
+        throughput=_well_formed(Throughput, data.get("throughput", {})),
+        lacks=frozenset(lacks),
+    )
+
+
+def _well_formed(part: type[P], value: Value) -> P | None:
+    try:
+        return part.model_validate(value)
+    except ValidationError:
+        return None
+
+
+def _kind(value: Value) -> Kind | None:
+    try:
+        return _KIND.validate_python(value)
+    except ValidationError:
+        return None

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Promises: each cell of the table once, about ends that exist, deciding claims that apply."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from topologies.catalogue import claims
+from topologies.errors import near_miss
+from topologies.rules.draft import Draft, Problem
+
+# The table of who reaches whom (D3, "NAT, isolated and bridged network topology").
+CELLS: Final = (
+    ("guest", "guest"),
+    ("guest", "host"),
+    ("host", "guest"),
+    ("guest", "outside"),
+    ("outside", "guest"),
+)
+
+
+_AMONG_HOST_AND_GUESTS: Final = dict.fromkeys(CELLS[:3], True)
+# What a claim that is decided by promises says of which cells (claims.yaml, in words).
+SAID_BY_CLAIMS: Final = {
+    "LB-05": {("guest", "host"): True},
+    "OV-05": {("guest", "host"): True},
+    "NT-10": {("guest", "outside"): True},
+    "NT-11": {("outside", "guest"): False},
+    "NT-12": _AMONG_HOST_AND_GUESTS,
+    "IS-02": _AMONG_HOST_AND_GUESTS,
+    "IS-03": {("guest", "outside"): False, ("outside", "guest"): False},
+    "BR-06": {("guest", "outside"): True},
+    "BR-07": {("outside", "guest"): True},
+    "BR-08": _AMONG_HOST_AND_GUESTS,
+}
+
+
+def cells(draft: Draft) -> Iterator[Problem]:
+    """A promise is about a cell of the table, and no cell is promised twice."""
+    first: dict[tuple[str, str], int] = {}
+    for index, promise in draft.promises.items():
+        cell = (promise.from_, promise.to)
+        if cell not in CELLS:
+            known = ", ".join(f"{a} → {b}" for a, b in CELLS)
+            yield Problem(
+                ("promises", index),
+                f"{promise.cell} is no cell of the table of who reaches whom; expected one of "
+                f"{known}",
+                "remove it",
+            )
+        if cell in first:
+            before = draft.promises[first[cell]]
+            same = "the same" if before.reach == promise.reach else "the contrary"
+            yield Problem(
+                ("promises", index),
+                f"{promise.cell} is promised again, and {same} in promises[{first[cell]}]; "
+                "expected one promise per cell",
+                "remove one of the two",
+            )
+        first.setdefault(cell, index)
+
+
+def outside_exists(draft: Draft) -> Iterator[Problem]:
+    """A promise about the outside needs a physical network that it is on."""
+    if not draft.has_no_physical:
+        return
+    for index, promise in draft.promises.items():
+        for key, role in (("from", promise.from_), ("to", promise.to)):
+            if role == "outside":
+                yield Problem(
+                    ("promises", index, key),
+                    f"{promise.cell} has no outside to be about, for physical is null; expected a "
+                    "physical network",
+                    "describe it under physical, or remove the promise",
+                )
+
+
+def sources(draft: Draft) -> Iterator[Problem]:
+    """Whose address is seen is said only where packets arrive outside."""
+    for index, promise in draft.promises.items():
+        if promise.source is None:
+            continue
+        if promise.to != "outside" or not promise.reach:
+            yield Problem(
+                ("promises", index, "source"),
+                f"{promise.source} says whose address the outside sees, but by this promise it "
+                "sees no packet; expected null",
+                "leave it out",
+            )
+
+
+def claims_apply(draft: Draft) -> Iterator[Problem]:
+    """The claims of a promise are known, there once, about this kind, and say what it says."""
+    known = claims()
+    for index, promise in draft.promises.items():
+        for position, claim_id in enumerate(promise.claims):
+            path = ("promises", index, "claims", position)
+            claim = known.get(claim_id)
+            if claim is None:
+                yield Problem(
+                    path,
+                    f'"{claim_id}" is not in the catalogue of claims; expected an id as in NT-10',
+                    near_miss(claim_id.upper(), known) or "see topologies/claims.yaml",
+                )
+            elif claim_id in promise.claims[:position]:
+                yield Problem(path, f"{claim_id} is named twice; expected once", "remove one")
+            elif draft.kind is not None and not claim.applies_to(
+                draft.kind, draft.under_test.switch if draft.under_test else None
+            ):
+                yield Problem(
+                    path,
+                    f"{claim_id} is not about kind {draft.kind}; expected a claim that is, this "
+                    f"one is about {', '.join(claim.kinds)}",
+                    "remove it: a promise may decide no claim, as in claims: []",
+                )
+            elif SAID_BY_CLAIMS.get(claim_id, {}).get((promise.from_, promise.to)) != promise.reach:
+                word = str(promise.reach).lower()
+                yield Problem(
+                    path,
+                    f"{claim_id} does not say {promise.cell} with reach {word}; it says: "
+                    f"{claim.statement}",
+                    "remove it: a promise may decide no claim, as in claims: []",
+                )
+
+
+def floors(draft: Draft) -> Iterator[Problem]:
+    """No more UDP can arrive than is sent."""
+    if draft.throughput is None:
+        return
+    floor, offered = draft.throughput.guest_host_udp_mbit_s, draft.throughput.udp_offered_mbit_s
+    if floor > offered:
+        yield Problem(
+            ("throughput", "guest_host_udp_mbit_s"),
+            f"the floor {floor:g} Mbit/s is above the {offered:g} Mbit/s that are sent; expected "
+            "at most what is sent",
+            "lower it, or raise udp_offered_mbit_s",
+        )
+
+
+RULES: Final = (cells, outside_exists, sources, claims_apply, floors)

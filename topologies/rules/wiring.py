@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Who makes a bridge, what switches it, where it leads and how a guest is attached."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from topologies.parts import Kind, Network
+from topologies.rules.draft import Draft, Problem
+
+# What the keys of the network under test must say; a key that is not here may say anything.
+SHAPE_OF_KIND: Final[dict[Kind, dict[str, str]]] = {
+    "linux-bridge": {"made_by": "host", "switch": "linux", "forward": "none"},
+    "ovs": {"made_by": "host", "switch": "ovs", "forward": "none"},
+    "nat": {"made_by": "libvirt", "switch": "linux", "forward": "nat"},
+    "isolated": {"made_by": "libvirt", "switch": "linux", "forward": "none"},
+    "bridged": {"made_by": "host", "forward": "bridge"},
+}
+GUESTS_MIN = 2
+
+
+def kind_fits(draft: Draft) -> Iterator[Problem]:
+    """The network under test is what the topology's kind says."""
+    network = draft.under_test
+    if draft.kind is None or network is None:
+        return
+    for key, expected in SHAPE_OF_KIND[draft.kind].items():
+        is_now = getattr(network, key)
+        if is_now != expected:
+            yield Problem(
+                ("networks", 0, key),
+                f"{is_now} does not go with kind {draft.kind}; expected {expected}",
+                f"write {key}: {expected}, or choose another kind",
+            )
+
+
+def _libvirt_network(network: Network) -> Iterator[tuple[str, str, str]]:
+    if network.switch == "ovs":
+        yield (
+            "switch",
+            "a network made by libvirt is a Linux bridge; expected linux",
+            "write made_by: host for an Open vSwitch bridge",
+        )
+    if network.forward == "bridge":
+        yield (
+            "forward",
+            "libvirt does not make the bridge of a network in bridge mode; expected nat or none",
+            "write made_by: host, with libvirt_name for the libvirt network over the bridge",
+        )
+    if network.libvirt_name is not None:
+        yield (
+            "libvirt_name",
+            f"a network made by libvirt is called by its name, {network.name}; expected null",
+            "leave it out",
+        )
+    if network.uplink is not None:
+        yield (
+            "uplink",
+            "libvirt adds no physical NIC to the bridge it makes; expected null",
+            "write made_by: host for a bridge with an uplink",
+        )
+    if network.dhcp is not None and network.address is None:
+        yield (
+            "dhcp",
+            "a DHCP range without an address on the bridge; expected both or none",
+            "give the network its address",
+        )
+    if network.forward == "nat" and network.address is None:
+        yield (
+            "forward",
+            "a NAT network without an address on the bridge; expected one to route from",
+            "give the network its address",
+        )
+
+
+def _host_bridge(network: Network) -> Iterator[tuple[str, str, str]]:
+    if network.forward == "nat":
+        yield (
+            "forward",
+            "nobody masquerades for a bridge made by the host; expected none or bridge",
+            "write made_by: libvirt for a NAT network",
+        )
+    if network.dhcp is not None:
+        yield (
+            "dhcp",
+            "nobody serves DHCP on a bridge made by the host; expected null",
+            "write made_by: libvirt, or give the guests static addresses",
+        )
+    if network.uuid is not None:
+        yield (
+            "uuid",
+            "a bridge made by the host has no UUID; expected null",
+            "leave it out",
+        )
+    if (network.forward == "bridge") != (network.uplink is not None):
+        has = "an uplink" if network.uplink is not None else "no uplink"
+        fits = "bridge" if network.uplink is not None else "none"
+        yield (
+            "forward",
+            f"{network.forward} on a bridge with {has}; expected {fits}",
+            f"write forward: {fits}, or change uplink",
+        )
+
+
+def networks(draft: Draft) -> Iterator[Problem]:
+    """What libvirt makes and what the host makes each have their own keys."""
+    for index, network in draft.networks.items():
+        found = _libvirt_network if network.made_by == "libvirt" else _host_bridge
+        for key, what, hint in found(network):
+            yield Problem(("networks", index, key), what, hint)
+
+
+def uplinks(draft: Draft) -> Iterator[Problem]:
+    """An uplink is the physical network's NIC, and a port of one bridge."""
+    ports: dict[str, int] = {}
+    for index, network in draft.networks.items():
+        path = ("networks", index, "uplink")
+        if network.uplink is None:
+            continue
+        if draft.has_no_physical:
+            yield Problem(
+                path,
+                f"{network.uplink} leads nowhere, for physical is null; expected the physical "
+                "network behind it",
+                "describe it under physical, or write uplink: null",
+            )
+        elif draft.physical is not None and network.uplink != draft.physical.uplink:
+            yield Problem(
+                path,
+                f"{network.uplink} is not the physical network's NIC; expected "
+                f"{draft.physical.uplink}",
+                "use one name in both places",
+            )
+        if network.uplink in ports:
+            yield Problem(
+                path,
+                f"{network.uplink} is already a port of networks[{ports[network.uplink]}]; "
+                "expected a port of one bridge",
+                "write uplink: null on one of the two",
+            )
+        ports.setdefault(network.uplink, index)
+
+
+def attachments(draft: Draft) -> Iterator[Problem]:
+    """A guest that is attached by a libvirt network has one to name."""
+    for index, guest in draft.guests.items():
+        network = draft.network_of(guest)
+        if network is not None and guest.attach == "network" and network.network_name is None:
+            yield Problem(
+                ("guests", index, "attach"),
+                f"network {network.name} is a bridge made by the host, without a libvirt network "
+                "over it; expected attach: bridge",
+                "write attach: bridge, or give the network a libvirt_name",
+            )
+
+
+def guests_under_test(draft: Draft) -> Iterator[Problem]:
+    """Two guests at least are on the network under test: it takes two to reach each other."""
+    network = draft.under_test
+    if network is None or "guests" in draft.lacks or len(draft.guests) < GUESTS_MIN:
+        return  # too few guests at all is an error of the list itself
+    if any(draft.network_of(guest) is None for guest in draft.guests.values()):
+        return  # the network that was meant may be this one
+    count = sum(guest.network == network.name for guest in draft.guests.values())
+    if count < GUESTS_MIN:
+        yield Problem(
+            ("guests",),
+            f"{count} of the guests are on {network.name}, the network under test; expected "
+            f"{GUESTS_MIN} or more",
+            f"put more guests on {network.name}, or write the network you meant first",
+        )
+
+
+RULES: Final = (kind_fits, networks, uplinks, attachments, guests_under_test)
