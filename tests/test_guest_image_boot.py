@@ -13,10 +13,10 @@ import paramiko
 import pytest
 
 from fixtures.guest import image as images
+from fixtures.guest.channel import transport_over
 from fixtures.guest.domain import GuestPlan, Nic
 from fixtures.guest.guest import Guest, running
 from fixtures.guest.image import Image
-from fixtures.guest.image.greeting import GreetedSocket
 from fixtures.guest.keys import RunKeys, make_keys
 from fixtures.host.host import Host
 from fixtures.host.sandbox import sandbox
@@ -263,15 +263,13 @@ def test_misuse_is_told(host: Host, image: Image, options: list[str]) -> None:
 @contextmanager
 def raw_client(host: Host, guest: Guest) -> Iterator[paramiko.Transport]:
     """Open an SSH connection that ends without a goodbye: its socket is closed under it."""
-    stream = GreetedSocket(socket.AF_UNIX, socket.SOCK_STREAM)
-    stream.connect(str(host.seen(guest.plan.channel)))
-    transport = paramiko.Transport(stream)
+    transport = transport_over(host.seen(guest.plan.channel))
     transport.banner_timeout = 20
     try:
         transport.start_client(timeout=20)
         yield transport
     finally:
-        stream.close()
+        transport.sock.close()
         transport.close()
 
 
