@@ -151,16 +151,25 @@ def render(diagnoses: Sequence[Diagnosis], out: TextIO) -> None:
     print(conclusion(diagnoses), file=out)
 
 
-def conclusion(diagnoses: Iterable[Diagnosis]) -> str:
+def conclusion(diagnoses: Sequence[Diagnosis]) -> str:
     """Return the closing line: can the topologies be run, and if not, what is missing."""
     lacking = [d.title for d in diagnoses if d.needed and d.finding.state == State.NO]
     if lacking:
         said = f"The topologies cannot be run in a sandbox yet; missing: {', '.join(lacking)}."
         if set(lacking) <= SET_UP:
             said += " `sudo ./plumbline run` sets that up."
+    elif unproven := [d.title for d in diagnoses if d.needed and not _is_known(d.finding)]:
+        said = (
+            "Nothing that the topologies need is known to be missing. Not proven: "
+            f"{', '.join(unproven)}."
+        )
     else:
         said = "The topologies can be run in a sandbox: sudo ./plumbline run"
     return textwrap.fill(said, WIDTH)
+
+
+def _is_known(finding: Finding) -> bool:
+    return finding.state != State.NOT_PROVEN
 
 
 def _colour(diagnosis: Diagnosis) -> str:
@@ -170,7 +179,11 @@ def _colour(diagnosis: Diagnosis) -> str:
 
 
 def _fix(finding: Finding) -> str:
-    return finding.fix if finding.fix.startswith("no fix") else f"to add it: {finding.fix}"
+    if finding.fix.startswith("no fix"):
+        return finding.fix
+    # What only root can prove may be there already.
+    proves = finding.state == State.NOT_PROVEN and finding.fix.endswith("doctor")
+    return f"to {'prove' if proves else 'add'} it: {finding.fix}"
 
 
 def _wrapped(text: str, indent: str) -> str:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a probe of the machine found, and how probes run commands."""
 
+import errno
 import os
 import subprocess
 from collections.abc import Sequence
@@ -123,4 +124,18 @@ def tried(name: str, answer: Answer, detail: str, fix: str | Module) -> Finding:
         detail = f"no namespace could be made to try it in ({answer.complaint})"
         remedy = "sudo ./plumbline doctor" if os.geteuid() != 0 else "see namespaces"
         return Finding(name, State.NOT_PROVEN, detail, remedy)
+    if os.geteuid() != 0 and is_denied(answer.complaint):
+        return only_root(name, answer.complaint)
     return Finding(name, State.NO, answer.complaint, fix if isinstance(fix, str) else fix.fix())
+
+
+def is_denied(complaint: str) -> bool:
+    """Whether a command complains of who ran it: "open: Permission denied", of EACCES or EPERM."""
+    said = complaint.casefold()
+    return any(os.strerror(each).casefold() in said for each in (errno.EACCES, errno.EPERM))
+
+
+def only_root(name: str, why: str) -> Finding:
+    """Return the finding for what this user may not try: that says nothing of the machine."""
+    detail = f"only root can prove it ({why})"
+    return Finding(name, State.NOT_PROVEN, detail, "sudo ./plumbline doctor")

@@ -27,6 +27,7 @@ def parser() -> Parser:
         "action", type=one_of("build", "info", *NEED_A_FILE), metavar="build|info|export|import"
     )
     own.add_argument("file", nargs="?", type=Path, metavar="FILE", help="of export and import")
+    own.add_argument("--force", action="store_true", help="export: replace a file that is there")
     return own
 
 
@@ -37,13 +38,15 @@ def main(argv: Sequence[str]) -> int:
     if (options.action in NEED_A_FILE) != (file is not None):
         needs = "needs a FILE" if file is None else "takes no FILE"
         raise UsageError(f"image {options.action} {needs}", "see ./plumbline image --help")
+    if options.force and options.action != "export":
+        raise UsageError(f"image {options.action} takes no --force", "see ./plumbline image --help")
     try:
-        return _act(options.action, file)
+        return _act(options.action, file, force=options.force)
     except image.ImageError as error:
         raise LauncherError(error.message, error.hint) from error
 
 
-def _act(action: str, file: Path | None) -> int:
+def _act(action: str, file: Path | None, *, force: bool) -> int:
     if action == "build":
         if setup.cached_image() is None:
             setup.ensure_image_packages()
@@ -61,7 +64,11 @@ def _act(action: str, file: Path | None) -> int:
             print("no guest image of this version is cached; ./plumbline image build makes it")
             return MISSING
         if file is not None:
-            image.export(cached, file)
+            if file.exists() and not force:
+                raise UsageError(
+                    f"image export {file}: it is there already", "name a new file, or add --force"
+                )
+            image.export(cached, file, force=force)
             print(f"{file}: {file.stat().st_size / MIB:.1f} MiB")
         else:
             print(describe(cached))

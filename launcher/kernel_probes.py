@@ -9,7 +9,17 @@ import os
 import tempfile
 from pathlib import Path
 
-from launcher.finding import INSTALL, Finding, Module, State, ask, in_namespaces, tried
+from launcher.finding import (
+    INSTALL,
+    Finding,
+    Module,
+    State,
+    ask,
+    in_namespaces,
+    is_denied,
+    only_root,
+    tried,
+)
 
 # As in a sandbox an overlay's writes go to a tmpfs: on a container's own overlay it would fail.
 TMPFS = "/dev/shm"  # noqa: S108 - only below it, in a folder with a random name
@@ -60,11 +70,19 @@ def links() -> Finding:
 
 
 def tun() -> Finding:
-    """The device node that TAP devices come from."""
+    """The device node that TAP devices come from, opened; that alone makes no device."""
     node = Path("/dev/net/tun")
-    if node.is_char_device():
+    try:
+        os.close(os.open(node, os.O_RDWR | os.O_CLOEXEC))
+    except FileNotFoundError:
+        why = f"there is no {node}"
+    except OSError as error:
+        why = f"{node}: {error.strerror}"
+        if os.geteuid() != 0 and is_denied(why):
+            return only_root("tun", why)
+    else:
         return Finding("tun", State.YES, f"{node} is there")
-    return Finding("tun", State.NO, f"there is no {node}", Module("tun", "CONFIG_TUN").fix())
+    return Finding("tun", State.NO, why, Module("tun", "CONFIG_TUN").fix())
 
 
 def overlayfs() -> Finding:

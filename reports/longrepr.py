@@ -3,6 +3,9 @@
 
 import pytest
 
+# The section of a report in which a check leaves its traceback when it put its failure in words.
+TRACEBACK_SECTION = "traceback"
+
 
 def crash_line(report: pytest.TestReport) -> str:
     """Return the one line that says what failed, or why it was skipped.
@@ -30,3 +33,9 @@ def last_lines(report: pytest.TestReport, count: int) -> list[str]:
     if not raised:
         return lines[-count:]
     return [*raised[: count - 1], lines[-1]]
+
+
+def whole_traceback(report: pytest.TestReport) -> list[str]:
+    """Return all that is known of a failure: a traceback beside the report, else the report's."""
+    kept = [content for name, content in report.sections if name == TRACEBACK_SECTION]
+    return (kept[-1] if kept else report.longreprtext).splitlines()

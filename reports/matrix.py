@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The matrix of a run: a row for each property, a column for each topology, counts in the cells."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -11,7 +12,7 @@ from rich.text import Text
 
 from reports.record import RunRecord
 from reports.verdict import Verdict
-from reports.wording import SIGNS, STYLES
+from reports.wording import SEPARATOR, SIGNS, STYLES
 
 NO_CHECK = "·"
 TOTAL = "all"
@@ -25,6 +26,8 @@ _IN_CELL = (
     Verdict.NOT_TESTABLE,
 )
 _COLUMN_GAP = 2
+# Two ids in a row take no more room than a range of them.
+_LEAST_RUN = 3
 
 Tally = Mapping[tuple[str, str], Counter[Verdict]]
 
@@ -38,7 +41,7 @@ def tally(record: RunRecord) -> Tally:
 
 
 def print_matrix(record: RunRecord, console: Console) -> None:
-    """Print the matrix and its legend; nothing for a run without checks.
+    """Print the matrix, its legend and what claims it is about; nothing for a run without checks.
 
     More topologies than fit side by side go into further blocks below each other.
     """
@@ -51,6 +54,43 @@ def print_matrix(record: RunRecord, console: Console) -> None:
         console.print(_table(block, properties, cells))
         console.print()
     console.print(_legend(record))
+    console.print()
+    said = "decides: " + SEPARATOR.join(
+        " ".join((each, *runs_of(claims))) for each, claims in _claims(record).items()
+    )
+    wrap = textwrap.TextWrapper(
+        console.width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+    for line in wrap.wrap(said):
+        console.print(Text(line, style="dim"), soft_wrap=True)
+
+
+def _claims(record: RunRecord) -> dict[str, list[str]]:
+    """Return the claims that each property of this run decides, in order."""
+    found: dict[str, set[str]] = {}
+    for check in record.checks:
+        found.setdefault(check.property, set()).update(check.claims)
+    return {name: sorted(ids) for name, ids in found.items() if ids}
+
+
+def runs_of(ids: Sequence[str]) -> list[str]:
+    """Return sorted ids with three or more in a row as one: `NT-05–07`, `NT-09`."""
+    rows: list[list[str]] = []
+    for each in ids:
+        if rows and each == _following(rows[-1][-1]):
+            rows[-1].append(each)
+        else:
+            rows.append([each])
+    shown: list[str] = []
+    for row in rows:
+        short = len(row) >= _LEAST_RUN
+        shown += [f"{row[0]}–{row[-1].rpartition('-')[2]}"] if short else row
+    return shown
+
+
+def _following(claim: str) -> str:
+    prefix, _, number = claim.rpartition("-")
+    return f"{prefix}-{int(number) + 1:0{len(number)}}" if number.isdecimal() else ""
 
 
 def _sum(cells: Tally, properties: Sequence[str], topology: str) -> Counter[Verdict]:

@@ -17,16 +17,19 @@ _VERDICT = max(len(verdict) for verdict in Verdict)
 _DURATION = 7
 _FEW_CLAIMS = 9
 _LEAST_ID = 16
+# A cut id is still told by both its ends; the claims, which a reader looks for, go only below this.
+_LEAST_ID_BESIDE_CLAIMS = 24
 
 
 @dataclass(frozen=True)
 class Columns:
-    """How wide each part of a check's line is."""
+    """How wide each part of a check's line is; `whole` parts are padded to it and never cut."""
 
     counter: int = 1
     topology: int = 12
     check: int = 30
     claims: int = _FEW_CLAIMS
+    whole: bool = False
 
     @property
     def indent(self) -> str:
@@ -34,10 +37,16 @@ class Columns:
         return " " * (2 * self.counter + 4)
 
 
-def columns(record: RunRecord, width: int) -> Columns:
+def columns(record: RunRecord, width: int, *, whole: bool = False) -> Columns:
     """Choose the columns so that every line of this run fits into `width`.
 
-    Claims give way first (`NT-08 +2`), then altogether, then the ids of the checks are cut.
+    Claims give way first (`NT-08 +2`), then the ids of the checks are cut; where little would be
+    left of those, the claims are left out.
+
+    Args:
+        record: the run as planned.
+        width: of the terminal.
+        whole: it is no terminal: the columns are aligned for `width`, and what is longer is longer.
     """
     counter = len(str(len(record.checks)))
     topology = max((len(check.topology) for check in record.checks), default=1)
@@ -47,10 +56,10 @@ def columns(record: RunRecord, width: int) -> Columns:
     room = width - fixed
     if check + claims > room:
         claims = min(claims, max(_FEW_CLAIMS, room - check))
-    if check + claims > room:
+    if not whole and room - claims < min(check, _LEAST_ID_BESIDE_CLAIMS):
         claims = 0
         room += _GAP
-    return Columns(counter, topology, min(check, max(_LEAST_ID, room - claims)), claims)
+    return Columns(counter, topology, min(check, max(_LEAST_ID, room - claims)), claims, whole)
 
 
 def check_line(check: Check, progress: tuple[int, int], widths: Columns) -> Text:
@@ -59,9 +68,12 @@ def check_line(check: Check, progress: tuple[int, int], widths: Columns) -> Text
     gap = " " * _GAP
     line = Text(f"[{done:>{widths.counter}}/{planned}] ", style="dim")
     line.append(f"{check.topology:<{widths.topology}}{gap}", style="default not dim")
-    line.append(f"{both_ends(label(check), widths.check):<{widths.check}}{gap}", "default not dim")
+    name, claims = label(check), " ".join(check.claims)
+    if not widths.whole:
+        name, claims = both_ends(name, widths.check), few(check.claims, widths.claims)
+    line.append(f"{name:<{widths.check}}{gap}", "default not dim")
     if widths.claims:
-        line.append(f"{few(check.claims, widths.claims):<{widths.claims}}{gap}")
+        line.append(f"{claims:<{widths.claims}}{gap}")
     line.append(f"{check.verdict:<{_VERDICT}}{gap}", f"{STYLES[check.verdict]} not dim")
     return line.append(f"{duration(check.duration_s):>{_DURATION}}")
 

@@ -48,6 +48,15 @@ class Screen:
         if on_terminal and status is not None and not self.console.is_dumb_terminal:
             self._start(status)
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether somebody reads it in a window of some width; a pipe and a file take any line."""
+        return self._fd is not None
+
+    def room(self, taken: int = 0) -> int | None:
+        """Return the columns that are left beside `taken`; None where any line is in place."""
+        return self.console.width - taken if self.is_terminal else None
+
     def _start(self, status: Callable[[], Text]) -> None:
         def fitting() -> Text:
             self._fit()

@@ -8,10 +8,18 @@ from pathlib import Path, PurePosixPath
 from rich.console import Console
 from rich.text import Text
 
-from reports.ledger import NOT_DECIDED
 from reports.record import Check, Evidence, RunRecord, Topology
-from reports.verdict import BY_GRAVITY, EXIT_MEANINGS, Verdict
-from reports.wording import SEPARATOR, SIGNS, STYLES, counted, duration, label, one_line
+from reports.verdict import BY_GRAVITY, EXIT_MEANINGS, NOT_DECIDED, Verdict
+from reports.wording import (
+    OWN_COMMAND,
+    SEPARATOR,
+    SIGNS,
+    STYLES,
+    counted,
+    duration,
+    label,
+    one_line,
+)
 
 _HEADINGS = {
     Verdict.VIOLATES: "Violated",
@@ -19,6 +27,14 @@ _HEADINGS = {
     Verdict.INCONCLUSIVE: "Inconclusive",
     Verdict.NOT_TESTABLE: "Could not be tested",
 }
+_HEADING_OF_OWN_COMMAND = "Your own command failed"
+_SECTIONS = (
+    _HEADINGS[Verdict.VIOLATES],
+    _HEADING_OF_OWN_COMMAND,
+    _HEADINGS[Verdict.ERROR],
+    _HEADINGS[Verdict.INCONCLUSIVE],
+    _HEADINGS[Verdict.NOT_TESTABLE],
+)
 
 
 @dataclass(frozen=True)
@@ -26,11 +42,12 @@ class Finding:
     """Three lines about what did not conform.
 
     Attributes:
-        verdict: the section it stands in.
+        verdict: the section it stands in, but for `own_command`.
         subject: the claim or claims, by id.
         statement: what they say, or how much it is about.
         seen: where and what.
         where: the evidence.
+        own_command: it is an error by the user's own command, not by the harness.
     """
 
     verdict: Verdict
@@ -38,6 +55,12 @@ class Finding:
     statement: str
     seen: str
     where: str
+    own_command: bool = False
+
+    @property
+    def heading(self) -> str:
+        """The title of the section it stands in."""
+        return _HEADING_OF_OWN_COMMAND if self.own_command else _HEADINGS[self.verdict]
 
 
 def print_findings(
@@ -60,14 +83,14 @@ def print_findings(
         whole: leave lines whole on a terminal too.
     """
     findings = list(_findings(record, statements, output))
-    for verdict in BY_GRAVITY:
-        lines = [line for each in findings if each.verdict is verdict for line in _lines(each)]
-        if verdict is Verdict.NOT_TESTABLE:
+    for heading in _SECTIONS:
+        lines = [line for each in findings if each.heading == heading for line in _lines(each)]
+        if heading == _HEADINGS[Verdict.NOT_TESTABLE]:
             lines += _untestable(record)
         if not lines:
             continue
         console.print()
-        console.print(Text(_HEADINGS[verdict], style="bold"))
+        console.print(Text(heading, style="bold"))
         for line in lines:
             if console.is_terminal and not whole:
                 line.truncate(console.width, overflow="ellipsis")
@@ -171,6 +194,7 @@ def _of_topology(topology: Topology, affected: Sequence[Check], output: Path) ->
         statement=f"{topology.title or 'topology'}: {_extent(affected)} undecided",
         seen=topology.reason or "",
         where=_where(topology.evidence, output) or "no evidence was stored",
+        own_command=(topology.reason or "").startswith(OWN_COMMAND),
     )
 
 

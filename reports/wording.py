@@ -23,6 +23,9 @@ SIGNS = {
     Verdict.NOT_TESTABLE: "–",
 }
 
+# How a reason begins when it was not the harness that broke but a command of its user's.
+OWN_COMMAND = "--after-build"
+
 ELLIPSIS = "…"
 SEPARATOR = " · "
 

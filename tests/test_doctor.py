@@ -108,6 +108,40 @@ def test_without_root_what_needs_it_is_not_proven_rather_than_missing() -> None:
     assert done.returncode == 0
 
 
+# It may read all files, because this Python may be in a folder of root's; it may write none.
+NOBODY = (
+    *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+    *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),
+)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "state"),
+    [
+        ("mknod -m 600 /dev/net/tun c 10 200", "not proven"),
+        ("mknod -m 666 /dev/net/tun c 10 200", "yes"),
+        ("true", "no"),
+    ],
+)
+def test_what_this_user_may_not_open_is_not_proven_rather_than_missing(
+    prepare: str, state: str
+) -> None:
+    hide = f'mount -t tmpfs tmpfs /dev/net && {prepare} && exec "$@"'
+    done = doctor("--json", before=("unshare", "--mount", "sh", "-c", hide, "sh", *NOBODY))
+    found = findings(done)
+    for name in ("tun", "links"):
+        assert found[name]["state"] == state, found[name]
+        if state == "not proven":
+            assert "only root can prove it" in found[name]["detail"]
+            assert found[name]["fix"] == "sudo ./plumbline doctor"
+
+
+def test_what_is_only_not_proven_is_not_promised() -> None:
+    unproven = UNPROVEN._replace(needed=True)
+    said = " ".join(conclusion([FINE, unproven]).split())
+    assert said == "Nothing that the topologies need is known to be missing. Not proven: KVM."
+
+
 def rendered(*diagnoses: Diagnosis) -> str:
     out = io.StringIO()
     render(diagnoses, out)

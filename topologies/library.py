@@ -3,18 +3,17 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
 
 from pydantic import ValidationError
 
-from topologies.errors import DataError, gathered, near_miss
-from topologies.model import SCHEMA, SHIPPED_FOLDER, Shape, Topology
+from topologies.errors import DataError, gathered
+from topologies.model import SCHEMA, Shape, Topology
+from topologies.naming import SHIPPED, SUFFIXES, file_of
 from topologies.reader import Document, read
 from topologies.rules import broken, draft_of
 from topologies.structure import refusals
 
-SHIPPED: Final = ("linux-bridge", "ovs", "nat", "nat1", "isolated", "bridged", "bridged-ovs")
-SUFFIXES: Final = (".yaml", ".yml")
+__all__ = ["SHIPPED", "SUFFIXES", "load", "load_all", "names"]
 
 
 def names() -> list[str]:
@@ -31,23 +30,7 @@ def load(name_or_path: str) -> Topology:
     Raises:
         DataError: There is no such topology, or its file is wrong; every error of the file.
     """
-    if name_or_path in SHIPPED:
-        return _read(SHIPPED_FOLDER / f"{name_or_path}.yaml")
-    path = Path(name_or_path)
-    if path.suffix in SUFFIXES:
-        return _read(path)
-    known = ", ".join(SHIPPED)
-    if path.is_file():
-        raise DataError(
-            f"the name does not end in {' or '.join(SUFFIXES)}; expected a topology file, or one "
-            f"of {known}",
-            file=path,
-            hint="rename the file",
-        )
-    raise DataError(
-        f'unknown topology "{name_or_path}"; expected one of {known}, or a .yaml file',
-        hint=near_miss(name_or_path, SHIPPED) or "name one of them, or write a file of your own",
-    )
+    return _read(file_of(name_or_path))
 
 
 def load_all(names_or_paths: Iterable[str]) -> tuple[Topology, ...]:

@@ -13,12 +13,11 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from topologies.errors import DataError, gathered
+from topologies.naming import content
 
 Value = None | bool | int | float | str | list["Value"] | dict[str, "Value"]
 FieldPath = tuple[str | int, ...]
 
-# A topology is a hundred lines; a megabyte of it is a mistake, and worth no minute of parsing.
-SIZE_MAX_BYTES = 1_000_000
 # The largest file here, the catalogue, has some 1,200. Aliases of aliases multiply: stop early.
 VALUES_MAX = 20_000
 DOCUMENTATION = "docs/topologies.md describes the format"
@@ -106,33 +105,7 @@ def _read(file: Path, text: str) -> Document:
 
 
 def _text(file: Path) -> str:
-    try:
-        size = file.stat().st_size
-        if size > SIZE_MAX_BYTES:
-            raise DataError(
-                f"the file has {size} bytes; expected at most {SIZE_MAX_BYTES}",
-                file=file,
-                hint="check that it is the file you meant",
-            )
-        raw = file.read_bytes()
-    except FileNotFoundError as error:
-        raise DataError(
-            "no such file; expected a YAML file",
-            file=file,
-            hint=f"check the path, which is taken from the folder {Path.cwd()}"
-            if not file.is_absolute()
-            else "check the path",
-        ) from error
-    except IsADirectoryError as error:
-        raise DataError(
-            "this is a folder; expected a YAML file", file=file, hint="name a file in it"
-        ) from error
-    except OSError as error:
-        raise DataError(
-            f"cannot be read: {error.strerror}; expected a readable YAML file",
-            file=file,
-            hint="check its permissions and those of the folders above it",
-        ) from error
+    raw = content(file)
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
