@@ -97,6 +97,12 @@ def test_ports_are_mapped_to_the_range(rules: Ruleset, proto: str) -> None:
     assert rule.ports == (1024, 65535)
 
 
+def test_a_rule_is_the_same_after_it_applied() -> None:
+    later = NFT.replace('{"counter": null}', '{"counter": {"packets": 3, "bytes": 252}}')
+    assert later != NFT
+    assert list(parse_nft(later)) == list(parse_nft(NFT))
+
+
 def test_the_rest_has_no_range(rules: Ruleset) -> None:
     rule = outcome(rules, "icmp", GUEST, ELSEWHERE)
     assert rule is not None

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The whole of a DHCP range: each address leased once, and no other."""
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+
+import pytest
+
+from fixtures.errors import DeadlineExpired, Inconclusive, NotTestable
+from fixtures.evidence import Evidence
+from fixtures.probe.dhcp import Clients, new_mac
+from fixtures.probe.station import NIC, station
+from fixtures.standing import Standing
+from fixtures.waiting import until
+
+# libvirt writes its list of leases anew for each lease, so that time grows with the square of their
+# number: 65534 would take hours.
+WHOLE_MAX = 1024
+SAMPLES = 64
+# RFC 5737, documentation: of no subnet here.
+ELSEWHERE = IPv4Address("203.0.113.1")
+TRIES_WHEN_FULL = 3
+# The list follows the server by some 10 ms a lease; a busy machine takes several times that.
+LISTED_DEADLINE_S = 90.0
+LIST_POLL_S = 0.3
+# A release has no answer: those that the list does not show after this many looks are sent again.
+LOOKS_PER_RELEASE = 50
+
+
+@pytest.mark.lengthy
+@pytest.mark.claims("NT-06", "IS-05")
+def test_range_is_leased_whole(net: Standing, evidence: Evidence) -> None:
+    """Every address of the range is leased once; one client more gets none; none is outside it.
+
+    Steps: clients ask one after the other until every address that no guest holds is leased, the
+    first of them for addresses outside the range. Then one client more asks, three times, each
+    followed by a client that has a lease; then a lease is given back, and it asks again.
+    Verify: the leases are the range, less the guests'; the one more is offered nothing although
+    who asked after it was answered, and then just the address that was given back. Every offer is
+    in the range, with the bridge as router on a NAT network and with none on an isolated one.
+    """
+    served, held = net.dhcp, _held(net)
+    free = served.size - len(held)
+    if free < 1:
+        raise NotTestable("a free address in the range", f"guests have all {served.size} of it")
+    with (
+        station(net.host, net.switch, "st1") as port,
+        evidence.capture(port.machine, NIC) as frames,
+    ):
+        asking = Clients(port, frames)
+        with _given_back(net, asking):
+            if served.size > WHOLE_MAX:
+                _lease_samples(net, asking, held)
+                raise Inconclusive(
+                    f"of {served.size} addresses {len(asking.leases)} were asked for and leased, "
+                    "the first and the last among them; all of them would take too long"
+                )
+            for asked in itertools.islice(itertools.chain(_outside(net), _anything()), free):
+                _lease(net, asking, held, asked)
+            evidence.json("leases.json", {m: r.address for m, r in asking.leases.items()})
+            _require_none_left(asking)
+            frames.require_whole()
+    evidence.reason = (
+        f"{free} clients leased all of {served.start}–{served.end} but the {len(held)} that guests "
+        "have; one more was offered nothing until a lease was given back"
+    )
+
+
+def _held(net: Standing) -> set[IPv4Address]:
+    """Return the addresses of the range that are leased already: the guests'."""
+    listed = [address for _mac, address in _listed(net)]
+    known = {IPv4Address(text) for text in (*listed, *(guest.address for guest in net.guests))}
+    return {address for address in known if address in net.dhcp}
+
+
+def _listed(net: Standing) -> set[tuple[str, str]]:
+    """Return libvirt's list of leases: MAC and address."""
+    return {(lease["mac"], lease["ipaddr"]) for lease in net.libvirt_network.DHCPLeases()}
+
+
+def _outside(net: Standing) -> Iterator[IPv4Address | None]:
+    """Give addresses that are not in the range: its neighbours, the subnet's ends, elsewhere."""
+    near = (net.dhcp.start - 1, net.dhcp.end + 1, net.subnet[0], net.subnet[-1], ELSEWHERE)
+    yield from dict.fromkeys(address for address in near if address not in net.dhcp)
+
+
+def _anything() -> Iterator[IPv4Address | None]:
+    return itertools.repeat(None)
+
+
+def _lease(
+    net: Standing, asking: Clients, held: set[IPv4Address], asked: IPv4Address | None
+) -> IPv4Address:
+    """Have a new client take a lease, and return its address.
+
+    Raises:
+        AssertionError: it gets none, one that somebody has, or one that is not in the range.
+    """
+    taken = held | {lease.address for lease in asking.leases.values()}
+    lease = asking.lease(new_mac(), asked)
+    _require_in_range(net, asking)
+    left = net.dhcp.size - len(taken)
+    assert lease is not None, (
+        f"with {len(taken)} of {net.dhcp.size} addresses leased and {left} free a client got none"
+    )
+    assert lease.address not in taken, f"{lease.address} was leased although somebody has it"
+    return lease.address
+
+
+def _require_in_range(net: Standing, asking: Clients) -> None:
+    """Require of all that servers said: addresses of the range, and the network's own router."""
+    served = net.dhcp
+    routers = [net.host_address] if net.topology.network.forward == "nat" else []
+    for reply in asking.replies():
+        if reply.kind != "nak":
+            assert reply.address in served, (
+                f"{reply.address} is offered, outside {served.start}–{served.end}"
+            )
+            assert reply.routers == routers, f"router {reply.routers} is offered, not {routers}"
+
+
+def _require_none_left(asking: Clients) -> None:
+    """Require that one client more is offered nothing, and what is given back once it is.
+
+    The server answers in order: when a client that asked later is answered, it has read the other.
+    """
+    more, tried = new_mac(), []
+    [spare, *_], [*_, known] = list(asking.leases), list(asking.leases)
+    for _ in range(TRIES_WHEN_FULL):
+        tried.append(asking.ask(more))
+        if asking.offer(known) is None:
+            raise Inconclusive(
+                "control failed: the server no longer answers a client that it knows"
+            )
+    offers = [reply for reply in asking.replies() if reply.transaction in tried]
+    assert not offers, f"the range is leased, and one client more is offered {offers[0].address}"
+    freed = asking.leases[spare].address
+    asking.release(spare)
+    offer = asking.offer(more)
+    if offer is None or offer.address != freed:
+        told = offer and offer.address
+        raise Inconclusive(f"control failed: {freed} was given back, and {told} is offered")
+
+
+def _lease_samples(net: Standing, asking: Clients, held: set[IPv4Address]) -> None:
+    """Lease the first and the last address of a range and some between, each by its name."""
+    served = net.dhcp
+    step = (served.size - 1) / (SAMPLES - 1)
+    for asked in (served.start + round(number * step) for number in range(SAMPLES)):
+        if asked not in held:
+            given = _lease(net, asking, held, asked)
+            assert given == asked, f"a client asked for {asked}, which is free, and got {given}"
+    for outside in _outside(net):
+        _lease(net, asking, held, outside)
+
+
+@contextlib.contextmanager
+def _given_back(net: Standing, asking: Clients) -> Iterator[None]:
+    """Release on leaving what was leased, and wait until libvirt's list is as it was."""
+    before = _listed(net)
+    try:
+        yield
+    finally:
+        mine = [(mac, str(lease.address)) for mac, lease in asking.leases.items()]
+        # The list is written by and by, in order: not before the last lease stands in it can its
+        # absence mean that it is gone. A server that does not keep libvirt's list never gets there.
+        with contextlib.suppress(DeadlineExpired):
+            until(
+                lambda: _listed(net).issuperset(mine[-1:]),
+                "libvirt's list has the last lease",
+                deadline_s=LISTED_DEADLINE_S / 2,
+                interval_s=LIST_POLL_S,
+            )
+        looks = itertools.count()
+
+        def as_before() -> bool:
+            if next(looks) % LOOKS_PER_RELEASE == 0:
+                for mac in asking.leases:
+                    asking.release(mac)
+            listed = _listed(net)
+            return before <= listed and listed.isdisjoint(mine)
+
+        until(
+            as_before,
+            "the leases are as they were",
+            deadline_s=LISTED_DEADLINE_S,
+            interval_s=LIST_POLL_S,
+        )

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What masquerading leaves alone, as seen on the wire."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Address, IPv4Network
+
+import pytest
+from scapy.layers.inet import IP
+from scapy.packet import Packet
+
+from fixtures.errors import Inconclusive
+from fixtures.evidence import Evidence
+from fixtures.guest.guest import NIC, Guest
+from fixtures.host.links import add_address, link_index
+from fixtures.host.machine import Machine
+from fixtures.host.physical import OUTSIDE_NIC
+from fixtures.probe.capture import Capture
+from fixtures.probe.datagram import send_out
+from fixtures.probe.obstacle import route
+from fixtures.probe.packets import is_request
+from fixtures.probe.reach import PROTOCOLS, End, Proto, ping, send_from_port
+from fixtures.standing import Standing
+
+MULTICAST, BROADCAST = "224.0.0.251", "255.255.255.255"
+# A group that is not in 224.0.0.0/24: nothing exempts it (RFC 5771: 224.0.1.0/24 is beyond the
+# local network).
+OTHER_GROUP = "224.0.1.251"
+# Below 1024, so that it can't be a translated one.
+PORT = 777
+
+
+@pytest.mark.claims("NT-13")
+def test_own_subnet_is_not_masqueraded(net: Standing, evidence: Evidence) -> None:
+    """A guest's packets to its own subnet keep their source, even out of the uplink.
+
+    Steps: give the outside an address of the guests' subnet, and host and guest a route to it over
+    the uplink. Each guest sends ICMP, TCP and UDP there, and to the outside's own address.
+    Verify: outside, the first have the guest's address and port, while the others, at the same
+    time, have the host's.
+    """
+    host, [far] = str(net.figures.host), net.ends("outside")
+    seen = []
+    with _own_subnet_outside(net) as near_by:
+        for guest in net.guests:
+            with (
+                _route_in_guest(guest, near_by.address, net.host_address),
+                evidence.capture(net.outside, OUTSIDE_NIC, guest.name) as frames,
+            ):
+                for proto in PROTOCOLS:
+                    for to in (near_by, far):
+                        _send(proto, net.guest_end(guest), to)
+                    translated = _sources(frames, proto, far.address)
+                    if {address for address, _port in translated} != {host}:
+                        raise Inconclusive(
+                            f"control failed: {proto} to {far.address} comes from {translated}"
+                        )
+                    kept = _sources(frames, proto, near_by.address)
+                    wanted = (guest.address, None if proto == "icmp" else PORT)
+                    assert kept == {wanted}, (
+                        f"{proto} from {guest.name} to {near_by.address}, of its own subnet, comes "
+                        f"from {kept}, not {wanted}"
+                    )
+            seen.append(f"{guest.address} to {near_by.address}")
+    evidence.reason = f"kept: {', '.join(seen)}; to {far.address} masqueraded as {host}"
+
+
+@pytest.mark.claims("NT-13")
+def test_local_multicast_and_broadcast_are_not_masqueraded(
+    net: Standing, evidence: Evidence
+) -> None:
+    """Packets of the subnet to 224.0.0.0/24 and 255.255.255.255 keep their source.
+
+    No router forwards these, so a guest's stay on the bridge; the host's own, from its address on
+    the bridge, pass the masquerading rules, out of the uplink as out of the bridge.
+
+    Steps: the host sends UDP from a port below 1024 and ICMP to both, out of the uplink, seen by
+    the outside, and UDP out of the bridge, seen at a guest's TAP. A guest sends ICMP to both and
+    UDP to the multicast address, seen at another guest's TAP.
+    Verify: each arrives with its own address and port, while the host's to a multicast group that
+    is not exempted, at the same time and out of the same link, is masqueraded.
+    """
+    bridge, tap = net.switch.name, net.guests[1].tap
+    seen = [
+        _keeps_its_source(net, net.figures.uplink, net.outside, OUTSIDE_NIC, evidence),
+        _keeps_its_source(net, bridge, net.host, tap, evidence),
+    ]
+    sender = net.guests[0]
+    near = net.guest_end(sender)
+    with evidence.capture(net.host, tap, f"from-{sender.name}") as frames:
+        for to in (MULTICAST, BROADCAST):
+            ping(near, to, count=1, wait_s=1, extra=("-b", "-I", NIC))
+            kept = _sources(frames, "icmp", to)
+            assert kept == {(sender.address, None)}, f"ICMP of a guest to {to} comes from {kept}"
+        send_from_port("udp", near, End(net.outside, MULTICAST, near.tool), PORT)
+        kept = _sources(frames, "udp", MULTICAST)
+        assert kept == {(sender.address, PORT)}, f"UDP of a guest to {MULTICAST} comes from {kept}"
+    evidence.reason = f"{'; '.join(seen)}; {sender.name}'s own kept theirs on the bridge"
+
+
+def _keeps_its_source(
+    net: Standing, link: str, watcher: Machine, watched: str, evidence: Evidence
+) -> str:
+    """Send from the host's address on the bridge out of a link, and say how that arrived."""
+    own = net.host_address
+    with evidence.capture(watcher, watched, f"out-of-{link}") as frames:
+        # Out of the bridge a masquerading rule would put the same address: only a port tells.
+        for protocol in ("udp", "icmp") if link != net.switch.name else ("udp",):
+            control = send_out(net.host, link, protocol, own, OTHER_GROUP)
+            translated = _first(frames, control.is_in, f"{protocol} to {OTHER_GROUP}")
+            if control.unchanged(translated):
+                raise Inconclusive(
+                    f"control failed: out of {link} {protocol} to {OTHER_GROUP} is not masqueraded"
+                )
+            for to in (MULTICAST, BROADCAST):
+                sent = send_out(net.host, link, protocol, own, to)
+                packet = _first(frames, sent.is_in, f"{protocol} to {to}")
+                assert sent.unchanged(packet), (
+                    f"{protocol} from {own} port {sent.port} to {to} leaves {link} as "
+                    f"{packet[IP].summary()}"
+                )
+    return f"out of {link} to {MULTICAST} and {BROADCAST} kept {own}, to {OTHER_GROUP} did not"
+
+
+def _send(proto: Proto, near: End, far: End) -> None:
+    if proto == "icmp":
+        ping(near, far.address, count=1)
+    else:
+        send_from_port(proto, near, far, PORT)
+
+
+def _sources(frames: Capture, proto: Proto, to: str) -> set[tuple[str, int | None]]:
+    """Return the addresses and ports that requests to an address have come from."""
+
+    def wanted(packet: Packet) -> bool:
+        return is_request(packet, proto, to)
+
+    _first(frames, wanted, f"{proto} to {to}")
+    found = [frame.packet[IP] for frame in frames.frames(wanted)]
+    return {(p.src, None if proto == "icmp" else p.payload.sport) for p in found}
+
+
+def _first(frames: Capture, wanted: Callable[[Packet], bool], what: str) -> Packet:
+    """Return the first such packet; without one there is nothing to be judged."""
+    try:
+        return frames.wait_for(wanted, what)[0].packet
+    except AssertionError as error:
+        raise Inconclusive(f"nothing to judge by: {error}") from error
+
+
+@contextlib.contextmanager
+def _own_subnet_outside(net: Standing) -> Iterator[End]:
+    """Put a free address of the guests' subnet on the outside machine, and route to it."""
+    used = {net.host_address, *(guest.address for guest in (*net.guests, *net.others))}
+    address = next(a for a in _from_the_end(net.subnet) if str(a) not in used)
+    index = link_index(net.outside, OUTSIDE_NIC)
+    only = IPv4Network(address)
+    with contextlib.ExitStack() as stack:
+        add_address(net.outside, OUTSIDE_NIC, str(only))
+        stack.callback(
+            net.outside.netlink.addr, "del", index=index, address=str(address), prefixlen=32
+        )
+        stack.enter_context(route(net.outside, net.subnet, str(net.figures.host)))
+        stack.enter_context(route(net.host, only, str(net.figures.outside)))
+        yield End(net.outside, str(address), net.tool)
+
+
+def _from_the_end(subnet: IPv4Network) -> Iterator[IPv4Address]:
+    """Give the addresses of a subnet's hosts, the last first."""
+    return (subnet[-number] for number in range(2, subnet.num_addresses))
+
+
+@contextlib.contextmanager
+def _route_in_guest(guest: Guest, address: str, gateway: str) -> Iterator[None]:
+    """Give a guest a route to one address for the length of a `with` block."""
+    guest.run(["ip", "route", "add", f"{address}/32", "via", gateway])
+    try:
+        yield
+    finally:
+        guest.run(["ip", "route", "del", f"{address}/32", "via", gateway])
