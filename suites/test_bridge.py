@@ -1,15 +1,63 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The Linux bridge itself."""
 
+import contextlib
+from collections.abc import Callable
+
 import pytest
+from pyroute2.netlink.exceptions import NetlinkError
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
 
 from fixtures.evidence import Evidence
-from fixtures.host.links import link_mac
+from fixtures.host.host import Host
+from fixtures.host.links import has_link, link_index, link_kind, link_mac, set_up
+from fixtures.probe.station import NIC, plugged_station, station
 from fixtures.standing import Standing
-from fixtures.switch.linux_bridge import linux_bridge
+from fixtures.switch.linux_bridge import delete_by_ioctl, linux_bridge
 
 EMPTY_ID = "8000.000000000000"
 SCRATCH = "plumb-new"
+# IEEE 802 local experimental EtherType 1: nobody else says anything in it.
+EXPERIMENTAL = 0x88B5
+SENDER_MAC, RECEIVER_MAC = "02:00:5e:00:53:01", "02:00:5e:00:53:02"
+
+
+@pytest.mark.claims("LB-01")
+def test_kernel_offers_bridging(net: Standing, evidence: Evidence) -> None:
+    """The kernel offers 802.1d bridging, and it is named where it comes from.
+
+    Steps: make a bridge, bring it up, plug in two stations; one sends a frame to the other.
+    Verify: the kernel makes a bridge, and the frame leaves the other port as it was sent.
+    """
+    frame = Ether(src=SENDER_MAC, dst=RECEIVER_MAC, type=EXPERIMENTAL) / Raw(b"802.1d".ljust(46))
+    with contextlib.ExitStack() as stack:
+        try:
+            new = stack.enter_context(linux_bridge(net.host, SCRATCH))
+        except NetlinkError as error:
+            raise AssertionError(f"the kernel makes no bridge: {error}") from error
+        kind = link_kind(net.host, SCRATCH)
+        set_up(net.host, SCRATCH)
+        sender = stack.enter_context(station(net.host, new, "st1"))
+        receiver = stack.enter_context(station(net.host, new, "st2"))
+        frames = stack.enter_context(evidence.capture(receiver.machine, NIC))
+        sender.send(frame)
+        frames.wait_for(lambda p: bytes(p) == bytes(frame), "the frame through the bridge")
+    origin = _origin(net.host)
+    release = net.host.run(["uname", "-r"]).stdout.strip()
+    evidence.json("kernel.json", {"release": release, "bridging": origin, "kind": kind})
+    evidence.reason = f"Linux {release}, {origin}: a frame passed a new bridge"
+    assert kind == "bridge", f"{SCRATCH} is a {kind}, not a bridge"
+
+
+def _origin(host: Host) -> str:
+    """Tell where the kernel has bridging from; D4 looks at `lsmod | grep bridge`."""
+    # A line: "bridge 401408 1 br_netfilter, Live 0xffffffffc0a12000"
+    try:
+        loaded = {line.split()[0] for line in host.read("/proc/modules").splitlines()}
+    except FileNotFoundError:
+        return "built in (this kernel has no modules)"
+    return "the module `bridge`" if "bridge" in loaded else "built in"
 
 
 @pytest.mark.claims("LB-02")
@@ -21,6 +69,55 @@ def test_new_bridge_is_empty(net: Standing, evidence: Evidence) -> None:
     evidence.reason = f"ports {seen[0]}, STP {seen[1]}, id {seen[2]}"
     wanted: tuple[list[str], bool, str] = ([], False, EMPTY_ID)
     assert seen == wanted, f"a new bridge has ports {seen[0]}, STP {seen[1]}, id {seen[2]}"
+
+
+@pytest.mark.claims("LB-03")
+def test_bridge_that_is_down_is_deleted(net: Standing, evidence: Evidence) -> None:
+    """A bridge that is down can be deleted, and is then gone.
+
+    Steps: a bridge with a port, up and down again; delete it, once as `brctl delbr` asks for it
+    and once as `ip link delete` does. The same with one that is up, which no claim is about.
+    Verify: the link is gone, and the port is a link of its own again.
+    """
+    host = net.host
+    said = {
+        f"{way}, {state}": _deleted(host, delete, state)
+        for way, delete in DELETIONS.items()
+        for state in ("down", "up")
+    }
+    evidence.json("deletions.json", said)
+    evidence.reason = "; ".join(f"{how}: {what}" for how, what in said.items())
+    for how, what in said.items():
+        if how.endswith("down"):
+            assert what == "gone", f"a bridge deleted by {how}: {what}"
+
+
+def _by_netlink(host: Host, name: str) -> None:
+    host.netlink.link("del", index=link_index(host, name))
+
+
+DELETIONS: dict[str, Callable[[Host, str], None]] = {
+    "brctl's ioctl": delete_by_ioctl,
+    "netlink": _by_netlink,
+}
+
+
+def _deleted(host: Host, delete: Callable[[Host, str], None], state: str) -> str:
+    """Delete a bridge with a port, and tell what became of both."""
+    with linux_bridge(host, SCRATCH) as new, plugged_station(host, new, "st1") as plugged:
+        index = new.index
+        set_up(host, SCRATCH)
+        host.netlink.link("set", index=index, state=state)
+        try:
+            delete(host, SCRATCH)
+        except (OSError, NetlinkError) as error:
+            return f"refused ({error})"
+        if has_link(host, SCRATCH):
+            return f"accepted, but {SCRATCH} is still there"
+        [port] = host.netlink.get_links(link_index(host, plugged.port))
+        if (master := port.get_attr("IFLA_MASTER")) is not None:
+            return f"accepted, but {plugged.port} is still a port of link {master}"
+        return "gone"
 
 
 @pytest.mark.claims("LB-04")

@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The models of a guest's NIC: each gives a working link, where the domain XML puts it."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from ipaddress import IPv4Interface, IPv4Network
+from xml.etree import ElementTree as ET
+
+import pytest
+from scapy.layers.inet import ICMP
+from scapy.packet import Packet
+
+from fixtures.errors import NotTestable
+from fixtures.evidence import Evidence
+from fixtures.guest.domain import domain_xml
+from fixtures.guest.guest import Guest
+from fixtures.host.links import add_address
+from fixtures.probe.capture import Capture
+from fixtures.probe.extra_nic import GuestNamespace, apart, like_the_first, plugged_in
+from fixtures.probe.guest_nics import GuestNic, guest_nics
+from fixtures.probe.reach import COUNT, FULL_PAYLOAD, End, ping
+from fixtures.probe.station import NIC, Station, station, wait_for_port
+from fixtures.standing import GUEST_TOOL, Standing
+from fixtures.waiting import expect
+
+ETHERNET_CLASS = "0x020000"
+DRIVER_DEADLINE_S = 40.0
+LINK_DEADLINE_S = 40.0
+# A guest that gets little of a busy machine's CPU.
+ANSWER_S = 10
+MTU = 1500
+FULL_FRAME = 14 + 20 + 8 + FULL_PAYLOAD  # Ethernet, IPv4 and ICMP headers
+# TEST-NET-2 (RFC 5737), in which nobody else has an address, in a subnet for each model.
+SUBNETS = tuple(IPv4Network("198.51.100.0/24").subnets(new_prefix=28))
+NAMESPACE = "plumb"
+# Above the others' MACs, so that a Linux bridge, which takes the lowest of its ports, keeps its
+# own while the TAP (`fe:ff:ff:…`) is there.
+EXTRA_MAC = "52:ff:ff:00:53:{:02x}"
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a model is, as a guest sees it.
+
+    Attributes:
+        name: libvirt's name.
+        device: QEMU's name.
+        pci_ids: vendor and device of its PCI function.
+        drivers: the drivers that Linux has for it.
+        number: tells its subnet and its MAC from the others'.
+        required: a claim's "where the guest has the driver" does not excuse it.
+    """
+
+    name: str
+    device: str
+    pci_ids: tuple[str, ...]
+    drivers: tuple[str, ...]
+    number: int
+    required: bool
+
+    @property
+    def mac(self) -> str:
+        """The MAC of the NIC that is plugged in."""
+        return EXTRA_MAC.format(self.number)
+
+    @property
+    def ends(self) -> tuple[IPv4Interface, IPv4Interface]:
+        """The guest's address and the station's."""
+        subnet = SUBNETS[self.number]
+        guest, peer, *_ = subnet.hosts()
+        return IPv4Interface((guest, subnet.prefixlen)), IPv4Interface((peer, subnet.prefixlen))
+
+
+MODELS = (
+    # A virtio NIC is transitional on a PCI bus and modern on PCI Express.
+    Model("virtio", "virtio-net-pci", ("0x1af4:0x1000", "0x1af4:0x1041"), ("virtio_net",), 0, True),
+    Model("rtl8139", "rtl8139", ("0x10ec:0x8139",), ("8139cp", "8139too"), 1, True),
+    Model("e1000", "e1000", ("0x8086:0x100e",), ("e1000",), 2, False),
+    Model("e1000e", "e1000e", ("0x8086:0x10d3",), ("e1000e",), 3, False),
+)
+
+
+@pytest.mark.lengthy
+@pytest.mark.claims("GN-04")
+def test_each_model_gives_a_working_link(net: Standing, evidence: Evidence) -> None:
+    """Each NIC model gives a working link: virtio, rtl8139, e1000 and e1000e.
+
+    Steps: plug a NIC of each model into a running guest, attached as its first one is, and give
+    each a subnet of its own; ping a station on the network over it, and be pinged.
+    Verify: the guest sees the model's PCI function under its driver, the link is up with an MTU of
+    1500, and pings that fill a frame are answered both ways; the station sees them whole, with the
+    NIC's MAC as source.
+    """
+    guest = net.guests[0]
+    missing = _missing(net, guest)
+    with contextlib.ExitStack() as stack:
+        models = [model for model in MODELS if model.name not in missing]
+        nics = [like_the_first(net.host, guest, model.name, model.mac) for model in models]
+        taps = stack.enter_context(plugged_in(guest, nics))
+        peer = stack.enter_context(station(net.host, net.switch, "st1"))
+        peer.machine.transcript = evidence
+        for model in models:
+            add_address(peer.machine, NIC, str(model.ends[1]))
+        seen = _seen(guest, models)
+        evidence.json("nics.json", {m.name: asdict(nic) for m, nic in seen.items()})
+        for tap in taps.values():
+            wait_for_port(net.switch, tap)
+        addresses = {nic.name: str(model.ends[0]) for model, nic in seen.items()}
+        inside = stack.enter_context(apart(guest, NAMESPACE, addresses))
+        _expect_up(inside, seen)
+        said = [_works(inside, model, nic, peer, evidence) for model, nic in seen.items()]
+    evidence.reason = "; ".join((*said, *(f"{m}: not tested, {why}" for m, why in missing.items())))
+    for model in MODELS:
+        if model.required and model.name in missing:
+            raise NotTestable(f"NIC model {model.name}", missing[model.name])
+
+
+@pytest.mark.claims("GN-05")
+def test_nic_is_where_the_xml_says(net: Standing, evidence: Evidence) -> None:
+    """Each guest's NIC sits at the PCI address that the domain XML gives, as the guest sees it.
+
+    Verify: the address in the XML that the domain was made from, in libvirt's live XML, and that of
+    the Ethernet function with the NIC's MAC in the guest's sysfs are one and the same.
+    """
+    places = {}
+    for guest in net.guests:
+        given, live = (
+            _pci_address(xml, guest.mac) for xml in (domain_xml(guest.plan), guest.domain.XMLDesc())
+        )
+        found = [nic for nic in guest_nics(guest) if nic.mac == guest.mac]
+        evidence.json(f"{guest.name}.json", [given, live, *(asdict(nic) for nic in found)])
+        assert len(found) == 1, f"{guest.name} has {len(found)} NICs with {guest.mac}"
+        [nic] = found
+        assert nic.pci_class == ETHERNET_CLASS, f"{nic.name} of {guest.name} is a {nic.pci_class}"
+        assert live == given, f"{guest.name} was given its NIC at {given}, libvirt has it at {live}"
+        assert nic.pci_address == given, (
+            f"{guest.name} sees its NIC at {nic.pci_address}, its domain XML gives {given}"
+        )
+        places[guest.name] = f"{nic.name} at {given}"
+    evidence.reason = "; ".join(f"{name}: {place}" for name, place in places.items())
+
+
+def _devices(net: Standing, guest: Guest) -> set[str]:
+    """Return the devices that the guest's QEMU offers, by name."""
+    emulator = ET.fromstring(guest.domain.XMLDesc()).findtext("devices/emulator", "")
+    # name "e1000", bus PCI, alias "e1000-82540em", desc "Intel Gigabit Ethernet"
+    listed = net.host.run([emulator, "-device", "help"]).stdout.splitlines()
+    return {line.split('"')[1] for line in listed if line.startswith('name "')}
+
+
+def _missing(net: Standing, guest: Guest) -> dict[str, str]:
+    """Return the models that cannot be tested, by name, and why."""
+    devices, drivers = _devices(net, guest), _drivers(guest)
+    missing = {}
+    for model in MODELS:
+        if model.device not in devices:
+            missing[model.name] = f"QEMU has no {model.device}"
+        elif not drivers & set(model.drivers):
+            missing[model.name] = f"the guest has no {' or '.join(model.drivers)}"
+    return missing
+
+
+def _drivers(guest: Guest) -> set[str]:
+    """Return those drivers of the models' that the guest has, loaded now."""
+    known = [driver for model in MODELS for driver in model.drivers]
+    script = 'for driver; do modprobe "$driver" && echo "$driver"; done; true'
+    return set(guest.run(["sh", "-c", script, "sh", *known], deadline_s=60).stdout.split())
+
+
+def _seen(guest: Guest, models: Sequence[Model]) -> dict[Model, GuestNic]:
+    """Return each model's NIC as the guest sees it, once it has them all."""
+
+    def there() -> dict[Model, GuestNic]:
+        by_mac.update({nic.mac: nic for nic in guest_nics(guest)})
+        found = {model: by_mac[model.mac] for model in models if model.mac in by_mac}
+        return found if len(found) == len(models) else {}
+
+    by_mac: dict[str, GuestNic] = {}
+    try:
+        return expect(there, "all NICs", deadline_s=DRIVER_DEADLINE_S, interval_s=0.2)
+    except AssertionError:
+        absent = ", ".join(model.name for model in models if model.mac not in by_mac)
+        raise AssertionError(
+            f"not within {DRIVER_DEADLINE_S:g} s: {guest.name} has a NIC with a driver: {absent}"
+        ) from None
+
+
+def _expect_up(inside: GuestNamespace, nics: dict[Model, GuestNic]) -> None:
+    """Assert that all links are up in the guest, with the MTU of Ethernet."""
+    files = [
+        f"/sys/class/net/{n.name}/{what}" for n in nics.values() for what in ("carrier", "mtu")
+    ]
+
+    def read() -> list[str]:
+        return inside.run(["cat", *files], check=False).stdout.split()
+
+    def up() -> bool:
+        return read() == ["1", str(MTU)] * len(nics)
+
+    try:
+        expect(up, "links", deadline_s=LINK_DEADLINE_S, interval_s=0.2)
+    except AssertionError:
+        names = ", ".join(f"{nic.name} ({model.name})" for model, nic in nics.items())
+        raise AssertionError(
+            f"carrier and MTU of {names} are not 1 and {MTU} but {read()}"
+        ) from None
+
+
+def _works(
+    inside: GuestNamespace, model: Model, nic: GuestNic, peer: Station, evidence: Evidence
+) -> str:
+    """Assert that one NIC is the model's and passes frames both ways; tell what was seen."""
+    what = f"{model.name} ({nic.name})"
+    assert nic.driver in model.drivers, f"{what} is driven by {nic.driver}"
+    assert nic.pci_id in model.pci_ids, f"{what} is PCI {nic.pci_id}, not {model.pci_ids}"
+    with evidence.capture(peer.machine, NIC, model.name) as frames:
+        near = End(inside, str(model.ends[0].ip), GUEST_TOOL)
+        far = End(peer.machine, str(model.ends[1].ip), GUEST_TOOL)
+        for one, other in ((near, far), (far, near)):
+            answer = ping(one, other.address, wait_s=ANSWER_S, extra=("-s", str(FULL_PAYLOAD)))
+            assert answer.all_answered, (
+                f"{what}, pings of full size from {one.address} to {other.address}: {answer}"
+            )
+        _expect_whole_frames(frames, model, what)
+    return f"{model.name}: {nic.driver} at {nic.pci_address}, full frames pass both ways"
+
+
+def _expect_whole_frames(frames: Capture, model: Model, what: str) -> None:
+    """Assert that the pings and answers of both ends passed whole, the guest's from this NIC."""
+
+    def whole(packet: Packet) -> bool:
+        return ICMP in packet and len(packet) == FULL_FRAME
+
+    passed = frames.wait_for(whole, f"full frames of {what}", count=4 * COUNT)
+    macs = {frame.packet.src for frame in passed if not frame.outgoing}
+    assert macs == {model.mac}, f"the frames of {what} come from {macs}, not {model.mac}"
+
+
+def _pci_address(xml: str, mac: str) -> str:
+    """Return the PCI address that a domain's XML gives to the NIC with a MAC, as sysfs has it."""
+    for interface in ET.fromstring(xml).iterfind("devices/interface"):
+        known, address = interface.find("mac"), interface.find("address")
+        if known is None or address is None or known.get("address") != mac:
+            continue
+        # <address type='pci' domain='0x0000' bus='0x00' slot='0x03' function='0x0'/>
+        numbers = [
+            int(address.get(part, "0"), 16) for part in ("domain", "bus", "slot", "function")
+        ]
+        return "{:04x}:{:02x}:{:02x}.{:x}".format(*numbers)
+    return "no address"
