@@ -9,7 +9,8 @@ from fixtures.evidence import Evidence
 from fixtures.host.links import has_link
 from fixtures.host.processes import processes
 from fixtures.standing import Standing
-from fixtures.switch.ovs_bridge import ovs_bridge, rows, vsctl
+from fixtures.switch.ovs_bridge import DATABASE_SOCKET, ovs_bridge, rows, vsctl
+from fixtures.switch.ovsdb import ovsdb
 from fixtures.waiting import expect
 
 SCRATCH = "plumb-new"
@@ -17,6 +18,13 @@ SCRATCH_PORT = "plumb-port"
 DAEMONS = ("ovsdb-server", "ovs-vswitchd")
 # What a datapath calls itself in `dpif/show`, by the kind asked for.
 DATAPATHS = {"system": "system@ovs-system", "netdev": "netdev@ovs-netdev"}
+
+DATABASE = "Open_vSwitch"
+# D4: what `ovsdb-client list-tables` prints.
+DOCUMENTED_TABLES = {
+    *("Port", "Manager", "Bridge", "Interface", "SSL", "IPFIX", "Open_vSwitch", "Queue"),
+    *("NetFlow", "Mirror", "QoS", "Controller", "Flow_Table", "sFlow", "Flow_Sample_Collector_Set"),
+}
 
 
 @pytest.mark.claims("OV-01")
@@ -86,6 +94,41 @@ def test_taps_are_ports(net: Standing, evidence: Evidence) -> None:
         error = interfaces[0]["error"]
         assert not error, f"Open vSwitch has an error on {guest.tap}: {error}"
     evidence.reason = f"ports of {net.switch.name}: {', '.join(net.switch.ports())}"
+
+
+@pytest.mark.claims("OV-06")
+def test_database_serves_its_tables(net: Standing, evidence: Evidence) -> None:
+    """The database server serves `Open_vSwitch` with the documented tables.
+
+    Steps: over the server's own socket (RFC 7047) ask for the databases, for the schema, and for
+    the rows of every documented table.
+    Verify: the database is there, its schema has the tables, each of them can be read, and the
+    bridge under test and its guests' TAPs are among the rows.
+    """
+    with ovsdb(net.host.seen(DATABASE_SOCKET)) as database:
+        databases = database.call("list_dbs")
+        assert DATABASE in databases, f"the server has {databases}, not {DATABASE}"
+        schema = database.call("get_schema", DATABASE)
+        tables = set(schema["tables"])
+        evidence.json("schema.json", schema)
+        missing = sorted(DOCUMENTED_TABLES - tables)
+        assert not missing, f"{DATABASE} {schema['version']} has no table {', '.join(missing)}"
+        asked = sorted(DOCUMENTED_TABLES)
+        reads = [{"op": "select", "table": table, "where": []} for table in asked]
+        answers = dict(zip(asked, database.call("transact", DATABASE, *reads), strict=True))
+    evidence.json("rows.json", answers)
+    unread = {table: answer for table, answer in answers.items() if "rows" not in answer}
+    assert not unread, f"tables that cannot be read: {unread}"
+    ports = {net.switch.name, *(guest.tap for guest in net.guests)}
+    for table, wanted in (("Bridge", {net.switch.name}), ("Port", ports), ("Interface", ports)):
+        names = {row["name"] for row in answers[table]["rows"]}
+        assert wanted <= names, (
+            f"table {table} has {sorted(names)}, without {sorted(wanted - names)}"
+        )
+    evidence.reason = (
+        f"{DATABASE} {schema['version']} serves {len(tables)} tables, "
+        f"the {len(DOCUMENTED_TABLES)} documented ones among them"
+    )
 
 
 @pytest.mark.claims("OV-08")

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A mirror: what passes one port of a bridge, copied to another."""
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+from scapy.layers.inet import ICMP, IP
+from scapy.packet import Packet
+
+from fixtures.errors import Inconclusive
+from fixtures.evidence import Evidence
+from fixtures.host.links import link_mac
+from fixtures.probe.capture import Capture
+from fixtures.probe.reach import COUNT, ping
+from fixtures.probe.station import NIC, Station, station
+from fixtures.standing import Standing
+from fixtures.switch.openflow import forget_flows
+from fixtures.switch.ovs_bridge import vsctl
+from fixtures.waiting import expect, pause
+
+MIRROR = "plumb-mirror"
+ECHO_REQUEST, ECHO_REPLY = 8, 0
+IN_FORCE_DEADLINE_S = 20.0
+COPY_DEADLINE_S = 10.0
+LEARN_DEADLINE_S = 10.0
+# A copy is made with the frame itself, so what is not there after this was not made.
+QUIET_S = 0.3
+
+
+@pytest.mark.claims("OV-16")
+def test_mirror_copies_a_port(net: Standing, evidence: Evidence) -> None:
+    """A mirror copies a guest's traffic, both ways, to a station's port.
+
+    Steps: the guest pings the host without a mirror of its port, with one, and without one again.
+    Verify: the station sees none of it, then every request and every reply, octet for octet as
+    they pass the guest's TAP, then none of it.
+    """
+    seen: list[str] = []
+    with station(net.host, net.switch, "probe") as listener:
+        seen.append(_pinged(net, evidence, listener, "before", mirrored=False))
+        with _mirror(net, net.guests[0].tap, listener):
+            seen.append(_pinged(net, evidence, listener, "mirrored", mirrored=True))
+        seen.append(_pinged(net, evidence, listener, "after", mirrored=False))
+    evidence.reason = "; ".join(seen)
+
+
+def _pinged(
+    net: Standing, evidence: Evidence, listener: Station, phase: str, *, mirrored: bool
+) -> str:
+    """Ping the host; all of it must be copied to the listener, or none."""
+    tap = net.guests[0].tap
+
+    def copied() -> tuple[list[bytes], list[bytes]]:
+        with (
+            evidence.capture(net.host, tap, phase) as on_tap,
+            evidence.capture(listener.machine, NIC, phase) as on_listener,
+        ):
+            return _copied(net, on_tap, on_listener)
+
+    def in_force() -> bool:
+        # A mirror is no reason for Open vSwitch 3.1 to look again at flows that it is forwarding:
+        # seen to be copied, or not, as before for as long as they went on.
+        forget_flows(net.host)
+        passed, copies = copied()
+        return copies == (passed if mirrored else [])
+
+    with contextlib.suppress(AssertionError):  # what is wrong is told below, with figures
+        expect(in_force, "the change is in force", deadline_s=IN_FORCE_DEADLINE_S)
+    passed, copies = copied()
+    said = f"{phase}: {len(copies)} of {len(passed)} frames copied"
+    assert copies == (passed if mirrored else []), (
+        f"{said}, expected {'these very frames' if mirrored else 'none'}"
+    )
+    return said
+
+
+def _copied(net: Standing, tap: Capture, listener: Capture) -> tuple[list[bytes], list[bytes]]:
+    """Ping the host from the guest; returns what passes its TAP, and what of it the listener sees.
+
+    What the switch floods because it does not know the address is not a copy: so the frames that
+    count are those after a ping that taught it both ends.
+    """
+    guest, near = net.guests[0], net.guest_end(net.guests[0])
+    _have_learnt(net)
+    before = len(tap.frames(_is_echo)), len(listener.frames(_is_echo))
+    answer = ping(near, net.host_address)
+    if not answer.all_answered:
+        raise Inconclusive(f"{guest.name} does not reach the host: {answer}")
+    wanted = before[0] + 2 * COUNT
+    tap.wait_for(_is_echo, "the pings both ways", count=wanted, deadline_s=COPY_DEADLINE_S)
+    pause(QUIET_S)
+    tap.require_whole()
+    listener.require_whole()
+    passed = [frame.raw for frame in tap.frames(_is_echo)[before[0] :]]
+    return sorted(passed), sorted(f.raw for f in listener.frames(_is_echo)[before[1] :])
+
+
+def _have_learnt(net: Standing) -> None:
+    """Have the switch know both ends of the ping: else it floods, mirror or not."""
+    guest = net.guests[0]
+    ends = {guest.mac, link_mac(net.host, net.switch.name)}
+
+    def known() -> bool:
+        ping(net.guest_end(guest), net.host_address, count=1)
+        return ends <= {entry.mac for entry in net.switch.fdb()}
+
+    expect(known, f"{net.switch.name} knows {sorted(ends)}", deadline_s=LEARN_DEADLINE_S)
+
+
+def _is_echo(packet: Packet) -> bool:
+    return IP in packet and ICMP in packet and packet[ICMP].type in (ECHO_REQUEST, ECHO_REPLY)
+
+
+@contextlib.contextmanager
+def _mirror(net: Standing, port: str, listener: Station) -> Iterator[None]:
+    """Have everything that enters or leaves a port copied to the listener's."""
+    host, bridge = net.host, net.switch.name
+    argv = ["--", "--id=@from", "get", "Port", port, "--", "--id=@to", "get", "Port", listener.port]
+    argv += ["--", "--id=@new", "create", "Mirror", f"name={MIRROR}", "select_src_port=@from"]
+    argv += ["select_dst_port=@from", "output_port=@to", "--", "add", "Bridge", bridge, "mirrors"]
+    made = vsctl(host, *argv, "@new").split()[-1]
+    try:
+        yield
+    finally:
+        # A mirror that no bridge refers to is gone (ovs-vswitchd.conf.db(5)).
+        vsctl(host, "--if-exists", "remove", "Bridge", bridge, "mirrors", made)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""OpenFlow rules on a bridge: an access list that drops one flow and leaves the others."""
+
+import contextlib
+
+import pytest
+
+from fixtures.errors import Inconclusive
+from fixtures.evidence import Evidence
+from fixtures.probe.blocking import Attempt, attempt
+from fixtures.probe.reach import ECHO_PORT, End, Proto
+from fixtures.standing import Standing
+from fixtures.switch.openflow import flow, matched_packets
+from fixtures.waiting import expect
+
+# Open vSwitch applies a change to flows that it has forwarded, and brings home what its datapath
+# counted, when it revalidates them: within half a second on an idle machine.
+IN_FORCE_DEADLINE_S = 20.0
+
+
+@pytest.mark.claims("OV-13")
+def test_rule_drops_one_flow(net: Standing, evidence: Evidence) -> None:
+    """A rule that drops one guest's TCP to one port of the host leaves all other traffic.
+
+    Steps: the guest opens TCP connections to the host without the rule, with it, and without it
+    again; with it the guest's ICMP and UDP and another guest's TCP are tried too.
+    Verify: works, is blocked (nothing is answered, nothing arrives at the host, and the rule counts
+    it), works again; what the rule does not match works with it.
+    """
+    host, bridge = net.host, net.switch.name
+    guest, other = (net.guest_end(each) for each in net.guests[:2])
+    far = net.end("host")
+    others: list[tuple[End, Proto]] = [(guest, "icmp"), (guest, "udp"), (other, "tcp")]
+
+    def tried(near: End, proto: Proto, phase: str) -> Attempt:
+        label = f"{near.name}-{proto}-{phase}"
+        with evidence.capture(host, bridge, label) as frames:
+            return attempt(proto, near, far, frames)
+
+    before = tried(guest, "tcp", "before")
+    if not _works(before):
+        raise Inconclusive(f"control failed: {guest.name} tcp without the rule: {before}")
+    match = f"tcp,nw_src={guest.address},nw_dst={far.address},tp_dst={ECHO_PORT}"
+    with flow(host, bridge, match, "drop") as cookie:
+        with contextlib.suppress(AssertionError):  # what is wrong is told below, by the answer
+            expect(
+                lambda: tried(guest, "tcp", "in-force").arrived == 0,
+                "the rule is in force",
+                deadline_s=IN_FORCE_DEADLINE_S,
+            )
+        blocked = tried(guest, "tcp", "blocked")
+        left = {f"{near.name} {proto}": tried(near, proto, "beside") for near, proto in others}
+        counted = _counted(net, cookie) if blocked.arrived == 0 else 0
+    after = tried(guest, "tcp", "after")
+    evidence.reason = (
+        f"{match}: before {before}; dropped {blocked}, the rule counts {counted} packets; "
+        f"after {after}; left alone: {', '.join(left)}"
+    )
+    assert blocked.answer.none_answered, f"{guest.name} tcp with the rule: {blocked}"
+    assert blocked.arrived == 0, f"{guest.name} tcp with the rule: {blocked}"
+    for name, done in left.items():
+        assert _works(done), f"{name}, which the rule does not match: {done}"
+    assert _works(after), f"{guest.name} tcp, the rule being gone: {after}"
+
+
+def _works(done: Attempt) -> bool:
+    return done.answer.all_answered and done.arrived > 0
+
+
+def _counted(net: Standing, cookie: int) -> int:
+    """Return how many packets the rule dropped; the datapath's counters come home now and then."""
+    return expect(
+        lambda: matched_packets(net.host, net.switch.name, cookie),
+        "the rule counts packets that it dropped",
+        deadline_s=IN_FORCE_DEADLINE_S,
+    )

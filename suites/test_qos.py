@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Quality of service on an Open vSwitch bridge: a port's rate held near the figure set.
+
+Open vSwitch has three ways to it. Policing by `ingress_policing_rate` and shaping by `linux-htb`
+are done by the kernel, an OpenFlow meter by the switch itself.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from statistics import median
+
+import pytest
+
+from fixtures.errors import Inconclusive, NotTestable
+from fixtures.evidence import Evidence
+from fixtures.host.links import add_address
+from fixtures.probe.station import NIC, Station, station
+from fixtures.probe.throughput import TRIALS, Far, tcp_mbit_s, udp
+from fixtures.probe.traffic_control import POLICING, SHAPING, refused
+from fixtures.standing import Standing
+from fixtures.switch.ovs_bridge import OvsBridge
+from fixtures.switch.qos import metered, policed, shaped
+
+FIGURE_MBIT_S = 10.0
+# What a policer lets through at once: a tenth of a second's worth, and room for some full frames.
+BURST_MBIT = 1.0
+# Near: a burst at the beginning of a trial of one second is a tenth more, the rest is for what the
+# tools count (payload, not frames) and for a busy machine.
+NEAR = (0.7, 1.3)
+# Offered by UDP, which no loss slows down, and what the control must reach without a limit.
+OFFERED_MBIT_S = 4 * FIGURE_MBIT_S
+UNLIMITED_MBIT_S = 2 * FIGURE_MBIT_S
+# Addresses for documentation (RFC 5737): nobody on the bridge has them.
+SENDER, RECEIVER = "198.51.100.1", "198.51.100.2"
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Rates in Mbit/s, one sample per trial.
+
+    Attributes:
+        free: without a limit, before and after.
+        held: with it.
+    """
+
+    free: list[float]
+    held: list[float]
+
+    @property
+    def near(self) -> bool:
+        """Whether the rate is held near the figure."""
+        low, high = (FIGURE_MBIT_S * factor for factor in NEAR)
+        return low <= median(self.held) <= high
+
+    def __str__(self) -> str:
+        free = ", ".join(f"{rate:.0f}" for rate in self.free)
+        held = ", ".join(f"{rate:.1f}" for rate in self.held)
+        return f"{held} Mbit/s at a figure of {FIGURE_MBIT_S:g}; {free} without it"
+
+
+@pytest.mark.lengthy
+@pytest.mark.claims("OV-14")
+def test_ingress_policing(net: Standing, evidence: Evidence) -> None:
+    """`ingress_policing_rate` holds what a port receives near the figure.
+
+    Steps: a station offers four times the figure by UDP without a limit, with it, and without it.
+    Verify: the rate that arrives at another is near the figure with it, and far above without. If
+    it is not held, and the kernel refuses the policer that the switch asks it for, it is the kernel
+    that lacks something.
+    """
+    with _stations(net) as (sender, receiver):
+        rates = _measured(
+            lambda: policed(net.host, sender.port, FIGURE_MBIT_S, BURST_MBIT),
+            lambda: udp(sender.machine, Far(receiver.machine, RECEIVER), OFFERED_MBIT_S).mbit_s,
+        )
+    _keep(evidence, rates)
+    if not rates.near and (refusal := refused(net.host, *POLICING)):
+        seen = f"{refusal}; the switch takes the setting, and the rate is {rates}"
+        raise NotTestable("the kernel's policer (police action)", seen)
+    _require_near(rates)
+
+
+@pytest.mark.lengthy
+@pytest.mark.claims("OV-14")
+def test_egress_shaping(net: Standing, evidence: Evidence) -> None:
+    """A `linux-htb` queue holds what leaves a port near the figure.
+
+    Steps: a station sends to another by TCP without a limit on the other's port, with it, without.
+    Verify: the rate is near the figure with it, and far above without.
+    """
+    if refusal := refused(net.host, *SHAPING):
+        raise NotTestable("the kernel's hierarchical token bucket (sch_htb)", refusal)
+    with _stations(net) as (sender, receiver):
+        rates = _measured(
+            lambda: shaped(net.host, receiver.port, FIGURE_MBIT_S),
+            lambda: tcp_mbit_s(sender.machine, Far(receiver.machine, RECEIVER)),
+        )
+    _keep(evidence, rates)
+    _require_near(rates)
+
+
+@pytest.mark.lengthy
+@pytest.mark.claims("OV-14")
+def test_meter(net: Standing, evidence: Evidence) -> None:
+    """An OpenFlow meter on all that comes in by a port holds it near the figure.
+
+    Steps: a station offers four times the figure by UDP without a meter, with one, and without it.
+    Verify: the rate that arrives at another is near the figure with it, and far above without.
+    """
+    bridge = OvsBridge(net.host, net.switch.name)
+    with _stations(net) as (sender, receiver):
+        rates = _measured(
+            lambda: metered(net.host, bridge, sender.port, FIGURE_MBIT_S, BURST_MBIT),
+            lambda: udp(sender.machine, Far(receiver.machine, RECEIVER), OFFERED_MBIT_S).mbit_s,
+        )
+    _keep(evidence, rates)
+    _require_near(rates)
+
+
+@contextlib.contextmanager
+def _stations(net: Standing) -> Iterator[tuple[Station, Station]]:
+    with station(net.host, net.switch, "st1") as one, station(net.host, net.switch, "st2") as two:
+        for each, address in ((one, SENDER), (two, RECEIVER)):
+            add_address(each.machine, NIC, f"{address}/30")
+        yield one, two
+
+
+def _measured(
+    limit: Callable[[], AbstractContextManager[None]], trial: Callable[[], float]
+) -> Rates:
+    free = [trial()]
+    with limit():
+        held = [trial() for _ in range(TRIALS)]
+    free.append(trial())
+    return Rates(free, held)
+
+
+def _keep(evidence: Evidence, rates: Rates) -> None:
+    evidence.measurement("without a limit", "Mbit/s", rates.free)
+    evidence.measurement("with the limit", "Mbit/s", rates.held)
+    evidence.reason = str(rates)
+
+
+def _require_near(rates: Rates) -> None:
+    if min(rates.free) < UNLIMITED_MBIT_S:
+        raise Inconclusive(f"control failed: less than {UNLIMITED_MBIT_S:g} Mbit/s free: {rates}")
+    assert rates.near, f"not within {NEAR[0]:g} to {NEAR[1]:g} times the figure: {rates}"

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Tunnels: two bridges of two switches, joined over a wire that carries nothing else."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface
+
+import pytest
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import GRE
+from scapy.layers.vxlan import VXLAN
+from scapy.packet import Packet
+
+from fixtures.errors import Inconclusive, NotTestable
+from fixtures.evidence import Evidence
+from fixtures.host.links import add_address, cable, set_up
+from fixtures.probe.capture import Frame
+from fixtures.probe.reach import PROTOCOLS, End, ping, send
+from fixtures.standing import Standing
+from fixtures.switch.ovs_bridge import ovs_bridge, vsctl
+from fixtures.switch.second_ovs import OvsMachine, second_ovs
+from fixtures.waiting import expect
+
+FAR, FAR_BRIDGE, TUNNEL = "far", "far-lan", "plumb-tunnel"
+# The wire between the two switches. Each end is the port of a bridge that holds the tunnel's own
+# address: the userspace datapath sends what it encapsulates out of a bridge of its own.
+NEAR_NIC, FAR_NIC, NEAR_WIRE, FAR_WIRE = "to-far", "wire", "plumb-wire", "far-wire"
+NEAR_ADDRESS, FAR_ADDRESS = IPv4Interface("198.51.100.1/30"), IPv4Interface("198.51.100.2/30")
+# Room for a full frame and what goes around it: 50 octets of VXLAN, 42 of GRE with a key.
+WIRE_MTU = 1600
+KEY = 7001
+# The same every time: guests and the switches' own ARP tables remember who had these addresses.
+NEAR_MAC, FAR_MAC, FAR_BRIDGE_MAC = (
+    f"02:00:5e:00:53:{number:02x}" for number in (0xA1, 0xA2, 0xA3)
+)
+REACH_DEADLINE_S = 20.0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of tunnel.
+
+    Attributes:
+        name: as Open vSwitch calls the interface's type.
+        inner: the frame inside a packet of this tunnel, or None if the packet is none.
+    """
+
+    name: str
+    inner: Callable[[Packet], Packet | None]
+
+
+def _in_vxlan(packet: Packet) -> Packet | None:
+    if VXLAN in packet and packet[UDP].dport == 4789 and packet[VXLAN].vni == KEY:
+        return packet[VXLAN].payload
+    return None
+
+
+def _in_gre(packet: Packet) -> Packet | None:
+    # 0x6558, transparent Ethernet bridging: a whole frame is inside (RFC 1701, RFC 2890).
+    if GRE in packet and packet[GRE].proto == 0x6558 and packet[GRE].key == KEY:
+        return packet[GRE].payload
+    return None
+
+
+KINDS = (Kind("vxlan", _in_vxlan), Kind("gre", _in_gre))
+
+
+@pytest.mark.claims("OV-15")
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_tunnel_joins_two_bridges(net: Standing, evidence: Evidence, kind: Kind) -> None:
+    """A tunnel joins the bridge under test with one of another switch on another machine.
+
+    Steps: run a second Open vSwitch beside the host, with a wire between the two; a guest pings an
+    address on the other switch's bridge; make the tunnel; probe it by ICMP, TCP and UDP.
+    Verify: nobody answers before; all is answered, of full size too; on the wire each of the
+    guest's frames is inside a packet of the tunnel, between the tunnel's ends, under its key.
+    """
+    guest, near = net.guests[0], net.guest_end(net.guests[0])
+    address = _free_address(net)
+    with _far_switch(net) as far:
+        add_address(far, FAR_BRIDGE, str(address))
+        target = End(far, str(address.ip), net.tool)
+        before = ping(near, target.address, wait_s=1)
+        if not before.none_answered:
+            raise Inconclusive(f"without a tunnel somebody answers at {address.ip}: {before}")
+        with (
+            _tunnel(net, far, kind.name),
+            far.background([net.tool, "serve"]),
+            evidence.capture(far, FAR_NIC) as wire,
+        ):
+            expect(
+                lambda: ping(near, target.address, count=1).all_answered,
+                f"{guest.name} reaches {address.ip} through the tunnel",
+                deadline_s=REACH_DEADLINE_S,
+            )
+            answers = [send(proto, near, target) for proto in PROTOCOLS]
+            back = ping(target, near.address)
+            carried = [
+                (frame, inner) for frame in wire.frames() if (inner := kind.inner(frame.packet))
+            ]
+            bare = wire.frames(lambda p: guest.mac in (p.src, p.dst))
+    for proto, answer in zip(PROTOCOLS, answers, strict=True):
+        assert answer.all_answered, f"{guest.name} → {target.address} by {proto}: {answer}"
+    assert back.all_answered, f"{target.address} → {guest.name}: {back}"
+    assert not bare, f"{len(bare)} frames of {guest.name} are on the wire outside the tunnel"
+    there = [frame for frame, inner in carried if inner.src == guest.mac]
+    and_back = [frame for frame, inner in carried if inner.dst == guest.mac]
+    _require_ends(there, NEAR_ADDRESS.ip, FAR_ADDRESS.ip)
+    _require_ends(and_back, FAR_ADDRESS.ip, NEAR_ADDRESS.ip)
+    evidence.reason = (
+        f"{guest.name} → {target.address} by {', '.join(PROTOCOLS)}, and back; on the wire "
+        f"{len(there)} frames there and {len(and_back)} back in {kind.name} with key {KEY}"
+    )
+
+
+def _require_ends(frames: list[Frame], source: IPv4Address, destination: IPv4Address) -> None:
+    ends = {(frame.packet[IP].src, frame.packet[IP].dst) for frame in frames}
+    wanted = {(str(source), str(destination))}
+    assert ends == wanted, f"the tunnel's packets go {ends or 'nowhere'}, expected {wanted}"
+
+
+@contextlib.contextmanager
+def _far_switch(net: Standing) -> Iterator[OvsMachine]:
+    """Have another machine with a switch and a bridge of its own, and a wire to it."""
+    host = net.host
+    with contextlib.ExitStack() as stack:
+        far = stack.enter_context(second_ovs(host, FAR))
+        stack.enter_context(cable(host, NEAR_NIC, far, FAR_NIC))
+        for machine, nic, name, mac, address in (
+            (host, NEAR_NIC, NEAR_WIRE, NEAR_MAC, NEAR_ADDRESS),
+            (far, FAR_NIC, FAR_WIRE, FAR_MAC, FAR_ADDRESS),
+        ):
+            machine.run(["ip", "link", "set", nic, "mtu", str(WIRE_MTU)])
+            stack.enter_context(ovs_bridge(machine, name, mac=mac)).attach(nic)
+            set_up(machine, name)
+            add_address(machine, name, str(address))
+        stack.enter_context(ovs_bridge(far, FAR_BRIDGE, mac=FAR_BRIDGE_MAC))
+        set_up(far, FAR_BRIDGE)
+        yield far
+
+
+@contextlib.contextmanager
+def _tunnel(net: Standing, far: OvsMachine, kind: str) -> Iterator[None]:
+    """Join the bridge under test and the far one by a tunnel for the length of a `with` block."""
+    with contextlib.ExitStack() as stack:
+        for machine, bridge, remote in (
+            (net.host, net.switch.name, FAR_ADDRESS.ip),
+            (far, FAR_BRIDGE, NEAR_ADDRESS.ip),
+        ):
+            settings = [f"type={kind}", f"options:remote_ip={remote}", f"options:key={KEY}"]
+            argv = ["add-port", bridge, TUNNEL, "--", "set", "Interface", TUNNEL, *settings]
+            stack.callback(vsctl, machine, "--if-exists", "del-port", bridge, TUNNEL)
+            vsctl(machine, *argv)
+        yield
+
+
+def _free_address(net: Standing) -> IPv4Interface:
+    """Return the last address of the guests' subnet that nothing of the topology has or may get."""
+    network = net.topology.network
+    taken = {net.host_address, *(guest.address for guest in net.guests)}
+    for number in range(int(net.subnet.broadcast_address) - 1, int(net.subnet.network_address), -1):
+        address = IPv4Address(number)
+        if str(address) not in taken and (network.dhcp is None or address not in network.dhcp):
+            return IPv4Interface((address, net.subnet.prefixlen))
+    raise NotTestable(f"a free address in {net.subnet}", f"{len(taken)} taken, the rest DHCP's")

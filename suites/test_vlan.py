@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""VLANs on a bridge: access ports that hear each other or don't, trunks that carry the tags."""
+
+import contextlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pytest
+from scapy.layers.l2 import Dot1Q, Ether
+from scapy.packet import Packet, Raw
+
+from fixtures.evidence import Evidence
+from fixtures.probe.capture import Capture
+from fixtures.probe.station import NIC, Station, station
+from fixtures.standing import Standing
+from fixtures.switch.ovs_bridge import vsctl
+from fixtures.waiting import expect, pause
+
+RED, BLUE, GREEN = 10, 20, 30
+# IEEE 802 local experimental EtherType 1: nobody else on the bridge says anything in it.
+EXPERIMENTAL = 0x88B5
+BROADCAST = "ff:ff:ff:ff:ff:ff"
+# Open vSwitch applies a change to flows that it has forwarded when it revalidates them, within half
+# a second on an idle machine.
+IN_FORCE_DEADLINE_S = 20.0
+# A frame that leaves a port does so within microseconds; this is for a busy machine.
+FRAME_DEADLINE_S = 5.0
+QUIET_S = 0.3
+
+
+class Said(NamedTuple):
+    """A broadcast.
+
+    Attributes:
+        sender: the station.
+        vlan: the tag that it was sent with; None without one.
+    """
+
+    sender: str
+    vlan: int | None
+
+
+# Who received a broadcast, which one, and the tag that it carried then.
+Heard = tuple[str, Said, int | None]
+
+
+@dataclass(frozen=True)
+class Plugged:
+    """A station with a capture on its NIC."""
+
+    station: Station
+    frames: Capture
+
+
+@pytest.mark.claims("OV-12")
+def test_access_ports(net: Standing, evidence: Evidence) -> None:
+    """Access ports with one tag hear each other, with different tags they do not.
+
+    Steps: four stations on access ports, two of each of two tags. One of them gets the tag of the
+    other two, then its own, then theirs again; each time all broadcast.
+    Verify: works, blocked, works again: each hears those of its own tag and nobody else, without a
+    tag in the frame.
+    """
+    tags = {"st1": RED, "st2": RED, "st3": BLUE, "st4": BLUE}
+    with _plugged(net, evidence, *tags) as stations:
+        for third in (RED, BLUE, RED):
+            tags["st3"] = third
+            for name, tag in tags.items():
+                vsctl(net.host, "set", "Port", stations[name].station.port, f"tag={tag}")
+            _require(
+                stations,
+                [Said(name, None) for name in tags],
+                {
+                    (listener, Said(sender, None), None)
+                    for sender in tags
+                    for listener in tags
+                    if listener != sender and tags[listener] == tags[sender]
+                },
+            )
+    evidence.reason = (
+        f"st3 with tag {RED} hears st1 and st2, with {BLUE} only st4, with {RED} them again"
+    )
+
+
+@pytest.mark.claims("OV-12")
+def test_trunk_carries_tags(net: Standing, evidence: Evidence) -> None:
+    """A trunk carries the tags of its VLANs, both ways, and of no other.
+
+    Steps: a station on each of three access ports, one on a trunk for two of the tags, then for all
+    three, then for two again. Each time the access ports broadcast, and the trunk broadcasts with
+    each tag.
+    Verify: on the trunk's wire the frames carry the 802.1Q tag of their access port; an access port
+    hears the frames of its tag alone, without it; the third tag passes only when the trunk has it.
+    """
+    tags = {"st1": RED, "st2": BLUE, "st3": GREEN}
+    with _plugged(net, evidence, *tags, "trunk") as stations:
+        for name, tag in tags.items():
+            vsctl(net.host, "set", "Port", stations[name].station.port, f"tag={tag}")
+        for trunks in ({RED, BLUE}, {RED, BLUE, GREEN}, {RED, BLUE}):
+            carried = ",".join(map(str, sorted(trunks)))
+            vsctl(net.host, "set", "Port", stations["trunk"].station.port, f"trunks={carried}")
+            said, wanted = [], set()
+            for name, tag in tags.items():
+                up, down = Said(name, None), Said("trunk", tag)
+                said += [up, down]
+                if tag in trunks:
+                    wanted |= {("trunk", up, tag), (name, down, None)}
+            _require(stations, said, wanted)
+    evidence.reason = (
+        f"on the trunk's wire tags {RED} and {BLUE}, to and from the access ports; "
+        f"{GREEN} only while the trunk has it"
+    )
+
+
+@contextlib.contextmanager
+def _plugged(net: Standing, evidence: Evidence, *names: str) -> Iterator[dict[str, Plugged]]:
+    with contextlib.ExitStack() as stack:
+        stations = {}
+        for name in names:
+            made = stack.enter_context(station(net.host, net.switch, name))
+            frames = stack.enter_context(evidence.capture(made.machine, NIC))
+            stations[name] = Plugged(made, frames)
+        yield stations
+
+
+def _require(stations: dict[str, Plugged], said: list[Said], wanted: set[Heard]) -> None:
+    """Send broadcasts; exactly what is wanted must be heard, as soon as the ports are set so."""
+
+    def in_force() -> bool:
+        return _exchange(stations, said, wanted) == wanted
+
+    with contextlib.suppress(AssertionError):  # what is wrong is told below, frame by frame
+        expect(in_force, "the ports are set", deadline_s=IN_FORCE_DEADLINE_S)
+    seen = _exchange(stations, said, wanted)
+    missing, strays = _told(wanted - seen), _told(seen - wanted)
+    assert not strays, f"heard and should not be: {strays}; missing: {missing or 'nothing'}"
+    assert not missing, f"not heard: {missing}"
+
+
+def _exchange(stations: dict[str, Plugged], said: list[Said], wanted: set[Heard]) -> set[Heard]:
+    """Send each broadcast once and return who heard what, when all that is wanted was heard."""
+    marks = {f"{random.getrandbits(64):016x}".encode().ljust(46, b"."): each for each in said}
+    for mark, (sender, vlan) in marks.items():
+        stations[sender].station.send(_frame(mark, vlan))
+
+    def heard() -> set[Heard]:
+        return {
+            (listener, marks[mark], vlan)
+            for listener, plugged in stations.items()
+            for frame in plugged.frames.frames()
+            if not frame.outgoing
+            for mark, vlan in [_read(frame.packet)]
+            if mark in marks
+        }
+
+    with contextlib.suppress(AssertionError):
+        expect(lambda: wanted <= heard(), "all is heard", deadline_s=FRAME_DEADLINE_S)
+    pause(QUIET_S)
+    for plugged in stations.values():
+        plugged.frames.require_whole()
+    return heard()
+
+
+def _told(frames: set[Heard]) -> str:
+    def tag(vlan: int | None) -> str:
+        return "untagged" if vlan is None else f"with tag {vlan}"
+
+    return "; ".join(
+        f"{listener} hears {tag(vlan)} what {said.sender} sends {tag(said.vlan)}"
+        for listener, said, vlan in sorted(frames, key=str)
+    )
+
+
+def _frame(mark: bytes, vlan: int | None) -> Packet:
+    # Locally administered, nobody's.
+    addresses = {"src": "02:00:5e:00:53:12", "dst": BROADCAST}
+    if vlan is None:
+        return Ether(**addresses, type=EXPERIMENTAL) / Raw(mark)
+    return Ether(**addresses) / Dot1Q(vlan=vlan, type=EXPERIMENTAL) / Raw(mark)
+
+
+def _read(packet: Packet) -> tuple[bytes, int | None]:
+    """Return what a frame says and its tag."""
+    vlan = int(packet[Dot1Q].vlan) if Dot1Q in packet else None
+    return bytes(packet[Raw]) if Raw in packet else b"", vlan
