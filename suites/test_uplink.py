@@ -1,17 +1,37 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A bridge to the physical network: the NIC as a port, the address on the bridge."""
 
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Interface
+
 import pytest
 from scapy.layers.inet import IP
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet
 
-from fixtures.errors import NotTestable
+from fixtures.building import built_network
+from fixtures.errors import Inconclusive, NotTestable
 from fixtures.evidence import Evidence
-from fixtures.host.links import addresses, link_mac
+from fixtures.host.links import (
+    add_address,
+    addresses,
+    cable,
+    has_link,
+    link_mac,
+    namespace_machine,
+)
+from fixtures.host.nic_state import nic_state
 from fixtures.host.physical import OUTSIDE_NIC
-from fixtures.probe.reach import PROTOCOLS, ping, send
+from fixtures.probe.reach import PROTOCOLS, End, ping, send
 from fixtures.standing import Standing
+from fixtures.switch.default_network import default_network, network_names
+from fixtures.waiting import expect
+
+SCRATCH_NIC, SCRATCH_BRIDGE = "plumb-nic", "plumb-br"
+# RFC 2544's benchmarking addresses: no network of anybody's.
+SCRATCH_HOST, SCRATCH_NEIGHBOUR = IPv4Interface("198.18.7.2/24"), IPv4Interface("198.18.7.1/24")
+# A port with STP and the default delay listens 15 s and learns 15 s.
+PORT_DEADLINE_S = 60.0
 
 
 @pytest.mark.claims("BR-01")
@@ -78,4 +98,103 @@ def test_both_ways_to_attach(net: Standing, evidence: Evidence) -> None:
     evidence.reason = ", ".join(
         f"{name} by {'network ' + nic.network if nic.network else 'bridge ' + nic.source}"
         for name, nic in listed.items()
+    )
+
+
+@pytest.mark.lengthy
+@pytest.mark.claims("BR-10")
+def test_independent_of_virbr0(net: Standing, evidence: Evidence) -> None:
+    """The default network can be destroyed and undefined without effect on bridged guests.
+
+    Steps: probe; start the default network; probe; `net-destroy`; probe; `net-undefine`; probe.
+    Verify: guests and outside reach each other each time, both ways, by all protocols; the default
+    network's bridge was there and is gone once it is destroyed, its definition once undefined.
+    """
+    _require_both_ways(net, "without the default network")
+    with default_network(net.host) as default:
+        name, bridge = default.name(), default.bridgeName()
+        if not (default.isActive() and has_link(net.host, bridge)):
+            raise Inconclusive(f"network {name} did not come up: there was nothing to destroy")
+        held = addresses(net.host, bridge)
+        _require_both_ways(net, f"while {name} is active on {bridge}")
+        default.destroy()
+        assert not has_link(net.host, bridge), f"{name} is destroyed, and {bridge} still there"
+        _require_both_ways(net, f"with {name} destroyed")
+        default.undefine()
+        known = network_names(net.host)
+        assert name not in known, f"{name} is undefined, and libvirt lists {known}"
+        answers = _require_both_ways(net, f"with {name} undefined")
+    evidence.json("answers.json", answers)
+    evidence.reason = (
+        f"{name} ({bridge}, {held}) started, destroyed and undefined: "
+        f"{len(answers)} probes between guests and outside answered each time"
+    )
+
+
+def _require_both_ways(net: Standing, when: str) -> dict[str, str]:
+    """Probe from each guest to the outside and back, by all protocols, side by side."""
+    outside = net.end("outside")
+    pairs = [pair for end in net.ends("guest") for pair in ((end, outside), (outside, end))]
+
+    def probe(pair: tuple[End, End]) -> dict[str, str]:
+        near, far = pair
+        answers = {proto: send(proto, near, far) for proto in PROTOCOLS}
+        for proto, answer in answers.items():
+            assert answer.all_answered, f"{when}: {near.name} → {far.name} by {proto}: {answer}"
+        return {f"{near.name} → {far.name}, {proto}": str(a) for proto, a in answers.items()}
+
+    with ThreadPoolExecutor(len(pairs)) as pool:
+        return {name: said for part in pool.map(probe, pairs) for name, said in part.items()}
+
+
+@pytest.mark.claims("BR-12")
+def test_nic_gets_its_configuration_back(net: Standing, evidence: Evidence) -> None:
+    """Taking the bridge down gives the NIC its former configuration back.
+
+    Steps: on a second NIC with an address and a neighbour, build a bridge as the one under test is
+    built, with that NIC as its port; take it down as that one is taken down.
+    Verify: the neighbour reaches the address before, on the bridge, and on the NIC again; the NIC
+    is configured as it was, and the bridge is gone.
+    """
+    host = net.host
+    planned = net.topology.network.model_copy(
+        update={
+            "name": SCRATCH_BRIDGE,
+            "bridge": SCRATCH_BRIDGE,
+            "uplink": SCRATCH_NIC,
+            "address": SCRATCH_HOST,
+            "libvirt_name": None,
+            "mac": None,
+            "uuid": None,
+        }
+    )
+    with (
+        namespace_machine(host, "neighbour") as neighbour,
+        cable(host, SCRATCH_NIC, neighbour, OUTSIDE_NIC),
+    ):
+        add_address(host, SCRATCH_NIC, str(SCRATCH_HOST))
+        add_address(neighbour, OUTSIDE_NIC, str(SCRATCH_NEIGHBOUR))
+        near = End(neighbour, str(SCRATCH_NEIGHBOUR.ip), net.tool)
+        former = nic_state(host, SCRATCH_NIC)
+        if not ping(near, str(SCRATCH_HOST.ip)).all_answered:
+            raise Inconclusive(f"the neighbour did not reach {SCRATCH_HOST} even before: {former}")
+        with built_network(host, planned):
+            bridged = nic_state(host, SCRATCH_NIC)
+            if bridged.addresses or addresses(host, SCRATCH_BRIDGE) != [str(SCRATCH_HOST)]:
+                raise Inconclusive(f"{SCRATCH_NIC} gave its address to no bridge: {bridged}")
+            _expect_answer(near, SCRATCH_HOST, f"on {SCRATCH_BRIDGE}")
+        back = nic_state(host, SCRATCH_NIC)
+        states = {"former": former, "bridged": bridged, "back": back}
+        evidence.json("nic.json", {name: str(state) for name, state in states.items()})
+        evidence.reason = f"{SCRATCH_NIC} before: {former}; as a port: {bridged}; after: {back}"
+        assert not has_link(host, SCRATCH_BRIDGE), f"{SCRATCH_BRIDGE} is still there"
+        assert back == former, f"{SCRATCH_NIC} was {former}, and is now {back}"
+        _expect_answer(near, SCRATCH_HOST, f"on {SCRATCH_NIC} again")
+
+
+def _expect_answer(near: End, address: IPv4Interface, where: str) -> None:
+    expect(
+        lambda: ping(near, str(address.ip)).all_answered,
+        f"{near.name} reaches {address.ip} {where}",
+        deadline_s=PORT_DEADLINE_S,
     )

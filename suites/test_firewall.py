@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The host's packet filter leaves bridged traffic alone, once it is told to.
+
+Steps, for each protocol family: a DROP for what one guest sends to the outside is put into the
+host's FORWARD chain, and the guest probes the outside with the kernel's switch at 0. The control is
+the same at 1: without the DROP the probe is answered, with it nothing of it arrives.
+"""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from ipaddress import IPv6Interface
+
+import pytest
+from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
+from scapy.layers.l2 import ARP
+from scapy.packet import Packet
+
+from fixtures.errors import Inconclusive, NotTestable
+from fixtures.evidence import Evidence
+from fixtures.guest.guest import NIC
+from fixtures.host.physical import OUTSIDE_NIC
+from fixtures.probe.blocking import IN_FLIGHT_S, WAIT_S, Attempt, attempt
+from fixtures.probe.bridge_filter import IPV4, IPV6, Filter, arp_filter, called, dropped
+from fixtures.probe.capture import Capture
+from fixtures.probe.reach import PROTOCOLS, End, Runner, ping
+from fixtures.standing import Standing
+from fixtures.waiting import pause
+
+WHO_HAS = 1  # RFC 826, ares_op$REQUEST
+# Whether the filter is shown bridged packets, and whether it has the DROP, one after the other.
+PHASES = (
+    ("at 1 without DROP", True, False),
+    ("at 0 with DROP", False, True),
+    ("at 1 with DROP", True, True),
+    ("at 0 with DROP again", False, True),
+)
+
+pytestmark = pytest.mark.needs("bridge-nf")
+
+
+@pytest.mark.lengthy
+@pytest.mark.claims("BR-09")
+def test_bridged_ipv4_is_not_filtered(net: Standing, evidence: Evidence) -> None:
+    """With bridge-nf-call-iptables at 0 a DROP in FORWARD changes nothing for bridged IPv4.
+
+    Verify: ICMP, TCP and UDP are answered; at 1 none of them arrives.
+    """
+    near, far = net.guest_end(net.guests[0]), net.end("outside")
+
+    def probe(frames: Capture) -> list[Attempt]:
+        return [attempt(proto, near, far, frames) for proto in PROTOCOLS]
+
+    _decide(net, evidence, IPV4, [["-s", near.address, "-d", far.address]], probe)
+
+
+@pytest.mark.lengthy
+@pytest.mark.claims("BR-09")
+def test_bridged_ipv6_is_not_filtered(net: Standing, evidence: Evidence) -> None:
+    """With bridge-nf-call-ip6tables at 0 a DROP in FORWARD changes nothing for bridged IPv6.
+
+    Verify: the guest's echo requests between link-local addresses, and the neighbour discovery
+    before them, get through; at 1 none of them arrives.
+    """
+    near = net.guest_end(net.guests[0])
+    mine, theirs = _link_local(near.runner, NIC), _link_local(net.outside, OUTSIDE_NIC)
+
+    def is_echo(packet: Packet) -> bool:
+        return ICMPv6EchoRequest in packet and bool(packet[IPv6].src == mine)
+
+    def probe(frames: Capture) -> list[Attempt]:
+        _forget(near.runner, theirs)
+        return [_pinged(near, f"{theirs}%{NIC}", frames, is_echo)]
+
+    _decide(net, evidence, IPV6, [["-s", mine]], probe)
+
+
+@pytest.mark.lengthy
+@pytest.mark.claims("BR-09")
+def test_bridged_arp_is_not_filtered(net: Standing, evidence: Evidence) -> None:
+    """With bridge-nf-call-arptables at 0 a DROP in FORWARD changes nothing for bridged ARP.
+
+    Verify: the guest, made to forget the outside's MAC, asks for it and gets through; at 1 its
+    request does not arrive.
+    """
+    near, far = net.guest_end(net.guests[0]), net.end("outside")
+
+    def asks(packet: Packet) -> bool:
+        return (
+            ARP in packet
+            and packet[ARP].op == WHO_HAS
+            and (packet[ARP].psrc, packet[ARP].pdst) == (near.address, far.address)
+        )
+
+    def probe(frames: Capture) -> list[Attempt]:
+        _forget(near.runner, far.address)
+        return [_pinged(near, far.address, frames, asks)]
+
+    # Both ways: the outside's own request would tell the guest what it asks for.
+    matches = [["-s", near.address], ["-s", far.address]]
+    _decide(net, evidence, arp_filter(net.host), matches, probe)
+
+
+def _decide(
+    net: Standing,
+    evidence: Evidence,
+    which: Filter,
+    matches: Sequence[Sequence[str]],
+    probe: Callable[[Capture], list[Attempt]],
+) -> None:
+    """Probe in each phase, and judge: at 0 all is answered, at 1 nothing of it arrives."""
+    tried: dict[str, list[Attempt]] = {}
+    for phase, on, drop in PHASES:
+        with (
+            called(net.host, which, on=on),
+            dropped(net.host, which, *matches) if drop else contextlib.nullcontext(),
+            evidence.capture(net.outside, OUTSIDE_NIC, phase.replace(" ", "-")) as frames,
+        ):
+            tried[phase] = probe(frames)
+    said = {phase: "; ".join(map(str, attempts)) for phase, attempts in tried.items()}
+    evidence.json("attempts.json", said)
+    evidence.reason = f"{which.sysctl} " + "; ".join(
+        f"{phase}: {_counted(attempts)}" for phase, attempts in tried.items()
+    )
+    if not _pass(tried["at 1 without DROP"]):
+        raise Inconclusive(f"nothing to block, at 1 without DROP: {said['at 1 without DROP']}")
+    for phase in ("at 0 with DROP", "at 0 with DROP again"):
+        assert _pass(tried[phase]), f"{which.sysctl} {phase}: {said[phase]}"
+    if any(not a.answer.none_answered or a.arrived for a in tried["at 1 with DROP"]):
+        raise Inconclusive(f"the DROP drops nothing at 1: {said['at 1 with DROP']}")
+
+
+def _counted(attempts: Sequence[Attempt]) -> str:
+    answered = sum(each.answer.answered for each in attempts)
+    sent = sum(each.answer.sent for each in attempts)
+    return f"{answered} of {sent} answered, {sum(a.arrived for a in attempts)} arrived"
+
+
+def _pass(attempts: Sequence[Attempt]) -> bool:
+    return all(each.answer.all_answered and each.arrived for each in attempts)
+
+
+def _pinged(near: End, address: str, frames: Capture, wanted: Callable[[Packet], bool]) -> Attempt:
+    """Ping an address, and count at the far end what that has to bring there."""
+    answer = ping(near, address, wait_s=WAIT_S)
+    pause(IN_FLIGHT_S)
+    arrived = frames.frames(wanted)
+    frames.require_whole()
+    return Attempt(answer, len(arrived))
+
+
+def _forget(runner: Runner, address: str) -> None:
+    """Take an address out of a machine's neighbour table."""
+    runner.run(["ip", "neighbour", "flush", "to", address, "dev", NIC])
+
+
+def _link_local(runner: Runner, link: str) -> str:
+    """Return the IPv6 address that a link gave itself."""
+    shown = runner.run(["ip", "-6", "-o", "address", "show", "dev", link, "scope", "link"]).stdout
+    # 2: eth0    inet6 fe80::5054:ff:feda:c3dc/64 scope link \       valid_lft forever …
+    words = shown.split()
+    if "inet6" not in words:
+        raise NotTestable(f"IPv6 on {link} of {runner.name}", f"ip -6 address: {shown or 'none'}")
+    return str(IPv6Interface(words[words.index("inet6") + 1]).ip)

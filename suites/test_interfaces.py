@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The host's interfaces as libvirt shows them."""
+
+import libvirt
+import pytest
+
+from fixtures.errors import NotTestable
+from fixtures.evidence import Evidence
+from fixtures.host.host import Host
+from fixtures.host.links import has_link, link_kind, link_mac
+from fixtures.standing import Standing
+from fixtures.switch.linux_bridge import linux_bridge
+
+SCRATCH, DEFINED = "plumb-listed", "plumb-defined"
+# Locally administered: a MAC that no other link of the host has, as mapping it back needs.
+SCRATCH_MAC = "02:00:5e:00:53:01"
+# D4's kind of interface: a bridge with an address of its own.
+BRIDGE_XML = f"""\
+<interface type='bridge' name='{DEFINED}'>
+  <start mode='none'/>
+  <protocol family='ipv4'>
+    <ip address='198.18.0.1' prefix='24'/>
+  </protocol>
+  <bridge stp='off'/>
+</interface>
+"""
+
+
+@pytest.mark.claims("IF-05")
+def test_listed_and_not_defined(net: Standing, evidence: Evidence) -> None:
+    """A libvirt without netcf lists and maps the host's interfaces, and refuses to define one.
+
+    Steps: add a bridge by hand; list; map its name to its MAC and back; define another.
+    Verify: the list is the kernel's, MAC by MAC, without TAPs (they belong to guests) and ports of
+    Linux bridges (they stand in their bridge's entry); the added bridge is in it, inactive while it
+    is down, and no longer once it is deleted; the definition is refused as not supported, and
+    neither a link nor an entry comes of it.
+    """
+    host = net.host
+    with linux_bridge(host, SCRATCH) as added:
+        added.set_mac(SCRATCH_MAC)
+        listed, there = _listed(host), _links(host)
+        evidence.json("interfaces.json", {"libvirt": listed, "kernel": there})
+        assert listed == there, f"libvirt lists {listed}, the kernel has {there}"
+        named = host.libvirt.interfaceLookupByName(SCRATCH)
+        mapped = host.libvirt.interfaceLookupByMACString(SCRATCH_MAC)
+        pair = named.MACString(), mapped.name()
+        assert pair == (SCRATCH_MAC, SCRATCH), f"{SCRATCH}, {SCRATCH_MAC} map to {pair}"
+        assert not named.isActive(), f"{SCRATCH} is down, and libvirt calls it active"
+    gone = _listed(host)
+    assert SCRATCH not in gone, f"{SCRATCH} is deleted, and libvirt lists {sorted(gone)}"
+    refusal = _refusal(host)
+    evidence.text("refusal.txt", f"{refusal}\n")
+    left = _listed(host)
+    assert left == gone, f"a refused definition changed the list from {gone} to {left}"
+    assert not has_link(host, DEFINED), f"a refused definition made the link {DEFINED}"
+    evidence.reason = (
+        f"{len(listed)} interfaces listed as the kernel has them, {SCRATCH} mapped to "
+        f"{SCRATCH_MAC} and back; the host's limit: {refusal}"
+    )
+
+
+def _listed(host: Host) -> dict[str, str]:
+    """Return libvirt's list as name → MAC, active or not."""
+    try:
+        return {each.name(): each.MACString() for each in host.libvirt.listAllInterfaces()}
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != libvirt.VIR_ERR_NO_SUPPORT:
+            raise
+        raise NotTestable("libvirt's interface driver", f"listAllInterfaces: {error}") from error
+
+
+def _links(host: Host) -> dict[str, str]:
+    """Return those of the kernel's links that stand for themselves, as name → MAC."""
+    names = [str(link.get_attr("IFLA_IFNAME")) for link in host.netlink.get_links()]
+    return {
+        name: link_mac(host, name)
+        for name in names
+        if link_kind(host, name) != "tap"
+        and not host.seen(f"/sys/class/net/{name}/brport").exists()
+    }
+
+
+def _refusal(host: Host) -> str:
+    """Return what libvirt says to a definition.
+
+    Raises:
+        NotTestable: it takes it: this libvirt has netcf.
+        AssertionError: it refuses for another reason than that it does not support it.
+    """
+    refused: libvirt.libvirtError | None = None
+    try:
+        host.libvirt.interfaceDefineXML(BRIDGE_XML).undefine()
+    except libvirt.libvirtError as error:
+        refused = error
+    if refused is None:
+        raise NotTestable("a libvirt without netcf", f"interfaceDefineXML took {DEFINED}")
+    code = refused.get_error_code()
+    assert code == libvirt.VIR_ERR_NO_SUPPORT, f"libvirt refuses with error {code}: {refused}"
+    return str(refused)

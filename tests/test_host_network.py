@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What checks do to a host's own network is there while they do it, and undone after."""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Interface
+
+import libvirt
+import pytest
+
+from fixtures.errors import NotTestable
+from fixtures.host import ifupdown
+from fixtures.host.addressed import default_gateways, leased, without_address
+from fixtures.host.host import Host
+from fixtures.host.links import addresses, has_link
+from fixtures.host.nic_state import NicState, nic_state
+from fixtures.host.physical import OUTSIDE_NIC, physical_network
+from fixtures.host.sandbox import sandbox
+from fixtures.host.spare import spare_network
+from fixtures.probe.bridge_filter import IPV4, Filter, arp_filter, called, dropped
+from fixtures.switch.default_network import NAME, default_network, network_names
+from topologies.library import load
+from topologies.model import DhcpRange
+
+FIGURES = load("nat").physical
+assert FIGURES is not None
+SERVED = DhcpRange(start=IPv4Address("192.0.2.100"), end=IPv4Address("192.0.2.199"))
+ROUTER = IPv4Interface("192.0.2.1/24")
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Host]:
+    with sandbox() as made:
+        yield made
+
+
+def test_nic_state(host: Host) -> None:
+    assert FIGURES is not None
+    with physical_network(host, FIGURES) as physical:
+        state = nic_state(host, FIGURES.uplink)
+        assert (state.up, state.bridge, state.mtu) == (True, "", 1500)
+        assert state.addresses == (str(FIGURES.host_interface),)
+        assert state.routes == (str(FIGURES.subnet), f"default via {FIGURES.router}")
+        assert nic_state(physical.lan, "to-host").bridge == "lan0"
+
+
+def test_the_address_is_away_and_back(host: Host) -> None:
+    assert FIGURES is not None
+    with physical_network(host, FIGURES) as physical:
+        before = nic_state(host, FIGURES.uplink)
+        with pytest.raises(KeyError), without_address(host, FIGURES.uplink):
+            assert addresses(host, FIGURES.uplink) == []
+            assert default_gateways(host, FIGURES.uplink) == []
+            raise KeyError
+        assert nic_state(host, FIGURES.uplink) == before
+        assert addresses(physical.outside, OUTSIDE_NIC) == [str(FIGURES.outside_interface)]
+
+
+def test_a_lease_is_taken_and_given_back(host: Host) -> None:
+    assert FIGURES is not None
+    with physical_network(host, FIGURES), without_address(host, FIGURES.uplink):
+        with leased(host, FIGURES.uplink) as held:
+            assert IPv4Interface(held).ip in FIGURES.dhcp
+            assert default_gateways(host, FIGURES.uplink) == [str(FIGURES.router)]
+        assert addresses(host, FIGURES.uplink) == []
+        assert not host.run(["pgrep", "-x", "dhclient"], check=False).stdout
+
+
+def test_a_filter_is_called_or_not(host: Host) -> None:
+    was = host.sysctl(IPV4.sysctl)
+    if was is None:
+        pytest.skip("this kernel has no br_netfilter")
+    for on in (False, True):
+        with called(host, IPV4, on=on):
+            assert host.sysctl(IPV4.sysctl) == str(int(on))
+        assert host.sysctl(IPV4.sysctl) == was
+    with pytest.raises(NotTestable), called(host, Filter("net.bridge.none", ()), on=True):
+        pass
+
+
+@pytest.mark.parametrize("family", ["IPv4", "ARP"])
+def test_drops_are_there_and_gone(host: Host, family: str) -> None:
+    which = IPV4 if family == "IPv4" else arp_filter(host)
+    shown = [*which.tool, "-n", "-L", "FORWARD"]
+    before = host.run(shown).stdout
+    with dropped(host, which, ["-s", "192.0.2.1"], ["-s", "192.0.2.2"]):
+        during = host.run(shown).stdout
+        assert during.count("DROP") == before.count("DROP") + 2
+    assert host.run(shown).stdout == before
+
+
+def test_the_default_network_comes_and_goes(host: Host) -> None:
+    assert network_names(host) == []
+    with default_network(host) as network:
+        assert network.isActive()
+        assert has_link(host, network.bridgeName())
+    assert network_names(host) == []
+
+
+def test_a_default_network_of_the_hosts_own_stays_as_it_was(host: Host) -> None:
+    own = host.libvirt.networkDefineXML(
+        f"<network><name>{NAME}</name><bridge name='own0'/></network>"
+    )
+    xml = own.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE)
+    with default_network(host) as network:
+        assert network.bridgeName() == "own0"
+        network.destroy()
+        network.undefine()
+    back = host.libvirt.networkLookupByName(NAME)
+    state = (back.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE), back.isActive(), back.autostart())
+    assert state == (xml, 0, 0)
+    back.undefine()
+
+
+def test_a_stanza_is_brought_up_and_down_beside_the_hosts_own_links(host: Host) -> None:
+    links = host.run(["ip", "-br", "link"]).stdout
+    stanza = "auto nic0\niface nic0 inet static\naddress 192.0.2.2/24\n"
+    with spare_network(host, "nic0", ROUTER, SERVED) as spare:
+        former = nic_state(spare.machine, "nic0")
+        assert not former.up
+        with ifupdown.brought_up(host, spare, stanza):
+            now = nic_state(spare.machine, "nic0")
+            assert now == NicState(former.mac, 1500, True, "", ("192.0.2.2/24",), ("192.0.2.0/24",))
+            assert not has_link(host, "nic0")
+        assert not nic_state(spare.machine, "nic0").addresses
+        wrong = ifupdown.brought_up(host, spare, "auto nic0\niface nic0 inet nowhere\n")
+        with pytest.raises(AssertionError, match="ifup ended with status 1"), wrong:
+            pass
+    assert host.run(["ip", "-br", "link"]).stdout == links
