@@ -23,6 +23,7 @@ class Command(NamedTuple):
 # The modules are named, not imported: --help must not wait for what it does not use.
 COMMANDS = {
     "run": Command("launcher.run", "qualify topologies: build, check, a verdict per claim"),
+    "prove": Command("launcher.prove", "break topologies on purpose: which check catches it"),
     "doctor": Command("launcher.doctor", "what this machine can test, and what is missing"),
     "clean": Command("launcher.clean", "remove whatever an interrupted run left"),
     "test": Command("launcher.selftest", "the harness's own tests and linters"),

@@ -12,13 +12,14 @@ from typing import NoReturn
 from launcher import packages
 from launcher.arguments import Parser, one_of, split_at_dashes
 from launcher.errors import UsageError
+from launcher.pytest_options import TAKE_A_VALUE
+from topologies import naming
+from topologies.errors import DataError
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITES = ROOT / "suites"
 # More sandboxes than this at once measure the machine's load rather than its networks.
 WORKERS_MAX = 4
-# pytest's short options whose value is the next word, which is then no path of a check.
-TAKE_A_VALUE = ("-k", "-m", "-p", "-n", "-o", "-c", "-r", "-W")
 
 EXAMPLES = (
     ("sudo ./plumbline run", "every topology"),
@@ -66,7 +67,7 @@ def parser() -> Parser:
     )
     add(
         "--workers",
-        type=_workers,
+        type=number_or_auto,
         default="auto",
         metavar="N|auto",
         help=f"sandboxes at once; auto is the number of cores, at most {WORKERS_MAX}",
@@ -97,12 +98,13 @@ def main(argv: Sequence[str]) -> int:
     own, pytest_words = split_at_dashes(argv)
     options = parser().parse(own)
     _refuse_what_is_not_here(options)
+    _refuse_unknown_names(options)
     # Imported here: `run --help` needs none of it.
     from launcher import setup
 
     setup.require_root("run")
     if options.output is not None:
-        _require_new(options.output)
+        require_new(options.output)
     interpreter = setup.ensure()
     command = ["./plumbline", "run", *argv]
     hand_over([str(interpreter), *pytest_argv(options, pytest_words, command)])
@@ -139,8 +141,8 @@ def pytest_argv(
     argv += [f"--host={options.host}", f"--accel={options.accel}"]
     if options.after_build is not None:
         argv.append(f"--after-build={options.after_build}")
-    if expected := ",".join(word.strip() for word in ",".join(options.expect).split(",")):
-        argv.append(f"--expect={expected}")
+    if expected := _expected(options):
+        argv.append(f"--expect={','.join(expected)}")
     if options.output is not None:
         argv.append(f"--output={options.output.absolute()}")
     argv.append("--plumbline-terminal")
@@ -171,8 +173,7 @@ def workers_for(options: argparse.Namespace) -> int:
     """Return how many workers a run gets: never more than it has topologies to spread."""
     if options.workers != "auto":
         return int(options.workers)
-    shipped = [file for file in (ROOT / "topologies").glob("*.yaml") if file.name != "claims.yaml"]
-    topologies = len(options.topology) or len(shipped)
+    topologies = len(options.topology) or len(naming.SHIPPED)
     return max(1, min(cores(), WORKERS_MAX, topologies))
 
 
@@ -181,7 +182,8 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _workers(word: str) -> str:
+def number_or_auto(word: str) -> str:
+    """Read the value of --workers."""
     if word == "auto" or (word.isdecimal() and int(word) > 0):
         return word
     raise argparse.ArgumentTypeError(f"{word!r} is neither a number from 1 on nor auto")
@@ -199,6 +201,24 @@ def _refuse_what_is_not_here(options: argparse.Namespace) -> None:
         )
 
 
+def _refuse_unknown_names(options: argparse.Namespace) -> None:
+    """Refuse before set-up, which takes minutes, what the run would refuse after it."""
+    # Imported here: `run --help` needs no probe.
+    from launcher.probes import CAPABILITIES
+
+    try:
+        naming.require_topologies(options.topology)
+        naming.require_claims(options.claim)
+        naming.require_known(_expected(options), CAPABILITIES, "--expect", "capability")
+    except DataError as error:
+        raise UsageError(str(error)) from error
+
+
+def _expected(options: argparse.Namespace) -> list[str]:
+    words = (word.strip() for word in ",".join(options.expect).split(","))
+    return [word for word in words if word]
+
+
 def _below(word: str, base: Path) -> str | None:
     if word.startswith("-"):
         return None
@@ -210,7 +230,12 @@ def _below(word: str, base: Path) -> str | None:
     return None
 
 
-def _require_new(output: Path) -> None:
+def require_new(output: Path) -> None:
+    """Refuse a folder for the record that holds something, or can't be made.
+
+    Raises:
+        UsageError: it does, or it can't.
+    """
     if output.is_dir():
         if any(output.iterdir()):
             raise UsageError(

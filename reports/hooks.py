@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.record import Check, Host, RunRecord, Topology
+from reports.record import Check, FaultResult, Host, RunRecord, Topology
 
 
 def pytest_plumbline_planned(record: RunRecord, output: Path) -> None:
@@ -22,6 +22,10 @@ def pytest_plumbline_host(host: Host) -> None:
 
 def pytest_plumbline_topology(topology: Topology) -> None:
     """Something new is known of a topology: it is up, failed, or was taken down."""
+
+
+def pytest_plumbline_fault(fault: FaultResult) -> None:
+    """All checks of a topology with a deliberate break are made."""
 
 
 def pytest_plumbline_check(

@@ -10,9 +10,11 @@ from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from reports.proof import results
 from reports.record import (
     Check,
     Evidence,
+    FaultResult,
     Host,
     RecordError,
     RunRecord,
@@ -22,10 +24,11 @@ from reports.record import (
     claim_verdicts,
     explain,
 )
-from reports.verdict import Verdict, worst
+from reports.verdict import NOT_DECIDED, Verdict, worst
 
 PLAN_FILE = ".plan.json"
-NOT_DECIDED = "not decided: the run ended before it"
+# The one of the host's facts that has an entry for each topology.
+BUILT_FACTS = "topologies"
 
 Key = tuple[str, str]
 M = TypeVar("M", bound=BaseModel)
@@ -105,8 +108,9 @@ def read_plan(path: Path) -> list[PlannedCheck]:
 class Ledger:
     """The state of one run; `record` is its picture at a moment."""
 
-    def __init__(self, tool: Tool) -> None:
+    def __init__(self, tool: Tool, faults: Iterable[Mapping[str, Any]] = ()) -> None:
         self._tool = tool
+        self._faults = [_parsed(FaultResult, fault, "plumbline.fault") for fault in faults]
         self._id: UUID = uuid4()
         self._started = datetime.now(UTC)
         self._host: Host | None = None
@@ -170,15 +174,24 @@ class Ledger:
         return joined != known
 
     def report_host(self, reported: Mapping[str, Any]) -> bool:
-        """Take note of the host; the first one counts, as all of a run are made alike.
+        """Take note of the host; return whether it is the first.
+
+        The first one counts, as all of a run are made alike; but for the facts that depend on what
+        was built on it, which each has below `topologies`.
 
         Raises:
             RecordError: it is not the contract's `host`.
         """
-        if self._host is not None:
-            return False
-        self._host = _parsed(Host, reported, "plumbline.host")
-        return True
+        host = _parsed(Host, reported, "plumbline.host")
+        if self._host is None:
+            self._host = host
+            return True
+        built = [each.facts.get(BUILT_FACTS) for each in (self._host, host)]
+        both = dict(pair for each in built if isinstance(each, dict) for pair in each.items())
+        if both:
+            facts = self._host.facts | {BUILT_FACTS: both}
+            self._host = self._host.model_copy(update={"facts": facts})
+        return False
 
     def topology(self, name: str) -> Topology:
         """Return a topology as the record has it now."""
@@ -199,18 +212,24 @@ class Ledger:
             evidence=known.evidence or [],
         )
 
+    def faults(self, topology: str) -> list[FaultResult]:
+        """Return what came, until now, of the faults that a topology was built with."""
+        return [fault for fault in self.record().faults if fault.topology == topology]
+
     def record(self, finished: datetime | None = None) -> RunRecord:
         """Return the run record of this moment."""
         checks = list(self._checks.values())
+        topologies = [self.topology(name) for name in self._topologies]
         return RunRecord(
             id=self._id,
             started=self._started,
             finished=finished,
             tool=self._tool,
             host=self._host or Host(),
-            topologies=[self.topology(name) for name in self._topologies],
+            topologies=topologies,
             checks=checks,
             claims=claim_verdicts(checks),
+            faults=results(self._faults, checks, topologies),
         )
 
 

@@ -39,8 +39,10 @@ __all__ = [
     "Check",
     "ClaimVerdict",
     "Evidence",
+    "FaultResult",
     "Host",
     "Measurement",
+    "Outcome",
     "RecordError",
     "RunRecord",
     "Tool",
@@ -72,6 +74,8 @@ def _in_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+Outcome = Literal["caught", "got through", "overshot", "not testable", "not decided"]
+"""What came of a fault."""
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Seconds = Annotated[NonNegativeFloat, Field(allow_inf_nan=False)]
 
@@ -172,6 +176,30 @@ class ClaimVerdict(_Part):
     verdict: Verdict
 
 
+class FaultResult(_Part):
+    """A deliberate break of a topology, and which checks noticed it."""
+
+    id: str
+    title: str
+    topology: str = Field(description="the topology of this run that was built with it")
+    on: str = Field(description="the machine that its commands ran on")
+    apply: str = Field(description="the shell commands that broke the topology")
+    undo: str | None = None
+    caught_by: list[str] = Field(description="claims, or beginnings of check ids, to be violated")
+    also: dict[str, str] = Field(description="what else it honestly breaks, each with the reason")
+    outcome: Outcome = Field(
+        default="not decided",
+        description="caught: all that had to notice did, and nothing else; got through: something "
+        "that had to notice did not; overshot: something else was violated too",
+    )
+    missed: dict[str, str] = Field(
+        default_factory=dict, description="what had to notice and did not: its verdict instead"
+    )
+    unexplained: dict[str, str] = Field(
+        default_factory=dict, description="checks that were violated without being named: reason"
+    )
+
+
 class RunRecord(_Part):
     """A run, finished or not."""
 
@@ -184,6 +212,9 @@ class RunRecord(_Part):
     topologies: list[Topology] = Field(default_factory=list)
     checks: list[Check] = Field(default_factory=list)
     claims: list[ClaimVerdict] = Field(default_factory=list)
+    faults: list[FaultResult] = Field(
+        default_factory=list, description="the deliberate breaks; none in a run that only qualifies"
+    )
 
     def counts(self) -> Counter[Verdict]:
         """Return how many checks have each verdict."""
@@ -199,6 +230,8 @@ class RunRecord(_Part):
         Args:
             missing: the expected capabilities that the host turned out to lack.
         """
+        if self.faults:
+            return self._proof_exit_code()
         seen = set(self.counts())
         if Verdict.VIOLATES in seen:
             return EXIT_VIOLATES
@@ -206,6 +239,14 @@ class RunRecord(_Part):
             return EXIT_MISSING_CAPABILITY
         whole = seen | {topology.verdict for topology in self.topologies}
         if Verdict.CONFORMS not in seen or whole & {Verdict.ERROR, Verdict.INCONCLUSIVE}:
+            return EXIT_UNDECIDED
+        return EXIT_CONFORMS
+
+    def _proof_exit_code(self) -> int:
+        outcomes = {fault.outcome for fault in self.faults}
+        if outcomes & {"got through", "overshot"}:
+            return EXIT_VIOLATES
+        if "caught" not in outcomes or "not decided" in outcomes:
             return EXIT_UNDECIDED
         return EXIT_CONFORMS
 

@@ -63,7 +63,11 @@ class Recorder:
     def __init__(self, config: pytest.Config, output: Path) -> None:
         self.output = output
         self._config = config
-        self._ledger = Ledger(tool(getattr(config.option, "plumbline_command", None) or []))
+        option = config.option
+        self._ledger = Ledger(
+            tool(getattr(option, "plumbline_command", None) or []),
+            getattr(option, "plumbline_faults", None) or [],
+        )
         self._planned = False
         self._interrupted = False
         self._broken = False
@@ -170,7 +174,11 @@ class Recorder:
             if self._ledger.report_topology(reported)
         }
         for name in changed:
-            self._config.hook.pytest_plumbline_topology(topology=self._ledger.topology(name))
+            topology = self._ledger.topology(name)
+            self._config.hook.pytest_plumbline_topology(topology=topology)
+            if topology.teardown_s is not None or topology.reason is not None:
+                for fault in self._ledger.faults(name):
+                    self._config.hook.pytest_plumbline_fault(fault=fault)
         return bool(changed)
 
     def _enter_checks(self, report: pytest.TestReport) -> bool:

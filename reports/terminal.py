@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
-from reports.longrepr import last_lines
+from reports.longrepr import last_lines, whole_traceback
 from reports.matrix import print_matrix
 from reports.progress import Columns, Running, check_line, columns, topology_line, topology_news
 from reports.record import Check, Host, RunRecord, Topology
@@ -77,7 +77,11 @@ def pytest_configure(config: pytest.Config) -> None:
             "--plumbline-terminal shows a run record, and none is written: "
             "expected an output directory; name one, or leave the option out"
         )
-    config.pluginmanager.register(Terminal(config), PLUGIN_NAME)
+    # Imported here: it builds on this module.
+    from reports.proof_terminal import ProofTerminal
+
+    proving = getattr(config.option, "plumbline_faults", None)
+    config.pluginmanager.register((ProofTerminal if proving else Terminal)(config), PLUGIN_NAME)
 
 
 class Terminal:
@@ -100,9 +104,10 @@ class Terminal:
 
     def pytest_plumbline_planned(self, record: RunRecord, output: Path) -> None:
         """Say what this run is about."""
-        self._columns = columns(record, self._screen.console.width)
+        screen = self._screen
+        self._columns = columns(record, screen.console.width, whole=not screen.is_terminal)
         self._running.progress = (0, len(record.checks))
-        for label, value in _heading(record, output, self._config):
+        for label, value in heading(record, output, self._config):
             self._screen.print(Text(f"{label:<12}", style="dim").append(value, "default not dim"))
         self._screen.print()
 
@@ -122,8 +127,8 @@ class Terminal:
         news = topology_news(topology, first=self._running.is_up(topology.name))
         if news is not None:
             what, style = news
-            room = self._screen.console.width - len(self._columns.indent) - self._columns.topology
-            shown = what if self._verbosity > 0 else one_line(what, room - 2)
+            room = self._room(len(self._columns.indent) + self._columns.topology + 2)
+            shown = what if self._verbosity > 0 else one_line(what, room)
             self._screen.print(topology_line(topology.name, shown, self._columns, style))
 
     def pytest_plumbline_check(
@@ -138,7 +143,7 @@ class Terminal:
         if check.reason and (not conforms or self._verbosity > 0):
             self._say(check.reason, STYLES[check.verdict])
         if report.failed and (check.verdict is Verdict.ERROR or self._verbosity > 0):
-            self._traceback(report)
+            self._traceback(report, check.reason)
 
     def pytest_plumbline_unexplained(self, report: pytest.TestReport) -> None:
         """Show a failure that no verdict tells of, whole."""
@@ -156,7 +161,7 @@ class Terminal:
             getattr(self._config.option, "plumbline_statements", None) or {}
         )
         missing: Sequence[str] = getattr(self._config.option, "plumbline_missing", None) or []
-        shown = _from_here(output)
+        shown = from_here(output)
         self._screen.print()
         print_matrix(record, self._screen.console)
         whole = self._verbosity > 0
@@ -209,16 +214,19 @@ class Terminal:
         self._screen.close()
 
     def _say(self, text: str, style: str) -> None:
-        """Print a line below the one it belongs to, whole with -v and else shortened."""
+        """Print a line below the one it belongs to, shortened on a terminal unless with -v."""
         indent = self._columns.indent
-        room = None if self._verbosity > 0 else self._screen.console.width - len(indent)
-        self._screen.print(Text(f"{indent}{one_line(text, room)}", style=style))
+        self._screen.print(Text(f"{indent}{one_line(text, self._room(len(indent)))}", style=style))
 
-    def _traceback(self, report: pytest.TestReport) -> None:
+    def _room(self, taken: int) -> int | None:
+        return None if self._verbosity > 0 else self._screen.room(taken)
+
+    def _traceback(self, report: pytest.TestReport, reason: str | None = None) -> None:
         whole = self._verbosity > 0
-        lines = report.longreprtext.splitlines() if whole else last_lines(report, _TRACEBACK_LINES)
-        room = None if whole else self._screen.console.width - len(self._columns.indent) - 2
-        for line in lines:
+        lines = whole_traceback(report) if whole else last_lines(report, _TRACEBACK_LINES)
+        room = self._room(len(self._columns.indent) + 2)
+        # A check that tells its failure in its own words begins with the reason, said just before.
+        for line in lines[1:] if lines[:1] == [reason] else lines:
             shown = line if room is None else one_line(line, room)
             self._screen.print(Text(f"{self._columns.indent}│ {shown}", style="dim"))
 
@@ -236,7 +244,8 @@ def _of_the_catalogue(deciding: int, config: pytest.Config) -> str:
     return counted(deciding, "claim") + (f" of the catalogue's {len(known)}" if known else "")
 
 
-def _heading(record: RunRecord, output: Path, config: pytest.Config) -> list[tuple[str, str]]:
+def heading(record: RunRecord, output: Path, config: pytest.Config) -> list[tuple[str, str]]:
+    """Return what a run is about, as labels and values."""
     tool = record.tool
     commit = f" ({tool.commit[:10]}{', changed' if tool.dirty else ''})" if tool.commit else ""
     claims = {claim for check in record.checks for claim in check.claims}
@@ -247,11 +256,11 @@ def _heading(record: RunRecord, output: Path, config: pytest.Config) -> list[tup
         ("topologies", ", ".join(topology.name for topology in record.topologies) or "none"),
         ("checks", f"{len(record.checks)}, deciding {_of_the_catalogue(len(claims), config)}"),
         ("workers", str(workers)),
-        ("output", str(_from_here(output))),
+        ("output", str(from_here(output))),
     ]
 
 
-def _from_here(path: Path) -> Path:
+def from_here(path: Path) -> Path:
     """Return the path as one would type it here."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path

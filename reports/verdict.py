@@ -49,3 +49,7 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
         ValueError: there is none; nothing decided is not a verdict.
     """
     return min(verdicts, key=BY_GRAVITY.index)
+
+
+NOT_DECIDED = "not decided: the run ended before it"
+"""The reason of a check that never came to its verdict."""

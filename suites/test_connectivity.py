@@ -22,6 +22,7 @@ from fixtures.probe.capture import Capture
 from fixtures.probe.masquerading import read_rules
 from fixtures.probe.obstacle import lifted, route
 from fixtures.probe.packets import is_request
+from fixtures.probe.path import walk
 from fixtures.probe.reach import End, ping, send
 from fixtures.standing import Standing
 from fixtures.waiting import until
@@ -34,18 +35,22 @@ PORT_DEADLINE_S = 40.0
 def test_reach(net: Standing, cell: Cell, evidence: Evidence) -> None:
     """One end reaches the other: what it sends comes back with its own content.
 
-    Verify: three ICMP echo requests, TCP connections or UDP datagrams, one of them as large as the
-    MTU allows, are all answered by the address under test. Where the topology says whose address
-    the outside sees, the outside sees that one.
+    Verify: ICMP echo requests, TCP connections or UDP datagrams, small ones, one as large as the
+    MTU allows and one in fragments, are all answered by the address under test. Where the topology
+    says whose address the outside sees, the outside sees that one. Where an answer lacks, the probe
+    is sent again with every hop watched, to say where it is lost.
     """
     answers = []
     with _watched(net, cell.promise, evidence) as watched:
         for near, far in _pairs(net, cell.promise):
             answer = send(cell.proto, near, far)
             answers.append(f"{near.name} → {far.name} {far.address}: {answer}")
-            assert answer.all_answered, (
-                f"{near.name} does not reach {far.name} {far.address} by {cell.proto}: {answer}"
-            )
+            if not answer.all_answered:
+                where = walk(net, cell.proto, near, far, evidence)
+                raise AssertionError(
+                    f"{near.name} does not reach {far.name} {far.address} by {cell.proto}: "
+                    f"{answer}; {where}"
+                )
             if watched is not None:
                 arrived = watched.wait_for(
                     functools.partial(is_request, proto=cell.proto, to=far.address),

@@ -11,6 +11,7 @@ from fixtures.probe.throughput import TRIALS, Far, tcp_mbit_s, udp
 from fixtures.standing import Standing
 
 
+@pytest.mark.lengthy
 @pytest.mark.claims("GN-07")
 def test_guest_host(net: Standing, evidence: Evidence) -> None:
     """Between guest and host: TCP in both directions and UDP with its loss meet the floors.
@@ -44,6 +45,7 @@ def test_guest_host(net: Standing, evidence: Evidence) -> None:
     )
 
 
+@pytest.mark.lengthy
 @pytest.mark.claims("GN-08")
 def test_guest_guest(net: Standing, evidence: Evidence) -> None:
     """Between two guests: TCP throughput and round-trip times."""

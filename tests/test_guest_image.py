@@ -6,6 +6,8 @@ import json
 import shutil
 import socket
 import struct
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,8 @@ from fixtures.guest import image as images
 from fixtures.guest.image import Image, ImageError, build, kernel, modules, packages, recipe, store
 from fixtures.guest.image.greeting import GreetedSocket
 from launcher.cache import cache_dir
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -382,3 +386,34 @@ def test_an_export_that_cannot_be_written_is_told(image: Image, tmp_path: Path) 
     with pytest.raises(ImageError, match="cannot be written"):
         images.export(image, tmp_path / "nowhere" / "guest.tgz")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("way", [["plumbline", "image"], ["-m", "fixtures.guest.image"]])
+@pytest.mark.usefixtures("image")
+def test_an_export_replaces_a_file_only_when_told_to(way: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "guest.tgz"
+    file.write_text("somebody's own")
+
+    def export(*words: str) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, *way, "export", str(file), *words]
+        return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    refused = export()
+    assert refused.returncode == (4 if way[0] == "plumbline" else 1)
+    assert "is there already" in refused.stderr
+    assert "--force" in refused.stderr
+    assert file.read_text() == "somebody's own"
+    assert export("--force").returncode == 0
+    assert tarfile.is_tarfile(file)
+
+
+@pytest.mark.parametrize("way", [["plumbline", "image"], ["-m", "fixtures.guest.image"]])
+def test_what_is_no_image_is_told_with_the_command_that_makes_one(
+    way: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "guest.tgz"
+    file.write_text("no archive")
+    argv = [sys.executable, *way, "import", str(file)]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "./plumbline image export FILE" in done.stderr

@@ -122,6 +122,7 @@ def test_hand_over_from_another_folder(recording_cache: Path, tmp_path: Path) ->
     assert recording_cache.is_dir()
     here = tmp_path / "somewhere"
     here.mkdir()
+    (here / "my.yaml").write_text((ROOT / "topologies" / "nat.yaml").read_text())
     done = run("--topology", "my.yaml", "--workers", "1", cwd=here)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

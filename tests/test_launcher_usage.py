@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SUBCOMMANDS = ("run", "doctor", "clean", "test", "image")
+SUBCOMMANDS = ("run", "prove", "doctor", "clean", "test", "image")
 
 
 def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -28,7 +28,7 @@ def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
         (["rnu"], "did you mean 'run'?"),
         (["report"], "unknown subcommand 'report'"),
         (["compare", "a", "b"], "unknown subcommand 'compare'"),
-        (["prove"], "subcommands: run, doctor, clean, test, image"),
+        (["reprot"], "subcommands: run, prove, doctor, clean, test, image"),
         (["--hlep"], "did you mean '--help'?"),
         (["run", "--topolgy", "nat"], "did you mean '--topology'?"),
         (["run", "--topolgy=nat"], "unknown option '--topolgy'"),
@@ -49,6 +49,7 @@ def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
         (["image", "biuld"], "did you mean 'build'?"),
         (["image", "export"], "image export needs a FILE"),
         (["image", "info", "x"], "image info takes no FILE"),
+        (["image", "import", "x", "--force"], "image import takes no --force"),
     ],
 )
 def test_usage_error_is_one_message_and_exit_code_4(words: list[str], said: str) -> None:
@@ -78,7 +79,7 @@ def test_each_subcommand_has_help_with_examples(command: str) -> None:
 def test_help_names_every_subcommand_and_no_other() -> None:
     text = plumbline("--help").stdout
     assert all(f"\n  {command} " in text for command in SUBCOMMANDS)
-    assert all(f"\n  {later} " not in text for later in ("report", "compare", "prove"))
+    assert all(f"\n  {later} " not in text for later in ("report", "compare"))
 
 
 def test_words_after_dashes_are_not_the_launchers() -> None:

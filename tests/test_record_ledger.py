@@ -135,3 +135,18 @@ def test_a_plan_that_is_none_is_refused_with_its_name(tmp_path: Path) -> None:
 
     with pytest.raises(RecordError, match=r"\.plan\.json: not a plan of checks: 0\.nodeid"):
         read_plan(path)
+
+
+def test_what_depends_on_a_topology_is_kept_for_each_of_them() -> None:
+    ledger = Ledger(TOOL)
+    for name, forwards in (("linux-bridge", "0"), ("nat", "1")):
+        built = {name: {"sysctls": {"net.ipv4.ip_forward": forwards}}}
+        ledger.report_host({"kind": "sandbox", "facts": {"kernel": "6.18", "topologies": built}})
+
+    assert ledger.record().host.facts == {
+        "kernel": "6.18",
+        "topologies": {
+            "linux-bridge": {"sysctls": {"net.ipv4.ip_forward": "0"}},
+            "nat": {"sysctls": {"net.ipv4.ip_forward": "1"}},
+        },
+    }

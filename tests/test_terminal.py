@@ -106,6 +106,21 @@ def test_an_error_shows_what_was_raised_and_with_v_all_of_it(tmp_path: Path) -> 
     assert "│ def test_0(say):" in re.sub(" +", " ", shown_with_v)
 
 
+def test_a_pipe_gets_whole_lines(tmp_path: Path) -> None:
+    long = " ".join(f"packet-{number}" for number in range(40))
+    host = {"kind": "sandbox", "accel": {"name": "tcg", "reason": f"KVM is not proven: {long}"}}
+    tells = f"request.node.user_properties.append(('plumbline.host', {host!r}))"
+    suite = checks(f"violates: saw {long}").replace("def test_0(say):", "def test_0(say, request):")
+    suite = suite.replace("    say(", f"    {tells}\n    say(", 1)
+
+    ended = run(tmp_path, suite, SHOWN)
+
+    lines = [line.strip() for line in ended.stdout.splitlines()]
+    assert f"saw {long}" in lines
+    assert f"host: sandbox, tcg (KVM is not proven: {long})" in lines
+    assert "…" not in ended.stdout
+
+
 def test_q_shows_only_what_does_not_conform(tmp_path: Path) -> None:
     ended = run(tmp_path, checks("conforms", "violates: saw 10.10.10.2"), SHOWN, "-q")
 

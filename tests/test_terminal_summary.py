@@ -128,6 +128,24 @@ def test_more_topologies_than_fit_go_below_each_other_and_none_is_cut(width: int
     assert [word for line in lines for word in line.split() if word.startswith("site-")] == names
 
 
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_the_claims_of_each_property_stand_below_the_matrix_at_any_width(width: int) -> None:
+    dhcp = ["NT-05", "NT-06", "NT-07", "NT-09", "BR-01", "BR-02"]
+    many = [f"GN-{number:02}" for number in range(1, 80, 2)]
+    shown = record(
+        *(check("dhcp.a", topology=name, claims=dhcp) for name in SHIPPED),
+        *(check("guests.a", topology=name, claims=many) for name in SHIPPED),
+        check("own.cell", claims=[]),
+    )
+
+    lines = matrix(shown, width)
+    told = " ".join(" ".join(lines[lines.index("") :]).split())
+
+    assert max(len(line) for line in lines) <= width
+    assert f"decides: dhcp BR-01 BR-02 NT-05–07 NT-09 · guests {' '.join(many)}" in told
+    assert "own" not in told
+
+
 def test_a_record_without_checks_has_no_matrix() -> None:
     assert matrix(record()) == []
 
@@ -285,6 +303,32 @@ def test_the_lines_of_a_run_are_aligned_and_fit(width: int) -> None:
     assert len({len(line) for line in lines}) == 1
     assert len(lines[0]) <= width
     assert lines[0].index("conforms") == lines[1].index("not-testable")
+
+
+def seven_topologies() -> list[Check]:
+    long = "connectivity.reachable[{}-guest-to-outside-icmp]"
+    claims = ["NT-08", "NT-09", "NT-10"]
+    return [check(long.format(name), topology=name, claims=claims) for name in SHIPPED]
+
+
+def test_seven_topologies_show_their_claims_in_100_columns() -> None:
+    checks = seven_topologies()
+    widths = columns(record(*checks * 20), 100)
+
+    lines = [check_line(each, (140, 140), widths).plain for each in checks]
+
+    assert max(len(line) for line in lines) <= 100
+    assert all(" NT-08 +2 " in line for line in lines)
+
+
+def test_a_pipe_gets_every_id_and_claim_whole() -> None:
+    checks = seven_topologies()
+    widths = columns(record(*checks), 60, whole=True)
+
+    for each in checks:
+        line = check_line(each, (1, 7), widths).plain
+        assert f" {label(each)} " in line
+        assert " NT-08 NT-09 NT-10 " in line
 
 
 @pytest.mark.parametrize(

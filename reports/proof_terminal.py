@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The terminal of `./plumbline prove`: a line for each fault, and what got through at the end."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from rich.text import Text
+
+from reports.progress import check_line
+from reports.record import Check, FaultResult, RunRecord, Topology
+from reports.terminal import Terminal, from_here, heading
+from reports.verdict import EXIT_CONFORMS, EXIT_UNDECIDED, EXIT_USAGE, EXIT_VIOLATES, Verdict
+from reports.wording import SEPARATOR, counted, duration, one_line
+
+STYLES = {
+    "caught": "green",
+    "got through": "bold red",
+    "overshot": "bold red",
+    "not testable": "cyan",
+    "not decided": "magenta",
+}
+MEANINGS = {
+    EXIT_CONFORMS: "every fault was caught, and nothing else turned red",
+    EXIT_VIOLATES: "a fault got through, or something turned red without reason",
+    EXIT_UNDECIDED: "not every fault was decided",
+}
+_OUTCOME = max(len(outcome) for outcome in STYLES)
+
+
+class ProofTerminal(Terminal):
+    """Prints what came of each fault as soon as its topology's checks are made."""
+
+    def pytest_plumbline_planned(self, record: RunRecord, output: Path) -> None:
+        """Say which faults are going to be applied."""
+        self._running.progress = (0, len(record.checks))
+        self._done = 0
+        self._name = max((len(fault.topology) for fault in record.faults), default=1)
+        self._planned = len(record.faults)
+        shown = heading(record, output, self._config)
+        shown = [entry for entry in shown if entry[0] != "topologies"]
+        shown.insert(2, ("faults", str(len(record.faults))))
+        for label, value in shown:
+            self._screen.print(Text(f"{label:<12}", style="dim").append(value, "default not dim"))
+        self._screen.print()
+
+    def pytest_plumbline_begins(self, nodeid: str, topology: str, check_id: str) -> None:
+        """Only the status line has it."""
+        self._running.begins(nodeid, topology, check_id)
+
+    def pytest_plumbline_topology(self, topology: Topology) -> None:
+        """Say why a topology could not be built, or not be broken."""
+        self._running.is_up(topology.name)
+        if topology.reason is not None:
+            self._screen.print(Text(f"{topology.name}: {topology.reason}", style="magenta"))
+
+    def pytest_plumbline_fault(self, fault: FaultResult) -> None:
+        """Print a fault's line and, unless it was caught, why."""
+        self._done += 1
+        width = len(str(self._planned))
+        line = Text(f"[{self._done:>{width}}/{self._planned}] ", style="dim")
+        line.append(f"{fault.outcome:<{_OUTCOME}}  ", style=f"{STYLES[fault.outcome]} not dim")
+        line.append(f"{fault.topology:<{self._name}}  ", style="default not dim")
+        caught = [entry for entry in fault.caught_by if entry not in fault.missed]
+        line.append(" ".join(caught), style="default not dim")
+        self._screen.print(line)
+        for text in _shortcomings(fault):
+            self._say(text, STYLES[fault.outcome])
+
+    def pytest_plumbline_check(
+        self, check: Check, report: pytest.TestReport, progress: tuple[int, int]
+    ) -> None:
+        """Count it; print it with -v, or if the harness broke."""
+        self._running.progress = progress
+        if self._verbosity > 0 or check.verdict is Verdict.ERROR:
+            self._screen.print(check_line(check, progress, self._columns))
+            self._say(check.reason or "", "dim")
+            if report.failed:
+                self._traceback(report)
+
+    def pytest_plumbline_finished(self, record: RunRecord, output: Path, exit_code: int) -> None:
+        """Print what was not caught, and the closing line."""
+        self._screen.end_status()
+        if exit_code == EXIT_USAGE:
+            return
+        outcomes = Counter(fault.outcome for fault in record.faults)
+        self._screen.print()
+        for fault in record.faults:
+            if fault.outcome in ("got through", "overshot"):
+                self._screen.print(Text(f"✗ {fault.topology}", STYLES[fault.outcome]))
+                self._screen.print(f"  {fault.title}")
+                for text in _shortcomings(fault):
+                    self._screen.print(f"  {one_line(text)}")
+        took = ((record.finished or record.started) - record.started).total_seconds()
+        caught = f"caught {outcomes['caught']} of {counted(len(record.faults), 'fault')}"
+        others = [f"{name} {n}" for name, n in outcomes.items() if name != "caught"]
+        where = str(from_here(output) / "run.json")
+        end = f"exit {exit_code}: {MEANINGS.get(exit_code, 'ended early')}"
+        self._screen.print(SEPARATOR.join([caught, *others, duration(took), where, end]))
+
+
+def _shortcomings(fault: FaultResult) -> list[str]:
+    """Return what is wrong with a fault's outcome, a line each."""
+    missed = [f"not caught by {entry}: {verdict}" for entry, verdict in fault.missed.items()]
+    cried = [f"red without reason: {check}: {why}" for check, why in fault.unexplained.items()]
+    return missed + cried

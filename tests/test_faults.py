@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Faults as data, and what is concluded from the verdicts of checks beside them."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from faults import load_all
+from fixtures.variant import broken_ones
+from launcher import prove
+from reports.proof import results
+from reports.record import Check, FaultResult, Topology
+from reports.verdict import NOT_DECIDED, Verdict
+from topologies.catalogue import claims
+from topologies.errors import DataError
+from topologies.library import load
+
+GOOD = """\
+schema: plumbline/faults/1
+faults:
+  - id: silent
+    title: Nothing happens
+    topologies: [nat]
+    apply: "true"
+    caught_by: [NT-08]
+"""
+
+
+def written(folder: Path, text: str) -> str:
+    file = folder / "my.yaml"
+    file.write_text(text)
+    return str(file)
+
+
+# The data
+
+
+def test_there_are_at_least_forty_on_every_topology_with_a_switch_of_its_own() -> None:
+    shipped = load_all()
+    assert len(shipped) >= 40
+    about = {topology for fault in shipped for topology in fault.topologies}
+    assert about >= {"linux-bridge", "ovs", "nat", "isolated", "bridged", "bridged-ovs"}
+
+
+def test_each_shipped_fault_names_claims_of_its_topologies() -> None:
+    for variant in broken_ones([], []):
+        fault, topology = variant.fault, variant.topology
+        assert fault is not None
+        named = [entry for entry in (*fault.caught_by, *fault.also) if "." not in entry]
+        about = [c for c in named if claims()[c].applies_to(topology.kind, topology.switch)]
+        # A fault of several topologies names the claims of each: some of them must be this one's.
+        assert len(fault.topologies) > 1 or about == named, f"{topology.name}: {named}"
+
+
+def test_the_launchers_list_is_the_catalogue() -> None:
+    assert prove.shipped() == [(fault.id, fault.title) for fault in load_all()]
+
+
+def test_a_file_of_ones_own(tmp_path: Path) -> None:
+    file = written(tmp_path, GOOD)
+    [fault] = load_all([file])
+    assert (fault.id, fault.on, fault.undo, fault.canonical()) == ("silent", "host", None, file)
+    [variant] = broken_ones([file], [])
+    assert variant.topology.name == "nat+silent"
+    assert variant.topology.network == load("nat").network
+
+
+def test_a_topology_of_ones_own_beside_it(tmp_path: Path) -> None:
+    theirs = (Path(__file__).parent.parent / "topologies" / "nat.yaml").read_text()
+    (tmp_path / "theirs.yaml").write_text(theirs.replace("name: nat\n", "name: theirs\n", 1))
+    file = written(tmp_path, GOOD.replace("[nat]", "[theirs.yaml]"))
+    assert [v.topology.name for v in broken_ones([file], [])] == ["theirs+silent"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (GOOD.replace("faults/1", "faults/9"), r"my.yaml:1: schema: expected plumbline/faults/1"),
+        (GOOD.replace("NT-08", "NT-99"), r"my.yaml:7: .*unknown claim \"NT-99\""),
+        (GOOD.replace("    title", "    titel"), r"my.yaml:4: .*unknown key"),
+        (GOOD.replace('    apply: "true"\n', ""), r"apply: the key is missing"),
+        (GOOD.replace("[NT-08]", "[]"), r"caught_by"),
+        (GOOD + GOOD.partition("faults:\n")[2], r"my.yaml:8: faults\[1\].id: \"silent\" is given"),
+    ],
+)
+def test_a_file_that_is_wrong(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(DataError) as caught:
+        load_all([written(tmp_path, text)])
+    assert re.search(said, str(caught.value)), str(caught.value)
+
+
+def test_unknown_names(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r'unknown fault "nat-no-masquerad".*nat-no-masquerade'):
+        load_all(["nat-no-masquerad"])
+    with pytest.raises(DataError, match=r"the file does not exist|no such file|not found"):
+        load_all([str(tmp_path / "none.yaml")])
+    with pytest.raises(DataError, match="none of these faults is for ovs"):
+        broken_ones(["nat-no-masquerade"], ["ovs"])
+    with pytest.raises(DataError, match="unknown topology"):
+        broken_ones([written(tmp_path, GOOD.replace("[nat]", "[nta]"))], [])
+
+
+# What is concluded
+
+FAULT = FaultResult(
+    id="f", title="t", topology="nat+f", on="host", apply="true",
+    caught_by=["NT-08", "connectivity.reach"], also={"NT-13": "the same"},
+)  # fmt: skip
+
+
+def check(id_: str, claim: str | None, verdict: Verdict, reason: str = "seen") -> Check:
+    named = [claim] if claim else []
+    return Check(
+        id=id_, claims=named, topology="nat+f", verdict=verdict, reason=reason, rerun="again"
+    )
+
+
+RULES = check("nat.rules[nat+f]", "NT-08", Verdict.VIOLATES)
+REACH = check("connectivity.reach[nat+f-a]", None, Verdict.VIOLATES)
+FINE = check("dhcp.lease[nat+f]", "NT-05", Verdict.CONFORMS)
+ALSO = check("nat.wire[nat+f]", "NT-13", Verdict.VIOLATES)
+
+
+@pytest.mark.parametrize(
+    ("checks", "outcome"),
+    [
+        ([RULES, REACH, FINE], "caught"),
+        ([RULES, REACH, FINE, ALSO], "caught"),
+        ([RULES, FINE], "got through"),
+        ([RULES, check("connectivity.reach[nat+f-a]", None, Verdict.CONFORMS)], "got through"),
+        ([RULES, check("connectivity.reach[nat+f-a]", None, Verdict.INCONCLUSIVE)], "got through"),
+        ([RULES, REACH, check("dhcp.lease[nat+f]", "NT-05", Verdict.VIOLATES)], "overshot"),
+        ([RULES, REACH, check("dhcp.lease[nat+f]", "NT-05", Verdict.ERROR)], "not decided"),
+        ([RULES, REACH, check("x.y", None, Verdict.INCONCLUSIVE, NOT_DECIDED)], "not decided"),
+        ([RULES, REACH, check("x.y", "NT-05", Verdict.INCONCLUSIVE)], "caught"),
+        ([], "got through"),
+        (
+            [
+                check("nat.rules[nat+f]", "NT-08", Verdict.NOT_TESTABLE),
+                check("connectivity.reach[nat+f-a]", None, Verdict.NOT_TESTABLE),
+            ],
+            "not testable",
+        ),
+        ([check("nat.rules[nat+f]", "NT-08", Verdict.NOT_TESTABLE), REACH], "caught"),
+    ],
+)
+def test_outcome(checks: list[Check], outcome: str) -> None:
+    stands = [Topology(name="nat+f", verdict=Verdict.VIOLATES)]
+    assert results([FAULT], checks, stands)[0].outcome == outcome
+
+
+def test_a_topology_that_broke_decides_nothing() -> None:
+    broke = [Topology(name="nat+f", verdict=Verdict.ERROR, reason="the fault was not applied")]
+    assert results([FAULT], [RULES, REACH], broke)[0].outcome == "not decided"
+
+
+def test_what_was_missed_and_what_cried_is_told() -> None:
+    cried = check("dhcp.lease[nat+f]", "NT-05", Verdict.VIOLATES, "no lease")
+    stands = [Topology(name="nat+f", verdict=Verdict.VIOLATES)]
+    [told] = results([FAULT], [RULES, cried], stands)
+    assert told.missed == {"connectivity.reach": "not run"}
+    assert told.unexplained == {"dhcp.lease[nat+f]": "no lease"}

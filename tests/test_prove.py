@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`./plumbline prove` for real: what is caught, what is not, and where packets are lost."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SCHEMA = ROOT / "reports" / "run.schema.json"
+DEADLINE_S = 300
+OWN = """\
+schema: plumbline/faults/1
+faults:
+  - id: nothing
+    title: Nothing is broken
+    topologies: [isolated]
+    apply: "true"
+    caught_by: [IS-04]
+  - id: cannot-be-applied
+    title: The command fails
+    topologies: [isolated]
+    apply: echo it did not work; exit 7
+    caught_by: [IS-04]
+"""
+
+
+def prove(output: Path, *words: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+    argv = [str(ROOT / "plumbline"), "prove", "--workers", "1", "--output", str(output), *words]
+    done = subprocess.run(
+        argv, capture_output=True, text=True, timeout=DEADLINE_S, check=False, cwd=output.parent
+    )
+    record = output / "run.json"
+    return done, json.loads(record.read_text()) if record.exists() else {}
+
+
+def test_a_fault_is_caught(tmp_path: Path) -> None:
+    done, record = prove(tmp_path / "run", "--fault", "isolated-masquerades")
+    assert done.returncode == 0, done.stdout + done.stderr
+    jsonschema.validate(record, json.loads(SCHEMA.read_text()))
+    [fault] = record["faults"]
+    assert (fault["outcome"], fault["missed"], fault["unexplained"]) == ("caught", {}, {})
+    assert "caught 1 of 1 fault" in done.stdout
+
+
+def test_a_fault_that_gets_through_and_one_that_fails(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(OWN)
+    only = ["--", "suites/test_nat.py"]
+    done, record = prove(tmp_path / "run", "--fault", str(own), *only)
+    assert done.returncode == 1, done.stdout + done.stderr
+    outcomes = {fault["id"]: fault["outcome"] for fault in record["faults"]}
+    assert outcomes == {"nothing": "got through", "cannot-be-applied": "not decided"}
+    assert "not caught by IS-04: conforms" in done.stdout
+    assert "ended with status 7" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("fault", "cell", "said"),
+    [
+        (
+            "nat-udp-dropped",
+            "guest-to-outside-udp",
+            "was last seen on bridge virbr1, and not on uplink eth1; dropped by -A FORWARD",
+        ),
+        (
+            "nat-answers-dropped",
+            "guest-to-outside-icmp",
+            "the answer was last seen on uplink eth1, and not on bridge virbr1; dropped by",
+        ),
+        (
+            "bridge-tap-elsewhere",
+            "guest-to-host-icmp",
+            "was last seen on TAP",
+        ),
+    ],
+)
+def test_the_hop_that_loses_packets_is_named(
+    tmp_path: Path, fault: str, cell: str, said: str
+) -> None:
+    topology = "nat" if fault.startswith("nat") else "linux-bridge"
+    only = f"suites/test_connectivity.py::test_reach[{topology}+{fault}-{cell}]"
+    _done, record = prove(tmp_path / "run", "--fault", fault, "--", only)
+    [check] = record["checks"]
+    assert check["verdict"] == "violates"
+    assert said in check["reason"], check["reason"]
+    names = {evidence["name"] for evidence in check["evidence"]}
+    assert "walk.json" in names
+    assert any(name.endswith("-walk.pcap") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--fault", "nat-no-masquerad"), "nat-no-masquerade"),
+        (("--fault", "nat-no-masquerade", "--topology", "ovs"), "is for ovs"),
+    ],
+)
+def test_usage_errors(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    done, record = prove(tmp_path / "run", *words)
+    assert done.returncode == 4
+    assert said in done.stdout + done.stderr
+    assert record == {}
