@@ -31,6 +31,7 @@ def test_static_address_moves(net: Standing, evidence: Evidence) -> None:
     host, address = net.host, str(net.figures.host)
     uplink, bridge = str(net.topology.network.uplink), net.switch.name
     with _nic_alone(net):
+        _forget_neighbours(net)
         alone = send("icmp", net.end("outside"), net.end("host"))
         if not alone.all_answered:
             raise Inconclusive(f"the outside did not reach the host by {uplink} alone: {alone}")
@@ -89,11 +90,15 @@ def _require_port(net: Standing) -> None:
     assert not left, f"{uplink} still holds {left}"
 
 
+def _forget_neighbours(net: Standing) -> None:
+    """Have the outside ask anew: whoever had an address before is not sent to by his MAC."""
+    net.outside.run(["ip", "neighbour", "flush", "dev", OUTSIDE_NIC])
+
+
 def _reached(net: Standing, address: str, mac: str, evidence: Evidence, label: str = "") -> str:
     """Probe an address from outside by all protocols; every answer comes from one MAC."""
     near, own = net.end("outside"), link_mac(net.outside, OUTSIDE_NIC)
-    # Whoever answered at this address before is not asked by his MAC any more.
-    net.outside.run(["ip", "neighbour", "flush", "dev", OUTSIDE_NIC])
+    _forget_neighbours(net)
     with evidence.capture(net.outside, OUTSIDE_NIC, label or "host") as frames:
         for proto in PROTOCOLS:
             answer = send(proto, near, End(net.host, address, net.tool))
