@@ -44,6 +44,12 @@ def test_two_side_by_side(net: Standing, evidence: Evidence) -> None:
     # A port of a bridge with STP would first listen and learn for 4 s.
     second = _beside(net, "plumb-second").model_copy(update={"stp": False})
     alone = traces(net.host, first)
+    if not alone.all_there:
+        raise Inconclusive(f"{first.name} is not whole even alone: {alone}")
+    try:
+        _works(net, "alone", evidence)
+    except AssertionError as error:
+        raise Inconclusive(f"{first.name} does not work even alone: {error}") from error
     with libvirt_network.defined(net.host, libvirt_network.network_xml(second)) as network:
         network.create()
         one, other = traces(net.host, first), traces(net.host, second)

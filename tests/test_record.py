@@ -177,7 +177,7 @@ def test_the_keys_are_the_contracts() -> None:
 
     assert list(written) == [
         *("schema", "id", "started", "finished", "tool", "host"),
-        *("topologies", "checks", "claims"),
+        *("topologies", "checks", "claims", "faults"),
     ]
     assert list(written["tool"]) == ["version", "commit", "dirty", "command"]
     assert list(written["host"]) == ["kind", "release", "accel", "facts"]

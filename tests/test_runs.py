@@ -62,8 +62,8 @@ def test_deleted_masquerade_is_caught(tmp_path: Path) -> None:
     assert done.returncode == 1, done.stdout + done.stderr
     # Guest → outside is NT-10's cell.
     assert seen(record, "violates") == {"NT-08", "NT-09", "NT-10"}
-    # Their control is a packet that is masqueraded.
-    assert seen(record, "inconclusive") == {"NT-13"}
+    # Their control is a network that masquerades.
+    assert seen(record, "inconclusive") == {"NT-13", "NT-14"}
     assert seen(record, "error") == set()
 
 
