@@ -35,6 +35,7 @@ class ProofTerminal(Terminal):
         """Say which faults are going to be applied."""
         self._running.progress = (0, len(record.checks))
         self._done = 0
+        self._broken: set[str] = set()
         self._name = max((len(fault.topology) for fault in record.faults), default=1)
         self._planned = len(record.faults)
         shown = heading(record, output, self._config)
@@ -51,7 +52,8 @@ class ProofTerminal(Terminal):
     def pytest_plumbline_topology(self, topology: Topology) -> None:
         """Say why a topology could not be built, or not be broken."""
         self._running.is_up(topology.name)
-        if topology.reason is not None:
+        if topology.reason is not None and topology.name not in self._broken:
+            self._broken.add(topology.name)
             self._screen.print(Text(f"{topology.name}: {topology.reason}", style="magenta"))
 
     def pytest_plumbline_fault(self, fault: FaultResult) -> None:
@@ -70,9 +72,10 @@ class ProofTerminal(Terminal):
     def pytest_plumbline_check(
         self, check: Check, report: pytest.TestReport, progress: tuple[int, int]
     ) -> None:
-        """Count it; print it with -v, or if the harness broke."""
+        """Count it; print it with -v, or if the harness broke in it alone."""
         self._running.progress = progress
-        if self._verbosity > 0 or check.verdict is Verdict.ERROR:
+        broke = check.verdict is Verdict.ERROR and check.topology not in self._broken
+        if self._verbosity > 0 or broke:
             self._screen.print(check_line(check, progress, self._columns))
             self._say(check.reason or "", "dim")
             if report.failed:
