@@ -124,6 +124,10 @@ def test_unplugged_and_back(net: Standing, evidence: Evidence) -> None:
     Verify: answered, not answered, answered; the guest's boot id is the same.
     """
     guest = net.guests[0]
+    ports = net.switch.ports()
+    assert guest.tap in ports, (
+        f"{guest.tap} of {guest.name} is no port of {net.switch.name}: {ports}"
+    )
     near, boot = net.guest_end(guest), guest.boot_id()
     before = ping(near, net.host_address)
     net.switch.detach(guest.tap)

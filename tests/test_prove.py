@@ -25,6 +25,17 @@ faults:
     topologies: [isolated]
     apply: echo it did not work; exit 7
     caught_by: [IS-04]
+  - id: cannot-be-undone
+    title: The network stays broken
+    topologies: [isolated]
+    apply: "true"
+    undo: exit 3
+    caught_by: [IS-04]
+  - id: nothing-either
+    title: Nothing is broken after that
+    topologies: [isolated]
+    apply: "true"
+    caught_by: [IS-04]
 """
 
 
@@ -53,7 +64,15 @@ def test_a_fault_that_gets_through_and_one_that_fails(tmp_path: Path) -> None:
     done, record = prove(tmp_path / "run", "--fault", str(own), *only)
     assert done.returncode == 1, done.stdout + done.stderr
     outcomes = {fault["id"]: fault["outcome"] for fault in record["faults"]}
-    assert outcomes == {"nothing": "got through", "cannot-be-applied": "not decided"}
+    assert outcomes == {
+        "nothing": "got through",
+        "cannot-be-applied": "not decided",
+        "cannot-be-undone": "not decided",
+        "nothing-either": "got through",
+    }
+    verdicts = {check["topology"]: check["verdict"] for check in record["checks"]}
+    assert verdicts["isolated+nothing-either"] == "conforms"
+    assert "undo ended with status 3" in done.stdout
     assert "not caught by IS-04: conforms" in done.stdout
     assert "ended with status 7" in done.stdout
 
