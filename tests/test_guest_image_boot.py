@@ -308,6 +308,8 @@ def test_a_cut_connection_leaves_no_bytes_behind(
 def test_greetings_without_a_client_do_not_block_the_next(host: Host, guest: Guest) -> None:
     guest._channel.close()
     try:
+        # Each is two notices to the guest: the port opens, it closes. QEMU drops what does not fit
+        # into their queue of 32; the client connects again then.
         for number in range(20):
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
                 stream.connect(str(host.seen(guest.plan.channel)))
