@@ -9,9 +9,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from faults.model import SCHEMA, SHIPPED_FOLDER, Fault
+from topologies import naming
 from topologies.catalogue import claims
 from topologies.errors import DataError, gathered, near_miss
-from topologies.library import SUFFIXES
 from topologies.reader import Document, read
 from topologies.structure import refusals
 
@@ -58,15 +58,8 @@ def load_all(ids_or_paths: Sequence[str] = ()) -> tuple[Fault, ...]:
 
 
 def _named(word: str) -> Iterable[Fault]:
-    if word in _shipped():
-        return [_shipped()[word]]
-    path = Path(word)
-    if path.suffix in SUFFIXES:
-        return _read(path)
-    raise DataError(
-        f'unknown fault "{word}"; expected the id of a shipped one, or a .yaml file',
-        hint=near_miss(word, _shipped()) or "./plumbline prove --list shows them",
-    )
+    naming.require_faults([word], _shipped())
+    return [_shipped()[word]] if word in _shipped() else _read(Path(word))
 
 
 @cache

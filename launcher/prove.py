@@ -4,11 +4,13 @@
 import argparse
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
-from launcher.arguments import Parser, one_of, split_at_dashes
-from launcher.run import ROOT, hand_over, number_or_auto, pytest_argv, require_new
+from launcher.arguments import Parser, split_at_dashes
+from launcher.errors import UsageError
+from launcher.run import ROOT, WORKERS_MAX, add_build_options, auto_workers, start
+from topologies import naming
+from topologies.errors import DataError
 
 FAULTS = ROOT / "faults"
 
@@ -24,42 +26,15 @@ EXAMPLES = (
 def parser() -> Parser:
     """Return the parser of `prove`'s options."""
     own = Parser("prove", "Break each topology on purpose: which check catches it?", EXAMPLES)
-    add = own.add_argument
-    add(
+    own.add_argument(
         "--fault",
         action="append",
         default=[],
         metavar="ID|FILE",
         help="a shipped fault or a YAML file of faults; repeatable; by default all shipped ones",
     )
-    add(
-        "--topology",
-        action="append",
-        default=[],
-        metavar="NAME|FILE",
-        help="only the faults that are for this topology; repeatable",
-    )
-    add("--list", action="store_true", help="list the shipped faults, and stop")
-    add(
-        "--accel",
-        type=one_of("auto", "kvm", "tcg"),
-        default="auto",
-        metavar="auto|kvm|tcg",
-        help="how guests run, as for run",
-    )
-    add(
-        "--workers",
-        type=number_or_auto,
-        default="auto",
-        metavar="N|auto",
-        help="sandboxes at once, as for run",
-    )
-    add(
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="a new or empty folder for the record, as for run",
-    )
+    own.add_argument("--list", action="store_true", help="list the shipped faults, and stop")
+    add_build_options(own, "only the faults that are for this topology; repeatable")
     # What belongs to qualifying alone.
     own.set_defaults(claim=[], host="sandbox", after_build=None, expect=[])
     return own
@@ -70,24 +45,33 @@ def main(argv: Sequence[str]) -> int:
     own, pytest_words = split_at_dashes(argv)
     options = parser().parse(own)
     if not options.list:
-        _prove(options, pytest_words, ["./plumbline", "prove", *argv])
+        _prove(options, pytest_words, argv)
     for id_, title in shipped():
         print(f"{id_:<32} {title}")
     return 0
 
 
-def _prove(
-    options: argparse.Namespace, pytest_words: Sequence[str], command: Sequence[str]
-) -> NoReturn:
-    # Imported here: `prove --help` needs none of it.
-    from launcher import setup
+def _prove(options: argparse.Namespace, words: Sequence[str], argv: Sequence[str]) -> NoReturn:
+    _refuse_unknown_names(options)
+    if options.workers == "auto":
+        options.workers = str(auto_workers(_builds(options.fault)))
+    faults = [f"--fault={fault}" for fault in options.fault]
+    start("prove", options, ["--prove", *faults, *words], argv)
 
-    setup.require_root("prove")
-    if options.output is not None:
-        require_new(options.output)
-    interpreter = setup.ensure()
-    words = ["--prove", *(f"--fault={fault}" for fault in options.fault), *pytest_words]
-    hand_over([str(interpreter), *pytest_argv(options, words, command)])
+
+def _refuse_unknown_names(options: argparse.Namespace) -> None:
+    """Refuse before set-up, which takes minutes, what would be refused after it."""
+    try:
+        naming.require_topologies(options.topology)
+        naming.require_faults(options.fault, [id_ for id_, _ in shipped()])
+    except DataError as error:
+        raise UsageError(str(error)) from error
+
+
+def _builds(faults: Sequence[str]) -> int:
+    """Return how many topologies these faults have built: at least one for each, or many."""
+    ids = {id_ for id_, _ in shipped()}
+    return len(faults) if faults and ids.issuperset(faults) else WORKERS_MAX
 
 
 def shipped() -> list[tuple[str, str]]:

@@ -36,12 +36,8 @@ def parser() -> Parser:
     """Return the parser of `run`'s options."""
     own = Parser("run", "Qualify topologies: build, check, and a verdict per claim.", EXAMPLES)
     add = own.add_argument
-    add(
-        "--topology",
-        action="append",
-        default=[],
-        metavar="NAME|FILE",
-        help="a shipped topology or a YAML file; repeatable; by default all that are shipped",
+    add_build_options(
+        own, "a shipped topology or a YAML file; repeatable; by default all that are shipped"
     )
     add(
         "--claim",
@@ -59,6 +55,30 @@ def parser() -> Parser:
     )
     add("--release", metavar="NAME|DIR", help="the host's userland; not in this version")
     add(
+        "--after-build",
+        metavar="CMD",
+        help="run CMD with sh -c in the host when a topology is up, before its checks",
+    )
+    add(
+        "--expect",
+        action="append",
+        default=[],
+        metavar="CAP,...",
+        help="capabilities whose absence fails the run (exit 11)",
+    )
+    return own
+
+
+def add_build_options(own: Parser, topology: str) -> None:
+    """Add the options of whatever builds topologies and writes a record.
+
+    Args:
+        own: the subcommand's parser.
+        topology: what --topology means there.
+    """
+    add = own.add_argument
+    add("--topology", action="append", default=[], metavar="NAME|FILE", help=topology)
+    add(
         "--accel",
         type=one_of("auto", "kvm", "tcg"),
         default="auto",
@@ -73,24 +93,11 @@ def parser() -> Parser:
         help=f"sandboxes at once; auto is the number of cores, at most {WORKERS_MAX}",
     )
     add(
-        "--after-build",
-        metavar="CMD",
-        help="run CMD with sh -c in the host when a topology is up, before its checks",
-    )
-    add(
-        "--expect",
-        action="append",
-        default=[],
-        metavar="CAP,...",
-        help="capabilities whose absence fails the run (exit 11)",
-    )
-    add(
         "--output",
         type=Path,
         metavar="DIR",
         help="a new or empty folder for the record; by default runs/TIME, and runs/latest to it",
     )
-    return own
 
 
 def main(argv: Sequence[str]) -> int:
@@ -99,15 +106,29 @@ def main(argv: Sequence[str]) -> int:
     options = parser().parse(own)
     _refuse_what_is_not_here(options)
     _refuse_unknown_names(options)
-    # Imported here: `run --help` needs none of it.
+    start("run", options, pytest_words, argv)
+
+
+def start(
+    subcommand: str, options: argparse.Namespace, words: Sequence[str], argv: Sequence[str]
+) -> NoReturn:
+    """Set up what is missing, and become pytest with these options and words.
+
+    Args:
+        subcommand: who starts, for messages and for the record.
+        options: the options of a run, all of them.
+        words: what goes to pytest as it is.
+        argv: what was typed after the subcommand.
+    """
+    # Imported here: --help needs none of it.
     from launcher import setup
 
-    setup.require_root("run")
+    setup.require_root(subcommand)
     if options.output is not None:
-        require_new(options.output)
+        _require_new(options.output)
     interpreter = setup.ensure()
-    command = ["./plumbline", "run", *argv]
-    hand_over([str(interpreter), *pytest_argv(options, pytest_words, command)])
+    command = ["./plumbline", subcommand, *argv]
+    hand_over([str(interpreter), *pytest_argv(options, words, command)])
 
 
 def hand_over(argv: Sequence[str]) -> NoReturn:
@@ -173,8 +194,12 @@ def workers_for(options: argparse.Namespace) -> int:
     """Return how many workers a run gets: never more than it has topologies to spread."""
     if options.workers != "auto":
         return int(options.workers)
-    topologies = len(options.topology) or len(naming.SHIPPED)
-    return max(1, min(cores(), WORKERS_MAX, topologies))
+    return auto_workers(len(options.topology) or len(naming.SHIPPED))
+
+
+def auto_workers(builds: int) -> int:
+    """Return how many workers are worth their while for so many topologies to build."""
+    return max(1, min(cores(), WORKERS_MAX, builds))
 
 
 def cores() -> int:
@@ -230,7 +255,7 @@ def _below(word: str, base: Path) -> str | None:
     return None
 
 
-def require_new(output: Path) -> None:
+def _require_new(output: Path) -> None:
     """Refuse a folder for the record that holds something, or can't be made.
 
     Raises:

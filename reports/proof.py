@@ -67,5 +67,5 @@ def _outcome(
     if set(missed) - untestable:
         return "got through"
     if unexplained:
-        return "overshot"
+        return "false alarm"
     return "not testable" if len(untestable) == len(fault.caught_by) else "caught"

@@ -16,7 +16,7 @@ from reports.wording import SEPARATOR, counted, duration, one_line
 STYLES = {
     "caught": "green",
     "got through": "bold red",
-    "overshot": "bold red",
+    "false alarm": "bold red",
     "not testable": "cyan",
     "not decided": "magenta",
 }
@@ -89,7 +89,7 @@ class ProofTerminal(Terminal):
         outcomes = Counter(fault.outcome for fault in record.faults)
         self._screen.print()
         for fault in record.faults:
-            if fault.outcome in ("got through", "overshot"):
+            if fault.outcome in ("got through", "false alarm"):
                 self._screen.print(Text(f"✗ {fault.topology}", STYLES[fault.outcome]))
                 self._screen.print(f"  {fault.title}")
                 for text in _shortcomings(fault):

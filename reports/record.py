@@ -74,7 +74,7 @@ def _in_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-Outcome = Literal["caught", "got through", "overshot", "not testable", "not decided"]
+Outcome = Literal["caught", "got through", "false alarm", "not testable", "not decided"]
 """What came of a fault."""
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Seconds = Annotated[NonNegativeFloat, Field(allow_inf_nan=False)]
@@ -190,7 +190,7 @@ class FaultResult(_Part):
     outcome: Outcome = Field(
         default="not decided",
         description="caught: all that had to notice did, and nothing else; got through: something "
-        "that had to notice did not; overshot: something else was violated too",
+        "that had to notice did not; false alarm: something else was violated too",
     )
     missed: dict[str, str] = Field(
         default_factory=dict, description="what had to notice and did not: its verdict instead"
@@ -244,7 +244,7 @@ class RunRecord(_Part):
 
     def _proof_exit_code(self) -> int:
         outcomes = {fault.outcome for fault in self.faults}
-        if outcomes & {"got through", "overshot"}:
+        if outcomes & {"got through", "false alarm"}:
             return EXIT_VIOLATES
         if "caught" not in outcomes or "not decided" in outcomes:
             return EXIT_UNDECIDED

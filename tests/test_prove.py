@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`./plumbline prove` for real: what is caught, what is not, and where packets are lost."""
 
+import functools
 import json
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-SCHEMA = ROOT / "reports" / "run.schema.json"
-DEADLINE_S = 300
+from tests.launched import SCHEMA, launched
+
 OWN = """\
 schema: plumbline/faults/1
 faults:
@@ -39,13 +37,7 @@ faults:
 """
 
 
-def prove(output: Path, *words: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
-    argv = [str(ROOT / "plumbline"), "prove", "--workers", "1", "--output", str(output), *words]
-    done = subprocess.run(
-        argv, capture_output=True, text=True, timeout=DEADLINE_S, check=False, cwd=output.parent
-    )
-    record = output / "run.json"
-    return done, json.loads(record.read_text()) if record.exists() else {}
+prove = functools.partial(launched, "prove")
 
 
 def test_a_fault_is_caught(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Whole runs, as a user makes them: verdicts, record, exit code, nothing left."""
 
+import functools
 import json
 import os
 import re
@@ -14,21 +15,13 @@ import jsonschema
 import pytest
 
 from fixtures.waiting import until
+from tests.launched import ROOT, SCHEMA, launched
 
-ROOT = Path(__file__).resolve().parent.parent
-SCHEMA = ROOT / "reports" / "run.schema.json"
-RUN_DEADLINE_S = 600
 WITHOUT_MASQUERADE = "iptables-save -t nat | grep -v MASQUERADE | iptables-restore --table=nat"
 WITHOUT_LEARNING = "for tap in $PLUMBLINE_TAPS; do bridge link set dev $tap learning off; done"
 
 
-def run(output: Path, *words: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
-    argv = [str(ROOT / "plumbline"), "run", "--workers", "1", "--output", str(output), *words]
-    done = subprocess.run(
-        argv, capture_output=True, text=True, timeout=RUN_DEADLINE_S, check=False, cwd=output.parent
-    )
-    record = output / "run.json"
-    return done, json.loads(record.read_text()) if record.exists() else {}
+run = functools.partial(launched, "run")
 
 
 def link_names() -> set[str]:

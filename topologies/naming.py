@@ -96,6 +96,27 @@ def require_topologies(names_or_paths: Iterable[str]) -> None:
         raise gathered(errors)
 
 
+def require_faults(given: Iterable[str], ids: Iterable[str]) -> None:
+    """Check that each names a shipped fault, or a file that can be read.
+
+    Args:
+        given: Ids and paths.
+        ids: The ids of the shipped faults.
+
+    Raises:
+        DataError: One does neither, with the nearest id.
+    """
+    known = list(ids)
+    for word in given:
+        if Path(word).suffix in SUFFIXES:
+            content(Path(word))
+        elif word not in known:
+            raise DataError(
+                f'unknown fault "{word}"; expected the id of a shipped one, or a .yaml file',
+                hint=near_miss(word, known) or "./plumbline prove --list shows them",
+            )
+
+
 def claim_ids() -> list[str]:
     """Return the ids of the catalogue of claims, read by their lines alone."""
     return _CLAIM_ID.findall((FOLDER / "claims.yaml").read_text(encoding="utf-8"))

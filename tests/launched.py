@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Calling the launcher for real, as a user does, and reading the record that it leaves."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+SCHEMA = ROOT / "reports" / "run.schema.json"
+# On a machine with other work to do; on an idle one the longest takes a quarter of it.
+DEADLINE_S = 600
+
+
+def launched(
+    subcommand: str, output: Path, *words: str
+) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+    """Run `./plumbline SUBCOMMAND` with one worker; returns what it said and its run.json."""
+    argv = [str(ROOT / "plumbline"), subcommand, "--workers", "1", "--output", str(output), *words]
+    done = subprocess.run(
+        argv, capture_output=True, text=True, timeout=DEADLINE_S, check=False, cwd=output.parent
+    )
+    record = output / "run.json"
+    return done, json.loads(record.read_text()) if record.exists() else {}
