@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Captures: what is taken, and that they end."""
+
+import threading
+
+from fixtures.host.sandbox import sandbox
+from fixtures.probe.capture import Capture, capture
+from fixtures.waiting import until
+from launcher.cache import cache_dir
+
+# Leaving takes milliseconds; one that never ends is given up after this.
+HANG_S = 30.0
+
+
+def test_a_capture_ends_on_a_link_that_is_never_quiet() -> None:
+    with sandbox(cache_dir() / "libvirt-capabilities") as host:
+        left: list[Capture] = []
+
+        def enter_and_leave() -> None:
+            with capture(host, "lo") as frames:
+                until(frames.frames, "a frame on lo", deadline_s=HANG_S)
+            left.append(frames)
+
+        with host.background(["ping", "-q", "-i", "0.002", "127.0.0.1"]):
+            thread = threading.Thread(target=enter_and_leave, daemon=True)
+            thread.start()
+            thread.join(HANG_S)
+            assert left, f"the capture still takes frames {HANG_S:g} s after it was to end"
