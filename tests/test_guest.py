@@ -137,3 +137,12 @@ def test_domain_xml() -> None:
         element = interface.find(path)
         assert element is not None
         assert element.get(attribute) == value
+
+
+def test_a_tcg_machine_could_have_two_cpus() -> None:
+    """With at most one, QEMU's TCG leaves out the memory barriers that virtio rests on."""
+    for accel, shown, current in (("tcg", "2", "1"), ("kvm", "1", None)):
+        made = GuestPlan("kvm1", Path("/k"), Path("/i"), accel, Path("/run/f"), [])
+        vcpu = ET.fromstring(domain_xml(made)).find("vcpu")
+        assert vcpu is not None
+        assert (vcpu.text, vcpu.get("current")) == (shown, current)
