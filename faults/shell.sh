@@ -17,9 +17,18 @@ wait_forwarding() {
     return 1
 }
 
+# The rules of iptables, kept for `restore_rules`.
+keep_rules() { iptables-save >/run/fault.rules; }
+
+restore_rules() { iptables-restore </run/fault.rules; }
+
 # The DHCP server's configuration, as libvirt wrote it.
 dnsmasq_conf="/var/lib/libvirt/dnsmasq/$PLUMBLINE_NETWORK.conf"
 dnsmasq_pid="/run/libvirt/network/$PLUMBLINE_NETWORK.pid"
+
+dnsmasq_words() { tr '\0' '\n' <"/proc/$(cat "$dnsmasq_pid")/cmdline"; }
+
+start_dnsmasq() { VIR_BRIDGE_NAME="$PLUMBLINE_BRIDGE" "$@"; }
 
 stop_dnsmasq() {
     pid=$(cat "$dnsmasq_pid")
@@ -30,9 +39,22 @@ stop_dnsmasq() {
 # Starts the network's DHCP server again as libvirt did, with its configuration as it is now and
 # with further options of dnsmasq's; without the options that match $dnsmasq_without, if it is set.
 restart_dnsmasq() {
-    words=$(tr '\0' '\n' <"/proc/$(cat "$dnsmasq_pid")/cmdline" |
-        grep -v -e "${dnsmasq_without:-^$}")
+    words=$(dnsmasq_words | grep -v -e "${dnsmasq_without:-^$}")
     stop_dnsmasq
     # shellcheck disable=SC2086 - libvirt's words have no spaces in them
-    VIR_BRIDGE_NAME="$PLUMBLINE_BRIDGE" $words "$@"
+    start_dnsmasq $words "$@"
+}
+
+# How libvirt started the DHCP server, and with which configuration: kept for `restore_dnsmasq`.
+keep_dnsmasq() {
+    cp "$dnsmasq_conf" /run/fault.conf
+    dnsmasq_words >/run/fault.words
+}
+
+# Has the server run as it did then, whether it runs now or not.
+restore_dnsmasq() {
+    if kill -0 "$(cat "$dnsmasq_pid")" 2>/dev/null; then stop_dnsmasq; fi
+    cat /run/fault.conf >"$dnsmasq_conf"
+    # shellcheck disable=SC2046 - libvirt's words have no spaces in them
+    start_dnsmasq $(cat /run/fault.words)
 }

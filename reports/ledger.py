@@ -78,6 +78,7 @@ class TopologyReport(BaseModel):
     reason: str | None = None
     build_s: Seconds | None = None
     teardown_s: Seconds | None = None
+    undone: bool | None = None
     evidence: list[Evidence] | None = None
 
     def joined_by(self, later: "TopologyReport") -> "TopologyReport":
@@ -209,6 +210,7 @@ class Ledger:
             reason=known.reason,
             build_s=known.build_s,
             teardown_s=known.teardown_s,
+            undone=known.undone,
             evidence=known.evidence or [],
         )
 

@@ -36,6 +36,7 @@ class ProofTerminal(Terminal):
         self._running.progress = (0, len(record.checks))
         self._done = 0
         self._broken: set[str] = set()
+        self._unlike: set[str] = set()
         self._name = max((len(fault.topology) for fault in record.faults), default=1)
         self._planned = len(record.faults)
         shown = heading(record, output, self._config)
@@ -55,6 +56,10 @@ class ProofTerminal(Terminal):
         if topology.reason is not None and topology.name not in self._broken:
             self._broken.add(topology.name)
             self._screen.print(Text(f"{topology.name}: {topology.reason}", style="magenta"))
+        if topology.undone is False and topology.name not in self._unlike:
+            self._unlike.add(topology.name)
+            said = "undone, but not as it was built: taken down (its evidence has the difference)"
+            self._screen.print(Text(f"{topology.name}: {said}", style="dim"))
 
     def pytest_plumbline_fault(self, fault: FaultResult) -> None:
         """Print a fault's line and, unless it was caught, why."""
@@ -97,6 +102,9 @@ class ProofTerminal(Terminal):
         took = ((record.finished or record.started) - record.started).total_seconds()
         caught = f"caught {outcomes['caught']} of {counted(len(record.faults), 'fault')}"
         others = [f"{name} {n}" for name, n in outcomes.items() if name != "caught"]
+        undone = Counter(topology.undone for topology in record.topologies)
+        if undone[True]:
+            others.append(f"undone and found as it was built {undone[True]}")
         where = str(from_here(output) / "run.json")
         end = f"exit {exit_code}: {MEANINGS.get(exit_code, 'ended early')}"
         self._screen.print(SEPARATOR.join([caught, *others, duration(took), where, end]))

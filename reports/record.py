@@ -144,6 +144,11 @@ class Topology(_Part):
     reason: str | None = Field(default=None, description="why it could not be built, else null")
     build_s: Seconds | None = None
     teardown_s: Seconds | None = None
+    undone: bool | None = Field(
+        default=None,
+        description="whether its fault was undone and it was then as it had been built; null where "
+        "it was taken down instead",
+    )
     evidence: list[Evidence] = Field(default_factory=list)
 
 

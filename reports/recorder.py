@@ -23,7 +23,7 @@ from reports import hooks
 from reports.ledger import PLAN_FILE, Key, Ledger, parse_check, read_plan
 from reports.longrepr import crash_line
 from reports.provenance import tool
-from reports.record import Check, RecordError, save
+from reports.record import Check, FaultResult, RecordError, save
 from reports.verdict import (
     EXIT_CONFORMS,
     EXIT_INTERRUPTED,
@@ -72,6 +72,7 @@ class Recorder:
         self._interrupted = False
         self._broken = False
         self._blamed: set[Key] = set()
+        self._told_faults: set[str] = set()
         self._exit_code: int | None = None
 
     def pytest_sessionstart(self) -> None:
@@ -178,8 +179,14 @@ class Recorder:
             self._config.hook.pytest_plumbline_topology(topology=topology)
             if topology.teardown_s is not None or topology.reason is not None:
                 for fault in self._ledger.faults(name):
-                    self._config.hook.pytest_plumbline_fault(fault=fault)
+                    self._tell_fault(fault)
         return bool(changed)
+
+    def _tell_fault(self, fault: FaultResult) -> None:
+        """Tell what came of a fault, once: a topology that stands on is taken down later."""
+        if fault.topology not in self._told_faults:
+            self._told_faults.add(fault.topology)
+            self._config.hook.pytest_plumbline_fault(fault=fault)
 
     def _enter_checks(self, report: pytest.TestReport) -> bool:
         """Enter the verdicts that a report carries; a later phase repeats an earlier one's."""

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What stands on a worker's ground: built once for several faults, as long as it is as it was."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from fixtures import ground as ground_
+from fixtures.errors import HarnessError
+from fixtures.evidence import Evidence
+from fixtures.ground import Ground
+from fixtures.likeness import Likeness, differences
+from fixtures.standing import Standing
+from topologies.library import load
+from topologies.model import Topology
+
+
+@dataclass
+class Yard:
+    """Builds nothing, and remembers what it was asked for."""
+
+    asked: list[str] = field(default_factory=list)
+    likeness: Likeness = field(default_factory=dict)
+    broken: bool = False
+
+    @contextlib.contextmanager
+    def build(self, topology: Topology, evidence: Evidence) -> Iterator[Standing]:
+        """Stand in for a build."""
+        self.asked.append(f"build {topology.name}")
+        nothing = cast(Any, None)
+        none: list[Any] = []
+        yield Standing(
+            topology, nothing, nothing, none, none, {}, {}, None, "tool", evidence=evidence
+        )
+        if self.broken:
+            raise HarnessError("it stays")
+
+    def taken_down(self, net: Standing, reason: str | None, seconds: float) -> None:
+        """Remember it."""
+        assert seconds >= 0
+        self.asked.append(f"down {net.topology.name}: {reason}")
+
+
+@pytest.fixture
+def yard(monkeypatch: pytest.MonkeyPatch) -> Yard:
+    made = Yard(likeness={"ip": ["a", "b"]})
+    monkeypatch.setattr(ground_, "likeness", lambda _net: made.likeness)
+    monkeypatch.setattr(ground_, "forget", lambda _net: None)
+    return made
+
+
+def named(name: str, base: str = "nat") -> Topology:
+    return load(base).model_copy(update={"name": name})
+
+
+def test_what_is_as_it_was_stands_for_the_next_fault(yard: Yard, tmp_path: Path) -> None:
+    ground = Ground(yard.build, yard.taken_down)
+    ground.standing(named("nat+one"), Evidence(tmp_path, "one"))
+    ground.remember()
+    kept = Evidence(tmp_path, "first")
+    assert ground.is_as_built(kept)
+    assert "as it was built" in (kept.folder / "undone.txt").read_text()
+    second = Evidence(tmp_path, "two")
+    net = ground.standing(named("nat+two"), second)
+    assert (net.topology.name, net.evidence) == ("nat+two", second)
+    assert yard.asked == ["build nat+one"]
+    ground.clear()
+    ground.clear()
+    assert yard.asked == ["build nat+one", "down nat+one: None"]
+
+
+def test_what_is_not_as_it_was_is_built_again(yard: Yard, tmp_path: Path) -> None:
+    ground = Ground(yard.build, yard.taken_down)
+    ground.standing(named("nat+one"), Evidence(tmp_path, "one"))
+    ground.remember()
+    yard.likeness = {"ip": ["a", "c"]}
+    kept = Evidence(tmp_path, "first")
+    assert not ground.is_as_built(kept)
+    said = (kept.folder / "undone.txt").read_text().splitlines()
+    assert {"-b", "+c"} <= set(said)
+    ground.standing(named("nat+two"), Evidence(tmp_path, "two"))
+    assert yard.asked == ["build nat+one", "down nat+one: None", "build nat+two"]
+
+
+def test_another_topology_takes_the_place(yard: Yard, tmp_path: Path) -> None:
+    ground = Ground(yard.build, yard.taken_down)
+    ground.standing(named("nat+one"), Evidence(tmp_path, "one"))
+    yard.broken = True
+    ground.standing(named("isolated+one", "isolated"), Evidence(tmp_path, "two"))
+    assert yard.asked == ["build nat+one", "down nat+one: it stays", "build isolated+one"]
+
+
+def test_differences_name_what_was_asked() -> None:
+    assert differences({"ip": ["a"]}, {"ip": ["a"]}) == []
+    said = differences({"ip": ["a"], "ps": ["x"]}, {"ip": ["a"], "nft": ["y"]})
+    added = ["--- nft", "+++ afterwards", "@@ -0,0 +1 @@", "+y"]
+    gone = ["--- ps", "+++ afterwards", "@@ -1 +0,0 @@", "-x"]
+    assert said == added + gone
