@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, PrivateAttr, StringConstraints
 
-from topologies.parts import Part
+from topologies.model import Topology
+from topologies.parts import Model, Part
 
 SCHEMA = "plumbline/faults/1"
 SHIPPED_FOLDER = Path(__file__).resolve().parent
@@ -32,6 +33,10 @@ class Fault(Part):
     )
     on: Place = Field(default="host", description="The machine that its commands run on.")
     apply: Command = Field(description="Shell commands that break it, once the topology is up.")
+    guest_model: Model | None = Field(
+        default=None,
+        description="The NIC model that the first guest is built with, whatever the topology says.",
+    )
     undo: Command | None = Field(
         default=None,
         description="Shell commands that mend it; null where taking the topology down does.",
@@ -56,6 +61,14 @@ class Fault(Part):
     def folder(self) -> Path:
         """The folder that paths in it are relative to."""
         return (self._source_path or SHIPPED_FOLDER / "faults.yaml").absolute().parent
+
+    def as_built(self, topology: Topology) -> Topology:
+        """Return what to build for a topology, which its checks know as it is documented."""
+        if self.guest_model is None:
+            return topology
+        first, *others = topology.guests
+        changed = first.model_copy(update={"model": self.guest_model})
+        return topology.model_copy(update={"guests": (changed, *others)})
 
     def canonical(self) -> str:
         """Return what `--fault` takes to mean it again: its id, or the file of a user's own."""

@@ -15,10 +15,11 @@ from topologies.errors import DataError
 FAULTS = ROOT / "faults"
 
 EXAMPLES = (
-    ("sudo ./plumbline prove", "every fault, each on a topology of its own"),
+    ("sudo ./plumbline prove", "every fault"),
     ("sudo ./plumbline prove --fault nat-no-masquerade", "one of them"),
     ("sudo ./plumbline prove --topology nat", "those that are for one topology"),
     ("sudo ./plumbline prove --fault my-faults.yaml", "faults of one's own"),
+    ("sudo ./plumbline prove --part 1/3", "a third of them"),
     ("./plumbline prove --list", "which faults there are"),
 )
 
@@ -32,6 +33,12 @@ def parser() -> Parser:
         default=[],
         metavar="ID|FILE",
         help="a shipped fault or a YAML file of faults; repeatable; by default all shipped ones",
+    )
+    own.add_argument(
+        "--part",
+        default="1/1",
+        metavar="I/N",
+        help="of these faults, only every N-th from the I-th on: CI takes a third by turns",
     )
     own.add_argument("--list", action="store_true", help="list the shipped faults, and stop")
     add_build_options(own, "only the faults that are for this topology; repeatable")
@@ -56,7 +63,7 @@ def _prove(options: argparse.Namespace, words: Sequence[str], argv: Sequence[str
     if options.workers == "auto":
         options.workers = str(auto_workers(_builds(options.fault)))
     faults = [f"--fault={fault}" for fault in options.fault]
-    start("prove", options, ["--prove", *faults, *words], argv)
+    start("prove", options, ["--prove", f"--part={options.part}", *faults, *words], argv)
 
 
 def _refuse_unknown_names(options: argparse.Namespace) -> None:
@@ -64,6 +71,7 @@ def _refuse_unknown_names(options: argparse.Namespace) -> None:
     try:
         naming.require_topologies(options.topology)
         naming.require_faults(options.fault, [id_ for id_, _ in shipped()])
+        naming.require_part(options.part)
     except DataError as error:
         raise UsageError(str(error)) from error
 

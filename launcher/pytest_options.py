@@ -24,6 +24,7 @@ _ALLURES = """
 """
 # A run's own, as plain pytest has them.
 _OWN = """
-    --accel --after-build --claim --expect --fault --host --output --plumbline-command --topology
+    --accel --after-build --claim --expect --fault --host --output --part --plumbline-command
+    --topology
 """
 TAKE_A_VALUE = frozenset((_PYTESTS + _XDISTS + _ALLURES + _OWN).split())

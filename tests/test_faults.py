@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Faults as data, and what is concluded from the verdicts of checks beside them."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -161,3 +162,24 @@ def test_what_was_missed_and_what_cried_is_told() -> None:
     [told] = results([FAULT], [RULES, cried], stands)
     assert told.missed == {"connectivity.reach": "not run"}
     assert told.unexplained == {"dhcp.lease[nat+f]": "no lease"}
+
+
+def test_parts_are_every_fault_once() -> None:
+    names = [variant.topology.name for variant in broken_ones([], [])]
+    thirds = [broken_ones([], [], f"{part}/3") for part in (1, 2, 3)]
+    assert sorted(v.topology.name for third in thirds for v in third) == sorted(names)
+    assert max(map(len, thirds)) - min(map(len, thirds)) <= 1
+    # What can be undone comes before what can't, so that the topology stands on for it.
+    for third in thirds:
+        for one, other in itertools.pairwise(third):
+            assert one.fault is not None
+            assert other.fault is not None
+            assert one.base != other.base or one.fault.undo or not other.fault.undo
+
+
+def test_a_guest_is_built_with_another_model() -> None:
+    [fault] = load_all(["guest-wrong-model"])
+    topology = load("linux-bridge")
+    built = fault.as_built(topology)
+    assert [guest.model for guest in built.guests] == ["e1000", "virtio"]
+    assert built.model_copy(update={"guests": topology.guests}) == topology

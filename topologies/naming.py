@@ -117,6 +117,22 @@ def require_faults(given: Iterable[str], ids: Iterable[str]) -> None:
             )
 
 
+def require_part(part: str) -> tuple[int, int]:
+    """Return `I/N`, the I-th of N parts, as numbers.
+
+    Raises:
+        DataError: It is not that, or there is no such part.
+    """
+    first, slash, count = part.partition("/")
+    if slash and first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count):
+        return int(first), int(count)
+    raise DataError(
+        f'"{part}" is no part; expected I/N, the I-th of N parts',
+        field="--part",
+        hint="--part 1/3 is the first third",
+    )
+
+
 def claim_ids() -> list[str]:
     """Return the ids of the catalogue of claims, read by their lines alone."""
     return _CLAIM_ID.findall((FOLDER / "claims.yaml").read_text(encoding="utf-8"))

@@ -28,6 +28,8 @@ Switch = Literal["linux", "ovs"]
 """What forwards the frames: a Linux bridge or an Open vSwitch bridge."""
 Role = Literal["guest", "host", "outside"]
 """One end of a promise."""
+Model = Literal["virtio", "rtl8139", "e1000", "e1000e"]
+"""What kind of NIC a guest sees, by libvirt's names."""
 MbitPerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -144,9 +146,7 @@ class Guest(Part):
         description="<interface type='network'> or <interface type='bridge'>."
     )
     mac: Mac = Field(description="The NIC's MAC.")
-    model: Literal["virtio", "rtl8139", "e1000", "e1000e"] = Field(
-        default="virtio", description="The NIC's model."
-    )
+    model: Model = Field(default="virtio", description="The NIC's model.")
     address: GuestAddress = Field(
         description="dhcp, or a static address with its prefix length inside the network."
     )
