@@ -103,7 +103,7 @@ def _reached(net: Standing, address: str, evidence: Evidence) -> str:
 
 def _lan(net: Standing) -> Machine:
     if net.physical is None:
-        raise NotTestable("a physical network", f"topology {net.topology.name} has none")
+        raise net.without("a physical network", "physical is null")
     return net.physical.lan
 
 
