@@ -190,6 +190,9 @@ class FaultResult(_Part):
     on: str = Field(description="the machine that its commands ran on")
     apply: str = Field(description="the shell commands that broke the topology")
     undo: str | None = None
+    guest_model: str | None = Field(
+        default=None, description="the NIC model that the first guest was built with instead"
+    )
     caught_by: list[str] = Field(description="claims, or beginnings of check ids, to be violated")
     also: dict[str, str] = Field(description="what else it honestly breaks, each with the reason")
     outcome: Outcome = Field(

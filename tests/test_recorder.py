@@ -336,7 +336,8 @@ def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         return known is not None and "conforms" in {check.verdict for check in known.checks}
 
     process = subprocess.Popen(
-        command(folder, *arguments),
+        # Whoever runs the tests in the background may have it ignored.
+        ["env", "--default-signal=INT", *command(folder, *arguments)],
         cwd=folder,
         env=environment(),
         stdout=subprocess.DEVNULL,
