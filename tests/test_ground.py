@@ -2,6 +2,7 @@
 """What stands on a worker's ground: built once for several faults, as long as it is as it was."""
 
 import contextlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from fixtures import ground as ground_
 from fixtures.errors import HarnessError
 from fixtures.evidence import Evidence
 from fixtures.ground import Ground
-from fixtures.likeness import Likeness, differences
+from fixtures.likeness import Likeness, differences, lines
 from fixtures.standing import Standing
 from topologies.library import load
 from topologies.model import Topology
@@ -100,3 +101,20 @@ def test_differences_name_what_was_asked() -> None:
     added = ["--- nft", "+++ afterwards", "@@ -0,0 +1 @@", "+y"]
     gone = ["--- ps", "+++ afterwards", "@@ -1 +0,0 @@", "-x"]
     assert said == added + gone
+
+
+def test_ageing_is_compared_unless_stp_has_it_shortened() -> None:
+    def asked(ageing: int, change: int) -> Likeness:
+        data = [{"info": {"ageing_time": ageing, "topology_change": change, "mtu": 1500}}]
+        return {"ip": lines(json.dumps(data), in_order=False)}
+
+    assert differences(asked(30000, 0), asked(3000, 0)) != []
+    assert differences(asked(400, 1), asked(30000, 0)) == []
+    assert differences(asked(30000, 0), asked(400, 1)) == []
+
+
+def test_counters_and_what_ipv6_makes_up_are_no_difference() -> None:
+    before = '[{"addr_info": [{"local": "fe80::1"}], "hello_timer": 1.5, "mtu": 1500}]'
+    after = '[{"addr_info": [], "hello_timer": 0.2, "mtu": 1500}]'
+    assert lines(before, in_order=False) == lines(after, in_order=False)
+    assert lines(":INPUT ACCEPT [1:60]\n# at noon", in_order=True) == [":INPUT ACCEPT"]
