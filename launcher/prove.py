@@ -13,6 +13,8 @@ from topologies import naming
 from topologies.errors import DataError
 
 FAULTS = ROOT / "faults"
+# Beside a fault most checks wait for what does not come: one worker leaves a core idle.
+PER_CORE = 2
 
 EXAMPLES = (
     ("sudo ./plumbline prove", "every fault"),
@@ -41,7 +43,9 @@ def parser() -> Parser:
         help="of these faults, only every N-th from the I-th on: CI takes a third by turns",
     )
     own.add_argument("--list", action="store_true", help="list the shipped faults, and stop")
-    add_build_options(own, "only the faults that are for this topology; repeatable")
+    add_build_options(
+        own, "only the faults that are for this topology; repeatable", f"{PER_CORE} for each core"
+    )
     # What belongs to qualifying alone.
     own.set_defaults(claim=[], host="sandbox", after_build=None, expect=[])
     return own
@@ -61,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
 def _prove(options: argparse.Namespace, words: Sequence[str], argv: Sequence[str]) -> NoReturn:
     _refuse_unknown_names(options)
     if options.workers == "auto":
-        options.workers = str(auto_workers(_builds(options.fault)))
+        options.workers = str(auto_workers(_builds(options.fault), PER_CORE))
     faults = [f"--fault={fault}" for fault in options.fault]
     start("prove", options, ["--prove", f"--part={options.part}", *faults, *words], argv)
 

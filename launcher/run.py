@@ -37,7 +37,9 @@ def parser() -> Parser:
     own = Parser("run", "Qualify topologies: build, check, and a verdict per claim.", EXAMPLES)
     add = own.add_argument
     add_build_options(
-        own, "a shipped topology or a YAML file; repeatable; by default all that are shipped"
+        own,
+        "a shipped topology or a YAML file; repeatable; by default all that are shipped",
+        "the number of cores",
     )
     add(
         "--claim",
@@ -69,12 +71,13 @@ def parser() -> Parser:
     return own
 
 
-def add_build_options(own: Parser, topology: str) -> None:
+def add_build_options(own: Parser, topology: str, workers: str) -> None:
     """Add the options of whatever builds topologies and writes a record.
 
     Args:
         own: the subcommand's parser.
         topology: what --topology means there.
+        workers: how many --workers auto is there.
     """
     add = own.add_argument
     add("--topology", action="append", default=[], metavar="NAME|FILE", help=topology)
@@ -90,7 +93,7 @@ def add_build_options(own: Parser, topology: str) -> None:
         type=number_or_auto,
         default="auto",
         metavar="N|auto",
-        help=f"sandboxes at once; auto is the number of cores, at most {WORKERS_MAX}",
+        help=f"sandboxes at once; auto is {workers}, at most {WORKERS_MAX}",
     )
     add(
         "--output",
@@ -197,9 +200,9 @@ def workers_for(options: argparse.Namespace) -> int:
     return auto_workers(len(options.topology) or len(naming.SHIPPED))
 
 
-def auto_workers(builds: int) -> int:
+def auto_workers(builds: int, per_core: int = 1) -> int:
     """Return how many workers are worth their while for so many topologies to build."""
-    return max(1, min(cores(), WORKERS_MAX, builds))
+    return max(1, min(per_core * cores(), WORKERS_MAX, builds))
 
 
 def cores() -> int:
