@@ -118,3 +118,9 @@ def test_counters_and_what_ipv6_makes_up_are_no_difference() -> None:
     after = '[{"addr_info": [], "hello_timer": 0.2, "mtu": 1500}]'
     assert lines(before, in_order=False) == lines(after, in_order=False)
     assert lines(":INPUT ACCEPT [1:60]\n# at noon", in_order=True) == [":INPUT ACCEPT"]
+
+
+def test_tables_that_iptables_save_shows_are_not_compared_twice() -> None:
+    own = "table bridge fault {\n\tchain in {\n\t}\n}"
+    ruled = "table ip nat {\n\tchain A {\n\t}\n}\ntable ip filter {\n\tchain B {\n\t}\n}\n" + own
+    assert lines(ruled, in_order=True) == own.splitlines()
