@@ -9,7 +9,7 @@ from fixtures.evidence import Evidence
 from fixtures.host.links import has_link
 from fixtures.host.processes import processes
 from fixtures.standing import Standing
-from fixtures.switch.ovs_bridge import DATABASE_SOCKET, ovs_bridge, rows, vsctl
+from fixtures.switch.ovs_bridge import DATABASE_SOCKET, interface_row, ovs_bridge, rows, vsctl
 from fixtures.switch.ovsdb import ovsdb
 from fixtures.waiting import expect
 
@@ -162,7 +162,7 @@ def test_deleted_bridge_is_gone(net: Standing, evidence: Evidence) -> None:
 def test_interface_row_names_the_guest(net: Standing, evidence: Evidence) -> None:
     """Through libvirt's virtual port the row carries iface-id, attached-mac and vm-id."""
     for guest in net.guests:
-        [row] = rows(net.host, "Interface", f"name={guest.tap}")
+        row = interface_row(net.host, guest.tap)
         ids = row["external_ids"]
         evidence.json(f"{guest.tap}.json", row)
         xml = ET.fromstring(guest.domain.XMLDesc())

@@ -15,7 +15,7 @@ from fixtures.host.links import add_address, addresses, link_mac
 from fixtures.host.physical import OUTSIDE_NIC
 from fixtures.probe.reach import PROTOCOLS, End, send
 from fixtures.standing import Standing
-from fixtures.switch.ovs_bridge import rows
+from fixtures.switch.ovs_bridge import interface_row
 
 
 @pytest.mark.claims("OV-10")
@@ -84,7 +84,7 @@ def _require_port(net: Standing) -> None:
     """The NIC is a port of the bridge, without an address and without an error of the switch's."""
     uplink, bridge = str(net.topology.network.uplink), net.switch.name
     assert uplink in net.switch.ports(), f"{uplink} is no port of {bridge}: {net.switch.ports()}"
-    [row] = rows(net.host, "Interface", f"name={uplink}")
+    row = interface_row(net.host, uplink)
     assert not row["error"], f"Open vSwitch has an error on {uplink}: {row['error']}"
     left = addresses(net.host, uplink)
     assert not left, f"{uplink} still holds {left}"
