@@ -20,7 +20,7 @@ from fixtures.host.physical import OUTSIDE_NIC
 from fixtures.probe.blocking import Attempt, attempt
 from fixtures.probe.capture import Capture
 from fixtures.probe.masquerading import read_rules
-from fixtures.probe.obstacle import lifted, route
+from fixtures.probe.obstacle import forwarding, lifted, route
 from fixtures.probe.packets import is_request
 from fixtures.probe.path import walk
 from fixtures.probe.reach import End, ping, send
@@ -66,8 +66,9 @@ def test_reach(net: Standing, cell: Cell, evidence: Evidence) -> None:
 def test_no_reach(net: Standing, cell: Cell, evidence: Evidence) -> None:
     """One end does not reach the other, although everything but the host's rules would let it.
 
-    Steps: give the outside a route to the guests' subnet, and the guest one to the outside. Lift
-    the host's packet filter for the bridge and probe; put it back and probe; lift it and probe.
+    Steps: give the outside a route to the guests' subnet, and the guest one to the outside, and
+    have the host's kernel forward. Lift the host's packet filter for the bridge and probe; put it
+    back and probe; lift it and probe.
     Verify: answered, not answered, answered; and the far end's capture shows the request that was
     let through, and none of the blocked one.
     """
@@ -77,6 +78,7 @@ def test_no_reach(net: Standing, cell: Cell, evidence: Evidence) -> None:
     tried: dict[str, dict[str, Attempt]] = {}
     with contextlib.ExitStack() as stack:
         stack.enter_context(route(net.outside, net.subnet, str(net.figures.host)))
+        stack.enter_context(forwarding(net.host))
         for guest in net.guests:
             stack.enter_context(default_route(guest, net.host_address))
         for phase in ("lifted", "in place", "lifted again"):
