@@ -70,6 +70,7 @@ def test_address_by_dhcp(net: Standing, evidence: Evidence) -> None:
 def _nic_alone(net: Standing) -> Iterator[None]:
     """Have the NIC off the bridge with the host's address; then it is a port again (D1)."""
     host, uplink = net.host, str(net.topology.network.uplink)
+    _require_on_bridge(net)
     with without_address(host, net.switch.name):
         net.switch.detach(uplink)
         try:
@@ -80,10 +81,15 @@ def _nic_alone(net: Standing) -> Iterator[None]:
             net.switch.attach(uplink)
 
 
-def _require_port(net: Standing) -> None:
-    """The NIC is a port of the bridge, without an address and without an error of the switch's."""
+def _require_on_bridge(net: Standing) -> None:
     uplink, bridge = str(net.topology.network.uplink), net.switch.name
     assert uplink in net.switch.ports(), f"{uplink} is no port of {bridge}: {net.switch.ports()}"
+
+
+def _require_port(net: Standing) -> None:
+    """The NIC is a port of the bridge, without an address and without an error of the switch's."""
+    _require_on_bridge(net)
+    uplink = str(net.topology.network.uplink)
     row = interface_row(net.host, uplink)
     assert not row["error"], f"Open vSwitch has an error on {uplink}: {row['error']}"
     left = addresses(net.host, uplink)
