@@ -39,7 +39,8 @@ class Fault(Part):
     )
     undo: Command | None = Field(
         default=None,
-        description="Shell commands that mend it; null where taking the topology down does.",
+        description="Shell commands that mend it, so that the topology can stand for the next "
+        "fault; null: it is taken down.",
     )
     caught_by: Annotated[tuple[Named, ...], Field(strict=False)] = Field(
         min_length=1, description="Claims, or beginnings of check ids, that must be violated."

@@ -40,7 +40,7 @@ def parser() -> Parser:
         "--part",
         default="1/1",
         metavar="I/N",
-        help="of these faults, only every N-th from the I-th on: CI takes a third by turns",
+        help="of these faults, only every N-th from the I-th on; CI takes one of three parts",
     )
     own.add_argument("--list", action="store_true", help="list the shipped faults, and stop")
     add_build_options(

@@ -82,8 +82,10 @@ class TopologyReport(BaseModel):
     evidence: list[Evidence] | None = None
 
     def joined_by(self, later: "TopologyReport") -> "TopologyReport":
-        """Return both as one: later fields win unless null, evidence adds up by path."""
+        """Return both as one: later fields win unless null, reasons and evidence add up."""
         news = {name: value for name, value in later if value is not None}
+        if self.reason and later.reason and later.reason not in self.reason:
+            news["reason"] = f"{self.reason}; then {later.reason}"
         if self.evidence and later.evidence:
             files = {each.path: each for each in [*self.evidence, *later.evidence]}
             news["evidence"] = list(files.values())

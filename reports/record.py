@@ -142,8 +142,12 @@ class Topology(_Part):
     title: str | None = None
     verdict: Verdict = Field(description="the worst of its build and its checks")
     reason: str | None = Field(default=None, description="why it could not be built, else null")
-    build_s: Seconds | None = None
-    teardown_s: Seconds | None = None
+    build_s: Seconds | None = Field(
+        default=None, description="to build it; with a fault, to break what stood, where it did"
+    )
+    teardown_s: Seconds | None = Field(
+        default=None, description="to take it down; with a fault, to undo it and compare"
+    )
     undone: bool | None = Field(
         default=None,
         description="whether its fault was undone and it was then as it had been built; null where "

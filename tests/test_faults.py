@@ -177,6 +177,11 @@ def test_parts_are_every_fault_once() -> None:
             assert one.base != other.base or one.fault.undo or not other.fault.undo
 
 
+def test_an_empty_part_is_refused() -> None:
+    with pytest.raises(DataError, match="part 2/3 of 1 breaks is empty"):
+        broken_ones(["nat-no-masquerade"], [], "2/3")
+
+
 def test_a_guest_is_built_with_another_model() -> None:
     [fault] = load_all(["guest-wrong-model"])
     topology = load("linux-bridge")

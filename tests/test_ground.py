@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+from faults import load_all
 from fixtures import ground as ground_
 from fixtures.errors import HarnessError
 from fixtures.evidence import Evidence
@@ -40,10 +41,13 @@ class Yard:
         if self.broken:
             raise HarnessError("it stays")
 
-    def taken_down(self, net: Standing, reason: str | None, seconds: float) -> None:
+    def taken_down(
+        self, net: Standing, first: Standing, reason: str | None, seconds: float
+    ) -> None:
         """Remember it."""
         assert seconds >= 0
-        self.asked.append(f"down {net.topology.name}: {reason}")
+        built_for = first.topology.name
+        self.asked.append(f"down {net.topology.name}, built for {built_for}: {reason}")
 
 
 @pytest.fixture
@@ -71,7 +75,7 @@ def test_what_is_as_it_was_stands_for_the_next_fault(yard: Yard, tmp_path: Path)
     assert yard.asked == ["build nat+one"]
     ground.clear()
     ground.clear()
-    assert yard.asked == ["build nat+one", "down nat+one: None"]
+    assert yard.asked == ["build nat+one", "down nat+two, built for nat+one: None"]
 
 
 def test_what_is_not_as_it_was_is_built_again(yard: Yard, tmp_path: Path) -> None:
@@ -84,15 +88,43 @@ def test_what_is_not_as_it_was_is_built_again(yard: Yard, tmp_path: Path) -> Non
     said = (kept.folder / "undone.txt").read_text().splitlines()
     assert {"-b", "+c"} <= set(said)
     ground.standing(named("nat+two"), Evidence(tmp_path, "two"))
-    assert yard.asked == ["build nat+one", "down nat+one: None", "build nat+two"]
+    down = "down nat+one, built for nat+one: None"
+    assert yard.asked == ["build nat+one", down, "build nat+two"]
 
 
 def test_another_topology_takes_the_place(yard: Yard, tmp_path: Path) -> None:
     ground = Ground(yard.build, yard.taken_down)
     ground.standing(named("nat+one"), Evidence(tmp_path, "one"))
+    ground.standing(named("nat+two"), Evidence(tmp_path, "two"))
     yard.broken = True
-    ground.standing(named("isolated+one", "isolated"), Evidence(tmp_path, "two"))
-    assert yard.asked == ["build nat+one", "down nat+one: it stays", "build isolated+one"]
+    ground.standing(named("isolated+one", "isolated"), Evidence(tmp_path, "three"))
+    # Whoever had it last is told, and keeps the traceback.
+    down = "down nat+two, built for nat+one: it stays"
+    assert yard.asked == ["build nat+one", down, "build isolated+one"]
+    assert "it stays" in (tmp_path / "evidence" / "two" / "teardown.txt").read_text()
+
+
+def test_a_guest_with_another_model_is_built_for_itself(yard: Yard, tmp_path: Path) -> None:
+    [fault] = load_all(["guest-wrong-model"])
+    ground = Ground(yard.build, yard.taken_down)
+    ground.standing(named("a", "linux-bridge"), Evidence(tmp_path, "a"))
+    ground.standing(fault.as_built(named("b", "linux-bridge")), Evidence(tmp_path, "b"))
+    assert [word for word in yard.asked if word.startswith("build")] == ["build a", "build b"]
+
+
+def test_what_cannot_be_compared_is_built_again(
+    yard: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unanswered(_net: Standing) -> Likeness:
+        raise HarnessError("kvm1 does not answer")
+
+    ground = Ground(yard.build, yard.taken_down)
+    ground.standing(named("nat+one"), Evidence(tmp_path, "one"))
+    ground.remember()
+    monkeypatch.setattr(ground_, "likeness", unanswered)
+    kept = Evidence(tmp_path, "kept")
+    assert not ground.is_as_built(kept)
+    assert "kvm1 does not answer" in (kept.folder / "undone.txt").read_text()
 
 
 def test_differences_name_what_was_asked() -> None:
@@ -124,3 +156,15 @@ def test_tables_that_iptables_save_shows_are_not_compared_twice() -> None:
     own = "table bridge fault {\n\tchain in {\n\t}\n}"
     ruled = "table ip nat {\n\tchain A {\n\t}\n}\ntable ip filter {\n\tchain B {\n\t}\n}\n" + own
     assert lines(ruled, in_order=True) == own.splitlines()
+
+
+def test_what_was_learnt_is_no_difference_and_what_was_set_is() -> None:
+    learnt = [{"mac": "02:00:00:00:00:01", "ifname": "vnet0", "state": ""}]
+    fixed = [{"mac": "02:00:00:00:00:02", "ifname": "vnet0", "state": "static"}]
+    assert lines(json.dumps(learnt), in_order=True) == []
+    assert len(lines(json.dumps([*learnt, *fixed]), in_order=True)) == 1
+    # Which of two rows has the tag, and how many processes there are.
+    assert lines("vnet0,100\nvnet1,[]", in_order=False) != lines(
+        "vnet0,[]\nvnet1,100", in_order=False
+    )
+    assert lines("dnsmasq\ndnsmasq", in_order=False) != lines("dnsmasq", in_order=False)

@@ -150,3 +150,10 @@ def test_what_depends_on_a_topology_is_kept_for_each_of_them() -> None:
             "nat": {"sysctls": {"net.ipv4.ip_forward": "1"}},
         },
     }
+
+
+def test_a_second_reason_does_not_hide_the_first() -> None:
+    ledger = Ledger(TOOL)
+    ledger.report_topology({"name": "nat", "reason": "it could not be undone"})
+    ledger.report_topology({"name": "nat", "reason": "it stays", "teardown_s": 1.0})
+    assert ledger.topology("nat").reason == "it could not be undone; then it stays"
