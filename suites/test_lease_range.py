@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The whole of a DHCP range: each address leased once, and no other."""
 
-import contextlib
 import itertools
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 import pytest
 
-from fixtures.errors import DeadlineExpired, Inconclusive, NotTestable
+from fixtures.errors import Inconclusive, NotTestable
 from fixtures.evidence import Evidence
-from fixtures.probe.dhcp import Clients, new_mac
+from fixtures.probe.dhcp import Clients, clients, new_mac
 from fixtures.probe.station import NIC, station
 from fixtures.standing import Standing
-from fixtures.waiting import until
 
 # libvirt writes its list of leases anew for each lease, so that time grows with the square of their
 # number: 65534 would take hours.
@@ -22,11 +20,6 @@ SAMPLES = 64
 # RFC 5737, documentation: of no subnet here.
 ELSEWHERE = IPv4Address("203.0.113.1")
 TRIES_WHEN_FULL = 3
-# The list follows the server by some 10 ms a lease; a busy machine takes several times that.
-LISTED_DEADLINE_S = 90.0
-LIST_POLL_S = 0.3
-# A release has no answer: those that the list does not show after this many looks are sent again.
-LOOKS_PER_RELEASE = 50
 
 
 @pytest.mark.lengthy
@@ -48,20 +41,19 @@ def test_range_is_leased_whole(net: Standing, evidence: Evidence) -> None:
     with (
         station(net.host, net.switch, "st1") as port,
         evidence.capture(port.machine, NIC) as frames,
+        clients(port, frames) as asking,
     ):
-        asking = Clients(port, frames)
-        with _given_back(net, asking):
-            if served.size > WHOLE_MAX:
-                _lease_samples(net, asking, held)
-                raise Inconclusive(
-                    f"of {served.size} addresses {len(asking.leases)} were asked for and leased, "
-                    "the first and the last among them; all of them would take too long"
-                )
-            for asked in itertools.islice(itertools.chain(_outside(net), _anything()), free):
-                _lease(net, asking, held, asked)
-            evidence.json("leases.json", {m: r.address for m, r in asking.leases.items()})
-            _require_none_left(asking)
-            frames.require_whole()
+        if served.size > WHOLE_MAX:
+            _lease_samples(net, asking, held)
+            raise Inconclusive(
+                f"of {served.size} addresses {len(asking.leases)} were asked for and leased, "
+                "the first and the last among them; all of them would take too long"
+            )
+        for asked in itertools.islice(itertools.chain(_outside(net), _anything()), free):
+            _lease(net, asking, held, asked)
+        evidence.json("leases.json", {m: r.address for m, r in asking.leases.items()})
+        _require_none_left(asking)
+        frames.require_whole()
     evidence.reason = (
         f"{free} clients leased all of {served.start}–{served.end} but the {len(held)} that guests "
         "have; one more was offered nothing until a lease was given back"
@@ -70,14 +62,9 @@ def test_range_is_leased_whole(net: Standing, evidence: Evidence) -> None:
 
 def _held(net: Standing) -> set[IPv4Address]:
     """Return the addresses of the range that are leased already: the guests'."""
-    listed = [address for _mac, address in _listed(net)]
+    listed = [lease["ipaddr"] for lease in net.libvirt_network.DHCPLeases()]
     known = {IPv4Address(text) for text in (*listed, *(guest.address for guest in net.guests))}
     return {address for address in known if address in net.dhcp}
-
-
-def _listed(net: Standing) -> set[tuple[str, str]]:
-    """Return libvirt's list of leases: MAC and address."""
-    return {(lease["mac"], lease["ipaddr"]) for lease in net.libvirt_network.DHCPLeases()}
 
 
 def _outside(net: Standing) -> Iterator[IPv4Address | None]:
@@ -154,37 +141,3 @@ def _lease_samples(net: Standing, asking: Clients, held: set[IPv4Address]) -> No
             assert given == asked, f"a client asked for {asked}, which is free, and got {given}"
     for outside in _outside(net):
         _lease(net, asking, held, outside)
-
-
-@contextlib.contextmanager
-def _given_back(net: Standing, asking: Clients) -> Iterator[None]:
-    """Release on leaving what was leased, and wait until libvirt's list is as it was."""
-    before = _listed(net)
-    try:
-        yield
-    finally:
-        mine = [(mac, str(lease.address)) for mac, lease in asking.leases.items()]
-        # The list is written by and by, in order: not before the last lease stands in it can its
-        # absence mean that it is gone. A server that does not keep libvirt's list never gets there.
-        with contextlib.suppress(DeadlineExpired):
-            until(
-                lambda: _listed(net).issuperset(mine[-1:]),
-                "libvirt's list has the last lease",
-                deadline_s=LISTED_DEADLINE_S / 2,
-                interval_s=LIST_POLL_S,
-            )
-        looks = itertools.count()
-
-        def as_before() -> bool:
-            if next(looks) % LOOKS_PER_RELEASE == 0:
-                for mac in asking.leases:
-                    asking.release(mac)
-            listed = _listed(net)
-            return before <= listed and listed.isdisjoint(mine)
-
-        until(
-            as_before,
-            "the leases are as they were",
-            deadline_s=LISTED_DEADLINE_S,
-            interval_s=LIST_POLL_S,
-        )

@@ -18,6 +18,7 @@ from fixtures.waiting import until
 
 BRIDGE, LOG = "br0", "/run/dnsmasq.log"
 SERVER, START, END = "198.18.0.1", IPv4Address("198.18.0.10"), IPv4Address("198.18.0.12")
+FEW, MANY = 3, 150
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +28,18 @@ def host() -> Iterator[Host]:
 
 
 @pytest.fixture
-def asking(host: Host, tmp_path: Path) -> Iterator[Clients]:
-    """Clients of a dnsmasq that serves three addresses."""
+def leases(tmp_path: Path) -> str:
+    """The server's own list of leases, as the host sees the file."""
+    return f"/run/{tmp_path.name}"
+
+
+@pytest.fixture
+def asking(host: Host, leases: str, request: pytest.FixtureRequest) -> Iterator[Clients]:
+    """Clients of a dnsmasq that serves three addresses, or as many as a test asks for."""
+    last = START + getattr(request, "param", FEW) - 1
     serve = ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--port=0"]
     serve += [f"--interface={BRIDGE}", "--bind-interfaces", "--dhcp-authoritative", "--no-ping"]
-    serve += [f"--dhcp-range={START},{END}", f"--dhcp-leasefile=/run/{tmp_path.name}"]
+    serve += [f"--dhcp-range={START},{last}", f"--dhcp-leasefile={leases}"]
     serve += ["--log-dhcp", f"--log-facility={LOG}"]
     log = host.seen(LOG)
     log.unlink(missing_ok=True)
@@ -72,3 +80,13 @@ def test_an_offer_is_no_lease(asking: Clients) -> None:
     assert offer is not None
     assert (offer.kind, offer.routers) == ("offer", [SERVER])
     assert not asking.leases
+
+
+@pytest.mark.parametrize("asking", [MANY], indirect=True)
+def test_all_leases_are_given_back(asking: Clients, host: Host, leases: str) -> None:
+    given = {lease.address for _ in range(MANY) if (lease := asking.lease(new_mac())) is not None}
+    listed = host.seen(leases)
+    assert len(given) == MANY == len(listed.read_text().splitlines())
+    asking.release_all()
+    assert not asking.leases
+    until(lambda: not listed.read_text(), "nothing is leased", deadline_s=10)
