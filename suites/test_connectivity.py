@@ -122,7 +122,7 @@ def test_three_pings(net: Standing, evidence: Evidence) -> None:
 def test_unplugged_and_back(net: Standing, evidence: Evidence) -> None:
     """A TAP taken off the switch cuts its guest off; put back, the guest is there again, same boot.
 
-    Steps: ping the host; take the TAP off; ping; put it back; wait until the port forwards; ping.
+    Steps: probe the host; take the TAP off; probe; put it back; when the port forwards, probe.
     Verify: answered, not answered, answered; the guest's boot id is the same.
     """
     guest = net.guests[0]
@@ -130,11 +130,11 @@ def test_unplugged_and_back(net: Standing, evidence: Evidence) -> None:
     assert guest.tap in ports, (
         f"{guest.tap} of {guest.name} is no port of {net.switch.name}: {ports}"
     )
-    near, boot = net.guest_end(guest), guest.boot_id()
-    before = ping(near, net.host_address)
+    near, far, boot = net.guest_end(guest), net.end("host"), guest.boot_id()
+    before = send("icmp", near, far)
     net.switch.detach(guest.tap)
     try:
-        without = ping(near, net.host_address, wait_s=1)
+        without = send("icmp", near, far, wait_s=1)
     finally:
         net.switch.attach(guest.tap)
         until(
@@ -142,7 +142,7 @@ def test_unplugged_and_back(net: Standing, evidence: Evidence) -> None:
             f"port {guest.tap} forwards again",
             deadline_s=PORT_DEADLINE_S,
         )
-    after = ping(near, net.host_address)
+    after = send("icmp", near, far)
     evidence.reason = f"plugged: {before}; unplugged: {without}; back: {after}"
     assert without.none_answered, f"{guest.name} is still answered without {guest.tap}: {without}"
     if not before.all_answered:

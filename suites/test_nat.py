@@ -16,7 +16,7 @@ from fixtures.probe.capture import Capture
 from fixtures.probe.masquerading import outcome, read_rules
 from fixtures.probe.obstacle import lifted, route
 from fixtures.probe.packets import is_request
-from fixtures.probe.reach import PROTOCOLS, Proto, send, send_from_port
+from fixtures.probe.reach import PROTOCOLS, Proto, send, send_one
 from fixtures.standing import Standing
 
 NAT_PORTS = range(1024, 65536)
@@ -57,7 +57,7 @@ def test_outside_sees_the_host(net: Standing, evidence: Evidence) -> None:
             with evidence.capture(net.outside, OUTSIDE_NIC, f"{guest.name}-{proto}") as frames:
                 asked = [send(proto, near, far)]
                 if proto != "icmp":
-                    asked.append(send_from_port(proto, near, far, PRIVILEGED_PORT))
+                    asked.append(send_one(proto, near, far, port=PRIVILEGED_PORT))
                 packets = _arrived(net, proto, frames, sum(answer.sent for answer in asked))
             sources = {packet[IP].src for packet in packets}
             assert sources == {host}, f"{proto} arrives outside from {sorted(sources)}, not {host}"
