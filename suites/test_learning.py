@@ -39,6 +39,8 @@ SWEEP_DEADLINE_S = 20.0
 FRESH_S = 5.0
 # Long enough for a busy machine to refresh an address several times within it.
 SHORT_AGEING_S = 3
+# Frames that circle in a loop move an address many times a second.
+STAYS_LOOKS, STAYS_POLL_S = 20, 0.05
 REFRESH_S = 0.25
 # How far off each counts: in ticks of the kernel, and in whole seconds.
 LINUX_TICKS_S, OVS_CLOCK_S = 0.1, 1.0
@@ -47,11 +49,11 @@ OVS_SHORTEST_AGEING_S = 15  # ovs-vswitchd.conf.db(5): anything below is taken a
 
 @pytest.mark.claims("LB-08", "OV-09")
 def test_guest_is_learnt(net: Standing, evidence: Evidence) -> None:
-    """The switch learns the guest's MAC on the guest's port.
+    """The switch learns the guest's MAC on the guest's port, and keeps it there.
 
     Steps: have the switch forget the port; ping the host from the guest.
-    Verify: the guest's MAC is there, on its TAP, not local, seen a moment ago; on a Linux bridge
-    the TAP's own `fe:` MAC is there as local.
+    Verify: the guest's MAC is there, on its TAP, not local, seen a moment ago, and for a second it
+    is nowhere else; on a Linux bridge the TAP's own `fe:` MAC is there as local.
     """
     guest, switch = net.guests[0], net.switch
     switch.flush(guest.tap)
@@ -76,6 +78,10 @@ def test_guest_is_learnt(net: Standing, evidence: Evidence) -> None:
         assert not entry.local, f"{guest.mac} is known as local on {entry.port}"
         assert entry.age_s is not None, f"{guest.mac} has no age"
         assert entry.age_s < FRESH_S, f"{guest.mac} was seen {entry.age_s} s ago, despite the ping"
+    for _ in range(STAYS_LOOKS):
+        pause(STAYS_POLL_S)
+        elsewhere = [entry.port for entry in learnt() if entry.port != guest.tap]
+        assert not elsewhere, f"{guest.mac} was on {guest.tap}, and then on {elsewhere[0]}"
     if net.topology.switch == "linux":
         own = f"fe{guest.mac[2:]}"
         there = [entry.port for entry in entries if entry.mac == own and entry.local]
