@@ -14,8 +14,9 @@ MIB = 1024 * 1024
 ENTRIES = (
     "venv-*",
     "guest-image",
+    "releases",
     "accel-*.json*",
-    "libvirt-capabilities",
+    "libvirt-capabilities*",
     "lint",
     "*.lock",
 )

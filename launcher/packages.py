@@ -24,7 +24,7 @@ SETUP = ROOT / "ci" / "setup"
 SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 SHOWN_LINES = 20
 
-Stage = Literal["run", "venv", "image"]
+Stage = Literal["run", "venv", "image", "release"]
 
 
 @dataclass(frozen=True)

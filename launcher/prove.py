@@ -47,7 +47,7 @@ def parser() -> Parser:
         own, "only the faults that are for this topology; repeatable", f"{PER_CORE} for each core"
     )
     # What belongs to qualifying alone.
-    own.set_defaults(claim=[], host="sandbox", after_build=None, expect=[])
+    own.set_defaults(claim=[], host="sandbox", release=None, after_build=None, expect=[])
     return own
 
 

@@ -28,6 +28,7 @@ EXAMPLES = (
     ("sudo ./plumbline run --claim NT-09", "what decides one claim"),
     ("sudo ./plumbline run --expect ovs-kernel,kvm", "a host without them fails"),
     ("sudo ./plumbline run --after-build ./harden.sh", "with a site's own hardening"),
+    ("sudo ./plumbline run --release trixie", "libvirt and the rest of Debian 13"),
     ("sudo ./plumbline run -- -x -k dhcp", "words after -- go to pytest"),
 )
 
@@ -55,7 +56,12 @@ def parser() -> Parser:
         metavar="sandbox|lab|local",
         help="the host under test; this version has sandbox only",
     )
-    add("--release", metavar="NAME|DIR", help="the host's userland; not in this version")
+    add(
+        "--release",
+        metavar="NAME|DIR",
+        help="whose userland the host runs: a release of Debian's, or a root folder; by default "
+        "this machine's own",
+    )
     add(
         "--after-build",
         metavar="CMD",
@@ -129,7 +135,7 @@ def start(
     setup.require_root(subcommand)
     if options.output is not None:
         _require_new(options.output)
-    interpreter = setup.ensure()
+    interpreter = setup.ensure(options.release)
     command = ["./plumbline", subcommand, *argv]
     hand_over([str(interpreter), *pytest_argv(options, words, command)])
 
@@ -163,6 +169,8 @@ def pytest_argv(
     for flag, values in (("--topology", options.topology), ("--claim", options.claim)):
         argv += [f"{flag}={value}" for value in values]
     argv += [f"--host={options.host}", f"--accel={options.accel}"]
+    if options.release is not None:
+        argv.append(f"--release={options.release}")
     if options.after_build is not None:
         argv.append(f"--after-build={options.after_build}")
     if expected := _expected(options):
@@ -223,10 +231,10 @@ def _refuse_what_is_not_here(options: argparse.Namespace) -> None:
             f"--host {options.host} is not in this version", "it has --host sandbox, the default"
         )
     if options.release is not None:
-        raise UsageError(
-            "--release is not in this version",
-            "a host runs this machine's own userland; leave the option out",
-        )
+        # Imported here: without the option none of it is needed.
+        from launcher import release
+
+        options.release = release.require_known(options.release)
 
 
 def _refuse_unknown_names(options: argparse.Namespace) -> None:

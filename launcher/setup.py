@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fixtures.guest import image
 from launcher import environment, packages
+from launcher import release as releases
 from launcher.cache import cache_dir, require_space
 from launcher.errors import LauncherError, UsageError
 from launcher.packages import Stage
@@ -29,21 +30,26 @@ def require_root(command: str) -> None:
         )
 
 
-def ensure() -> Path:
+def ensure(release: str | None = None) -> Path:
     """Set up what a run needs and return the virtual environment's interpreter.
+
+    Args:
+        release: whose userland the host runs; None is the machine's own.
 
     Raises:
         LauncherError: something could not be made; what was half made is removed.
     """
     venv = not environment.is_complete(environment.path())
     guest_image = cached_image() is None
+    root_folder = None if release is None or releases.root_of(release) else release
     stages: list[Stage] = ["run"]
     stages += ["venv"] if venv else []
     stages += ["image"] if guest_image else []
+    stages += ["release"] if root_folder else []
     lacking = packages.missing(stages)
-    if not (lacking or venv or guest_image):
+    if not (lacking or venv or guest_image or root_folder):
         return environment.python()
-    _announce(lacking, venv=venv, guest_image=guest_image)
+    _announce(lacking, venv=venv, guest_image=guest_image, release=root_folder)
     _check_space(venv=venv, guest_image=guest_image)
     progress = Progress()
     if lacking:
@@ -51,6 +57,8 @@ def ensure() -> Path:
     interpreter = environment.ensure(progress)
     if guest_image:
         ensure_image(progress)
+    if root_folder:
+        releases.ensure(root_folder, progress)
     progress("set-up is complete")
     return interpreter
 
@@ -86,7 +94,9 @@ def ensure_image_packages() -> None:
         packages.install(["image"], Progress())
 
 
-def _announce(lacking: list[str], *, venv: bool, guest_image: bool) -> None:
+def _announce(
+    lacking: list[str], *, venv: bool, guest_image: bool, release: str | None = None
+) -> None:
     """Say what is about to be installed, and where."""
     say = ["plumbline: setting up what is missing"]
     if lacking:
@@ -97,6 +107,8 @@ def _announce(lacking: list[str], *, venv: bool, guest_image: bool) -> None:
         say.append(f"  virtual environment, 210 MiB: {environment.path()}")
     if guest_image:
         say.append(f"  guest image, below 40 MiB, from distribution packages: {cache_dir()}")
+    if release:
+        say.append(f"  root folder of {release}, {releases.SPACE_MIB} MiB at most: {cache_dir()}")
     print("\n".join(say), file=sys.stderr, flush=True)
 
 

@@ -30,13 +30,16 @@ BRIDGE_XML = f"""\
 def test_listed_and_not_defined(net: Standing, evidence: Evidence) -> None:
     """A libvirt without netcf lists and maps the host's interfaces, and refuses to define one.
 
-    Steps: add a bridge by hand; list; map its name to its MAC and back; define another.
-    Verify: the list is the kernel's, MAC by MAC, without TAPs (they belong to guests) and ports of
-    Linux bridges (they stand in their bridge's entry); the added bridge is in it, inactive while it
-    is down, and no longer once it is deleted; the definition is refused as not supported, and
-    neither a link nor an entry comes of it.
+    Steps: define a bridge; add another by hand; list; map its name to its MAC and back.
+    Verify: the definition is refused as not supported, and neither a link nor an entry comes of it.
+    The list is the kernel's, MAC by MAC, without TAPs (they belong to guests) and ports of Linux
+    bridges (they stand in their bridge's entry); the added bridge is in it, inactive while it is
+    down, and no longer once it is deleted.
     """
     host = net.host
+    before = _listed(host)
+    refusal = _refusal(host)
+    evidence.text("refusal.txt", f"{refusal}\n")
     with linux_bridge(host, SCRATCH) as added:
         added.set_mac(SCRATCH_MAC)
         listed, there = _listed(host), _links(host)
@@ -49,10 +52,7 @@ def test_listed_and_not_defined(net: Standing, evidence: Evidence) -> None:
         assert not named.isActive(), f"{SCRATCH} is down, and libvirt calls it active"
     gone = _listed(host)
     assert SCRATCH not in gone, f"{SCRATCH} is deleted, and libvirt lists {sorted(gone)}"
-    refusal = _refusal(host)
-    evidence.text("refusal.txt", f"{refusal}\n")
-    left = _listed(host)
-    assert left == gone, f"a refused definition changed the list from {gone} to {left}"
+    assert gone == before, f"a refused definition changed the list from {before} to {gone}"
     assert not has_link(host, DEFINED), f"a refused definition made the link {DEFINED}"
     evidence.reason = (
         f"{len(listed)} interfaces listed as the kernel has them, {SCRATCH} mapped to "

@@ -41,7 +41,7 @@ def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
         (["run", "--host", "cloud"], "not one of sandbox, lab, local"),
         (["run", "--host", "lab"], "--host lab is not in this version"),
         (["run", "--host", "local"], "--host local is not in this version"),
-        (["run", "--release", "bookworm"], "--release is not in this version"),
+        (["run", "--release", "bokworm"], "did you mean 'bookworm'?"),
         (["doctor", "--jsn"], "did you mean '--json'?"),
         (["clean", "--cahce"], "did you mean '--cache'?"),
         (["test", "tests/test_tree.py"], "unexpected 'tests/test_tree.py'"),

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A bridge of the host's own, defined, started and taken away through libvirt (netcf).
+
+Its port is the host's end of a cable to a neighbour, so that its address can be asked for.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from ipaddress import IPv4Interface
+
+import libvirt
+import pytest
+
+from fixtures.errors import NotTestable
+from fixtures.evidence import Evidence
+from fixtures.host.host import Host
+from fixtures.host.links import (
+    add_address,
+    addresses,
+    cable,
+    has_link,
+    is_up,
+    link_kind,
+    link_mac,
+    namespace_machine,
+)
+from fixtures.host.machine import Machine
+from fixtures.probe.reach import End, send
+from fixtures.standing import Standing
+from fixtures.switch.linux_bridge import LinuxBridge
+from fixtures.waiting import expect
+
+NAME, PORT, NEIGHBOUR, NEIGHBOUR_NIC = "test_bridge", "plumb-port", "neighbour", "eth0"
+# RFC 2544, for tests; D4's own 192.168.1.100 is of the physical network's subnet.
+ADDRESS, NEIGHBOURS = IPv4Interface("198.18.0.1/24"), IPv4Interface("198.18.0.2/24")
+# D4, "test_bridge.xml"; its port is ours, and so its MAC is not told.
+XML = f"""\
+<interface type='bridge' name='{NAME}'>
+  <start mode='onboot'/>
+  <protocol family='ipv4'>
+    <ip address='{ADDRESS.ip}' prefix='{ADDRESS.network.prefixlen}'/>
+  </protocol>
+  <bridge>
+    <interface type='ethernet' name='{PORT}'/>
+  </bridge>
+</interface>
+"""
+# A bridge without STP forwards at once; ifup waits for it all the same where it is told nothing.
+LINK_DEADLINE_S = 40.0
+
+
+@pytest.mark.claims("IF-01")
+def test_defined_is_listed_and_inactive(net: Standing, evidence: Evidence) -> None:
+    """An interface that was defined is listed as inactive, and there is no such link yet."""
+    host = net.host
+    with _defined(host, evidence):
+        listed = _listed(host)
+        evidence.json("interfaces.json", listed)
+        assert NAME in listed, f"{NAME} is defined, and libvirt lists {sorted(listed)}"
+        assert not listed[NAME], f"{NAME} is only defined, and libvirt calls it active"
+        assert not has_link(host, NAME), f"{NAME} is only defined, and the link is there"
+    evidence.reason = f"{NAME} is listed, inactive, and no link"
+
+
+@pytest.mark.claims("IF-02")
+def test_started_is_there_with_its_address(net: Standing, evidence: Evidence) -> None:
+    """An interface that was started is active, a bridge with its port, and its address answers.
+
+    Verify: a neighbour on the other end of the port's cable reaches the address by ICMP, and did
+    not before.
+    """
+    host = net.host
+    with _cabled(host) as neighbour, _defined(host, evidence) as defined:
+        near, far = (
+            End(neighbour, str(NEIGHBOURS.ip), net.tool),
+            End(host, str(ADDRESS.ip), net.tool),
+        )
+        before = send("icmp", near, far, wait_s=1)
+        assert before.none_answered, f"{ADDRESS.ip} answers before {NAME} is started: {before}"
+        defined.create()
+        _expect_up(host)
+        host.run(["ip", "-details", "address", "show", NAME])
+        assert _listed(host).get(NAME), f"{NAME} is started, and libvirt does not call it active"
+        assert link_kind(host, NAME) == "bridge", f"{NAME} is no bridge"
+        ports, own = LinuxBridge(host, NAME).ports(), addresses(host, NAME)
+        assert ports == [PORT], f"{NAME} has the ports {ports}, its XML has {PORT}"
+        assert own == [str(ADDRESS)], f"{NAME} has {own}, its XML has {ADDRESS}"
+        answer = send("icmp", near, far)
+        assert answer.all_answered, f"{ADDRESS.ip} on {NAME} does not answer: {answer}"
+    evidence.reason = f"{NAME} with {PORT} has {ADDRESS}; asked over its port: {answer}"
+
+
+@pytest.mark.claims("IF-03")
+def test_name_and_mac_map_to_each_other(net: Standing, evidence: Evidence) -> None:
+    """The MAC that libvirt says is the link's, and it gives the name back for it."""
+    host = net.host
+    with _cabled(host), _defined(host, evidence) as defined:
+        defined.create()
+        _expect_up(host)
+        # Asked anew: a handle keeps what was known when it was made.
+        mac = host.libvirt.interfaceLookupByName(NAME).MACString()
+        there = link_mac(host, NAME)
+        assert mac == there, f"libvirt says {NAME} has {mac}, the link has {there}"
+        try:
+            name = host.libvirt.interfaceLookupByMACString(mac).name()
+        except libvirt.libvirtError as error:
+            raise AssertionError(f"libvirt names no interface for {mac}: {error}") from error
+        assert name == NAME, f"libvirt names {name} for {mac}, which is {NAME}'s"
+    evidence.reason = f"{NAME} has {mac}, which maps to {name}"
+
+
+@pytest.mark.claims("IF-04")
+def test_destroyed_is_inactive_and_undefined_is_gone(net: Standing, evidence: Evidence) -> None:
+    """Destroyed, an interface is inactive and its link gone; undefined, it is listed no more."""
+    host = net.host
+    with _cabled(host), _defined(host, evidence) as defined:
+        defined.create()
+        _expect_up(host)
+        defined.destroy()
+        destroyed = _listed(host)
+        evidence.json("destroyed.json", destroyed)
+        assert NAME in destroyed, f"{NAME} is destroyed, and libvirt no longer lists it"
+        assert not destroyed[NAME], f"{NAME} is destroyed, and libvirt calls it active"
+        assert not has_link(host, NAME), f"{NAME} is destroyed, and the link is still there"
+        defined.undefine()
+        undefined = _listed(host)
+        evidence.json("undefined.json", undefined)
+        assert NAME not in undefined, f"{NAME} is undefined, and libvirt still lists it"
+    evidence.reason = f"{NAME} is inactive and no link, then listed no more"
+
+
+@contextlib.contextmanager
+def _defined(host: Host, evidence: Evidence) -> Iterator[libvirt.virInterface]:
+    """Define the bridge for a `with` block; on leaving, nothing of it is there.
+
+    Raises:
+        NotTestable: this libvirt was built without netcf.
+    """
+    evidence.text("interface.xml", XML, "application/xml")
+    try:
+        defined = host.libvirt.interfaceDefineXML(XML)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != libvirt.VIR_ERR_NO_SUPPORT:
+            raise AssertionError(f"libvirt does not take the definition: {error}") from error
+        raise NotTestable("a libvirt with netcf", f"interfaceDefineXML: {error}") from error
+    try:
+        yield defined
+    finally:
+        if _listed(host).get(NAME):
+            defined.destroy()
+        if NAME in _listed(host):
+            defined.undefine()
+
+
+@contextlib.contextmanager
+def _cabled(host: Host) -> Iterator[Machine]:
+    """Have the port, cabled to a neighbour with an address of the bridge's subnet."""
+    with (
+        namespace_machine(host, NEIGHBOUR) as neighbour,
+        cable(host, PORT, neighbour, NEIGHBOUR_NIC),
+    ):
+        neighbour.transcript = host.transcript
+        add_address(neighbour, NEIGHBOUR_NIC, str(NEIGHBOURS))
+        yield neighbour
+
+
+def _listed(host: Host) -> dict[str, bool]:
+    """Return the interfaces that libvirt lists: name → whether it is active."""
+    return {each.name(): bool(each.isActive()) for each in host.libvirt.listAllInterfaces()}
+
+
+def _expect_up(host: Host) -> None:
+    expect(
+        lambda: has_link(host, NAME) and is_up(host, NAME),
+        f"the link {NAME} is up",
+        deadline_s=LINK_DEADLINE_S,
+    )
