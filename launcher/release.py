@@ -71,7 +71,8 @@ def ensure(word: str, progress: Callable[[str], None]) -> Path:
         require_space(SPACE_MIB, f"the root folder of {word}")
         progress(f"release {word}: a root folder from the machine's package mirror")
         place = _place(word)
-        draft = place.with_suffix(".draft")
+        # A name that `clean` knows for half built.
+        draft = place.with_name(f"build-{place.name}")
         _remove(draft)
         try:
             _debootstrap(word, draft, mirror)
@@ -83,7 +84,10 @@ def ensure(word: str, progress: Callable[[str], None]) -> Path:
 
 
 def _debootstrap(suite: str, folder: Path, mirror: str) -> None:
-    argv = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--format=directory"]
+    # In namespaces of its own: what it mounts and starts ends with it, and it with this process.
+    argv = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork"]
+    argv += ["--kill-child", "--mount-proc"]
+    argv += ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--format=directory"]
     argv += ["--architectures=amd64", f"--include={','.join(_names())}"]
     argv += ["--aptopt=APT::Install-Recommends false", suite, str(folder), mirror]
     done = subprocess.run(
