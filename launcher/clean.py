@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = (
     ("sudo ./plumbline clean", "what an interrupted run or set-up left"),
     ("./plumbline clean --dry-run", "only say what that would be"),
-    ("./plumbline clean --cache", "also environments, images and probe results"),
+    ("./plumbline clean --cache", "also environments, images, releases and probe results"),
 )
 
 

@@ -6,7 +6,6 @@ folder is taken as it is.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
@@ -17,12 +16,14 @@ from pathlib import Path
 from launcher import packages
 from launcher.cache import cache_dir, make_cache_dir, require_space
 from launcher.errors import LauncherError, MissingError, UsageError, near_miss
+from launcher.lock import locked
 
 SUITES = ("bullseye", "bookworm", "trixie")
 # What a host needs that ci/packages does not name: there, libvirt's parts are named one by one, and
 # releases cut them differently.
 BESIDES = ("libvirt-daemon-system",)
-SPACE_MIB = 1200
+# A root folder is below 500 MiB; its packages lie in it while they are unpacked.
+SPACE_MIB = 900
 SHOWN_LINES = 15
 MUST_HAVE = ("usr/lib/os-release", "usr/sbin/libvirtd", "usr/sbin/ovs-vswitchd")
 
@@ -65,7 +66,7 @@ def ensure(word: str, progress: Callable[[str], None]) -> Path:
     if (root := root_of(word)) is not None:
         return root
     mirror = _mirror()
-    with _locked():
+    with _locked(progress):
         if (root := root_of(word)) is not None:
             return root
         require_space(SPACE_MIB, f"the root folder of {word}")
@@ -117,18 +118,26 @@ def _mirror() -> str:
     Raises:
         MissingError: it has no such source: no other release can be had.
     """
-    asked = "$(REPO_URI) $(COMPONENT)"
-    argv = ["apt-get", "indextargets", "--format", asked, "Created-By: Packages", "Origin: Debian"]
     if packages.manager() == "apt":
-        said = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=False).stdout
-        for line in said.splitlines():
-            uri, _, component = line.partition(" ")
-            if component == "main" and "security" not in uri:
-                return uri
+        for refresh in (False, True):
+            if refresh:
+                # Whose mirror it is stands in the lists, which an image of a machine may lack.
+                subprocess.run(["apt-get", "--quiet", "update"], capture_output=True, check=False)
+            if found := _sources():
+                return found[0]
     raise MissingError(
         "this machine's apt has no mirror of Debian, which other releases are built from",
         "give --release the root folder of a release instead of its name",
     )
+
+
+def _sources() -> list[str]:
+    """Return where apt has Debian's main component from."""
+    asked = "$(REPO_URI) $(COMPONENT)"
+    argv = ["apt-get", "indextargets", "--format", asked, "Created-By: Packages", "Origin: Debian"]
+    said = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=False).stdout
+    pairs = (line.partition(" ") for line in said.splitlines())
+    return [uri for uri, _, part in pairs if part == "main" and "security" not in uri]
 
 
 def _place(suite: str) -> Path:
@@ -138,12 +147,11 @@ def _place(suite: str) -> Path:
 
 
 @contextlib.contextmanager
-def _locked() -> Iterator[None]:
+def _locked(progress: Callable[[str], None]) -> Iterator[None]:
     """Hold the releases against everyone else who builds one; waits for them."""
     folder = make_cache_dir() / "releases"
     folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(folder / "lock", lambda: progress("waiting for somebody else's release")):
         yield
 
 

@@ -108,7 +108,7 @@ def _announce(
     if guest_image:
         say.append(f"  guest image, below 40 MiB, from distribution packages: {cache_dir()}")
     if release:
-        say.append(f"  root folder of {release}, {releases.SPACE_MIB} MiB at most: {cache_dir()}")
+        say.append(f"  root folder of {release}, below 500 MiB, from packages: {cache_dir()}")
     print("\n".join(say), file=sys.stderr, flush=True)
 
 

@@ -37,10 +37,10 @@ LEARN_DEADLINE_S = 5.0
 SWEEP_DEADLINE_S = 20.0
 # Seen longer ago than this, an address was not seen by the ping of a moment ago.
 FRESH_S = 5.0
-# Long enough for a busy machine to refresh an address several times within it.
-SHORT_AGEING_S = 3
 # Frames that circle in a loop move an address many times a second.
 STAYS_LOOKS, STAYS_POLL_S = 20, 0.05
+# Long enough for a busy machine to refresh an address several times within it.
+SHORT_AGEING_S = 3
 REFRESH_S = 0.25
 # How far off each counts: in ticks of the kernel, and in whole seconds.
 LINUX_TICKS_S, OVS_CLOCK_S = 0.1, 1.0

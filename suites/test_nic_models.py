@@ -13,7 +13,6 @@ from scapy.packet import Packet
 
 from fixtures.errors import NotTestable
 from fixtures.evidence import Evidence
-from fixtures.guest.domain import domain_xml
 from fixtures.guest.guest import Guest
 from fixtures.host.links import add_address
 from fixtures.probe.capture import Capture
@@ -125,9 +124,7 @@ def test_nic_is_where_the_xml_says(net: Standing, evidence: Evidence) -> None:
     """
     places = {}
     for guest in net.guests:
-        given, live = (
-            _pci_address(xml, guest.mac) for xml in (domain_xml(guest.plan), guest.domain.XMLDesc())
-        )
+        given, live = (_pci_address(xml, guest.mac) for xml in (guest.xml, guest.domain.XMLDesc()))
         found = [nic for nic in guest_nics(guest) if nic.mac == guest.mac]
         evidence.json(f"{guest.name}.json", [given, live, *(asdict(nic) for nic in found)])
         assert len(found) == 1, f"{guest.name} has {len(found)} NICs with {guest.mac}"

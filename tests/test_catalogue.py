@@ -38,9 +38,9 @@ KINDS = {
     "IS": ("isolated",),
     "BR": ("bridged",),
     "PT": ("passthrough",),
-    "IF": ("host",),
+    "IF": ("host", "linux-bridge", "bridged"),
 }
-OWN_KINDS = {"OV-10": ("bridged",), "IF-05": ("host", "linux-bridge", "bridged")}
+OWN_KINDS = {"OV-10": ("bridged",)}
 WRITTEN = catalogue.CATALOGUE.read_text(encoding="utf-8")
 
 

@@ -10,14 +10,19 @@ import pytest
 from fixtures.errors import BootFailed, CommandFailed
 from fixtures.guest import guest as guests_
 from fixtures.guest import image as images
-from fixtures.guest.domain import GuestPlan, Nic, domain_xml
+from fixtures.guest.domain import GuestPlan, Hypervisor, Nic, domain_xml
 from fixtures.guest.guest import Guest, running
-from fixtures.guest.image import Image
+from fixtures.guest.image import Image, boot
 from fixtures.guest.keys import make_keys
 from fixtures.host.host import Host
 from fixtures.host.sandbox import sandbox
 from fixtures.waiting import until
 from launcher.cache import cache_dir
+
+# libvirt's and QEMU's versions there.
+DEBIAN_11 = Hypervisor(7_000_000, 5_002_000)
+DEBIAN_12 = Hypervisor(9_000_000, 7_002_000)
+DEBIAN_13 = Hypervisor(11_003_000, 10_000_000)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +128,7 @@ def test_a_guest_that_never_answers(host: Host, image: Image) -> None:
 def test_domain_xml() -> None:
     nic = Nic("bridge", "br0", "52:54:00:da:c3:dc", "rtl8139", ovs=True)
     made = GuestPlan("kvm1", Path("/k"), Path("/i"), "kvm", Path("/run/f"), [nic])
-    root = ET.fromstring(domain_xml(made))
+    root = ET.fromstring(domain_xml(made, DEBIAN_12))
     assert root.get("type") == "kvm"
     interface = root.find("devices/interface")
     assert interface is not None
@@ -143,6 +148,20 @@ def test_a_tcg_machine_could_have_two_cpus() -> None:
     """With at most one, QEMU's TCG leaves out the memory barriers that virtio rests on."""
     for accel, shown, current in (("tcg", "2", "1"), ("kvm", "1", None)):
         made = GuestPlan("kvm1", Path("/k"), Path("/i"), accel, Path("/run/f"), [])
-        vcpu = ET.fromstring(domain_xml(made)).find("vcpu")
+        vcpu = ET.fromstring(domain_xml(made, DEBIAN_12)).find("vcpu")
         assert vcpu is not None
         assert (vcpu.text, vcpu.get("current")) == (shown, current)
+
+
+@pytest.mark.parametrize(
+    ("hypervisor", "bounded", "long_queues"),
+    [(DEBIAN_11, False, False), (DEBIAN_12, True, False), (DEBIAN_13, True, True)],
+)
+def test_a_domain_is_what_its_hypervisor_knows_and_needs(
+    hypervisor: Hypervisor, *, bounded: bool, long_queues: bool
+) -> None:
+    made = GuestPlan("kvm1", Path("/k"), Path("/i"), "tcg", Path("/run/f"), [])
+    root = ET.fromstring(domain_xml(made, hypervisor))
+    assert (root.find("features/tcg") is not None) == bounded
+    memory = boot.MEMORY_WITH_LONG_QUEUES_MIB if long_queues else boot.MEMORY_MIB
+    assert root.findtext("memory") == str(memory)

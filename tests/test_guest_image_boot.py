@@ -260,6 +260,13 @@ def test_a_refusal_is_told(host: Host, image: Image, guest: Guest, protocol: str
     assert guest.run(["true"]).status == 0
 
 
+@pytest.mark.parametrize("protocol", ["icmp", "tcp", "udp"])
+def test_what_cannot_be_sent_is_told(host: Host, image: Image, protocol: str) -> None:
+    # RFC 5737, documentation: the host has no route to it.
+    status, said = ask(host, image, protocol, "203.0.113.1")
+    assert (status, said["answered"], said["error"]) == (1, 0, "ENETUNREACH")
+
+
 def test_an_icmp_refusal_is_told(host: Host, image: Image) -> None:
     refused = ["INPUT", "-p", "icmp", "--icmp-type", "echo-request", "-d", HOST]
     refused += ["-j", "REJECT", "--reject-with", "icmp-host-prohibited"]
@@ -279,6 +286,8 @@ def test_an_icmp_refusal_is_told(host: Host, image: Image) -> None:
         ["udp", HOST, "7", "--size", "1"],
         ["udp", HOST, "7", "--size", "64,"],
         ["icmp", HOST, "7"],
+        ["icmp", HOST, "--source-port", "7"],
+        ["tcp", HOST, "7", "--source-port", "7", "--count", "2"],
         ["icmp", "::1"],
         ["dance"],
     ],

@@ -62,8 +62,11 @@ def test_nothing_is_written_to_the_root_folder(tmp_path: Path) -> None:
 
 def test_debian_11_has_netcf(tmp_path: Path) -> None:
     claims = [f"--claim=IF-0{number}" for number in range(1, 6)]
+    own = tmp_path / "own.sh"
+    own.write_text("#!/bin/sh\necho hardened $PLUMBLINE_TOPOLOGY\n")
+    own.chmod(0o755)
     words = ["--topology", "linux-bridge", "--release", "bullseye", *claims]
-    done, record = launched("run", tmp_path / "run", *words)
+    done, record = launched("run", tmp_path / "run", *words, "--after-build", "./own.sh")
     assert done.returncode == 0, done.stdout + done.stderr
     verdicts = {check["claims"][0]: check["verdict"] for check in record["checks"]}
     # The fifth is about a libvirt without netcf, and says what this one has.
@@ -72,3 +75,5 @@ def test_debian_11_has_netcf(tmp_path: Path) -> None:
     assert "bullseye" in record["host"]["release"]
     assert record["host"]["facts"]["versions"]["libvirt"].startswith("7.")
     assert all("--release bullseye" in check["rerun"] for check in record["checks"])
+    commands = tmp_path / "run" / "evidence" / "topology-linux-bridge" / "commands.txt"
+    assert "hardened linux-bridge" in commands.read_text()

@@ -68,9 +68,12 @@ def test_a_violation_is_told_in_the_checks_own_words(tmp_path: Path) -> None:
 
 
 def test_learning_off_is_caught(tmp_path: Path) -> None:
-    done, record = run(
-        tmp_path / "run", "--topology", "linux-bridge", "--after-build", WITHOUT_LEARNING
-    )
+    # A site's own script, in the folder that the run is started from.
+    script = tmp_path / "without-learning.sh"
+    script.write_text(f"#!/bin/sh\n{WITHOUT_LEARNING}\n")
+    script.chmod(0o755)
+    words = ("--topology", "linux-bridge", "--after-build", "./without-learning.sh")
+    done, record = run(tmp_path / "run", *words)
     assert done.returncode == 1, done.stdout + done.stderr
     assert seen(record, "violates") == {"LB-08", "LB-10"}
     assert seen(record, "inconclusive") | seen(record, "error") == set()
