@@ -22,6 +22,7 @@ EXAMPLES = (
     ("sudo ./plumbline prove --topology nat", "those that are for one topology"),
     ("sudo ./plumbline prove --fault my-faults.yaml", "faults of one's own"),
     ("sudo ./plumbline prove --part 1/3", "a third of them"),
+    ("sudo ./plumbline prove --release bullseye", "on the libvirt and the tools of Debian 11"),
     ("./plumbline prove --list", "which faults there are"),
 )
 
@@ -47,7 +48,7 @@ def parser() -> Parser:
         own, "only the faults that are for this topology; repeatable", f"{PER_CORE} for each core"
     )
     # What belongs to qualifying alone.
-    own.set_defaults(claim=[], host="sandbox", release=None, after_build=None, expect=[])
+    own.set_defaults(claim=[], host="sandbox", after_build=None, expect=[])
     return own
 
 

@@ -57,12 +57,6 @@ def parser() -> Parser:
         help="the host under test; this version has sandbox only",
     )
     add(
-        "--release",
-        metavar="NAME|DIR",
-        help="whose userland the host runs: a release of Debian's, or a root folder; by default "
-        "this machine's own",
-    )
-    add(
         "--after-build",
         metavar="CMD",
         help="run CMD with sh -c in the host when a topology is up, before its checks",
@@ -87,6 +81,12 @@ def add_build_options(own: Parser, topology: str, workers: str) -> None:
     """
     add = own.add_argument
     add("--topology", action="append", default=[], metavar="NAME|FILE", help=topology)
+    add(
+        "--release",
+        metavar="NAME|DIR",
+        help="whose userland the host runs: a release of Debian's, or a root folder; by default "
+        "this machine's own",
+    )
     add(
         "--accel",
         type=one_of("auto", "kvm", "tcg"),
@@ -130,8 +130,10 @@ def start(
         argv: what was typed after the subcommand.
     """
     # Imported here: --help needs none of it.
-    from launcher import setup
+    from launcher import release, setup
 
+    if options.release is not None:
+        options.release = release.require_known(options.release)
     setup.require_root(subcommand)
     if options.output is not None:
         _require_new(options.output)
@@ -230,11 +232,6 @@ def _refuse_what_is_not_here(options: argparse.Namespace) -> None:
         raise UsageError(
             f"--host {options.host} is not in this version", "it has --host sandbox, the default"
         )
-    if options.release is not None:
-        # Imported here: without the option none of it is needed.
-        from launcher import release
-
-        options.release = release.require_known(options.release)
 
 
 def _refuse_unknown_names(options: argparse.Namespace) -> None:

@@ -66,7 +66,7 @@ def _listed(host: Host) -> dict[str, str]:
         return {each.name(): each.MACString() for each in host.libvirt.listAllInterfaces()}
     except libvirt.libvirtError as error:
         if error.get_error_code() != libvirt.VIR_ERR_NO_SUPPORT:
-            raise
+            raise AssertionError(f"libvirt does not list the interfaces: {error}") from error
         raise NotTestable("libvirt's interface driver", f"listAllInterfaces: {error}") from error
 
 

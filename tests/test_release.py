@@ -77,3 +77,10 @@ def test_debian_11_has_netcf(tmp_path: Path) -> None:
     assert all("--release bullseye" in check["rerun"] for check in record["checks"])
     commands = tmp_path / "run" / "evidence" / "topology-linux-bridge" / "commands.txt"
     assert "hardened linux-bridge" in commands.read_text()
+
+
+def test_a_fault_of_its_tools_is_caught(tmp_path: Path) -> None:
+    words = ["--release", "bullseye", "--fault", "interface-address-lost"]
+    done, record = launched("prove", tmp_path / "run", *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [fault["outcome"] for fault in record["faults"]] == ["caught"]
