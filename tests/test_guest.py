@@ -19,10 +19,11 @@ from fixtures.host.sandbox import sandbox
 from fixtures.waiting import until
 from launcher.cache import cache_dir
 
+KHZ = 2_600_000
 # libvirt's and QEMU's versions there.
-DEBIAN_11 = Hypervisor(7_000_000, 5_002_000)
-DEBIAN_12 = Hypervisor(9_000_000, 7_002_000)
-DEBIAN_13 = Hypervisor(11_003_000, 10_000_000)
+DEBIAN_11 = Hypervisor(7_000_000, 5_002_000, KHZ)
+DEBIAN_12 = Hypervisor(9_000_000, 7_002_000, KHZ)
+DEBIAN_13 = Hypervisor(11_003_000, 10_000_000, KHZ)
 
 
 @pytest.fixture(scope="module")
@@ -165,3 +166,4 @@ def test_a_domain_is_what_its_hypervisor_knows_and_needs(
     assert (root.find("features/tcg") is not None) == bounded
     memory = boot.MEMORY_WITH_LONG_QUEUES_MIB if long_queues else boot.MEMORY_MIB
     assert root.findtext("memory") == str(memory)
+    assert f"tsc_early_khz={KHZ}" in root.findtext("os/cmdline", "").split()
