@@ -14,6 +14,7 @@ import pytest
 from fixtures.errors import NotTestable
 from fixtures.evidence import Evidence
 from fixtures.host.host import Host
+from fixtures.host.interface import bridge_interface_xml
 from fixtures.host.links import (
     add_address,
     addresses,
@@ -33,18 +34,7 @@ from fixtures.waiting import expect
 NAME, PORT, NEIGHBOUR, NEIGHBOUR_NIC = "test_bridge", "plumb-port", "neighbour", "eth0"
 # RFC 2544, for tests; D4's own 192.168.1.100 is of the physical network's subnet.
 ADDRESS, NEIGHBOURS = IPv4Interface("198.18.0.1/24"), IPv4Interface("198.18.0.2/24")
-# D4, "test_bridge.xml"; its port is ours, and so its MAC is not told.
-XML = f"""\
-<interface type='bridge' name='{NAME}'>
-  <start mode='onboot'/>
-  <protocol family='ipv4'>
-    <ip address='{ADDRESS.ip}' prefix='{ADDRESS.network.prefixlen}'/>
-  </protocol>
-  <bridge>
-    <interface type='ethernet' name='{PORT}'/>
-  </bridge>
-</interface>
-"""
+XML = bridge_interface_xml(NAME, ADDRESS, PORT)
 # A bridge without STP forwards at once; ifup waits for it all the same where it is told nothing.
 LINK_DEADLINE_S = 40.0
 
@@ -94,9 +84,7 @@ def test_started_is_there_with_its_address(net: Standing, evidence: Evidence) ->
 def test_name_and_mac_map_to_each_other(net: Standing, evidence: Evidence) -> None:
     """The MAC that libvirt says is the link's, and it gives the name back for it."""
     host = net.host
-    with _cabled(host), _defined(host, evidence) as defined:
-        defined.create()
-        _expect_up(host)
+    with _cabled(host), _started(host, evidence):
         # Asked anew: a handle keeps what was known when it was made.
         mac = host.libvirt.interfaceLookupByName(NAME).MACString()
         there = link_mac(host, NAME)
@@ -113,16 +101,14 @@ def test_name_and_mac_map_to_each_other(net: Standing, evidence: Evidence) -> No
 def test_destroyed_is_inactive_and_undefined_is_gone(net: Standing, evidence: Evidence) -> None:
     """Destroyed, an interface is inactive and its link gone; undefined, it is listed no more."""
     host = net.host
-    with _cabled(host), _defined(host, evidence) as defined:
-        defined.create()
-        _expect_up(host)
-        defined.destroy()
+    with _cabled(host), _started(host, evidence) as started:
+        started.destroy()
         destroyed = _listed(host)
         evidence.json("destroyed.json", destroyed)
         assert NAME in destroyed, f"{NAME} is destroyed, and libvirt no longer lists it"
         assert not destroyed[NAME], f"{NAME} is destroyed, and libvirt calls it active"
         assert not has_link(host, NAME), f"{NAME} is destroyed, and the link is still there"
-        defined.undefine()
+        started.undefine()
         undefined = _listed(host)
         evidence.json("undefined.json", undefined)
         assert NAME not in undefined, f"{NAME} is undefined, and libvirt still lists it"
@@ -150,6 +136,15 @@ def _defined(host: Host, evidence: Evidence) -> Iterator[libvirt.virInterface]:
             defined.destroy()
         if NAME in _listed(host):
             defined.undefine()
+
+
+@contextlib.contextmanager
+def _started(host: Host, evidence: Evidence) -> Iterator[libvirt.virInterface]:
+    """Define the bridge and start it, for a `with` block; its port is there already."""
+    with _defined(host, evidence) as defined:
+        defined.create()
+        _expect_up(host)
+        yield defined
 
 
 @contextlib.contextmanager

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A guest's NIC, on the host and in the guest."""
 
+import functools
+
 import pytest
 
 from fixtures.evidence import Evidence
-from fixtures.guest.guest import NIC, Guest
+from fixtures.guest.guest import NIC
 from fixtures.host.links import link_kind, link_mac
+from fixtures.probe.capture import Capture, Frame
 from fixtures.probe.reach import ping
 from fixtures.standing import Standing
 from fixtures.waiting import expect
@@ -52,21 +55,21 @@ def test_tap_mac_begins_with_fe(net: Standing, evidence: Evidence) -> None:
 def test_guest_carries_its_mac(net: Standing, evidence: Evidence) -> None:
     """The interface in the guest carries the MAC of the domain XML, and so do its frames."""
     for guest in net.guests:
-        _carries_its_mac(net, guest, evidence)
+        mac = guest.run(["cat", f"/sys/class/net/{NIC}/address"]).stdout.strip()
+        assert mac == guest.mac, f"{NIC} in {guest.name} has {mac}, its domain XML says {guest.mac}"
+        with evidence.capture(net.host, guest.tap) as frames:
+            # Where nothing answers its ARP request, that is the only frame; it has the MAC as well.
+            ping(net.guest_end(guest), net.host_address, count=1)
+            sent = expect(
+                functools.partial(_sent, frames),
+                f"a frame of {guest.name} on {guest.tap}",
+                deadline_s=FRAME_DEADLINE_S,
+            )
+        sources = {frame.packet.src for frame in sent}
+        assert sources == {guest.mac}, f"frames of {guest.name} come from {sorted(sources)}"
     evidence.reason = ", ".join(f"{guest.name}: {guest.mac}" for guest in net.guests)
 
 
-def _carries_its_mac(net: Standing, guest: Guest, evidence: Evidence) -> None:
-    mac = guest.run(["cat", f"/sys/class/net/{NIC}/address"]).stdout.strip()
-    assert mac == guest.mac, f"{NIC} in {guest.name} has {mac}, its domain XML says {guest.mac}"
-    with evidence.capture(net.host, guest.tap) as frames:
-        # Where nothing answers its ARP request, that is the only frame; it has the MAC as well.
-        ping(net.guest_end(guest), net.host_address, count=1)
-        what = f"a frame of {guest.name} on {guest.tap}"
-        sent = expect(
-            lambda: [each for each in frames.frames() if not each.outgoing],
-            what,
-            deadline_s=FRAME_DEADLINE_S,
-        )
-    sources = {frame.packet.src for frame in sent}
-    assert sources == {guest.mac}, f"frames of {guest.name} come from {sorted(sources)}"
+def _sent(frames: Capture) -> list[Frame]:
+    """Return the frames that come out of a TAP: its guest's own."""
+    return [frame for frame in frames.frames() if not frame.outgoing]

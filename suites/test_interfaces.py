@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The host's interfaces as libvirt shows them."""
 
+from ipaddress import IPv4Interface
+
 import libvirt
 import pytest
 
 from fixtures.errors import NotTestable
 from fixtures.evidence import Evidence
 from fixtures.host.host import Host
+from fixtures.host.interface import bridge_interface_xml
 from fixtures.host.links import has_link, link_kind, link_mac
 from fixtures.standing import Standing
 from fixtures.switch.linux_bridge import linux_bridge
@@ -15,15 +18,7 @@ SCRATCH, DEFINED = "plumb-listed", "plumb-defined"
 # Locally administered: a MAC that no other link of the host has, as mapping it back needs.
 SCRATCH_MAC = "02:00:5e:00:53:01"
 # D4's kind of interface: a bridge with an address of its own.
-BRIDGE_XML = f"""\
-<interface type='bridge' name='{DEFINED}'>
-  <start mode='none'/>
-  <protocol family='ipv4'>
-    <ip address='198.18.0.1' prefix='24'/>
-  </protocol>
-  <bridge stp='off'/>
-</interface>
-"""
+BRIDGE_XML = bridge_interface_xml(DEFINED, IPv4Interface("198.18.0.1/24"), "plumb-port")
 
 
 @pytest.mark.claims("IF-05")
