@@ -8,6 +8,7 @@ import pytest
 from rich.text import Text
 
 from reports.progress import check_line
+from reports.proof import is_named
 from reports.record import Check, FaultResult, RunRecord, Topology
 from reports.terminal import Terminal, from_here, heading
 from reports.verdict import EXIT_CONFORMS, EXIT_UNDECIDED, EXIT_USAGE, EXIT_VIOLATES, Verdict
@@ -21,7 +22,7 @@ STYLES = {
     "not decided": "magenta",
 }
 MEANINGS = {
-    EXIT_CONFORMS: "every fault was caught, and nothing else turned red",
+    EXIT_CONFORMS: "every fault that this host can show was caught, and nothing else turned red",
     EXIT_VIOLATES: "a fault got through, or something turned red without reason",
     EXIT_UNDECIDED: "not every fault was decided",
 }
@@ -99,6 +100,12 @@ class ProofTerminal(Terminal):
                 self._screen.print(f"  {fault.title}")
                 for text in _shortcomings(fault):
                     self._screen.print(f"  {one_line(text)}")
+        if outcomes["not testable"]:
+            self._screen.print("Could not be tested")
+            for reason, ids in _untestable(record).items():
+                self._screen.print(Text(f"– {one_line(reason)}", STYLES["not testable"]))
+                self._screen.print(f"  {', '.join(ids)}")
+            self._screen.print()
         took = ((record.finished or record.started) - record.started).total_seconds()
         caught = f"caught {outcomes['caught']} of {counted(len(record.faults), 'fault')}"
         others = [f"{name} {n}" for name, n in outcomes.items() if name != "caught"]
@@ -112,6 +119,27 @@ class ProofTerminal(Terminal):
 
 def _shortcomings(fault: FaultResult) -> list[str]:
     """Return what is wrong with a fault's outcome, a line each."""
+    if fault.outcome == "not testable":
+        # What the host lacks is told once, at the end.
+        return []
     missed = [f"not caught by {entry}: {verdict}" for entry, verdict in fault.missed.items()]
     cried = [f"red without reason: {check}: {why}" for check, why in fault.unexplained.items()]
     return missed + cried
+
+
+def _untestable(record: RunRecord) -> dict[str, list[str]]:
+    """Return what the host lacks to show a fault, with the probe → the faults."""
+    found: dict[str, list[str]] = {}
+    for fault in record.faults:
+        if fault.outcome != "not testable":
+            continue
+        reasons = {
+            check.reason or "no reason given"
+            for check in record.checks
+            if check.topology == fault.topology
+            and check.verdict is Verdict.NOT_TESTABLE
+            and any(is_named(entry, check) for entry in fault.missed)
+        }
+        for reason in sorted(reasons):
+            found.setdefault(reason, []).append(fault.id)
+    return found

@@ -112,6 +112,18 @@ def test_a_fault_that_gets_through_and_one_that_fails(tmp_path: Path) -> None:
     assert "ended with status 7" in done.stdout
 
 
+def test_what_the_host_cannot_show_is_told_with_its_probe(tmp_path: Path) -> None:
+    # A libvirt with netcf, which this machine's own is not: tests/test_release.py has one.
+    done, record = prove(
+        tmp_path / "run", "--fault", "interface-stays", "--", "suites/test_defined_interface.py"
+    )
+    assert done.returncode == 10, done.stdout + done.stderr
+    assert [fault["outcome"] for fault in record["faults"]] == ["not testable"]
+    said = " ".join(done.stdout.split())
+    assert "– the host lacks a libvirt with netcf (probe: interfaceDefineXML:" in said
+    assert "not caught by" not in said
+
+
 @pytest.mark.parametrize(
     ("fault", "cell", "said"),
     [
