@@ -15,6 +15,7 @@ ENTRIES = (
     "venv-*",
     "guest-image",
     "releases",
+    "labs",
     "accel-*.json*",
     "libvirt-capabilities*",
     "lint",

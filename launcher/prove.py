@@ -4,7 +4,6 @@
 import argparse
 import re
 from collections.abc import Sequence
-from typing import NoReturn
 
 from launcher.arguments import Parser, split_at_dashes
 from launcher.errors import UsageError
@@ -48,7 +47,7 @@ def parser() -> Parser:
         own, "only the faults that are for this topology; repeatable", f"{PER_CORE} for each core"
     )
     # What belongs to qualifying alone.
-    own.set_defaults(claim=[], host="sandbox", after_build=None, expect=[])
+    own.set_defaults(claim=[], after_build=None, expect=[], pf=None, wire=None, whole=None)
     return own
 
 
@@ -57,18 +56,18 @@ def main(argv: Sequence[str]) -> int:
     own, pytest_words = split_at_dashes(argv)
     options = parser().parse(own)
     if not options.list:
-        _prove(options, pytest_words, argv)
+        return _prove(options, pytest_words, argv)
     for id_, title in shipped():
         print(f"{id_:<32} {title}")
     return 0
 
 
-def _prove(options: argparse.Namespace, words: Sequence[str], argv: Sequence[str]) -> NoReturn:
+def _prove(options: argparse.Namespace, words: Sequence[str], argv: Sequence[str]) -> int:
     _refuse_unknown_names(options)
     if options.workers == "auto":
         options.workers = str(auto_workers(_builds(options.fault), PER_CORE))
     faults = [f"--fault={fault}" for fault in options.fault]
-    start("prove", options, ["--prove", f"--part={options.part}", *faults, *words], argv)
+    return start("prove", options, ["--prove", f"--part={options.part}", *faults, *words], argv)
 
 
 def _refuse_unknown_names(options: argparse.Namespace) -> None:

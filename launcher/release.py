@@ -7,15 +7,13 @@ folder is taken as it is.
 
 import contextlib
 import hashlib
-import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from launcher import packages
+from launcher import debootstrap, packages
 from launcher.cache import cache_dir, make_cache_dir, require_space
-from launcher.errors import LauncherError, MissingError, UsageError, near_miss
+from launcher.errors import LauncherError, UsageError, near_miss
 from launcher.lock import locked
 
 SUITES = ("bullseye", "bookworm", "trixie")
@@ -24,7 +22,6 @@ SUITES = ("bullseye", "bookworm", "trixie")
 BESIDES = ("libvirt-daemon-system",)
 # A root folder is below 500 MiB; its packages lie in it while they are unpacked.
 SPACE_MIB = 900
-SHOWN_LINES = 15
 MUST_HAVE = ("usr/lib/os-release", "usr/sbin/libvirtd", "usr/sbin/ovs-vswitchd")
 
 
@@ -65,7 +62,7 @@ def ensure(word: str, progress: Callable[[str], None]) -> Path:
     """
     if (root := root_of(word)) is not None:
         return root
-    mirror = _mirror()
+    mirror = debootstrap.mirror()
     with _locked(progress):
         if (root := root_of(word)) is not None:
             return root
@@ -76,7 +73,7 @@ def ensure(word: str, progress: Callable[[str], None]) -> Path:
         draft = place.with_name(f"build-{place.name}")
         _remove(draft)
         try:
-            _debootstrap(word, draft, mirror)
+            debootstrap.debootstrap(word, draft, mirror, host_packages())
             draft.rename(place)
         finally:
             _remove(draft)
@@ -84,64 +81,14 @@ def ensure(word: str, progress: Callable[[str], None]) -> Path:
         return place
 
 
-def _debootstrap(suite: str, folder: Path, mirror: str) -> None:
-    # In namespaces of its own: what it mounts and starts ends with it, and it with this process.
-    argv = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork"]
-    argv += ["--kill-child", "--mount-proc"]
-    argv += ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--format=directory"]
-    argv += ["--architectures=amd64", f"--include={','.join(_names())}"]
-    argv += ["--aptopt=APT::Install-Recommends false", suite, str(folder), mirror]
-    done = subprocess.run(
-        argv,
-        env=os.environ | {"PATH": packages.search_path()},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise MissingError(
-            f"the root folder of {suite} could not be built; mmdebstrap's last words:",
-            "\n".join(done.stdout.splitlines()[-SHOWN_LINES:]),
-        )
-
-
-def _names() -> tuple[str, ...]:
+def host_packages() -> tuple[str, ...]:
     """Return the packages of a host: those that a run needs of this machine, and `BESIDES`."""
     needed = (need.apt for need in packages.table() if "run" in need.stages and need.apt != "-")
     return tuple(dict.fromkeys((*needed, *BESIDES)))
 
 
-def _mirror() -> str:
-    """Return where this machine's apt has its own release from.
-
-    Raises:
-        MissingError: it has no such source: no other release can be had.
-    """
-    if packages.manager() == "apt":
-        for refresh in (False, True):
-            if refresh:
-                # Whose mirror it is stands in the lists, which an image of a machine may lack.
-                subprocess.run(["apt-get", "--quiet", "update"], capture_output=True, check=False)
-            if found := _sources():
-                return found[0]
-    raise MissingError(
-        "this machine's apt has no mirror of Debian, which other releases are built from",
-        "give --release the root folder of a release instead of its name",
-    )
-
-
-def _sources() -> list[str]:
-    """Return where apt has Debian's main component from."""
-    asked = "$(REPO_URI) $(COMPONENT)"
-    argv = ["apt-get", "indextargets", "--format", asked, "Created-By: Packages", "Origin: Debian"]
-    said = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=False).stdout
-    pairs = (line.partition(" ") for line in said.splitlines())
-    return [uri for uri, _, part in pairs if part == "main" and "security" not in uri]
-
-
 def _place(suite: str) -> Path:
-    recipe = "\n".join((suite, *_names()))
+    recipe = "\n".join((suite, *host_packages()))
     key = hashlib.sha256(recipe.encode()).hexdigest()[:12]
     return cache_dir() / "releases" / f"{suite}-{key}"
 

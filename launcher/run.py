@@ -21,6 +21,9 @@ SUITES = ROOT / "suites"
 # More sandboxes than this at once measure the machine's load rather than its networks.
 WORKERS_MAX = 4
 
+# What a lab's kernel is told, and no other machine's.
+CMDLINE, LAB = Path("/proc/cmdline"), "plumbline.lab"
+
 EXAMPLES = (
     ("sudo ./plumbline run", "every topology"),
     ("sudo ./plumbline run --topology nat --topology ovs", "two of them"),
@@ -29,6 +32,7 @@ EXAMPLES = (
     ("sudo ./plumbline run --expect ovs-kernel,kvm", "a host without them fails"),
     ("sudo ./plumbline run --after-build ./harden.sh", "with a site's own hardening"),
     ("sudo ./plumbline run --release trixie", "libvirt and the rest of Debian 13"),
+    ("sudo ./plumbline run --host lab --topology passthrough", "SR-IOV, in a virtual machine"),
     ("sudo ./plumbline run -- -x -k dhcp", "words after -- go to pytest"),
 )
 
@@ -48,13 +52,6 @@ def parser() -> Parser:
         default=[],
         metavar="ID",
         help="only the checks that decide this claim; repeatable",
-    )
-    add(
-        "--host",
-        type=one_of("sandbox", "lab", "local"),
-        default="sandbox",
-        metavar="sandbox|lab|local",
-        help="the host under test; this version has sandbox only",
     )
     add(
         "--after-build",
@@ -82,10 +79,21 @@ def add_build_options(own: Parser, topology: str, workers: str) -> None:
     add = own.add_argument
     add("--topology", action="append", default=[], metavar="NAME|FILE", help=topology)
     add(
+        "--host",
+        type=one_of("sandbox", "lab", "local"),
+        default="sandbox",
+        metavar="sandbox|lab|local",
+        help="the host under test: namespaces of this machine, a virtual machine with an IOMMU and "
+        "an SR-IOV NIC, or this machine itself",
+    )
+    add("--pf", metavar="NIC", help="the SR-IOV NIC whose functions guests get (passthrough)")
+    add("--wire", metavar="NIC", help="a NIC on the same wire, which the outside gets meanwhile")
+    add("--whole", metavar="NIC", help="a NIC on that wire that a guest may be given as it is")
+    add(
         "--release",
         metavar="NAME|DIR",
-        help="whose userland the host runs: a release of Debian's, or a root folder; by default "
-        "this machine's own",
+        help="what the host runs: a release of Debian's, or for a sandbox a root folder; by "
+        "default this machine's own, in a lab trixie",
     )
     add(
         "--accel",
@@ -113,15 +121,16 @@ def main(argv: Sequence[str]) -> int:
     """Set up, and hand over to pytest; returns only by an exception."""
     own, pytest_words = split_at_dashes(argv)
     options = parser().parse(own)
-    _refuse_what_is_not_here(options)
     _refuse_unknown_names(options)
-    start("run", options, pytest_words, argv)
+    return start("run", options, pytest_words, argv)
 
 
 def start(
     subcommand: str, options: argparse.Namespace, words: Sequence[str], argv: Sequence[str]
-) -> NoReturn:
+) -> int:
     """Set up what is missing, and become pytest with these options and words.
+
+    A run in a lab is started there, and returns its exit status.
 
     Args:
         subcommand: who starts, for messages and for the record.
@@ -132,14 +141,23 @@ def start(
     # Imported here: --help needs none of it.
     from launcher import release, setup
 
-    if options.release is not None:
-        options.release = release.require_known(options.release)
+    command = ["./plumbline", subcommand, *argv]
     setup.require_root(subcommand)
     if options.output is not None:
         _require_new(options.output)
+    if options.host == "local" and LAB not in CMDLINE.read_text().split():
+        raise UsageError(
+            "--host local: this machine is no lab, and what a run makes would outlive its SIGKILL",
+            "./plumbline run --host lab makes one to run in",
+        )
+    if options.host == "lab":
+        from launcher.lab import run as lab
+
+        return lab.run(options, words, command, [*options.topology, *getattr(options, "fault", [])])
+    if options.release is not None:
+        options.release = release.require_known(options.release)
     interpreter = setup.ensure(options.release)
-    command = ["./plumbline", subcommand, *argv]
-    hand_over([str(interpreter), *pytest_argv(options, words, command)])
+    return hand_over([str(interpreter), *pytest_argv(options, words, command)])
 
 
 def hand_over(argv: Sequence[str]) -> NoReturn:
@@ -171,8 +189,9 @@ def pytest_argv(
     for flag, values in (("--topology", options.topology), ("--claim", options.claim)):
         argv += [f"{flag}={value}" for value in values]
     argv += [f"--host={options.host}", f"--accel={options.accel}"]
-    if options.release is not None:
-        argv.append(f"--release={options.release}")
+    for name in ("release", "pf", "wire", "whole"):
+        if (value := getattr(options, name)) is not None:
+            argv.append(f"--{name}={value}")
     if options.after_build is not None:
         argv.append(f"--after-build={options.after_build}")
     if expected := _expected(options):
@@ -225,13 +244,6 @@ def number_or_auto(word: str) -> str:
     if word == "auto" or (word.isdecimal() and int(word) > 0):
         return word
     raise argparse.ArgumentTypeError(f"{word!r} is neither a number from 1 on nor auto")
-
-
-def _refuse_what_is_not_here(options: argparse.Namespace) -> None:
-    if options.host != "sandbox":
-        raise UsageError(
-            f"--host {options.host} is not in this version", "it has --host sandbox, the default"
-        )
 
 
 def _refuse_unknown_names(options: argparse.Namespace) -> None:

@@ -30,22 +30,23 @@ def require_root(command: str) -> None:
         )
 
 
-def ensure(release: str | None = None) -> Path:
+def ensure(release: str | None = None, *, lab: bool = False) -> Path:
     """Set up what a run needs and return the virtual environment's interpreter.
 
     Args:
         release: whose userland the host runs; None is the machine's own.
+        lab: whether that is a lab's; its image is `launcher.lab.image`'s matter.
 
     Raises:
         LauncherError: something could not be made; what was half made is removed.
     """
     venv = not environment.is_complete(environment.path())
     guest_image = cached_image() is None
-    root_folder = None if release is None or releases.root_of(release) else release
+    root_folder = None if lab or release is None or releases.root_of(release) else release
     stages: list[Stage] = ["run"]
     stages += ["venv"] if venv else []
     stages += ["image"] if guest_image else []
-    stages += ["release"] if root_folder else []
+    stages += ["release"] if root_folder or lab else []
     lacking = packages.missing(stages)
     if not (lacking or venv or guest_image or root_folder):
         return environment.python()

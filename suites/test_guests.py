@@ -6,9 +6,10 @@ import functools
 import pytest
 
 from fixtures.evidence import Evidence
-from fixtures.guest.guest import NIC
+from fixtures.guest.guest import NIC, Guest
 from fixtures.host.links import link_kind, link_mac
 from fixtures.probe.capture import Capture, Frame
+from fixtures.probe.packets import sender
 from fixtures.probe.reach import ping
 from fixtures.standing import Standing
 from fixtures.waiting import expect
@@ -57,12 +58,12 @@ def test_guest_carries_its_mac(net: Standing, evidence: Evidence) -> None:
     for guest in net.guests:
         mac = guest.run(["cat", f"/sys/class/net/{NIC}/address"]).stdout.strip()
         assert mac == guest.mac, f"{NIC} in {guest.name} has {mac}, its domain XML says {guest.mac}"
-        with evidence.capture(net.host, guest.tap) as frames:
+        with evidence.capture(*net.nearest(guest)) as frames:
             # Where nothing answers its ARP request, that is the only frame; it has the MAC as well.
-            ping(net.guest_end(guest), net.host_address, count=1)
+            ping(net.guest_end(guest), _peer(net, guest), count=1)
             sent = expect(
-                functools.partial(_sent, frames),
-                f"a frame of {guest.name} on {guest.tap}",
+                functools.partial(_sent, frames, guest),
+                f"a frame of {guest.name} on {net.nearest(guest)[1]}",
                 deadline_s=FRAME_DEADLINE_S,
             )
         sources = {frame.packet.src for frame in sent}
@@ -70,6 +71,12 @@ def test_guest_carries_its_mac(net: Standing, evidence: Evidence) -> None:
     evidence.reason = ", ".join(f"{guest.name}: {guest.mac}" for guest in net.guests)
 
 
-def _sent(frames: Capture) -> list[Frame]:
-    """Return the frames that come out of a TAP: its guest's own."""
-    return [frame for frame in frames.frames() if not frame.outgoing]
+def _peer(net: Standing, guest: Guest) -> str:
+    """Return whom a guest can ping so that its frames are seen where they are seen first."""
+    return net.host_address if guest.tap else str(net.figures.outside)
+
+
+def _sent(frames: Capture, guest: Guest) -> list[Frame]:
+    """Return the frames of a guest: what comes out of its TAP, or says on a wire to be from it."""
+    came = [frame for frame in frames.frames() if not frame.outgoing]
+    return came if guest.tap else [f for f in came if sender(f.packet) == guest.address]

@@ -40,7 +40,8 @@ KINDS = {
     "PT": ("passthrough",),
     "IF": ("host", "linux-bridge", "bridged"),
 }
-OWN_KINDS = {"OV-10": ("bridged",)}
+WITH_TAPS = ("linux-bridge", "ovs", "nat", "isolated", "bridged")
+OWN_KINDS = {"OV-10": ("bridged",)} | dict.fromkeys(("GN-01", "GN-02", "GN-04", "GN-06"), WITH_TAPS)
 WRITTEN = catalogue.CATALOGUE.read_text(encoding="utf-8")
 
 

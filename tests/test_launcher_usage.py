@@ -39,8 +39,9 @@ def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
         (["run", "--workers", "0"], "'0' is neither a number from 1 on nor auto"),
         (["run", "--workers", "two"], "'two' is neither"),
         (["run", "--host", "cloud"], "not one of sandbox, lab, local"),
-        (["run", "--host", "lab"], "--host lab is not in this version"),
-        (["run", "--host", "local"], "--host local is not in this version"),
+        (["run", "--host", "lab", "--release", "bullseye"], "no release that a lab can be"),
+        (["run", "--host", "lab", "--workers", "2"], "--workers 2: a lab is one host"),
+        (["run", "--host", "local"], "--host local: this machine is no lab"),
         (["run", "--release", "bokworm"], "did you mean 'bookworm'?"),
         (["doctor", "--jsn"], "did you mean '--json'?"),
         (["clean", "--cahce"], "did you mean '--cache'?"),
@@ -84,8 +85,8 @@ def test_help_names_every_subcommand_and_no_other() -> None:
 
 def test_words_after_dashes_are_not_the_launchers() -> None:
     # `--topolgy` would be refused; behind -- it is pytest's, so the next thing refused is --host.
-    done = plumbline("run", "--host", "lab", "--", "--topolgy")
-    assert "--host lab is not in this version" in done.stderr
+    done = plumbline("run", "--host", "local", "--", "--topolgy")
+    assert "--host local: this machine is no lab" in done.stderr
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -99,7 +99,7 @@ def test_a_promise_is_found_by_its_cell() -> None:
     [
         ("natt", 'did you mean "nat"?'),
         ("bridge-ovs", 'did you mean "bridged-ovs"?'),
-        ("passthrough", "name one of them"),
+        ("sr-iov", "name one of them"),
         ("", "name one of them"),
         ("some/where", "name one of them"),
     ],

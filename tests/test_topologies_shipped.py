@@ -13,7 +13,16 @@ from topologies import catalogue, library
 from topologies.model import Topology
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMES = ["linux-bridge", "ovs", "nat", "nat1", "isolated", "bridged", "bridged-ovs"]
+NAMES = [
+    "linux-bridge",
+    "ovs",
+    "nat",
+    "nat1",
+    "isolated",
+    "bridged",
+    "bridged-ovs",
+    "passthrough",
+]
 
 # name: kind, network, made_by, bridge, switch, forward
 BUILT = {
@@ -24,7 +33,9 @@ BUILT = {
     "isolated": ("isolated", "isolated", "libvirt", "virbr1", "linux", "none"),
     "bridged": ("bridged", "br0", "host", "br0", "linux", "bridge"),
     "bridged-ovs": ("bridged", "br0", "host", "br0", "ovs", "bridge"),
+    "passthrough": ("passthrough", "passthrough_net", "libvirt", None, "nic", "hostdev"),
 }
+UPLINKS = {"bridged": "eth1", "bridged-ovs": "eth1", "passthrough": "enp1s0"}
 ADDRESSES = {
     "linux-bridge": "192.168.122.1/24",
     "ovs": "192.168.122.1/24",
@@ -33,6 +44,7 @@ ADDRESSES = {
     "isolated": "192.168.66.1/24",
     "bridged": "192.168.1.2/24",
     "bridged-ovs": "192.168.1.2/24",
+    "passthrough": "192.168.1.2/24",
 }
 RANGES = {
     "nat": ("10.10.10.2", "10.10.10.254"),
@@ -48,6 +60,7 @@ GUESTS = {
     "isolated": ("52:54:00:63:99:c1", "dhcp", "dhcp"),
     "bridged": ("52:54:00:da:c3:dc", "dhcp", "dhcp"),
     "bridged-ovs": ("52:54:00:da:c3:dc", "dhcp", "dhcp"),
+    "passthrough": ("52:54:00:1b:f0:01", "dhcp", "dhcp"),
 }
 INSIDE = ["guest → guest", "guest → host", "host → guest"]
 # The catalogue's table of who reaches whom, beyond the cells inside, which are yes everywhere.
@@ -57,6 +70,7 @@ BEYOND: dict[str, dict[str, tuple[bool, str | None]]] = {
     "isolated": {"guest → outside": (False, None), "outside → guest": (False, None)},
     "bridged": {"guest → outside": (True, "self"), "outside → guest": (True, None)},
     "bridged-ovs": {"guest → outside": (True, "self"), "outside → guest": (True, None)},
+    "passthrough": {"guest → outside": (True, "self"), "outside → guest": (True, None)},
 }
 
 
@@ -85,13 +99,13 @@ def test_what_is_built_is_what_the_documents_build(topology: Topology) -> None:
         topology.kind,
         network.name,
         network.made_by,
-        network.bridge,
+        network.bridge_name,
         network.switch,
         network.forward,
     ) == BUILT[topology.name]
     assert topology.switch == network.switch
     assert network.address == IPv4Interface(ADDRESSES[topology.name])
-    assert network.uplink == ("eth1" if topology.kind == "bridged" else None)
+    assert network.uplink == UPLINKS.get(topology.name)
     assert network.libvirt_name == ("bridged_net" if topology.kind == "bridged" else None)
 
 
@@ -148,7 +162,7 @@ def test_the_physical_network_is_the_same_wherever_there_is_one(topology: Topolo
         assert physical is None
         return
     assert physical is not None
-    assert physical.uplink == "eth1"
+    assert physical.uplink == UPLINKS.get(topology.name, "eth1")
     assert physical.subnet == IPv4Network("192.168.1.0/24")
     assert str(physical.host_interface) == "192.168.1.2/24"
     assert str(physical.router_interface) == "192.168.1.1/24"

@@ -105,10 +105,13 @@ def test_imports_point_one_way(folder: str) -> None:
 
 
 def test_launcher_and_fixtures_meet_in_few_places() -> None:
-    """`launcher` uses the image and the proof of KVM; `fixtures` its cache, releases, probes."""
+    """`launcher` uses image, proof of KVM and a run's folder; `fixtures` cache, releases, probes."""
     from_launcher = {name for file in python_files("launcher") for name in imports(file)}
     from_fixtures = {name for file in python_files("fixtures") for name in imports(file)}
-    assert {name for name in from_launcher if name.startswith("fixtures")} <= {"fixtures.guest"}
+    assert {name for name in from_launcher if name.startswith("fixtures")} <= {
+        "fixtures.guest",
+        "fixtures.output",
+    }
     named_before_set_up = {"topologies", "topologies.naming", "topologies.errors"}
     assert {n for n in from_launcher if n.startswith("topologies")} <= named_before_set_up
     parts = ("cache", "errors", "packages", "probes", "release")

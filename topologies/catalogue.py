@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from topologies.errors import gathered
+from topologies.parts import Switch
 from topologies.reader import Document, read
 from topologies.structure import refusals
 
@@ -41,7 +42,7 @@ class Claim(_Entry):
     )
     sources: tuple[str, ...] = Field(min_length=1, description="The documents it comes from.")
 
-    def applies_to(self, kind: ClaimKind, switch: Literal["linux", "ovs"] | None = None) -> bool:
+    def applies_to(self, kind: ClaimKind, switch: Switch | None = None) -> bool:
         """Tell whether the claim is about a kind of topology on a switch (None: whichever)."""
         return kind in self.kinds and (switch is None or self.switch in (None, switch))
 

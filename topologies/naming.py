@@ -12,7 +12,16 @@ from typing import Final
 
 from topologies.errors import DataError, gathered, near_miss
 
-SHIPPED: Final = ("linux-bridge", "ovs", "nat", "nat1", "isolated", "bridged", "bridged-ovs")
+SHIPPED: Final = (
+    "linux-bridge",
+    "ovs",
+    "nat",
+    "nat1",
+    "isolated",
+    "bridged",
+    "bridged-ovs",
+    "passthrough",
+)
 SUFFIXES: Final = (".yaml", ".yml")
 FOLDER: Final = Path(__file__).resolve().parent
 # A topology is a hundred lines; a megabyte of it is a mistake, and worth no minute of parsing.

@@ -22,10 +22,10 @@ from topologies.values import (
     Uuid,
 )
 
-Kind = Literal["linux-bridge", "ovs", "nat", "isolated", "bridged"]
+Kind = Literal["linux-bridge", "ovs", "nat", "isolated", "bridged", "passthrough"]
 """What a topology is; the claims that apply to it follow from this."""
-Switch = Literal["linux", "ovs"]
-"""What forwards the frames: a Linux bridge or an Open vSwitch bridge."""
+Switch = Literal["linux", "ovs", "nic"]
+"""What forwards the frames: a Linux bridge, an Open vSwitch bridge, or an SR-IOV NIC itself."""
 Role = Literal["guest", "host", "outside"]
 """One end of a promise."""
 Model = Literal["virtio", "rtl8139", "e1000", "e1000e"]
@@ -56,7 +56,7 @@ class DhcpRange(Part):
 
 
 class Network(Part):
-    """One bridge and what is built around it."""
+    """One bridge and what is built around it; or an SR-IOV NIC, whose functions guests get."""
 
     name: NetworkName = Field(
         description="libvirt's name of the network; for a bridge made by the host just its name."
@@ -64,14 +64,21 @@ class Network(Part):
     made_by: Literal["libvirt", "host"] = Field(
         description="libvirt: a virtual network. host: ip or ovs-vsctl make the bridge."
     )
-    bridge: InterfaceName = Field(description="The bridge's interface name.")
-    switch: Switch = Field(description="linux: a kernel bridge. ovs: an Open vSwitch bridge.")
-    forward: Literal["nat", "none", "bridge"] = Field(
+    bridge_name: InterfaceName | None = Field(
+        default=None,
+        alias="bridge",
+        description="The bridge's interface name; null with forward: hostdev.",
+    )
+    switch: Switch = Field(
+        description="linux: a kernel bridge. ovs: an Open vSwitch bridge. nic: an SR-IOV NIC."
+    )
+    forward: Literal["nat", "none", "bridge", "hostdev"] = Field(
         description="nat: masqueraded. none: isolated, or a bridge without uplink. "
-        "bridge: the uplink is a port."
+        "bridge: the uplink is a port. hostdev: each guest gets a virtual function of the uplink."
     )
     address: Interface | None = Field(
-        default=None, description="The host's address on the bridge; null: none."
+        default=None,
+        description="The host's address on the bridge, with hostdev on the uplink; null: none.",
     )
     stp: bool | None = Field(
         default=None, description="Spanning tree; null: libvirt's or the kernel's default."
@@ -90,13 +97,40 @@ class Network(Part):
         default=None, description="The range libvirt's dnsmasq serves; null: no DHCP server."
     )
     uplink: InterfaceName | None = Field(
-        default=None, description="The physical NIC that is a port of the bridge; null: none."
+        default=None,
+        description="The physical NIC that is a port of the bridge, with hostdev the physical "
+        "function; null: none.",
+    )
+    vfs: int | None = Field(
+        default=None, ge=1, le=256, description="With hostdev: how many virtual functions are on."
     )
     libvirt_name: NetworkName | None = Field(
         default=None,
         description="For made_by host: a libvirt network with <forward mode='bridge'/> over "
         "the bridge; null: none.",
     )
+
+    @property
+    def bridge(self) -> str:
+        """The bridge's interface name.
+
+        Raises:
+            LookupError: it has none: its guests have functions of a NIC.
+        """
+        if self.bridge_name is None:
+            raise LookupError(f"network {self.name} has no bridge (forward: {self.forward})")
+        return self.bridge_name
+
+    @property
+    def pf(self) -> str:
+        """The NIC whose virtual functions guests get.
+
+        Raises:
+            LookupError: it is a network of another kind.
+        """
+        if self.forward != "hostdev" or self.uplink is None:
+            raise LookupError(f"network {self.name} has no physical function")
+        return self.uplink
 
     @property
     def subnet(self) -> IPv4Network | None:

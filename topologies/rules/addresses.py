@@ -130,7 +130,7 @@ def bridge_with_uplink_holds_the_hosts_address(draft: Draft) -> Iterator[Problem
             yield Problem(
                 ("networks", index, "address"),
                 f"{network.address or 'null'} is not the host's address on the physical network; "
-                f"expected {expected}, for {network.uplink} is a port of this bridge",
+                f"expected {expected}, for {network.uplink} is its NIC on that one",
                 f"write {expected}, or change physical.host",
             )
 

@@ -41,7 +41,11 @@ def bridges(draft: Draft) -> Iterator[Problem]:
     used: list[tuple[FieldPath, str]] = []
     if draft.physical is not None:
         used.append((("physical", "uplink"), draft.physical.uplink))
-    used += [(("networks", i, "bridge"), n.bridge) for i, n in draft.networks.items()]
+    used += [
+        (("networks", i, "bridge"), n.bridge_name)
+        for i, n in draft.networks.items()
+        if n.bridge_name is not None
+    ]
     yield from _repeated(used, "the interface name", "give each network a bridge of its own")
 
 

@@ -31,6 +31,8 @@ SAID_BY_CLAIMS: Final = {
     "BR-06": {("guest", "outside"): True},
     "BR-07": {("outside", "guest"): True},
     "BR-08": _AMONG_HOST_AND_GUESTS,
+    "PT-07": dict.fromkeys(CELLS[1:], True),
+    "PT-10": {("guest", "guest"): True},
 }
 
 

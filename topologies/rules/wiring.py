@@ -2,6 +2,7 @@
 """Who makes a bridge, what switches it, where it leads and how a guest is attached."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 from topologies.parts import Kind, Network
@@ -14,6 +15,7 @@ SHAPE_OF_KIND: Final[dict[Kind, dict[str, str]]] = {
     "nat": {"made_by": "libvirt", "switch": "linux", "forward": "nat"},
     "isolated": {"made_by": "libvirt", "switch": "linux", "forward": "none"},
     "bridged": {"made_by": "host", "forward": "bridge"},
+    "passthrough": {"made_by": "libvirt", "switch": "nic", "forward": "hostdev"},
 }
 GUESTS_MIN = 2
 
@@ -72,6 +74,55 @@ def _libvirt_network(network: Network) -> Iterator[tuple[str, str, str]]:
         )
 
 
+def _functions(network: Network) -> Iterator[tuple[str, str, str]]:
+    if network.switch != "nic":
+        yield (
+            "switch",
+            f"{network.switch} between functions of a NIC, which switches by itself; expected nic",
+            "write switch: nic",
+        )
+    if network.made_by != "libvirt":
+        yield (
+            "made_by",
+            "functions of a NIC are handed out by a libvirt network; expected libvirt",
+            "write made_by: libvirt",
+        )
+    if network.uplink is None:
+        yield (
+            "uplink",
+            "no physical function, whose virtual ones guests get; expected a NIC's name",
+            "name the NIC under uplink, and under physical",
+        )
+    for key in ("bridge_name", "dhcp", "stp", "forward_delay_s", "mac", "libvirt_name"):
+        if getattr(network, key) is not None:
+            yield (
+                key.removesuffix("_name") if key == "bridge_name" else key,
+                "there is no bridge between functions of a NIC; expected null",
+                "leave it out",
+            )
+
+
+def _bridge(network: Network) -> Iterator[tuple[str, str, str]]:
+    if network.bridge_name is None:
+        yield (
+            "bridge",
+            "the key is missing, or null; expected a name",
+            "The bridge's interface name.",
+        )
+    if network.switch == "nic":
+        yield (
+            "switch",
+            "a NIC switches only between its own functions; expected linux or ovs",
+            "write switch: linux, or forward: hostdev for functions of a NIC",
+        )
+    if network.vfs is not None:
+        yield (
+            "vfs",
+            f"{network.vfs} virtual functions for a bridge; expected null",
+            "leave it out, or write forward: hostdev",
+        )
+
+
 def _host_bridge(network: Network) -> Iterator[tuple[str, str, str]]:
     if network.forward == "nat":
         yield (
@@ -104,8 +155,13 @@ def _host_bridge(network: Network) -> Iterator[tuple[str, str, str]]:
 def networks(draft: Draft) -> Iterator[Problem]:
     """What libvirt makes and what the host makes each have their own keys."""
     for index, network in draft.networks.items():
-        found = _libvirt_network if network.made_by == "libvirt" else _host_bridge
-        for key, what, hint in found(network):
+        if network.forward == "hostdev":
+            found = _functions(network)
+        elif network.made_by == "libvirt":
+            found = chain(_bridge(network), _libvirt_network(network))
+        else:
+            found = chain(_bridge(network), _host_bridge(network))
+        for key, what, hint in found:
             yield Problem(("networks", index, key), what, hint)
 
 
@@ -153,6 +209,37 @@ def attachments(draft: Draft) -> Iterator[Problem]:
             )
 
 
+def functions_of_guests(draft: Draft) -> Iterator[Problem]:
+    """A guest gets a function from libvirt's network, and there is one for each, and one more."""
+    for index, guest in draft.guests.items():
+        network = draft.network_of(guest)
+        if network is None or network.forward != "hostdev":
+            continue
+        if guest.attach == "bridge":
+            yield Problem(
+                ("guests", index, "attach"),
+                f"network {network.name} has no bridge; expected attach: network",
+                "write attach: network",
+            )
+        if guest.model != "virtio":
+            yield Problem(
+                ("guests", index, "model"),
+                f"{guest.model} for a function of a real NIC, which has no model; expected none",
+                "leave it out",
+            )
+    network = draft.under_test
+    if network is None or network.forward != "hostdev" or "guests" in draft.lacks:
+        return
+    count = sum(guest.network == network.name for guest in draft.guests.values())
+    if network.vfs is None or network.vfs <= count:
+        yield Problem(
+            ("networks", 0, "vfs"),
+            f"{network.vfs or 'null'} for {count} guests; expected {count + 1} or more, one for "
+            "each and one that checks take and give back",
+            f"write vfs: {count + 1}",
+        )
+
+
 def guests_under_test(draft: Draft) -> Iterator[Problem]:
     """Two guests at least are on the network under test: it takes two to reach each other."""
     network = draft.under_test
@@ -170,4 +257,11 @@ def guests_under_test(draft: Draft) -> Iterator[Problem]:
         )
 
 
-RULES: Final = (kind_fits, networks, uplinks, attachments, guests_under_test)
+RULES: Final = (
+    kind_fits,
+    networks,
+    uplinks,
+    attachments,
+    functions_of_guests,
+    guests_under_test,
+)

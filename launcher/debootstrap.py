@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Debian's releases in folders, by mmdebstrap from the machine's own package mirror."""
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from launcher import packages
+from launcher.errors import MissingError
+
+SHOWN_LINES = 15
+
+
+def debootstrap(
+    suite: str, folder: Path, source: str, names: Sequence[str], words: Sequence[str] = ()
+) -> None:
+    """Install a release into a folder that does not exist yet.
+
+    Args:
+        suite: the release.
+        folder: what is left in it if it fails is the caller's to remove.
+        source: where its packages are.
+        names: which packages, besides those that every system has.
+        words: more options of mmdebstrap's.
+
+    Raises:
+        MissingError: it could not be done; with mmdebstrap's last words.
+    """
+    # In namespaces of its own: what it mounts and starts ends with it, and it with this process.
+    argv = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork"]
+    argv += ["--kill-child", "--mount-proc"]
+    argv += ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--format=directory"]
+    argv += ["--architectures=amd64", f"--include={','.join(names)}"]
+    argv += ["--aptopt=APT::Install-Recommends false", *words, suite, str(folder), source]
+    done = subprocess.run(
+        argv,
+        env=os.environ | {"PATH": packages.search_path()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise MissingError(
+            f"the root folder of {suite} could not be built; mmdebstrap's last words:",
+            "\n".join(done.stdout.splitlines()[-SHOWN_LINES:]),
+        )
+
+
+def mirror() -> str:
+    """Return where this machine's apt has its own release from.
+
+    Raises:
+        MissingError: it has no such source: no other release can be had.
+    """
+    if packages.manager() == "apt":
+        for refresh in (False, True):
+            if refresh:
+                # Whose mirror it is stands in the lists, which an image of a machine may lack.
+                subprocess.run(["apt-get", "--quiet", "update"], capture_output=True, check=False)
+            if found := _sources():
+                return found[0]
+    raise MissingError(
+        "this machine's apt has no mirror of Debian, which other releases are built from",
+        "give --release the root folder of a release instead of its name",
+    )
+
+
+def _sources() -> list[str]:
+    """Return where apt has Debian's main component from."""
+    asked = "$(REPO_URI) $(COMPONENT)"
+    argv = ["apt-get", "indextargets", "--format", asked, "Created-By: Packages", "Origin: Debian"]
+    said = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=False).stdout
+    pairs = (line.partition(" ") for line in said.splitlines())
+    return [uri for uri, _, part in pairs if part == "main" and "security" not in uri]

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a guest has of a NIC's function: that one, while it runs, with the MAC and tag given.
+
+The guests of the topology stay as they are: each check takes the function that is left and gives it
+back.
+"""
+
+from dataclasses import asdict
+from ipaddress import IPv4Interface
+
+import libvirt
+import pytest
+from scapy.layers.inet import ICMP
+from scapy.layers.l2 import Dot1Q
+from scapy.packet import Packet
+
+from fixtures.errors import NotTestable
+from fixtures.evidence import Evidence
+from fixtures.guest.domain import Nic
+from fixtures.guest.guest import NIC, Guest, another, held
+from fixtures.host import pci
+from fixtures.host.functions import require_free, require_own_group
+from fixtures.host.host import Host
+from fixtures.host.links import has_link, link_mac
+from fixtures.host.pci import Address
+from fixtures.host.physical import HOST_PORT
+from fixtures.probe.functions import free_function, function_in, function_of, views
+from fixtures.probe.guest_nics import guest_nics
+from fixtures.probe.reach import End, send
+from fixtures.probe.vlan_link import vlan_link
+from fixtures.standing import GUEST_TOOL, Standing
+from fixtures.waiting import expect
+
+VFIO = "vfio-pci"
+# Beside the topology's own guests.
+NAME, OTHER_NAME = "plumb3", "plumb4"
+MAC, OTHER_MAC = "52:54:00:1b:f0:53", "52:54:00:1b:f0:54"
+TAG = 42
+# TEST-NET-2 (RFC 5737), in which nobody else has an address.
+TAGGED, PEER = IPv4Interface("198.51.100.1/28"), IPv4Interface("198.51.100.2/28")
+# The kernel probes a device for its former driver at once.
+BACK_DEADLINE_S = 20.0
+
+
+@pytest.mark.claims("PT-05", "PT-06")
+def test_explicit_function(net: Standing, evidence: Evidence) -> None:
+    """A guest gets exactly the function that its XML names, and the host gets it back.
+
+    Steps: boot a guest with `<interface type='hostdev' managed='yes'>` and the address of a
+    function that nobody has; have it ping the outside; end it.
+    Verify: the function is under its host driver before, under vfio-pci while the guest runs, and
+    under its host driver again after; of all functions only this one changed; in the guest there is
+    one NIC, with the XML's MAC and the function's vendor and device; and it reaches the outside.
+    """
+    host = net.host
+    number, address = free_function(net)
+    before = _drivers(net)
+    with another(net.guests[0], NAME, [Nic("hostdev", str(address), MAC, "")]) as guest:
+        guest.transcript = evidence
+        meanwhile = _drivers(net)
+        given = function_of(guest)
+        assert given == address, f"its XML names {address}, the guest has {given}"
+        _expect_function(host, guest, address, MAC, evidence)
+        answer = send("icmp", _addressed(guest, _spare(net)), net.end("outside"))
+    expect(
+        lambda: _drivers(net) == before,
+        f"each function is under the driver that it had, {before}",
+        deadline_s=BACK_DEADLINE_S,
+    )
+    evidence.json("drivers.json", {"before": before, "while": meanwhile, "after": _drivers(net)})
+    assert before[str(address)] not in (None, VFIO), f"{address} is the host's: {before}"
+    wanted = before | {str(address): VFIO}
+    assert meanwhile == wanted, f"while the guest runs the drivers are {meanwhile}, not {wanted}"
+    assert answer.all_answered, f"on {address} the guest does not reach the outside: {answer}"
+    evidence.reason = (
+        f"function {number}, {address}: {before[str(address)]}, {VFIO}, {before[str(address)]}; "
+        f"the outside: {answer}"
+    )
+
+
+@pytest.mark.claims("PT-08")
+def test_mac_and_tag(net: Standing, evidence: Evidence) -> None:
+    """A function has the MAC and the VLAN tag of its XML, on the wire and in the NIC's own view.
+
+    Steps: boot a guest on a function with a MAC and tag 42; have it ping an address that is behind
+    a link for that tag at the other end of the wire.
+    Verify: the physical function lists MAC and tag; on the wire each request is from that MAC and
+    tagged 42; each is answered, and the guest sees no tag. Of the topology's own guests, which have
+    no tag, the physical function lists the MAC and tag 0.
+    """
+    host, pf = net.host, net.topology.network.pf
+    number, address = free_function(net)
+    lan = net.lan
+    nic = Nic("hostdev", str(address), MAC, "", vlan=TAG)
+    with (
+        vlan_link(lan, HOST_PORT, TAG, TAGGED),
+        another(net.guests[0], NAME, [nic]) as guest,
+        evidence.capture(lan, HOST_PORT) as frames,
+    ):
+        guest.transcript = evidence
+        seen = views(host, pf)
+        evidence.json("functions.json", [asdict(view) for view in seen])
+        inside = _addressed(guest, PEER)
+        answer = send("icmp", inside, End(lan, str(TAGGED.ip), GUEST_TOOL))
+        sent = frames.wait_for(_is_echo, f"a ping of {guest.name}") if answer.answered else []
+    view = seen[number]
+    assert (view.mac, view.vlan) == (MAC, TAG), f"{pf} lists {view} for function {number}"
+    own = [frame.packet for frame in sent if not frame.outgoing]
+    tags = {(packet.src, packet[Dot1Q].vlan if Dot1Q in packet else 0) for packet in own}
+    assert answer.all_answered, f"with tag {TAG} the guest does not reach its peer: {answer}"
+    assert tags == {(MAC, TAG)}, f"on the wire its frames have MAC and tag {sorted(tags)}"
+    everyone = pci.functions(host, pci.of_nic(host, pf))
+    for each in net.guests:
+        position = everyone.index(function_of(each) or address)
+        listed = (seen[position].mac, seen[position].vlan)
+        assert listed == (each.mac, 0), f"{pf} lists {listed} for {each.name}, which has {each.mac}"
+    evidence.reason = f"function {number}: {MAC}, tag {TAG}, seen by {pf} and on the wire; {answer}"
+
+
+@pytest.mark.claims("PT-09")
+def test_exhaustion(net: Standing, evidence: Evidence) -> None:
+    """When every function is taken the next guest is refused; one that was freed is taken again.
+
+    Steps: have domains of the network take what functions are left; start one more; end one of them
+    and start it again.
+    Verify: each of the first gets a function of its own; the one more is refused with an error of
+    libvirt's that names the network, and leaves nothing; then it gets the one that was freed.
+    """
+    network = net.topology.network
+    count = len(pci.functions(net.host, pci.of_nic(net.host, network.pf))) - len(net.guests)
+    assert count == 1, f"{count} functions are left beside the guests'; one was expected"
+    first, second = (Nic("network", str(network.network_name), mac, "") for mac in (MAC, OTHER_MAC))
+    _, free = free_function(net)
+    with held(net.guests[0], NAME, [first]) as domain:
+        taken = function_in(domain, MAC)
+        assert taken == free, f"{NAME} was given {taken}; {free} was left"
+        refusal = _refusal(net.guests[0], second)
+        names = [each.name() for each in net.host.libvirt.listAllDomains()]
+        evidence.text("refusal.txt", f"{refusal}\n")
+    assert refusal, f"with every function taken, {OTHER_NAME} was started all the same"
+    assert str(network.network_name) in refusal, f"the error does not name the network: {refusal}"
+    assert OTHER_NAME not in names, f"{OTHER_NAME} was refused, and libvirt lists it: {names}"
+    with held(net.guests[0], OTHER_NAME, [second]) as domain:
+        again = function_in(domain, OTHER_MAC)
+        bound = pci.driver(net.host, free)
+    assert again == free, f"{free} was given back, and {OTHER_NAME} got {again}"
+    assert bound == VFIO, f"{free} is under {bound} while {OTHER_NAME} has it"
+    evidence.reason = f"one too many: {refusal}; after {free} was freed it was taken again"
+
+
+@pytest.mark.claims("PT-11")
+def test_whole_nic(net: Standing, evidence: Evidence) -> None:
+    """A whole PCI NIC, physical function and all, is a guest's for as long as the guest runs.
+
+    Steps: boot a guest with `<hostdev>` and the address of a NIC on the same wire; have it and the
+    outside ping each other; end it.
+    Verify: the NIC is no link of the host's meanwhile and its function is under vfio-pci; the guest
+    has it, with its own MAC; both are answered; then it is a link of the host's again under the
+    driver that it had.
+    """
+    host, name = net.host, net.host.nics.whole
+    if name is None:
+        raise NotTestable("a NIC that may be given to a guest whole", "--whole names none")
+    require_free(host, name, "--whole")
+    address = pci.of_nic(host, name)
+    require_own_group(host, address, name)
+    mac, before = link_mac(host, name), pci.driver(host, address)
+    with another(net.guests[0], NAME, [Nic("device", str(address), mac, "")]) as guest:
+        guest.transcript = evidence
+        bound, is_there = pci.driver(host, address), has_link(host, name)
+        _expect_function(host, guest, address, mac, evidence)
+        inside, outside = _addressed(guest, _spare(net)), net.end("outside")
+        there, back = send("icmp", inside, outside), send("icmp", outside, inside)
+    expect(
+        lambda: has_link(host, name) and pci.driver(host, address) == before,
+        f"{name} is a link again, under {before}",
+        deadline_s=BACK_DEADLINE_S,
+    )
+    assert bound == VFIO, f"{address} is under {bound} while the guest runs"
+    assert not is_there, f"{name} is a guest's, and a link of the host's as well"
+    assert there.all_answered, f"on {name} the guest does not reach the outside: {there}"
+    assert back.all_answered, f"the outside does not reach the guest on {name}: {back}"
+    evidence.reason = (
+        f"{name}, {address}: to the outside {there}, from there {back}; {before} again"
+    )
+
+
+def _drivers(net: Standing) -> dict[str, str | None]:
+    """Return the driver of each virtual function, by address."""
+    everyone = pci.functions(net.host, pci.of_nic(net.host, net.topology.network.pf))
+    return {str(each): pci.driver(net.host, each) for each in everyone}
+
+
+def _expect_function(
+    host: Host, guest: Guest, address: Address, mac: str, evidence: Evidence
+) -> None:
+    """Assert that a guest's one NIC is a function of the host's, with a MAC."""
+    found = [nic for nic in guest_nics(guest) if nic.name == NIC]
+    evidence.json(f"{guest.name}.json", [asdict(nic) for nic in found])
+    assert len(found) == 1, f"{guest.name} has no NIC with a driver"
+    wanted = ":".join(pci.attribute(host, address, part) for part in ("vendor", "device"))
+    seen = (found[0].mac, found[0].pci_id)
+    assert seen == (mac, wanted), f"{guest.name} has {seen}; MAC and function are {mac}, {wanted}"
+
+
+def _spare(net: Standing) -> IPv4Interface:
+    """Return an address of the physical network that nobody has: its last."""
+    return IPv4Interface((net.figures.subnet[-2], net.figures.subnet.prefixlen))
+
+
+def _addressed(guest: Guest, address: IPv4Interface) -> End:
+    """Give a guest an address, and return it as the end of a probe."""
+    guest.run(["ip", "link", "set", NIC, "up"])
+    guest.run(["ip", "address", "add", str(address), "dev", NIC])
+    return End(guest, str(address.ip), GUEST_TOOL)
+
+
+def _refusal(guest: Guest, nic: Nic) -> str:
+    """Return why libvirt does not start one more domain; "" if it does."""
+    try:
+        with held(guest, OTHER_NAME, [nic]):
+            return ""
+    except libvirt.libvirtError as error:
+        return str(error)
+
+
+def _is_echo(packet: Packet) -> bool:
+    return ICMP in packet and packet.src == MAC

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""An SR-IOV NIC, what libvirt knows of it, and the functions that guests get of it."""
+
+from dataclasses import asdict
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from fixtures.evidence import Evidence
+from fixtures.guest.guest import NIC
+from fixtures.host import pci
+from fixtures.host.host import Host
+from fixtures.host.links import link_kind
+from fixtures.host.pci import Address
+from fixtures.probe.functions import address_in, function_of, listed, views
+from fixtures.probe.guest_nics import guest_nics
+from fixtures.standing import Standing
+
+
+@pytest.mark.claims("PT-01")
+def test_iommu_and_functions(net: Standing, evidence: Evidence) -> None:
+    """The NIC's virtual functions are on, and the IOMMU keeps each apart from everything else.
+
+    Verify: there are as many as the topology asks for and no more than the NIC offers; each is in
+    an IOMMU group with nothing else in it; and the guests run on functions of theirs, which the
+    kernel gives to no guest without an IOMMU that translates (VFIO).
+    """
+    host, pf = net.host, pci.of_nic(net.host, net.topology.network.pf)
+    offered = int(pci.attribute(host, pf, "sriov_totalvfs"))
+    functions = pci.functions(host, pf)
+    groups = {str(each): pci.group(host, each) for each in functions}
+    evidence.json("groups.json", groups)
+    wanted = net.topology.network.vfs
+    assert len(functions) == wanted, f"{len(functions)} functions are on, {wanted} were asked for"
+    assert len(functions) <= offered, f"{len(functions)} functions of {offered} that are offered"
+    for each in functions:
+        number = groups[str(each)]
+        assert number is not None, f"{each} is in no IOMMU group"
+        assert pci.members(host, number) == [each], f"{each} shares IOMMU group {number}"
+    for guest in net.guests:
+        assert function_of(guest) in functions, f"{guest.name} runs without a function of {pf}"
+    evidence.reason = (
+        f"{len(functions)} of {offered} functions of {pf} are on, in IOMMU groups of their own: "
+        f"{', '.join(f'{each} in {number}' for each, number in groups.items())}"
+    )
+
+
+@pytest.mark.claims("PT-02")
+def test_node_device(net: Standing, evidence: Evidence) -> None:
+    """Libvirt's node device of the NIC says what the PCI bus says.
+
+    Verify: driver, domain, bus, slot, function, vendor and product of libvirt's device are those in
+    sysfs, its vendor and product have names, and it lists the NIC's virtual functions.
+    """
+    host, name = net.host, net.topology.network.pf
+    pf = pci.of_nic(host, name)
+    device = f"pci_{str(pf).replace(':', '_').replace('.', '_')}"
+    xml = host.libvirt.nodeDeviceLookupByName(device).XMLDesc()
+    evidence.text("device.xml", xml, "application/xml")
+    root = ET.fromstring(xml)
+    capability = root.find("capability[@type='pci']")
+    assert capability is not None, f"libvirt does not call {device} a PCI device"
+    parts = ("domain", "bus", "slot", "function")
+    told = {
+        "address": str(Address(*(int(capability.findtext(part, "-1")) for part in parts))),
+        "driver": root.findtext("driver/name"),
+        **{part: _id(capability, part) for part in ("vendor", "product")},
+    }
+    there = {
+        "address": str(pf),
+        "driver": pci.driver(host, pf),
+        "vendor": pci.attribute(host, pf, "vendor"),
+        "product": pci.attribute(host, pf, "device"),
+    }
+    evidence.json("device.json", {"libvirt": told, "bus": there})
+    assert told == there, f"libvirt says {told} of {name}, the bus says {there}"
+    functions = capability.find("capability[@type='virt_functions']")
+    shown = (
+        [address_in(each) for each in functions.iter("address")] if functions is not None else []
+    )
+    assert shown == pci.functions(host, pf), f"libvirt lists the functions {shown} of {name}"
+    names = {part: capability.findtext(part, "") for part in ("vendor", "product")}
+    for part, text in names.items():
+        assert text, f"libvirt has no name for the {part} of {name}"
+    evidence.reason = f"{device}: {there}, {names['vendor']} {names['product']}"
+
+
+@pytest.mark.claims("PT-03")
+def test_network_lists_functions(net: Standing, evidence: Evidence) -> None:
+    """The hostdev network is active, starts with libvirtd, and lists every virtual function.
+
+    Verify: its definition has the NIC and managed='yes'; it is active, persistent and set to
+    autostart; its live XML lists exactly the functions that the PCI bus has.
+    """
+    network, host = net.libvirt_network, net.host
+    xml = network.XMLDesc()
+    evidence.text("network.xml", xml, "application/xml")
+    forward = ET.fromstring(xml).find("forward")
+    assert forward is not None, "its live XML has no <forward>"
+    physical = forward.find("pf")
+    given = (forward.get("mode"), forward.get("managed"))
+    assert given == ("hostdev", "yes"), f"its live XML has mode and managed {given}"
+    named = physical.get("dev") if physical is not None else None
+    assert named == net.topology.network.pf, f"its live XML names the physical function {named}"
+    state = (network.isActive(), network.isPersistent(), network.autostart())
+    assert all(state), f"active, persistent, autostart: {state}"
+    functions = pci.functions(host, pci.of_nic(host, net.topology.network.pf))
+    shown = listed(network)
+    assert sorted(shown, key=str) == sorted(functions, key=str), (
+        f"its live XML lists {', '.join(map(str, shown))}; on are {', '.join(map(str, functions))}"
+    )
+    evidence.reason = f"{network.name()} of {named} lists {', '.join(map(str, shown))}"
+
+
+@pytest.mark.claims("PT-04")
+def test_guest_has_a_function(net: Standing, evidence: Evidence) -> None:
+    """A guest on the network has a virtual function: a PCI NIC under the driver for it, and no TAP.
+
+    Verify: libvirt lists its NIC as `hostdev` with a function of the network's; in the guest that
+    NIC is a PCI function with the vendor of the host's NIC and the device number that the NIC gives
+    its virtual functions; no guest shares it; and no TAP is on the host.
+    """
+    host, pf = net.host, pci.of_nic(net.host, net.topology.network.pf)
+    functions = pci.functions(host, pf)
+    taken: dict[str, Address] = {}
+    said = []
+    for guest in net.guests:
+        [nic] = guest.nics()
+        address = function_of(guest)
+        assert nic.kind == "hostdev", f"libvirt lists the NIC of {guest.name} as {nic.kind}"
+        assert address in functions, f"{guest.name} has {address}, no function of {pf}"
+        assert address not in taken.values(), f"{guest.name} has {address}, another guest's"
+        taken[guest.name] = address
+        found = [each for each in guest_nics(guest) if each.name == NIC]
+        evidence.json(f"{guest.name}.json", [asdict(each) for each in found])
+        assert len(found) == 1, f"{guest.name} has no NIC with a driver"
+        wanted = ":".join(pci.attribute(host, address, part) for part in ("vendor", "device"))
+        seen = found[0].pci_id
+        assert seen == wanted, f"{guest.name} sees a NIC {seen}, its function is {wanted}"
+        said.append(f"{guest.name}: {address}, in the guest {found[0].driver}")
+    taps = _taps(host)
+    assert not taps, f"the host has the TAP devices {taps}"
+    evidence.json("functions.json", [asdict(view) for view in views(host, net.topology.network.pf)])
+    evidence.reason = f"{'; '.join(said)}; no TAP on the host"
+
+
+def _id(capability: ET.Element, part: str) -> str | None:
+    element = capability.find(part)
+    return element.get("id") if element is not None else None
+
+
+def _taps(host: Host) -> list[str]:
+    names = [str(link.get_attr("IFLA_IFNAME")) for link in host.netlink.get_links()]
+    return [name for name in names if link_kind(host, name) == "tap"]

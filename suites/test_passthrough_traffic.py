@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What goes through a function of a NIC: past the host, how fast, and under whose address."""
+
+import contextlib
+from collections.abc import Iterator
+from ipaddress import IPv4Interface
+from statistics import median
+
+import pytest
+from scapy.layers.inet import ICMP, IP
+from scapy.layers.l2 import Ether
+from scapy.packet import Packet, Raw
+
+from fixtures.errors import Inconclusive, NotTestable
+from fixtures.evidence import Evidence
+from fixtures.guest.domain import Nic
+from fixtures.guest.guest import NIC, Guest
+from fixtures.host import pci
+from fixtures.host.host import Host
+from fixtures.host.links import add_address, set_up
+from fixtures.host.physical import HOST_PORT
+from fixtures.probe.capture import Capture
+from fixtures.probe.extra_nic import GuestNamespace, apart, plugged_in
+from fixtures.probe.functions import function_of, views
+from fixtures.probe.guest_nics import guest_nics
+from fixtures.probe.reach import send
+from fixtures.probe.throughput import TRIALS, Far, tcp_mbit_s
+from fixtures.standing import GUEST_TOOL, Standing
+from fixtures.switch.linux_bridge import linux_bridge
+from fixtures.waiting import expect, until
+
+BRIDGE, BRIDGED_MAC, NAMESPACE = "plumb-br", "52:54:00:1b:f0:55", "plumb"
+# TEST-NET-2 (RFC 5737), in which nobody else has an address.
+ON_BRIDGE, IN_GUEST = IPv4Interface("198.51.100.17/28"), IPv4Interface("198.51.100.18/28")
+NIC_DEADLINE_S = 40.0
+# Nobody's: locally administered.
+FOREIGN = "52:54:00:f0:0e:19"
+FRAMES = 5
+# The vendor that QEMU's own devices name as their subsystem's.
+EMULATED = "0x1af4"
+
+
+@pytest.mark.claims("PT-07")
+def test_past_the_host(net: Standing, evidence: Evidence) -> None:
+    """What a guest and the outside say to each other passes no link of the host's.
+
+    Verify: requests and answers are seen on the wire, and neither on the NIC that the host has of
+    it nor on any bridge of the host's; what the host itself says to the outside is seen there.
+    """
+    near, far, host = net.guest_end(net.guests[0]), net.end("outside"), net.host
+    links = [net.topology.network.pf, *_bridges(host)]
+    with contextlib.ExitStack() as stack:
+        wire = stack.enter_context(evidence.capture(net.lan, HOST_PORT))
+        watched = {link: stack.enter_context(evidence.capture(host, link)) for link in links}
+        answer = send("icmp", near, far)
+
+        def theirs(packet: Packet) -> bool:
+            return IP in packet and {packet[IP].src, packet[IP].dst} == {near.address, far.address}
+
+        assert answer.all_answered, f"{near.name} does not reach the outside: {answer}"
+        passed = len(wire.wait_for(theirs, "ping and answer", count=answer.sent + answer.answered))
+        seen = {link: len(frames.frames(theirs)) for link, frames in watched.items()}
+        own = send("icmp", net.end("host"), far)
+        control = len(watched[links[0]].frames(lambda packet: ICMP in packet))
+        for frames in watched.values():
+            frames.require_whole()
+    evidence.reason = (
+        f"{passed} packets on the wire; on the host's links: {seen}; "
+        f"of the host's own, {control} on {links[0]}"
+    )
+    assert not any(seen.values()), f"of {passed} packets the host's own links saw {seen}"
+    if control == 0:
+        raise Inconclusive(f"control failed: nothing of the host's own on {links[0]} ({own})")
+
+
+@pytest.mark.lengthy
+@pytest.mark.claims("PT-07")
+def test_throughput(net: Standing, evidence: Evidence) -> None:
+    """TCP throughput through a function meets the floor; beside it, that of virtio on a bridge.
+
+    Steps: measure between a guest and the outside; plug a virtio NIC on a bridge of the host's into
+    the same guest, and measure between the guest and the host over it.
+    Verify: through the function the median of the trials meets the topology's floor both ways.
+    """
+    guest, outside = net.guests[0], Far(net.outside, str(net.figures.outside))
+    up = [tcp_mbit_s(guest, outside) for _ in range(TRIALS)]
+    down = [tcp_mbit_s(guest, outside, reverse=True) for _ in range(TRIALS)]
+    with _on_a_bridge(net, guest) as inside:
+        host = Far(net.host, str(ON_BRIDGE.ip))
+        virtio = [tcp_mbit_s(inside, host) for _ in range(TRIALS)]
+    evidence.measurement("tcp guest → outside, function", "Mbit/s", up)
+    evidence.measurement("tcp outside → guest, function", "Mbit/s", down)
+    evidence.measurement("tcp guest → host, virtio on a bridge", "Mbit/s", virtio)
+    evidence.reason = (
+        f"median of {TRIALS}: through the function {median(up):.0f} to the outside and "
+        f"{median(down):.0f} back, through virtio on a bridge {median(virtio):.0f} Mbit/s"
+    )
+    floor = net.topology.throughput.guest_host_tcp_mbit_s
+    for name, rates in (("guest → outside", up), ("outside → guest", down)):
+        assert median(rates) >= floor, (
+            f"TCP {name}: median {median(rates):.1f} Mbit/s of {len(rates)} trials, floor {floor:g}"
+        )
+
+
+@pytest.mark.claims("PT-12")
+def test_spoof_checking(net: Standing, evidence: Evidence) -> None:
+    """With spoof checking on, a frame from an address that is not the guest's does not get out.
+
+    Steps: with checking off, on, and off again, have the guest send frames from its own address and
+    from a foreign one.
+    Verify: those from its own are on the wire each time; those from the foreign one with checking
+    off, and not with it on.
+    """
+    host, pf, guest = net.host, net.topology.network.pf, net.guests[0]
+    function = function_of(guest)
+    everyone = pci.functions(host, pci.of_nic(host, pf))
+    assert function in everyone, f"{guest.name} has {function}, no function of {pf}"
+    number = everyone.index(function)
+    was = views(host, pf)[number].spoofcheck
+    if was is None:
+        raise NotTestable("spoof checking", f"ip link show {pf} says nothing of it")
+    seen: dict[str, dict[str, int]] = {}
+    try:
+        for phase, check in (("off", False), ("on", True), ("off again", False)):
+            _set_check(host, pf, number, check=check)
+            with evidence.capture(net.lan, HOST_PORT, phase.replace(" ", "-")) as frames:
+                seen[phase] = {
+                    source: _sent_and_seen(guest, source, frames, net)
+                    for source in (FOREIGN, guest.mac)
+                }
+                frames.require_whole()
+    finally:
+        _set_check(host, pf, number, check=was)
+    evidence.json("frames.json", seen)
+    evidence.reason = "; ".join(
+        f"checking {phase}: {counts[FOREIGN]} of {FRAMES} foreign frames on the wire"
+        for phase, counts in seen.items()
+    )
+    for phase, counts in seen.items():
+        if counts[guest.mac] != FRAMES or ("off" in phase and counts[FOREIGN] != FRAMES):
+            raise Inconclusive(f"control failed, checking {phase}: {counts}")
+    if seen["on"][FOREIGN] and _is_emulated(host, pf):
+        raise NotTestable(
+            "a NIC that enforces spoof checking",
+            f"{pf} is QEMU's, takes the setting, and with it {seen['on'][FOREIGN]} of {FRAMES} "
+            "foreign frames are on the wire",
+        )
+    assert seen["on"][FOREIGN] == 0, f"with checking on, foreign frames get out: {seen['on']}"
+
+
+@contextlib.contextmanager
+def _on_a_bridge(net: Standing, guest: Guest) -> Iterator[GuestNamespace]:
+    """Plug a virtio NIC into a guest, on a bridge of the host's with an address."""
+    nic = Nic("bridge", BRIDGE, BRIDGED_MAC, "virtio")
+    with linux_bridge(net.host, BRIDGE):
+        set_up(net.host, BRIDGE)
+        add_address(net.host, BRIDGE, str(ON_BRIDGE))
+        with plugged_in(guest, [nic]):
+            [name] = until(
+                lambda: [each.name for each in guest_nics(guest) if each.mac == nic.mac],
+                f"{guest.name} has the NIC {nic.mac}",
+                deadline_s=NIC_DEADLINE_S,
+                interval_s=0.3,
+            )
+            with apart(guest, NAMESPACE, {name: str(IN_GUEST)}) as inside:
+                yield inside
+
+
+def _bridges(host: Host) -> list[str]:
+    """Return the host's own bridges."""
+    return sorted(each.parent.name for each in host.seen("/sys/class/net").glob("*/bridge"))
+
+
+def _set_check(host: Host, pf: str, number: int, *, check: bool) -> None:
+    word = "on" if check else "off"
+    host.run(["ip", "link", "set", pf, "vf", str(number), "spoofchk", word])
+    expect(
+        lambda: views(host, pf)[number].spoofcheck == check,
+        f"{pf} says that spoof checking of function {number} is {word}",
+        deadline_s=5,
+    )
+
+
+def _sent_and_seen(guest: Guest, source: str, frames: Capture, net: Standing) -> int:
+    """Have a guest send frames from a source address; return how many of them are on the wire."""
+    mark = f"plumbline {source} ".encode()
+    # To everybody, so that no switch on the way has to know whom it is for.
+    ip = IP(src=guest.address, dst=str(net.figures.outside))
+    frame = bytes(Ether(src=source, dst="ff:ff:ff:ff:ff:ff") / ip / ICMP() / Raw(mark))
+
+    def ours(packet: Packet) -> bool:
+        return bool(packet.src == source and mark in bytes(packet))
+
+    for _ in range(FRAMES):
+        guest.run([GUEST_TOOL, "frame", NIC, frame.hex()])
+    # The guest's own, sent last, come after the foreign ones: when they are there, so are those.
+    with contextlib.suppress(AssertionError):
+        frames.wait_for(ours, f"{FRAMES} frames from {source}", count=FRAMES, deadline_s=2)
+    return len(frames.frames(ours))
+
+
+def _is_emulated(host: Host, pf: str) -> bool:
+    return pci.attribute(host, pci.of_nic(host, pf), "subsystem_vendor") == EMULATED
