@@ -37,6 +37,12 @@ class Fault(Part):
         default=None,
         description="The NIC model that the first guest is built with, whatever the topology says.",
     )
+    vfs: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many virtual functions are on when it is built, whatever the topology "
+        "says.",
+    )
     undo: Command | None = Field(
         default=None,
         description="Shell commands that mend it, so that the topology can stand for the next "
@@ -65,6 +71,10 @@ class Fault(Part):
 
     def as_built(self, topology: Topology) -> Topology:
         """Return what to build for a topology, which its checks know as it is documented."""
+        if self.vfs is not None:
+            network, *more = topology.networks
+            fewer = network.model_copy(update={"vfs": self.vfs})
+            return topology.model_copy(update={"networks": (fewer, *more)})
         if self.guest_model is None:
             return topology
         first, *others = topology.guests

@@ -105,7 +105,7 @@ def test_imports_point_one_way(folder: str) -> None:
 
 
 def test_launcher_and_fixtures_meet_in_few_places() -> None:
-    """`launcher` uses image, proof of KVM and a run's folder; `fixtures` cache, releases, probes."""
+    """`launcher` uses the image, the proof of KVM, a run's folder; `fixtures` cache and probes."""
     from_launcher = {name for file in python_files("launcher") for name in imports(file)}
     from_fixtures = {name for file in python_files("fixtures") for name in imports(file)}
     assert {name for name in from_launcher if name.startswith("fixtures")} <= {

@@ -40,7 +40,7 @@ WORDS = (
     "--dpkgopt=path-exclude=/usr/share/locale/*",
     "--dpkgopt=path-exclude=/usr/share/doc/*",
 )
-DISK, KERNEL, INITRD = "disk.img", "kernel", "initrd"
+DISK, KERNEL, INITRD, KEPT = "disk.img", "kernel", "initrd", "kept"
 # The file system, of which what is used takes up room; and all that building it needs at once.
 DISK_MIB = 1400
 SPACE_MIB = 2600
@@ -59,12 +59,14 @@ class Image:
         disk: a raw file system, never written to.
         kernel: the release's own.
         initrd: likewise.
+        kept: a folder that labs of it may write to: what the next one need not find out again.
     """
 
     release: str
     disk: Path
     kernel: Path
     initrd: Path
+    kept: Path
 
 
 def require_known(word: str) -> str:
@@ -113,7 +115,7 @@ def ensure(release: str, progress: Callable[[str], None]) -> Image:
 
 
 def _build(release: str, source: str, folder: Path, progress: Callable[[str], None]) -> None:
-    folder.mkdir()
+    (folder / KEPT).mkdir(parents=True)
     root = folder / "root"
     progress(f"lab image {release}: packages from the machine's mirror")
     names = tuple(dict.fromkeys((*host_packages(), *PACKAGES)))
@@ -185,7 +187,7 @@ def _place(release: str) -> Path:
 
 
 def _image(release: str, folder: Path) -> Image:
-    return Image(release, folder / DISK, folder / KERNEL, folder / INITRD)
+    return Image(release, folder / DISK, folder / KERNEL, folder / INITRD, folder / KEPT)
 
 
 @contextlib.contextmanager

@@ -39,7 +39,7 @@ class Plan:
         accel: `kvm` or `tcg`.
         shares: folders of this machine, seen there by their own paths.
         command: what is run in it.
-        environment: the command's, besides PATH.
+        environment: the command's.
         folder: where the command is run.
         console: gets what its kernel and its start say.
     """
@@ -72,24 +72,34 @@ def run(plan: Plan, emulator: Emulator, progress: Progress) -> int:
             _wait_for_end(lab)
         status = job / "status"
         if not status.exists():
-            raise LabFailed("the lab ended before the run in it did", _told(plan, job, lab))
+            raise LabFailed(
+                "the lab ended before the run in it did; the record says what was decided by then",
+                _told(plan, job, lab),
+            )
         return int(status.read_text())
 
 
 def _write_job(job: Path, plan: Plan) -> None:
     (job / "start").write_bytes(START.read_bytes())
-    mounts = [f"{s.tag} {'rw' if s.writable else 'ro'} {s.folder}\n" for s in plan.shares]
+    mounts = [f"{s.tag} {'rw' if s.writable else 'ro'} {s.folder}\n" for s in _folders(plan)]
     (job / "mounts").write_text("".join(mounts))
+    (job / "kept").write_text(f"{plan.image.kept}\n")
     settings = [f"{name}={value}" for name, value in plan.environment.items()]
     # A shell's background command ignores interrupts, and what it starts inherits that.
     words = ["exec", "env", "--default-signal=INT,QUIT", *settings, *plan.command]
     (job / "command").write_text(f"cd {shlex.quote(str(plan.folder))}\n{shlex.join(words)}\n")
 
 
+def _folders(plan: Plan) -> list[Share]:
+    """Return what a lab sees by its own path, what is above others first."""
+    kept = Share("kept", plan.image.kept, writable=True)
+    return sorted([*plan.shares, kept], key=lambda share: share.folder)
+
+
 @contextlib.contextmanager
 def _booted(plan: Plan, emulator: Emulator, job: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Start a lab; on leaving it is gone, and it never outlives this process (setpriv)."""
-    shares = [Share("job", job, writable=True), *plan.shares]
+    shares = [Share("job", job, writable=True), *_folders(plan)]
     # A network namespace of its own: not even the emulator could reach this machine's network.
     start = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--", *emulator.argv]
     with (

@@ -10,7 +10,7 @@ from fixtures.guest import accel
 from fixtures.guest import image as guest_images
 from fixtures.output import make
 from launcher import packages, setup
-from launcher.cache import cache_dir, make_cache_dir
+from launcher.cache import cache_dir
 from launcher.errors import LauncherError, UsageError
 from launcher.lab import image, machine, qemu
 from launcher.lab.qemu import Share
@@ -19,7 +19,7 @@ from launcher.run import ROOT, pytest_argv
 from topologies import naming
 
 CONSOLE = "lab-console.txt"
-# Where interpreters keep what they have compiled, for the next lab of this release.
+# Where interpreters keep what they have compiled, for the next lab.
 COMPILED = "compiled"
 OWN_FOLDERS = ("bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "usr")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -54,9 +54,7 @@ def run(
         setattr(options, name, getattr(options, name) or nic)
     record = make(None if options.output is None else str(options.output))
     options.output = record
-    compiled = make_cache_dir() / "labs" / f"{COMPILED}-{release}"
-    compiled.mkdir(parents=True, exist_ok=True)
-    shares = _shares(record, guest_image.kernel.parent, compiled, files)
+    shares = _shares(record, guest_image.kernel.parent, files)
     under = _accel(guest_image)
     progress(f"lab: {release} boots, under {under}; its NICs lead nowhere but to one another")
     plan = machine.Plan(
@@ -70,7 +68,7 @@ def run(
             "LANG": "C.UTF-8",
             "COLUMNS": str(_columns()),
             "PLUMBLINE_CACHE": str(cache_dir()),
-            "PYTHONPYCACHEPREFIX": str(compiled),
+            "PYTHONPYCACHEPREFIX": str(disk.kept / COMPILED),
         },
         folder=Path.cwd(),
         console=record / CONSOLE,
@@ -86,14 +84,13 @@ def _require_one_worker(options: argparse.Namespace) -> None:
         )
 
 
-def _shares(record: Path, guest_image: Path, compiled: Path, files: Iterable[str]) -> list[Share]:
-    """Return what the lab sees of this machine: each folder once, what is above others first."""
-    writable = {record, compiled}
+def _shares(record: Path, guest_image: Path, files: Iterable[str]) -> list[Share]:
+    """Return what the lab sees of this machine, each folder once."""
     wanted = [Path.cwd()]
     wanted += [Path(f).resolve().parent for f in files if Path(f).suffix in naming.SUFFIXES]
-    folders = {ROOT, guest_image, *writable, *(each for each in wanted if not _is_systems(each))}
+    folders = {ROOT, guest_image, record, *(each for each in wanted if not _is_systems(each))}
     return [
-        Share(f"folder{number}", folder, writable=folder in writable)
+        Share(f"folder{number}", folder, writable=folder == record)
         for number, folder in enumerate(sorted(folders))
     ]
 

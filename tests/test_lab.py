@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The lab: what it is made of, how it fails, and that it never outlives who started it."""
+
+import contextlib
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from fixtures.waiting import until
+from launcher import setup
+from launcher.errors import UsageError
+from launcher.lab import image, machine, qemu
+from launcher.lab.qemu import Share
+from launcher.progress import Progress
+from tests.launched import ROOT, SCHEMA, launched
+
+GUESTSIDE = ROOT / "launcher" / "lab" / "guestside"
+# Built images and an idle machine need a tenth of it.
+DEADLINE_S = 600.0
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("bullseye", "expected one of bookworm, trixie"),
+        ("trixi", "did you mean 'trixie'?"),
+        ("/nowhere", "a root folder or an older release is for --host sandbox"),
+    ],
+)
+def test_an_unknown_release_is_refused(word: str, said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        image.require_known(word)
+    assert said in str(refused.value)
+
+
+def test_the_lock_is_cut_by_whole_entries() -> None:
+    whole, cut = image._lock_without(()), image._lock_without(("libvirt-python",))
+    assert "\nlibvirt-python==" in whole
+    assert "libvirt-python" not in cut
+    # An entry is one line with its version, and its hashes.
+    assert whole.count("==") == cut.count("==") + 1
+    assert cut.count("--hash") < whole.count("--hash")
+
+
+@pytest.mark.parametrize("name", ["init", "start"])
+def test_what_runs_in_a_lab_is_a_shell_script(name: str) -> None:
+    done = subprocess.run(["sh", "-n", GUESTSIDE / name], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_no_nic_of_a_lab_leads_anywhere() -> None:
+    disk = image.Image("trixie", *map(Path, ("/disk", "/kernel", "/initrd", "/kept")))
+    words = qemu.argv(disk, "tcg", [Share("a", Path("/a,b"))], Path("/console"))
+    netdevs = [after for word, after in itertools.pairwise(words) if word == "-netdev"]
+    assert netdevs
+    assert all(netdev.startswith("hubport,") for netdev in netdevs)
+    assert "-nodefaults" in words
+    assert any("path=/a,,b,security_model=none" in word for word in words)
+
+
+def test_a_lab_that_does_not_boot_says_what_its_emulator_said(tmp_path: Path) -> None:
+    setup.ensure("trixie", lab=True)
+    no_kernel = tmp_path / "kernel"
+    no_kernel.write_text("this is no kernel")
+    disk = image.Image("trixie", no_kernel, no_kernel, no_kernel, tmp_path)
+    console = tmp_path / "console.txt"
+    plan = machine.Plan(disk, "tcg", [], ["true"], {}, tmp_path, console)
+    with pytest.raises(machine.LabFailed) as failed:
+        machine.run(plan, qemu.emulator(Progress()), Progress())
+    assert "the lab ended before it was ready" in str(failed.value)
+    assert "QEMU ended with status 1" in str(failed.value)
+    assert str(console) in str(failed.value)
+    assert failed.value.exit_code == 10
+
+
+def test_passthrough_of_functions(tmp_path: Path) -> None:
+    words = ["--host", "lab", "--topology", "passthrough", "--claim=PT-03", "--claim=PT-10"]
+    done, record = launched("run", tmp_path / "run", *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    jsonschema.validate(record, json.loads(SCHEMA.read_text()))
+    assert {check["verdict"] for check in record["checks"]} == {"conforms"}
+    assert record["host"]["kind"] == "lab"
+    assert record["host"]["accel"]["name"] == "kvm"
+    assert "trixie" in record["host"]["release"]
+    assert all("--host lab" in check["rerun"] for check in record["checks"])
+    assert (tmp_path / "run" / "lab-console.txt").read_text()
+    assert not Path("/sys/class/net", qemu.PF).exists()
+
+
+def test_a_lab_that_dies_leaves_the_record_and_says_so(tmp_path: Path) -> None:
+    with started(tmp_path) as launcher:
+        until((tmp_path / "run" / "run.json").exists, "a record", deadline_s=DEADLINE_S)
+        [lab] = emulators(launcher.pid)
+        os.kill(lab, signal.SIGKILL)
+        said = launcher.communicate(timeout=60)[1]
+    assert launcher.returncode == 10, said
+    assert "the lab ended before the run in it did" in said
+    assert "QEMU ended with SIGKILL" in said
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["finished"] is None
+    assert {check["verdict"] for check in record["checks"]} == {"inconclusive"}
+
+
+def test_a_killed_launcher_takes_its_lab_along(tmp_path: Path) -> None:
+    with started(tmp_path) as launcher:
+        [lab] = until(lambda: emulators(launcher.pid), "a lab", deadline_s=DEADLINE_S)
+        launcher.kill()
+        launcher.wait()
+        until(lambda: not lives(lab), "the lab is gone", deadline_s=10)
+
+
+@contextlib.contextmanager
+def started(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start a run in a lab; what is left of it at the end of the block is killed."""
+    argv = [sys.executable, str(ROOT / "plumbline"), "run", "--host", "lab"]
+    argv += ["--topology", "passthrough", "--claim", "PT-03", "--output", str(folder / "run")]
+    with subprocess.Popen(
+        argv, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as launcher:
+        try:
+            yield launcher
+        finally:
+            launcher.kill()
+
+
+def emulators(parent: int) -> list[int]:
+    """Return the labs that a launcher has started, by process id."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            fields = status.read_text().rpartition(")")[2].split()
+            words = status.with_name("cmdline").read_bytes()
+            if int(fields[1]) == parent and b"intel-iommu" in words and b"qemu" in words:
+                found.append(int(status.parent.name))
+    return found
+
+
+def lives(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
