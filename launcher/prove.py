@@ -22,6 +22,7 @@ EXAMPLES = (
     ("sudo ./plumbline prove --fault my-faults.yaml", "faults of one's own"),
     ("sudo ./plumbline prove --part 1/3", "a third of them"),
     ("sudo ./plumbline prove --release bullseye", "on the libvirt and the tools of Debian 11"),
+    ("sudo ./plumbline prove --host lab --topology passthrough", "of an SR-IOV NIC"),
     ("./plumbline prove --list", "which faults there are"),
 )
 
@@ -64,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _prove(options: argparse.Namespace, words: Sequence[str], argv: Sequence[str]) -> int:
     _refuse_unknown_names(options)
-    if options.workers == "auto":
+    if options.workers == "auto" and options.host == "sandbox":
         options.workers = str(auto_workers(_builds(options.fault), PER_CORE))
     faults = [f"--fault={fault}" for fault in options.fault]
     return start("prove", options, ["--prove", f"--part={options.part}", *faults, *words], argv)

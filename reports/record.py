@@ -197,6 +197,9 @@ class FaultResult(_Part):
     guest_model: str | None = Field(
         default=None, description="the NIC model that the first guest was built with instead"
     )
+    vfs: int | None = Field(
+        default=None, description="how many virtual functions it was built with instead"
+    )
     caught_by: list[str] = Field(description="claims, or beginnings of check ids, to be violated")
     also: dict[str, str] = Field(description="what else it honestly breaks, each with the reason")
     outcome: Outcome = Field(

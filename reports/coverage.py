@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where each claim was decided, and how: a table in Markdown, from run records.
+
+    python -m reports.coverage RUN.json … >docs/coverage.md
+
+Records of the same kind of host and the same release share a column.
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from reports.record import RunRecord, load
+from reports.verdict import Verdict, worst
+
+HEAD = """\
+# Where each claim was decided
+
+One row for each claim of `topologies/claims.yaml`, one column for each host that runs were made on.
+A verdict is the worst of the claim's checks on the topologies that it is about, which are counted
+behind it where there are several; topologies on which the host could not test it are not counted.
+Made by `python -m reports.coverage RECORD...` from run records.
+"""
+NOWHERE = "–"
+# The catalogue's, in its order; others come after them.
+SECTIONS = ("GN", "LB", "OV", "NT", "IS", "BR", "PT", "IF")
+Column = tuple[str, str]
+"""Kind of host, and release."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the table; return 1 if a claim was decided nowhere."""
+    if not argv:
+        print("python -m reports.coverage RECORD...: at least one run.json", file=sys.stderr)
+        return 4
+    records = [load(Path(name)) for name in argv]
+    print(table(records), end="")
+    return 1 if undecided(records) else 0
+
+
+def table(records: Iterable[RunRecord]) -> str:
+    """Return the page: what it is, the runs, and a row for each claim."""
+    cells: dict[str, dict[Column, list[Verdict]]] = {}
+    columns: dict[Column, list[str]] = {}
+    for record in records:
+        column = _column(record)
+        columns.setdefault(column, _versions(record.host.facts.get("versions")))
+        for claim in record.claims:
+            cells.setdefault(claim.id, {}).setdefault(column, []).append(claim.verdict)
+    lines = [HEAD, "| host | release | versions |", "|---|---|---|"]
+    lines += [f"| {kind} | {release} | {', '.join(v)} |" for (kind, release), v in columns.items()]
+    names = [f"{kind}, {release}" for kind, release in columns]
+    lines += ["", f"| claim | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    for id_, row in sorted(cells.items(), key=lambda cell: _place(cell[0])):
+        told = " | ".join(_told(row.get(column, [])) for column in columns)
+        lines.append(f"| {id_} | {told} |")
+    missing = undecided(records)
+    said = f"decided nowhere: {', '.join(missing)}" if missing else "each decided somewhere"
+    return "\n".join([*lines, "", f"{len(cells)} claims, {said}.", ""])
+
+
+def undecided(records: Iterable[RunRecord]) -> list[str]:
+    """Return the claims that no record decides."""
+    verdicts: dict[str, set[Verdict]] = {}
+    for record in records:
+        for claim in record.claims:
+            verdicts.setdefault(claim.id, set()).add(claim.verdict)
+    decided = {Verdict.CONFORMS, Verdict.VIOLATES}
+    return [id_ for id_, seen in verdicts.items() if not seen & decided]
+
+
+def _place(claim: str) -> tuple[int, str]:
+    section = claim[:2]
+    return SECTIONS.index(section) if section in SECTIONS else len(SECTIONS), claim
+
+
+def _told(verdicts: Sequence[Verdict]) -> str:
+    tested = [verdict for verdict in verdicts if verdict is not Verdict.NOT_TESTABLE]
+    if not tested:
+        return str(Verdict.NOT_TESTABLE) if verdicts else NOWHERE
+    return f"{worst(tested)} ({len(tested)})" if len(tested) > 1 else str(worst(tested))
+
+
+def _column(record: RunRecord) -> Column:
+    return str(record.host.kind or "no host"), record.host.release or "unknown"
+
+
+def _versions(known: JsonValue) -> list[str]:
+    if not isinstance(known, dict):
+        return []
+    return [f"{name} {known[name]}" for name in ("libvirt", "qemu", "openvswitch") if name in known]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
