@@ -188,3 +188,11 @@ def test_a_guest_is_built_with_another_model() -> None:
     built = fault.as_built(topology)
     assert [guest.model for guest in built.guests] == ["e1000", "virtio"]
     assert built.model_copy(update={"guests": topology.guests}) == topology
+
+
+def test_a_nic_is_built_with_fewer_functions() -> None:
+    [fault] = load_all(["too-few-functions"])
+    topology = load("passthrough")
+    built = fault.as_built(topology)
+    assert (topology.network.vfs, built.network.vfs) == (3, 2)
+    assert built.model_copy(update={"networks": topology.networks}) == topology

@@ -30,6 +30,11 @@ faults:
     apply: "true"
     undo: exit 3
     caught_by: [IS-04]
+  - id: cannot-be-broken
+    title: The host has nothing that could be broken
+    topologies: [isolated]
+    apply: echo no such thing here; exit 77
+    caught_by: [IS-04]
   - id: nothing-either
     title: Nothing is broken after that
     topologies: [isolated]
@@ -103,6 +108,7 @@ def test_a_fault_that_gets_through_and_one_that_fails(tmp_path: Path) -> None:
         "nothing": "got through",
         "cannot-be-applied": "not decided",
         "cannot-be-undone": "not decided",
+        "cannot-be-broken": "not testable",
         "nothing-either": "got through",
     }
     verdicts = {check["topology"]: check["verdict"] for check in record["checks"]}
@@ -110,6 +116,8 @@ def test_a_fault_that_gets_through_and_one_that_fails(tmp_path: Path) -> None:
     assert "undo ended with status 3" in done.stdout
     assert "not caught by IS-04: conforms" in done.stdout
     assert "ended with status 7" in done.stdout
+    said = " ".join(done.stdout.split())
+    assert "lacks what fault cannot-be-broken breaks (probe: no such thing here)" in said
 
 
 def test_what_the_host_cannot_show_is_told_with_its_probe(tmp_path: Path) -> None:

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where each claim was decided: the table that is made from run records."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from reports.coverage import main, table, undecided
+from reports.record import ClaimVerdict, Host, RunRecord, Tool, Verdict, save
+
+
+def record(kind: str, release: str, **verdicts: list[Verdict]) -> RunRecord:
+    """Return a record with verdicts of claims, one for each topology."""
+    return RunRecord(
+        id=UUID(int=1),
+        started=datetime(2026, 3, 1, 12, 0, tzinfo=UTC),
+        tool=Tool(version="1", commit=None, dirty=None, command=["./plumbline", "run"]),
+        host=Host.model_validate(
+            {"kind": kind, "release": release, "facts": {"versions": {"libvirt": "9.0.0"}}}
+        ),
+        claims=[
+            ClaimVerdict(id=id_.replace("_", "-"), topology=f"t{number}", verdict=verdict)
+            for id_, seen in verdicts.items()
+            for number, verdict in enumerate(seen)
+        ],
+    )
+
+
+SANDBOX = record(
+    "sandbox",
+    "Debian 12",
+    PT_01=[Verdict.NOT_TESTABLE],
+    PT_12=[Verdict.NOT_TESTABLE],
+    GN_03=[Verdict.CONFORMS, Verdict.CONFORMS, Verdict.NOT_TESTABLE],
+)
+LAB = record("lab", "Debian 13", PT_01=[Verdict.CONFORMS], PT_12=[Verdict.NOT_TESTABLE])
+
+
+def test_a_row_has_a_verdict_for_each_host_and_release() -> None:
+    rows = [line for line in table([SANDBOX, LAB]).splitlines() if line.startswith("| ")]
+    assert rows == [
+        "| host | release | versions |",
+        "| sandbox | Debian 12 | libvirt 9.0.0 |",
+        "| lab | Debian 13 | libvirt 9.0.0 |",
+        "| claim | sandbox, Debian 12 | lab, Debian 13 |",
+        "| GN-03 | conforms (2) | – |",
+        "| PT-01 | not-testable | conforms |",
+        "| PT-12 | not-testable | not-testable |",
+    ]
+
+
+def test_records_of_one_host_share_a_column_and_the_worst_verdict_counts() -> None:
+    other = record("sandbox", "Debian 12", GN_03=[Verdict.VIOLATES])
+    assert "| GN-03 | violates (3) |" in table([SANDBOX, other])
+
+
+def test_what_was_decided_nowhere_is_named() -> None:
+    assert undecided([SANDBOX, LAB]) == ["PT-12"]
+    assert "3 claims, decided nowhere: PT-12." in table([SANDBOX, LAB])
+
+
+def test_files_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "run.json"
+    save(LAB, file)
+    assert main([str(file)]) == 1
+    assert "| PT-01 | conforms |" in capsys.readouterr().out
+    assert main([]) == 4
