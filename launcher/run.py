@@ -96,6 +96,12 @@ def add_build_options(own: Parser, topology: str, workers: str) -> None:
         "default this machine's own, in a lab trixie",
     )
     add(
+        "--firewall-backend",
+        type=one_of("iptables", "nftables"),
+        metavar="iptables|nftables",
+        help="what libvirt (10.4 and newer) is told to write its rules with; by default its own choice",
+    )
+    add(
         "--accel",
         type=one_of("auto", "kvm", "tcg"),
         default="auto",
@@ -189,9 +195,9 @@ def pytest_argv(
     for flag, values in (("--topology", options.topology), ("--claim", options.claim)):
         argv += [f"{flag}={value}" for value in values]
     argv += [f"--host={options.host}", f"--accel={options.accel}"]
-    for name in ("release", "pf", "wire", "whole"):
+    for name in ("release", "pf", "wire", "whole", "firewall_backend"):
         if (value := getattr(options, name)) is not None:
-            argv.append(f"--{name}={value}")
+            argv.append(f"--{name.replace('_', '-')}={value}")
     if options.after_build is not None:
         argv.append(f"--after-build={options.after_build}")
     if expected := _expected(options):

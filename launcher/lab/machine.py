@@ -42,6 +42,7 @@ class Plan:
         environment: the command's.
         folder: where the command is run.
         console: gets what its kernel and its start say.
+        firewall_backend: what libvirt is told to write its rules with; None: its own choice.
     """
 
     image: Image
@@ -51,6 +52,7 @@ class Plan:
     environment: Mapping[str, str]
     folder: Path
     console: Path
+    firewall_backend: str | None = None
 
 
 def run(plan: Plan, emulator: Emulator, progress: Progress) -> int:
@@ -83,6 +85,9 @@ def _write_job(job: Path, plan: Plan) -> None:
     (job / "start").write_bytes(START.read_bytes())
     mounts = [f"{s.tag} {'rw' if s.writable else 'ro'} {s.folder}\n" for s in _folders(plan)]
     (job / "mounts").write_text("".join(mounts))
+    if plan.firewall_backend is not None:
+        told = f'firewall_backend = "{plan.firewall_backend}"\n'
+        (job / "network.conf").write_text(told)
     (job / "kept").write_text(f"{plan.image.kept}\n")
     settings = [f"{name}={value}" for name, value in plan.environment.items()]
     # A shell's background command ignores interrupts, and what it starts inherits that.

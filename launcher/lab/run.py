@@ -72,6 +72,7 @@ def run(
         },
         folder=Path.cwd(),
         console=record / CONSOLE,
+        firewall_backend=options.firewall_backend,
     )
     return machine.run(plan, emulator, progress)
 

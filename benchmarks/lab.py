@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A lab: how long until it is a host, until the harness in it answers, and for passthrough.
+
+    python -m benchmarks.lab [--rounds N] [--release NAME] [-- WORDS FOR ./plumbline run]
+
+The image is built first if it is not cached; that is timed too, and its size told.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from launcher import setup
+from launcher.lab import image
+from launcher.progress import Progress
+
+ROOT = Path(__file__).resolve().parent.parent
+# What the launcher, the harness and the topology say when they have come so far.
+SIGNS = {"the host is ready": "lab: ready", "the harness answers": "Plumbline ", "built": " up in "}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run, print, and return 1 if a run did not conform."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.lab")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--release", default=image.DEFAULT)
+    own, words = (list(argv), ["--topology", "passthrough"])
+    if "--" in own:
+        own, words = own[: own.index("--")], own[own.index("--") + 1 :]
+    options = parser.parse_args(own)
+    _print_image(options.release)
+    samples: dict[str, list[float]] = {}
+    status = 0
+    for number in range(options.rounds):
+        seen, ended = _run([f"--release={options.release}", *words])
+        status |= ended != 0
+        for sign, seconds in seen.items():
+            samples.setdefault(sign, []).append(seconds)
+        told = "  ".join(f"{sign} {seconds:.1f} s" for sign, seconds in seen.items())
+        print(f"{number + 1:3}  {told}  exit {ended}", flush=True)
+    for sign, each in samples.items():
+        print(f"{sign}: median {median(each):.1f} s of {len(each)}")
+    return status
+
+
+def _print_image(release: str) -> None:
+    setup.ensure(release, lab=True)
+    was, begin = image.cached(release), time.monotonic()
+    disk = image.ensure(release, Progress())
+    size = sum(path.stat().st_blocks * 512 for path in disk.disk.parent.rglob("*"))
+    how = "cached" if was else f"built in {time.monotonic() - begin:.0f} s"
+    print(f"image of {release}: {size / 2**20:.0f} MiB on disk, {how}", flush=True)
+
+
+def _run(words: Sequence[str]) -> tuple[dict[str, float], int]:
+    """Return when each sign was seen, and the end, in seconds from the start; and the exit code."""
+    with TemporaryDirectory() as folder:
+        argv = [str(ROOT / "plumbline"), "run", "--host", "lab", "--output", f"{folder}/run"]
+        begin = time.monotonic()
+        seen: dict[str, float] = {}
+        with subprocess.Popen(
+            [*argv, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as launcher:
+            for line in launcher.stdout or ():
+                for sign, text in SIGNS.items():
+                    if text in line and sign not in seen:
+                        seen[sign] = time.monotonic() - begin
+        seen["whole run"] = time.monotonic() - begin
+        return seen, launcher.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
