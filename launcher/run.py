@@ -99,7 +99,7 @@ def add_build_options(own: Parser, topology: str, workers: str) -> None:
         "--firewall-backend",
         type=one_of("iptables", "nftables"),
         metavar="iptables|nftables",
-        help="what libvirt (10.4 and newer) is told to write its rules with; its own choice without",
+        help="what libvirt (10.4 and newer) writes its rules with; by default its own choice",
     )
     add(
         "--accel",
