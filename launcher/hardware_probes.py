@@ -61,7 +61,7 @@ def iommu() -> Finding:
     count = len(list(groups.iterdir())) if groups.is_dir() else 0
     if count:
         return Finding("iommu", State.YES, f"{count} IOMMU groups")
-    fix = "VT-d or AMD-Vi on in the firmware, intel_iommu=on; else no fix: needs hardware"
+    fix = "VT-d or AMD-Vi on in the firmware, intel_iommu=on; or ./plumbline run --host lab"
     return Finding("iommu", State.NO, f"no group in {groups}", fix)
 
 
@@ -75,4 +75,4 @@ def sriov() -> Finding:
     if offers:
         detail = ", ".join(f"{nic} ({count} VFs)" for nic, count in sorted(offers.items()))
         return Finding("sriov", State.YES, detail)
-    return Finding("sriov", State.NO, "no NIC offers VFs", "no fix: needs an SR-IOV NIC")
+    return Finding("sriov", State.NO, "no NIC offers VFs", "an SR-IOV NIC; ./plumbline run --host lab brings an emulated one")

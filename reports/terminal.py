@@ -92,6 +92,7 @@ class Terminal:
         self._running = Running()
         self._columns = Columns()
         self._warnings: dict[str, int] = {}
+        self._told: set[tuple[str, Verdict, str | None]] = set()
         self._screen = Screen(
             color=config.option.color,
             # With -s the checks write to the terminal themselves: no line stays the last one.
@@ -140,8 +141,12 @@ class Terminal:
         conforms = check.verdict is Verdict.CONFORMS
         if not conforms or self._verbosity >= 0:
             self._screen.print(check_line(check, progress, self._columns))
-        if check.reason and (not conforms or self._verbosity > 0):
+        told = (check.topology, check.verdict, check.reason)
+        if check.reason and (self._verbosity > 0 or not (conforms or told in self._told)):
             self._say(check.reason, STYLES[check.verdict])
+        if check.verdict is Verdict.NOT_TESTABLE:
+            # A host that lacks something lacks it for many checks.
+            self._told.add(told)
         if report.failed and (check.verdict is Verdict.ERROR or self._verbosity > 0):
             self._traceback(report, check.reason)
 
