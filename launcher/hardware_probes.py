@@ -75,4 +75,9 @@ def sriov() -> Finding:
     if offers:
         detail = ", ".join(f"{nic} ({count} VFs)" for nic, count in sorted(offers.items()))
         return Finding("sriov", State.YES, detail)
-    return Finding("sriov", State.NO, "no NIC offers VFs", "an SR-IOV NIC; ./plumbline run --host lab brings an emulated one")
+    return Finding(
+        "sriov",
+        State.NO,
+        "no NIC offers VFs",
+        "an SR-IOV NIC; or ./plumbline run --host lab",
+    )

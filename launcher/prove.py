@@ -4,6 +4,7 @@
 import argparse
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from launcher.arguments import Parser, split_at_dashes
 from launcher.errors import UsageError
@@ -48,7 +49,7 @@ def parser() -> Parser:
         own, "only the faults that are for this topology; repeatable", f"{PER_CORE} for each core"
     )
     # What belongs to qualifying alone.
-    own.set_defaults(claim=[], after_build=None, expect=[], pf=None, wire=None, whole=None)
+    own.set_defaults(claim=[], after_build=None, expect=[])
     return own
 
 
@@ -65,8 +66,17 @@ def main(argv: Sequence[str]) -> int:
 
 def _prove(options: argparse.Namespace, words: Sequence[str], argv: Sequence[str]) -> int:
     _refuse_unknown_names(options)
+    if options.host != "sandbox" and not options.fault:
+        # What other faults leave goes with their sandbox, and here would stay for the next.
+        options.topology = options.topology or ["passthrough"]
     if options.workers == "auto" and options.host == "sandbox":
         options.workers = str(auto_workers(_builds(options.fault), PER_CORE))
+    # A lab is another machine; there, as here, the whole path names the file.
+    files = [Path(f).suffix in naming.SUFFIXES for f in options.fault]
+    options.fault = [
+        str(Path(fault).resolve()) if is_file else fault
+        for fault, is_file in zip(options.fault, files, strict=True)
+    ]
     faults = [f"--fault={fault}" for fault in options.fault]
     return start("prove", options, ["--prove", f"--part={options.part}", *faults, *words], argv)
 

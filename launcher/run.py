@@ -159,7 +159,7 @@ def start(
     if options.host == "lab":
         from launcher.lab import run as lab
 
-        return lab.run(options, words, command, [*options.topology, *getattr(options, "fault", [])])
+        return lab.run(options, words, command)
     if options.release is not None:
         options.release = release.require_known(options.release)
     interpreter = setup.ensure(options.release)
@@ -232,6 +232,8 @@ def workers_for(options: argparse.Namespace) -> int:
     """Return how many workers a run gets: never more than it has topologies to spread."""
     if options.workers != "auto":
         return int(options.workers)
+    if options.host != "sandbox":
+        return 1
     return auto_workers(len(options.topology) or len(naming.SHIPPED))
 
 

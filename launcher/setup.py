@@ -46,7 +46,7 @@ def ensure(release: str | None = None, *, lab: bool = False) -> Path:
     stages: list[Stage] = ["run"]
     stages += ["venv"] if venv else []
     stages += ["image"] if guest_image else []
-    stages += ["release"] if root_folder or lab else []
+    stages += ["release"] if root_folder or (lab and _lacks_lab(release)) else []
     lacking = packages.missing(stages)
     if not (lacking or venv or guest_image or root_folder):
         return environment.python()
@@ -62,6 +62,15 @@ def ensure(release: str | None = None, *, lab: bool = False) -> Path:
         releases.ensure(root_folder, progress)
     progress("set-up is complete")
     return interpreter
+
+
+def _lacks_lab(release: str | None) -> bool:
+    """Whether a lab's disk, or the newer QEMU that runs it, has to be built."""
+    from launcher.lab import image as labs
+    from launcher.lab import qemu
+
+    no_disk = labs.cached(release or labs.DEFAULT) is None
+    return no_disk or (qemu.is_needed() and releases.root_of(qemu.RELEASE) is None)
 
 
 def ensure_image(progress: Progress) -> image.Image:

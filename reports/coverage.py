@@ -6,14 +6,15 @@
 Records of the same kind of host and the same release share a column.
 """
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import JsonValue
 
-from reports.record import RunRecord, load
-from reports.verdict import Verdict, worst
+from reports.record import RecordError, RunRecord, load
+from reports.verdict import EXIT_USAGE, Verdict, worst
 
 HEAD = """\
 # Where each claim was decided
@@ -24,8 +25,7 @@ behind it where there are several; topologies on which the host could not test i
 Made by `python -m reports.coverage RECORD...` from run records.
 """
 NOWHERE = "–"
-# The catalogue's, in its order; others come after them.
-SECTIONS = ("GN", "LB", "OV", "NT", "IS", "BR", "PT", "IF")
+CATALOGUE = Path(__file__).resolve().parent.parent / "topologies" / "claims.yaml"
 Column = tuple[str, str]
 """Kind of host, and release."""
 
@@ -34,26 +34,30 @@ def main(argv: Sequence[str]) -> int:
     """Print the table; return 1 if a claim was decided nowhere."""
     if not argv:
         print("python -m reports.coverage RECORD...: at least one run.json", file=sys.stderr)
-        return 4
-    records = [load(Path(name)) for name in argv]
+        return EXIT_USAGE
+    try:
+        records = [load(Path(name)) for name in argv]
+    except RecordError as error:
+        print(error, file=sys.stderr)
+        return EXIT_USAGE
     print(table(records), end="")
     return 1 if undecided(records) else 0
 
 
 def table(records: Iterable[RunRecord]) -> str:
     """Return the page: what it is, the runs, and a row for each claim."""
-    cells: dict[str, dict[Column, list[Verdict]]] = {}
+    cells: dict[str, dict[Column, list[Verdict]]] = {id_: {} for id_ in catalogue()}
     columns: dict[Column, list[str]] = {}
     for record in records:
         column = _column(record)
         columns.setdefault(column, _versions(record.host.facts.get("versions")))
         for claim in record.claims:
-            cells.setdefault(claim.id, {}).setdefault(column, []).append(claim.verdict)
+            cells[claim.id].setdefault(column, []).append(claim.verdict)
     lines = [HEAD, "| host | release | versions |", "|---|---|---|"]
     lines += [f"| {kind} | {release} | {', '.join(v)} |" for (kind, release), v in columns.items()]
     names = [f"{kind}, {release}" for kind, release in columns]
     lines += ["", f"| claim | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
-    for id_, row in sorted(cells.items(), key=lambda cell: _place(cell[0])):
+    for id_, row in cells.items():
         told = " | ".join(_told(row.get(column, [])) for column in columns)
         lines.append(f"| {id_} | {told} |")
     missing = undecided(records)
@@ -61,19 +65,19 @@ def table(records: Iterable[RunRecord]) -> str:
     return "\n".join([*lines, "", f"{len(cells)} claims, {said}.", ""])
 
 
+def catalogue() -> list[str]:
+    """Return the ids of all claims, in the catalogue's order; the file is ours and of one style."""
+    return re.findall(r"^ +- id: (\S+)$", CATALOGUE.read_text(encoding="utf-8"), re.MULTILINE)
+
+
 def undecided(records: Iterable[RunRecord]) -> list[str]:
     """Return the claims that no record decides."""
-    verdicts: dict[str, set[Verdict]] = {}
+    verdicts: dict[str, set[Verdict]] = {id_: set() for id_ in catalogue()}
     for record in records:
         for claim in record.claims:
-            verdicts.setdefault(claim.id, set()).add(claim.verdict)
+            verdicts[claim.id].add(claim.verdict)
     decided = {Verdict.CONFORMS, Verdict.VIOLATES}
     return [id_ for id_, seen in verdicts.items() if not seen & decided]
-
-
-def _place(claim: str) -> tuple[int, str]:
-    section = claim[:2]
-    return SECTIONS.index(section) if section in SECTIONS else len(SECTIONS), claim
 
 
 def _told(verdicts: Sequence[Verdict]) -> str:

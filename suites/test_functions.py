@@ -5,16 +5,17 @@ The guests of the topology stay as they are: each check takes the function that 
 back.
 """
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import asdict
 from ipaddress import IPv4Interface
 
-import libvirt
 import pytest
 from scapy.layers.inet import ICMP
 from scapy.layers.l2 import Dot1Q
 from scapy.packet import Packet
 
-from fixtures.errors import NotTestable
+from fixtures.errors import NotTestable, StartRefused
 from fixtures.evidence import Evidence
 from fixtures.guest.domain import Nic
 from fixtures.guest.guest import NIC, Guest, another, held
@@ -33,8 +34,8 @@ from fixtures.waiting import expect
 
 VFIO = "vfio-pci"
 # Beside the topology's own guests.
-NAME, OTHER_NAME = "plumb3", "plumb4"
-MAC, OTHER_MAC = "52:54:00:1b:f0:53", "52:54:00:1b:f0:54"
+NAME = "plumb"
+MAC, OTHER_MAC = "52:54:00:1b:f0:53", "52:54:00:1b:f1:{:02x}"
 TAG = 42
 # TEST-NET-2 (RFC 5737), in which nobody else has an address.
 TAGGED, PEER = IPv4Interface("198.51.100.1/28"), IPv4Interface("198.51.100.2/28")
@@ -55,8 +56,7 @@ def test_explicit_function(net: Standing, evidence: Evidence) -> None:
     host = net.host
     number, address = free_function(net)
     before = _drivers(net)
-    with another(net.guests[0], NAME, [Nic("hostdev", str(address), MAC, "")]) as guest:
-        guest.transcript = evidence
+    with _booted(net, Nic("hostdev", str(address), MAC, ""), evidence) as guest:
         meanwhile = _drivers(net)
         given = function_of(guest)
         assert given == address, f"its XML names {address}, the guest has {given}"
@@ -94,10 +94,9 @@ def test_mac_and_tag(net: Standing, evidence: Evidence) -> None:
     nic = Nic("hostdev", str(address), MAC, "", vlan=TAG)
     with (
         vlan_link(lan, HOST_PORT, TAG, TAGGED),
-        another(net.guests[0], NAME, [nic]) as guest,
+        _booted(net, nic, evidence) as guest,
         evidence.capture(lan, HOST_PORT) as frames,
     ):
-        guest.transcript = evidence
         seen = views(host, pf)
         evidence.json("functions.json", [asdict(view) for view in seen])
         inside = _addressed(guest, PEER)
@@ -121,31 +120,41 @@ def test_mac_and_tag(net: Standing, evidence: Evidence) -> None:
 def test_exhaustion(net: Standing, evidence: Evidence) -> None:
     """When every function is taken the next guest is refused; one that was freed is taken again.
 
-    Steps: have domains of the network take what functions are left; start one more; end one of them
+    Steps: have domains of the network take what functions are left; start one more; end the others
     and start it again.
     Verify: each of the first gets a function of its own; the one more is refused with an error of
-    libvirt's that names the network, and leaves nothing; then it gets the one that was freed.
+    libvirt's that names the network, and leaves nothing; then it gets one that was freed.
     """
-    network = net.topology.network
-    count = len(pci.functions(net.host, pci.of_nic(net.host, network.pf))) - len(net.guests)
-    assert count == 1, f"{count} functions are left beside the guests'; one was expected"
-    first, second = (Nic("network", str(network.network_name), mac, "") for mac in (MAC, OTHER_MAC))
-    _, free = free_function(net)
-    with held(net.guests[0], NAME, [first]) as domain:
-        taken = function_in(domain, MAC)
-        assert taken == free, f"{NAME} was given {taken}; {free} was left"
-        refusal = _refusal(net.guests[0], second)
-        names = [each.name() for each in net.host.libvirt.listAllDomains()]
+    guest, name = net.guests[0], str(net.topology.network.network_name)
+    everyone = pci.functions(net.host, pci.of_nic(net.host, net.topology.network.pf))
+    left = [each for each in everyone if each not in {function_of(g) for g in net.guests}]
+    assert left, f"no function is left beside the guests': {len(everyone)} are on"
+    refusal, names, taken = "", [], []
+    try:
+        with contextlib.ExitStack() as stack:
+            for number in range(len(left)):
+                mac = OTHER_MAC.format(number)
+                nic = Nic("network", name, mac, "")
+                domain = stack.enter_context(held(guest, f"{NAME}-{number}", [nic]))
+                taken.append(function_in(domain, mac))
+            refusal = _refusal(guest, Nic("network", name, MAC, ""))
+            names = [each.name() for each in net.host.libvirt.listAllDomains()]
         evidence.text("refusal.txt", f"{refusal}\n")
-    assert refusal, f"with every function taken, {OTHER_NAME} was started all the same"
-    assert str(network.network_name) in refusal, f"the error does not name the network: {refusal}"
-    assert OTHER_NAME not in names, f"{OTHER_NAME} was refused, and libvirt lists it: {names}"
-    with held(net.guests[0], OTHER_NAME, [second]) as domain:
-        again = function_in(domain, OTHER_MAC)
-        bound = pci.driver(net.host, free)
-    assert again == free, f"{free} was given back, and {OTHER_NAME} got {again}"
-    assert bound == VFIO, f"{free} is under {bound} while {OTHER_NAME} has it"
-    evidence.reason = f"one too many: {refusal}; after {free} was freed it was taken again"
+        with held(guest, NAME, [Nic("network", name, MAC, "")]) as domain:
+            again = function_in(domain, MAC)
+            bound = pci.driver(net.host, again) if again else None
+    except StartRefused as error:
+        raise AssertionError(
+            f"with {len(left) - len(taken)} of {len(everyone)} functions left, {error.message}: "
+            f"{error.hint}"
+        ) from error
+    assert sorted(map(str, taken)) == sorted(map(str, left)), f"{left} were left, {taken} taken"
+    assert refusal, f"with every function taken, {NAME} was started all the same"
+    assert name in refusal, f"the error does not name the network: {refusal}"
+    assert NAME not in names, f"{NAME} was refused, and libvirt lists it: {names}"
+    assert again in left, f"{NAME} was given {again}, which had not been freed"
+    assert bound == VFIO, f"{again} is under {bound} while {NAME} has it"
+    evidence.reason = f"one too many: {refusal}; when they were freed, {again} was taken again"
 
 
 @pytest.mark.claims("PT-11")
@@ -165,8 +174,7 @@ def test_whole_nic(net: Standing, evidence: Evidence) -> None:
     address = pci.of_nic(host, name)
     require_own_group(host, address, name)
     mac, before = link_mac(host, name), pci.driver(host, address)
-    with another(net.guests[0], NAME, [Nic("device", str(address), mac, "")]) as guest:
-        guest.transcript = evidence
+    with _booted(net, Nic("device", str(address), mac, ""), evidence) as guest:
         bound, is_there = pci.driver(host, address), has_link(host, name)
         _expect_function(host, guest, address, mac, evidence)
         inside, outside = _addressed(guest, _spare(net)), net.end("outside")
@@ -183,6 +191,17 @@ def test_whole_nic(net: Standing, evidence: Evidence) -> None:
     evidence.reason = (
         f"{name}, {address}: to the outside {there}, from there {back}; {before} again"
     )
+
+
+@contextlib.contextmanager
+def _booted(net: Standing, nic: Nic, evidence: Evidence) -> Iterator[Guest]:
+    """Boot one more guest with a NIC; that libvirt does not start it is a violation."""
+    try:
+        with another(net.guests[0], NAME, [nic]) as guest:
+            guest.transcript = evidence
+            yield guest
+    except StartRefused as error:
+        raise AssertionError(f"{error.message}: {error.hint}") from error
 
 
 def _drivers(net: Standing) -> dict[str, str | None]:
@@ -218,10 +237,10 @@ def _addressed(guest: Guest, address: IPv4Interface) -> End:
 def _refusal(guest: Guest, nic: Nic) -> str:
     """Return why libvirt does not start one more domain; "" if it does."""
     try:
-        with held(guest, OTHER_NAME, [nic]):
+        with held(guest, NAME, [nic]):
             return ""
-    except libvirt.libvirtError as error:
-        return str(error)
+    except StartRefused as error:
+        return error.hint
 
 
 def _is_echo(packet: Packet) -> bool:

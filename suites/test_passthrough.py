@@ -4,6 +4,7 @@
 from dataclasses import asdict
 from xml.etree import ElementTree as ET
 
+import libvirt
 import pytest
 
 from fixtures.evidence import Evidence
@@ -55,7 +56,10 @@ def test_node_device(net: Standing, evidence: Evidence) -> None:
     host, name = net.host, net.topology.network.pf
     pf = pci.of_nic(host, name)
     device = f"pci_{str(pf).replace(':', '_').replace('.', '_')}"
-    xml = host.libvirt.nodeDeviceLookupByName(device).XMLDesc()
+    try:
+        xml = host.libvirt.nodeDeviceLookupByName(device).XMLDesc()
+    except libvirt.libvirtError as error:
+        raise AssertionError(f"libvirt knows no {device}: {error}") from error
     evidence.text("device.xml", xml, "application/xml")
     root = ET.fromstring(xml)
     capability = root.find("capability[@type='pci']")

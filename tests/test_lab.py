@@ -18,7 +18,7 @@ from fixtures.waiting import until
 from launcher import setup
 from launcher.errors import UsageError
 from launcher.lab import image, machine, qemu
-from launcher.lab.qemu import Share
+from launcher.lab.job import Share
 from launcher.progress import Progress
 from tests.launched import ROOT, SCHEMA, launched
 

@@ -41,6 +41,8 @@ WORDS = (
     "--dpkgopt=path-exclude=/usr/share/doc/*",
 )
 DISK, KERNEL, INITRD, KEPT = "disk.img", "kernel", "initrd", "kept"
+# Below `KEPT`: where interpreters keep what they have compiled, for the next lab.
+COMPILED = "compiled"
 # The file system, of which what is used takes up room; and all that building it needs at once.
 DISK_MIB = 1400
 SPACE_MIB = 2600
@@ -123,9 +125,7 @@ def _build(release: str, source: str, folder: Path, progress: Callable[[str], No
     progress(f"lab image {release}: the harness's libraries")
     libraries = f"usr/local/lib/python{PYTHONS[release]}/dist-packages"
     _install_libraries(PYTHONS[release], root / libraries)
-    compile_ = ["chroot", str(root), "python3", "-m", "compileall", "-q", f"/{libraries}"]
-    # A library may carry files for another Python, which this one refuses and no run asks for.
-    subprocess.run(compile_, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    _compile(root, f"/{libraries}", folder / KEPT / COMPILED)
     first = root / "sbin" / FIRST.name
     first.unlink(missing_ok=True)
     first.write_bytes(FIRST.read_bytes())
@@ -138,6 +138,21 @@ def _build(release: str, source: str, folder: Path, progress: Callable[[str], No
     make = ["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", str(root)]
     _step([*make, str(folder / DISK), f"{DISK_MIB}M"], "mke2fs")
     shutil.rmtree(root)
+
+
+def _compile(root: Path, libraries: str, target: Path) -> None:
+    """Compile what the lab's Python imports, for the place where it looks first."""
+    there = root / "compiled"
+    python = ["chroot", str(root), "python3", "-X", f"pycache_prefix=/{there.name}"]
+    folders = (f"/usr/lib/{libraries.split('/')[4]}", "/usr/lib/python3/dist-packages", libraries)
+    # A library may carry files for another Python, which this one refuses and no run asks for.
+    subprocess.run(
+        [*python, "-m", "compileall", "-q", *folders],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    there.rename(target)
 
 
 def _install_libraries(python: str, folder: Path) -> None:
@@ -180,8 +195,8 @@ def _step(argv: list[str], what: str) -> None:
 
 
 def _place(release: str) -> Path:
-    known = hashlib.sha256("\n".join((release, *host_packages(), *PACKAGES, *WORDS)).encode())
-    for file in (environment.LOCK, FIRST):
+    known = hashlib.sha256("\n".join((release, *host_packages())).encode())
+    for file in (environment.LOCK, FIRST, Path(__file__)):
         known.update(b"\0" + file.read_bytes())
     return cache_dir() / "labs" / f"{release}-{known.hexdigest()[:12]}"
 

@@ -3,27 +3,29 @@
 
 import contextlib
 import os
-import shlex
 import signal
 import subprocess
-import tempfile
+import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from launcher.errors import LauncherError
+from launcher.errors import INTERRUPTED, LauncherError
 from launcher.lab.image import Image
-from launcher.lab.qemu import Emulator, Share, argv
+from launcher.lab.job import Job, Share, job
+from launcher.lab.qemu import Emulator, argv
 from launcher.progress import Progress
 
-START = Path(__file__).with_name("guestside") / "start"
 # 20 to 30 s on two cores without hardware virtualisation.
 BOOT_DEADLINE_S = 180.0
 # After an interrupt the harness takes its topology down.
 END_DEADLINE_S = 60.0
 POLL_S = 0.2
 SHOWN_LINES = 15
+CHUNK = 65536
 
 
 class LabFailed(LauncherError):
@@ -54,6 +56,12 @@ class Plan:
     console: Path
     firewall_backend: str | None = None
 
+    @property
+    def folders(self) -> list[Share]:
+        """What the lab sees by its own path, what is above others first."""
+        kept = Share("kept", self.image.kept, writable=True)
+        return sorted([*self.shares, kept], key=lambda share: share.folder)
+
 
 def run(plan: Plan, emulator: Emulator, progress: Progress) -> int:
     """Boot a lab, run the plan's command in it, and return its exit status.
@@ -64,103 +72,115 @@ def run(plan: Plan, emulator: Emulator, progress: Progress) -> int:
     Raises:
         LabFailed: it did not boot, or it ended too early; with the end of its console.
     """
-    with tempfile.TemporaryDirectory(prefix="plumbline-lab-") as name:
-        job = Path(name)
-        _write_job(job, plan)
-        with _booted(plan, emulator, job) as lab:
-            _wait_for(job / "started", lab, plan, job, BOOT_DEADLINE_S)
-            up = float((job / "started").read_text().split()[0])
+    with job() as told:
+        told.tell(
+            plan.folders,
+            plan.image.kept,
+            plan.command,
+            plan.environment,
+            plan.folder,
+            plan.firewall_backend,
+        )
+        with _booted(plan, emulator, told) as lab:
+            up = _wait_until_ready(lab, plan, told)
             progress(f"lab: ready, {up:.0f} s after its kernel's start; the harness starts in it")
-            _wait_for_end(lab)
-        status = job / "status"
-        if not status.exists():
-            raise LabFailed(
-                "the lab ended before the run in it did; the record says what was decided by then",
-                _told(plan, job, lab),
-            )
-        return int(status.read_text())
-
-
-def _write_job(job: Path, plan: Plan) -> None:
-    (job / "start").write_bytes(START.read_bytes())
-    mounts = [f"{s.tag} {'rw' if s.writable else 'ro'} {s.folder}\n" for s in _folders(plan)]
-    (job / "mounts").write_text("".join(mounts))
-    if plan.firewall_backend is not None:
-        told = f'firewall_backend = "{plan.firewall_backend}"\n'
-        (job / "network.conf").write_text(told)
-    (job / "kept").write_text(f"{plan.image.kept}\n")
-    settings = [f"{name}={value}" for name, value in plan.environment.items()]
-    # A shell's background command ignores interrupts, and what it starts inherits that.
-    words = ["exec", "env", "--default-signal=INT,QUIT", *settings, *plan.command]
-    (job / "command").write_text(f"cd {shlex.quote(str(plan.folder))}\n{shlex.join(words)}\n")
-
-
-def _folders(plan: Plan) -> list[Share]:
-    """Return what a lab sees by its own path, what is above others first."""
-    kept = Share("kept", plan.image.kept, writable=True)
-    return sorted([*plan.shares, kept], key=lambda share: share.folder)
+            interrupted = _wait_for_end(lab)
+        if (status := told.status) is not None:
+            return status
+        if interrupted:
+            return INTERRUPTED
+        raise LabFailed(
+            "the lab ended before the run in it did; the record says what was decided by then",
+            _known(plan, told, lab),
+        )
 
 
 @contextlib.contextmanager
-def _booted(plan: Plan, emulator: Emulator, job: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _booted(plan: Plan, emulator: Emulator, told: Job) -> Iterator[subprocess.Popen[bytes]]:
     """Start a lab; on leaving it is gone, and it never outlives this process (setpriv)."""
-    shares = [Share("job", job, writable=True), *_folders(plan)]
+    shares = [Share("job", told.folder, writable=True), *plan.folders]
     # A network namespace of its own: not even the emulator could reach this machine's network.
     start = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--", *emulator.argv]
-    with (
-        (job / "complaints").open("wb") as complaints,
-        subprocess.Popen(
+    with told.complaints.open("wb") as complaints:
+        lab = subprocess.Popen(
             [*start, *argv(plan.image, plan.accel, shares, plan.console)],
             stdin=subprocess.PIPE,
+            # Not our own: QEMU would leave a terminal in a mode in which nobody waits for it.
+            stdout=subprocess.PIPE,
             stderr=complaints,
             env=os.environ | emulator.environment,
             # A terminal's Ctrl-C is for us, who hand it on.
             start_new_session=True,
-        ) as lab,
-    ):
-        try:
-            yield lab
-        finally:
-            lab.kill()
+        )
+    reading = threading.Thread(target=_copy, args=(lab.stdout,), name="what the lab prints")
+    reading.start()
+    try:
+        yield lab
+    finally:
+        lab.kill()
+        lab.wait()
+        reading.join()
+        with contextlib.suppress(BrokenPipeError):
+            if lab.stdin is not None:
+                lab.stdin.close()
 
 
-def _wait_for(
-    sign: Path, lab: subprocess.Popen[bytes], plan: Plan, job: Path, deadline_s: float
-) -> None:
-    end = time.monotonic() + deadline_s
-    while not sign.exists():
-        if (job / "failed").exists():
-            why = (job / "failed").read_text().strip()
-            raise LabFailed(f"the lab could not be made a host: {why}", _told(plan, job, lab))
-        if time.monotonic() > end:
-            said = f"the lab was not ready within {deadline_s:g} s"
-            raise LabFailed(said, _told(plan, job, lab))
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            lab.wait(POLL_S)
-            if not (job / "failed").exists():
-                raise LabFailed("the lab ended before it was ready", _told(plan, job, lab))
+def _copy(source: IO[bytes]) -> None:
+    """Print what comes, as it comes; that a reader of ours has seen enough is no error."""
+    wanted = True
+    while chunk := os.read(source.fileno(), CHUNK):
+        if wanted:
+            try:
+                sys.stdout.buffer.write(chunk)
+                sys.stdout.buffer.flush()
+            except BrokenPipeError:
+                wanted = False
+    source.close()
 
 
-def _wait_for_end(lab: subprocess.Popen[bytes]) -> None:
-    """Wait until the lab is off; an interrupt is handed on, a second one ends it."""
+def _wait_until_ready(lab: subprocess.Popen[bytes], plan: Plan, told: Job) -> float:
+    """Return when the host was ready, in seconds from its kernel's start."""
+    end = time.monotonic() + BOOT_DEADLINE_S
+    while True:
+        ended = lab.poll() is not None
+        if (up := told.ready_s) is not None:
+            return up
+        if (why := told.failure) is not None:
+            said = f"the lab could not be made a host: {why}"
+        elif ended:
+            said = "the lab ended before it was ready"
+        elif time.monotonic() > end:
+            said = f"the lab was not ready within {BOOT_DEADLINE_S:g} s"
+        else:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                lab.wait(POLL_S)
+            continue
+        raise LabFailed(said, _known(plan, told, lab))
+
+
+def _wait_for_end(lab: subprocess.Popen[bytes]) -> bool:
+    """Wait until the lab is off, and return whether we were interrupted."""
     try:
         lab.wait()
     except KeyboardInterrupt:
-        if lab.stdin is not None:
-            lab.stdin.write(b"interrupt\n")
-            lab.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
+            if lab.stdin is not None:
+                lab.stdin.write(b"interrupt\n")
+                lab.stdin.flush()
         with contextlib.suppress(subprocess.TimeoutExpired):
             lab.wait(END_DEADLINE_S)
+        return True
+    return False
 
 
-def _told(plan: Plan, job: Path, lab: subprocess.Popen[bytes]) -> str:
+def _known(plan: Plan, told: Job, lab: subprocess.Popen[bytes]) -> str:
     """Return what is known of a lab that failed."""
     lines = [f"console: {plan.console}"]
     status = lab.poll()
     if status is not None:
         how = signal.Signals(-status).name if status < 0 else f"status {status}"
         lines.append(f"QEMU ended with {how}")
-    for name, file in (("its console", plan.console), ("QEMU", job / "complaints")):
+    for name, file in (("its console", plan.console), ("QEMU", told.complaints)):
         said = file.read_text(errors="replace").splitlines() if file.exists() else []
         said = [line for line in said if "TCG doesn't support requested feature" not in line]
         if said:

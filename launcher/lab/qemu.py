@@ -13,6 +13,7 @@ from pathlib import Path
 from launcher import packages, release
 from launcher.errors import MissingError
 from launcher.lab.image import Image
+from launcher.lab.job import Share
 
 NAME = "qemu-system-x86_64"
 # Whose root folder has a QEMU with the NIC, where the machine's own is older than 8.0.
@@ -47,23 +48,8 @@ class Emulator:
     environment: dict[str, str]
 
 
-@dataclass(frozen=True)
-class Share:
-    """A folder of this machine that a lab sees.
-
-    Attributes:
-        tag: what the lab mounts it by.
-        folder: the folder.
-        writable: whether the lab may write to it.
-    """
-
-    tag: str
-    folder: Path
-    writable: bool = False
-
-
 def is_needed() -> bool:
-    """Whether this machine's own QEMU, if there is one, lacks the NIC."""
+    """Whether this machine's own QEMU, if there is one, lacks the NIC: a newer one is needed."""
     own = packages.find(NAME)
     return own is None or not _has_nic(Emulator([own], {}))
 
