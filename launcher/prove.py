@@ -23,7 +23,7 @@ EXAMPLES = (
     ("sudo ./plumbline prove --fault my-faults.yaml", "faults of one's own"),
     ("sudo ./plumbline prove --part 1/3", "a third of them"),
     ("sudo ./plumbline prove --release bullseye", "on the libvirt and the tools of Debian 11"),
-    ("sudo ./plumbline prove --host lab --topology passthrough", "of an SR-IOV NIC"),
+    ("sudo ./plumbline prove --host lab", "of an SR-IOV NIC"),
     ("./plumbline prove --list", "which faults there are"),
 )
 
