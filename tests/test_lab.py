@@ -97,7 +97,7 @@ def test_passthrough_of_functions(tmp_path: Path) -> None:
 
 def test_a_lab_that_dies_leaves_the_record_and_says_so(tmp_path: Path) -> None:
     with started(tmp_path) as launcher:
-        until((tmp_path / "run" / "run.json").exists, "a record", deadline_s=DEADLINE_S)
+        until(lambda: planned(tmp_path), "a record with a plan", deadline_s=DEADLINE_S)
         [lab] = emulators(launcher.pid)
         os.kill(lab, signal.SIGKILL)
         said = launcher.communicate(timeout=60)[1]
@@ -107,6 +107,17 @@ def test_a_lab_that_dies_leaves_the_record_and_says_so(tmp_path: Path) -> None:
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["finished"] is None
     assert {check["verdict"] for check in record["checks"]} == {"inconclusive"}
+
+
+def test_an_interrupt_is_the_harnesss(tmp_path: Path) -> None:
+    with started(tmp_path) as launcher:
+        until(lambda: planned(tmp_path), "a record with a plan", deadline_s=DEADLINE_S)
+        launcher.send_signal(signal.SIGINT)
+        said = launcher.communicate(timeout=120)[1]
+    assert launcher.returncode == 130, said
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    # It came to its own end, and took down what it had built until then.
+    assert record["finished"] is not None
 
 
 def test_a_killed_launcher_takes_its_lab_along(tmp_path: Path) -> None:
@@ -122,6 +133,8 @@ def started(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """Start a run in a lab; what is left of it at the end of the block is killed."""
     argv = [sys.executable, str(ROOT / "plumbline"), "run", "--host", "lab"]
     argv += ["--topology", "passthrough", "--claim", "PT-03", "--output", str(folder / "run")]
+    # Where the tests were started in the background, interrupts are ignored, and that is inherited.
+    argv = ["env", "--default-signal=INT", *argv]
     with subprocess.Popen(
         argv, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as launcher:
@@ -129,6 +142,12 @@ def started(folder: Path) -> Iterator[subprocess.Popen[str]]:
             yield launcher
         finally:
             launcher.kill()
+
+
+def planned(folder: Path) -> bool:
+    """Whether there is a record, and it says what is to be decided."""
+    record = folder / "run" / "run.json"
+    return record.exists() and bool(json.loads(record.read_text())["checks"])
 
 
 def emulators(parent: int) -> list[int]:
