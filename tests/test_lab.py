@@ -113,7 +113,7 @@ def test_an_interrupt_is_the_harnesss(tmp_path: Path) -> None:
     with started(tmp_path) as launcher:
         until(lambda: planned(tmp_path), "a record with a plan", deadline_s=DEADLINE_S)
         launcher.send_signal(signal.SIGINT)
-        said = launcher.communicate(timeout=120)[1]
+        said = launcher.communicate(timeout=240)[1]
     assert launcher.returncode == 130, said
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     # It came to its own end, and took down what it had built until then.

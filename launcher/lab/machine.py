@@ -22,7 +22,7 @@ from launcher.progress import Progress
 # 20 to 30 s on two cores without hardware virtualisation.
 BOOT_DEADLINE_S = 180.0
 # After an interrupt the harness takes its topology down.
-END_DEADLINE_S = 60.0
+END_DEADLINE_S = 180.0
 POLL_S = 0.2
 SHOWN_LINES = 15
 CHUNK = 65536
