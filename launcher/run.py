@@ -12,6 +12,7 @@ from typing import NoReturn
 from launcher import packages
 from launcher.arguments import Parser, one_of, split_at_dashes
 from launcher.errors import UsageError
+from launcher.marked import is_lab
 from launcher.pytest_options import TAKE_A_VALUE
 from topologies import naming
 from topologies.errors import DataError
@@ -20,9 +21,6 @@ ROOT = Path(__file__).resolve().parent.parent
 SUITES = ROOT / "suites"
 # More sandboxes than this at once measure the machine's load rather than its networks.
 WORKERS_MAX = 4
-
-# What a lab's kernel is told, and no other machine's.
-CMDLINE, LAB = Path("/proc/cmdline"), "plumbline.lab"
 
 EXAMPLES = (
     ("sudo ./plumbline run", "every topology"),
@@ -151,7 +149,7 @@ def start(
     setup.require_root(subcommand)
     if options.output is not None:
         _require_new(options.output)
-    if options.host == "local" and LAB not in CMDLINE.read_text().split():
+    if options.host == "local" and not is_lab():
         raise UsageError(
             "--host local: this machine is no lab, and what a run makes would outlive its SIGKILL",
             "./plumbline run --host lab makes one to run in",

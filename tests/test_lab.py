@@ -88,7 +88,7 @@ def test_passthrough_of_functions(tmp_path: Path) -> None:
     jsonschema.validate(record, json.loads(SCHEMA.read_text()))
     assert {check["verdict"] for check in record["checks"]} == {"conforms"}
     assert record["host"]["kind"] == "lab"
-    assert record["host"]["accel"]["name"] == "kvm"
+    assert record["host"]["accel"]["name"] == "kvm", record["host"]["accel"]["reason"]
     assert "trixie" in record["host"]["release"]
     assert all("--host lab" in check["rerun"] for check in record["checks"])
     assert (tmp_path / "run" / "lab-console.txt").read_text()

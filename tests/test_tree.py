@@ -114,7 +114,7 @@ def test_launcher_and_fixtures_meet_in_few_places() -> None:
     }
     named_before_set_up = {"topologies", "topologies.naming", "topologies.errors"}
     assert {n for n in from_launcher if n.startswith("topologies")} <= named_before_set_up
-    parts = ("cache", "errors", "packages", "probes", "release")
+    parts = ("cache", "errors", "marked", "packages", "probes", "release")
     allowed = {"launcher", *(f"launcher.{part}" for part in parts)}
     assert {name for name in from_fixtures if name.startswith("launcher")} <= allowed
 

@@ -14,6 +14,7 @@ from launcher import packages, release
 from launcher.errors import MissingError
 from launcher.lab.image import Image
 from launcher.lab.job import Share
+from launcher.marked import MARK
 
 NAME = "qemu-system-x86_64"
 # Whose root folder has a QEMU with the NIC, where the machine's own is older than 8.0.
@@ -30,8 +31,7 @@ PF, WHOLE, WIRE = "enp1s0", "enp2s0", "enp3s0"
 MAC = "52:54:00:1a:b0:{number:02x}"
 # Without a cost under TCG, and with none of what a machine for one run is to be protected from.
 CMDLINE = (
-    "root=/dev/vda rw quiet panic=-1 console=ttyS0 mitigations=off "
-    "intel_iommu=on iommu=pt plumbline.lab"
+    f"root=/dev/vda rw quiet panic=-1 console=ttyS0 mitigations=off intel_iommu=on iommu=pt {MARK}"
 )
 
 

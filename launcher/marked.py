@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Is this machine a lab? Its kernel was told so."""
+
+from pathlib import Path
+
+MARK = "plumbline.lab"
+CMDLINE = Path("/proc/cmdline")
+
+
+def is_lab() -> bool:
+    """Whether this machine is a lab."""
+    return MARK in CMDLINE.read_text().split()
