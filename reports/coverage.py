@@ -26,6 +26,8 @@ Made by `python -m reports.coverage RECORD...` from run records.
 """
 NOWHERE = "–"
 CATALOGUE = Path(__file__).resolve().parent.parent / "topologies" / "claims.yaml"
+# "QEMU emulator version 7.2.22 (Debian …)"
+NUMBER = re.compile(r"\d+(\.\d+)+")
 Column = tuple[str, str]
 """Kind of host, and release."""
 
@@ -94,7 +96,10 @@ def _column(record: RunRecord) -> Column:
 def _versions(known: JsonValue) -> list[str]:
     if not isinstance(known, dict):
         return []
-    return [f"{name} {known[name]}" for name in ("libvirt", "qemu", "openvswitch") if name in known]
+    found = {
+        name: NUMBER.search(str(known.get(name))) for name in ("libvirt", "qemu", "openvswitch")
+    }
+    return [f"{name} {number[0]}" for name, number in found.items() if number]
 
 
 if __name__ == "__main__":
