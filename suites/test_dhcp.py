@@ -6,12 +6,19 @@ import time
 from ipaddress import IPv4Address
 
 import pytest
+from scapy.layers.dhcp import BOOTP
+from scapy.layers.inet import IP
+from scapy.packet import Packet
 
 from fixtures.addressing import Lease, request_lease
 from fixtures.evidence import Evidence
 from fixtures.guest.guest import Guest
 from fixtures.standing import Standing
+from fixtures.waiting import pause
 
+BOOTREPLY = 2  # RFC 951
+# A second server may answer after the one whose answer the guest takes.
+LATE_ANSWER_S = 1.0
 STATUS = "/var/lib/libvirt/dnsmasq/{bridge}.status"
 
 
@@ -21,6 +28,10 @@ def _lease(guest: Guest, evidence: Evidence) -> Lease:
     evidence.reason = "; ".join(filter(None, (evidence.reason, f"{guest.name}: {lease}")))
     assert lease.address == guest.address, f"{guest.name} had {guest.address}, now {lease.address}"
     return lease
+
+
+def _is_answer(packet: Packet) -> bool:
+    return BOOTP in packet and bool(packet[BOOTP].op == BOOTREPLY)
 
 
 def _in_range(net: Standing, lease: Lease) -> None:
@@ -34,11 +45,19 @@ def _in_range(net: Standing, lease: Lease) -> None:
 
 @pytest.mark.claims("NT-05")
 def test_lease(net: Standing, evidence: Evidence) -> None:
-    """A guest gets an address of the range, the mask, and the bridge as router and DNS server."""
+    """A guest gets an address of the range, the mask, and the bridge as router and DNS server.
+
+    Verify: so says the lease; and nobody but the host answers what the guest asks, also not later
+    than the guest takes an answer.
+    """
     for guest in net.dhcp_guests:
-        lease = _lease(guest, evidence)
+        with evidence.capture(*net.nearest(guest)) as frames:
+            lease = _lease(guest, evidence)
+            pause(LATE_ANSWER_S)
+            servers = {frame.packet[IP].src for frame in frames.frames(_is_answer)}
         _in_range(net, lease)
         router = net.host_address
+        assert servers == {router}, f"{guest.name} is answered by {sorted(servers)}, not {router}"
         assert lease.routers == [router], f"{guest.name}: router {lease.routers}, not {router}"
         assert lease.dns == [router], f"{guest.name}: DNS {lease.dns}, not {router}"
 
