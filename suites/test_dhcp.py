@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 
 import pytest
 from scapy.layers.dhcp import BOOTP
-from scapy.layers.inet import IP
+from scapy.layers.inet import IP, UDP
 from scapy.packet import Packet
 
 from fixtures.addressing import Lease, request_lease
@@ -31,7 +31,8 @@ def _lease(guest: Guest, evidence: Evidence) -> Lease:
 
 
 def _is_answer(packet: Packet) -> bool:
-    return BOOTP in packet and bool(packet[BOOTP].op == BOOTREPLY)
+    # Not what a guest's kernel quotes when an answer comes too late for it (ICMP).
+    return UDP in packet and BOOTP in packet and bool(packet[BOOTP].op == BOOTREPLY)
 
 
 def _in_range(net: Standing, lease: Lease) -> None:
