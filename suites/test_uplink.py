@@ -160,7 +160,7 @@ def test_nic_gets_its_configuration_back(net: Standing, evidence: Evidence) -> N
     planned = net.topology.network.model_copy(
         update={
             "name": SCRATCH_BRIDGE,
-            "bridge": SCRATCH_BRIDGE,
+            "bridge_name": SCRATCH_BRIDGE,
             "uplink": SCRATCH_NIC,
             "address": SCRATCH_HOST,
             "libvirt_name": None,
