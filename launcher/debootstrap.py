@@ -6,10 +6,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from launcher import packages
+from launcher import packages, step
 from launcher.errors import MissingError
-
-SHOWN_LINES = 15
 
 
 def debootstrap(
@@ -33,18 +31,10 @@ def debootstrap(
     argv += ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--format=directory"]
     argv += ["--architectures=amd64", f"--include={','.join(names)}"]
     argv += ["--aptopt=APT::Install-Recommends false", *words, suite, str(folder), source]
-    done = subprocess.run(
-        argv,
-        env=os.environ | {"PATH": packages.search_path()},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
+    status, said = step.run(argv, os.environ | {"PATH": packages.search_path()})
+    if status != 0:
         raise MissingError(
-            f"the root folder of {suite} could not be built; mmdebstrap's last words:",
-            "\n".join(done.stdout.splitlines()[-SHOWN_LINES:]),
+            f"the root folder of {suite} could not be built; mmdebstrap's last words:", said
         )
 
 

@@ -4,13 +4,12 @@
 import contextlib
 import hashlib
 import shutil
-import subprocess
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from launcher import step
 from launcher.cache import cache_dir, make_cache_dir, require_space
 from launcher.errors import LauncherError
 from launcher.lock import locked
@@ -20,7 +19,6 @@ LOCK = Path(__file__).resolve().parent.parent / "ci" / "requirements.lock"
 STAMP = ".complete"
 # 210 MiB when it is done; pip's downloads and the build of libvirt-python come on top.
 SPACE_MIB = 400
-SHOWN_LINES = 20
 
 
 def path() -> Path:
@@ -74,22 +72,13 @@ def _build(venv: Path, progress: Progress) -> None:
 
 def _step(argv: list[str], what: str) -> None:
     """Run a step of the build; its output is shown only if it fails."""
-    with tempfile.TemporaryFile("w+") as said:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=False)
-        if done.returncode == 0:
-            return
-        said.seek(0)
-        last = said.read().strip().splitlines()[-SHOWN_LINES:]
-    raise LauncherError(
-        f"the virtual environment could not be built: {what} ended with status {done.returncode}",
-        "\n".join(
-            [
-                *last,
-                "nothing was left; with a network (or an index that pip is configured for), "
-                "the same command tries again",
-            ]
-        ),
-    )
+    status, said = step.run(argv)
+    if status != 0:
+        raise LauncherError(
+            f"the virtual environment could not be built: {what} ended with status {status}",
+            f"{said}\nnothing was left; with a network (or an index that pip is configured for), "
+            "the same command tries again",
+        )
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ import glob
 import importlib.util
 import os
 import shutil
-import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from launcher import step
 from launcher.errors import LauncherError, MissingError
 from launcher.progress import Progress
 
@@ -22,7 +22,6 @@ TABLE = ROOT / "ci" / "packages"
 SETUP = ROOT / "ci" / "setup"
 # Where daemons are, which a user's PATH (or root's after a plain `su`) may lack.
 SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
-SHOWN_LINES = 20
 
 Stage = Literal["run", "venv", "image", "release"]
 
@@ -92,13 +91,10 @@ def install(stages: Iterable[Stage], progress: Progress) -> None:
     """
     progress("system packages: installing")
     argv = [str(SETUP), "--for", ",".join(stages), "--python", sys.executable]
-    done = subprocess.run(
-        argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    if done.returncode != 0:
+    status, said = step.run(argv)
+    if status != 0:
         raise MissingError(
-            f"the system packages could not be installed (exit {done.returncode}); its last words:",
-            "\n".join(done.stdout.splitlines()[-SHOWN_LINES:]),
+            f"the system packages could not be installed (exit {status}); its last words:", said
         )
 
 

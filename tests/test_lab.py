@@ -125,7 +125,7 @@ def test_a_killed_launcher_takes_its_lab_along(tmp_path: Path) -> None:
         [lab] = until(lambda: emulators(launcher.pid), "a lab", deadline_s=DEADLINE_S)
         launcher.kill()
         launcher.wait()
-        until(lambda: not lives(lab), "the lab is gone", deadline_s=10)
+        assert until(lambda: not lives(lab), "the lab is gone", deadline_s=10)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher import debootstrap, environment
+from launcher import debootstrap, environment, step
 from launcher.cache import cache_dir, make_cache_dir, require_space
 from launcher.errors import LauncherError, UsageError, near_miss
 from launcher.lock import locked
@@ -47,7 +47,6 @@ COMPILED = "compiled"
 DISK_MIB = 1400
 SPACE_MIB = 2600
 FIRST = Path(__file__).with_name("guestside") / "init"
-SHOWN_LINES = 15
 # The platforms whose wheels run on either release (PEP 600).
 GLIBCS = ("2_17", "2_24", "2_26", "2_27", "2_28", "2_31", "2_34", "2_35", "2_36")
 
@@ -125,7 +124,7 @@ def _build(release: str, source: str, folder: Path, progress: Callable[[str], No
     progress(f"lab image {release}: the harness's libraries")
     libraries = f"usr/local/lib/python{PYTHONS[release]}/dist-packages"
     _install_libraries(PYTHONS[release], root / libraries)
-    _compile(root, f"/{libraries}", folder / KEPT / COMPILED)
+    _compile(root, PYTHONS[release], f"/{libraries}", folder / KEPT / COMPILED)
     first = root / "sbin" / FIRST.name
     first.unlink(missing_ok=True)
     first.write_bytes(FIRST.read_bytes())
@@ -140,14 +139,14 @@ def _build(release: str, source: str, folder: Path, progress: Callable[[str], No
     shutil.rmtree(root)
 
 
-def _compile(root: Path, libraries: str, target: Path) -> None:
+def _compile(root: Path, python: str, libraries: str, target: Path) -> None:
     """Compile what the lab's Python imports, for the place where it looks first."""
     there = root / "compiled"
-    python = ["chroot", str(root), "python3", "-X", f"pycache_prefix=/{there.name}"]
-    folders = (f"/usr/lib/{libraries.split('/')[4]}", "/usr/lib/python3/dist-packages", libraries)
+    run = ["chroot", str(root), "python3", "-X", f"pycache_prefix=/{there.name}"]
+    folders = (f"/usr/lib/python{python}", "/usr/lib/python3/dist-packages", libraries)
     # A library may carry files for another Python, which this one refuses and no run asks for.
     subprocess.run(
-        [*python, "-m", "compileall", "-q", *folders],
+        [*run, "-m", "compileall", "-q", *folders],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         check=False,
@@ -184,13 +183,10 @@ def _lock_without(names: tuple[str, ...]) -> str:
 
 
 def _step(argv: list[str], what: str) -> None:
-    done = subprocess.run(
-        argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    if done.returncode != 0:
+    status, said = step.run(argv)
+    if status != 0:
         raise LauncherError(
-            f"the lab image could not be built: {what} ended with status {done.returncode}",
-            "\n".join(done.stdout.splitlines()[-SHOWN_LINES:]),
+            f"the lab image could not be built: {what} ended with status {status}", said
         )
 
 

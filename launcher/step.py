@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A step of set-up: another program's, of which only a failure is shown."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+
+SHOWN_LINES = 20
+
+
+def run(argv: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Run a program to its end, asked nothing; return its status and the end of what it said.
+
+    Args:
+        argv: the program and its arguments.
+        environment: its environment; None is ours.
+    """
+    done = subprocess.run(
+        argv,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    return done.returncode, "\n".join(done.stdout.strip().splitlines()[-SHOWN_LINES:])
