@@ -112,7 +112,7 @@ def _plan(
     initrd = folder / "initrd"
     images.with_files(image, keys.guest_files, host.seen(initrd))
     ports = [Nic("bridge", BRIDGE, f"52:54:00:00:00:{n + 1:02x}", "virtio") for n in range(nics)]
-    return GuestPlan("boot", image.kernel, initrd, accel, folder / "boot", ports)
+    return GuestPlan("boot", image.kernel, initrd, image.tool, accel, folder / "boot", ports)
 
 
 def _resident_mib(host: Host) -> float:

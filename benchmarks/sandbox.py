@@ -44,7 +44,7 @@ def _guest(rows: dict[str, list[float]], host: Host) -> None:
     keys = make_keys()
     initrd = host.state / "initrd"
     images.with_files(image, keys.guest_files, host.seen(initrd))
-    plan = GuestPlan("kvm1", image.kernel, initrd, "tcg", host.state / "kvm1", [])
+    plan = GuestPlan("kvm1", image.kernel, initrd, image.tool, "tcg", host.state / "kvm1", [])
     begin = time.monotonic()
     with running(host, [plan], keys) as [guest]:
         _note(rows, "guest's first answer, s", time.monotonic() - begin)

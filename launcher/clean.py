@@ -5,6 +5,8 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from fixtures.host.journal import PLACE, load
+from fixtures.host.takedown import TakedownFailed, take_down
 from launcher import environment, holders
 from launcher.arguments import Parser
 from launcher.cache import ENTRIES, MIB, cache_dir, cache_dir_of
@@ -49,6 +51,7 @@ def _remove_all(*, cache: bool, dry_run: bool) -> Iterator[str]:
     for holder in holders.orphans():
         if dry_run or holders.end(holder):
             yield f"process {holder.pid}, a sandbox whose harness {holder.harness} is gone"
+    yield from _left_on_this_machine(dry_run=dry_run)
     if not cache:
         yield from _half_built(dry_run=dry_run)
     for link in _dangling_links():
@@ -57,6 +60,20 @@ def _remove_all(*, cache: bool, dry_run: bool) -> Iterator[str]:
         yield f"{link}, a link to a run that is gone"
     if cache:
         yield from _cached(dry_run=dry_run)
+
+
+def _left_on_this_machine(*, dry_run: bool) -> Iterator[str]:
+    """What a run on this machine itself left, when it and its guardian were killed."""
+    journal = load()
+    if journal is None or journal.is_at_work:
+        return
+    if dry_run:
+        yield f"what process {journal.harness}, which is gone, made on this machine ({PLACE})"
+        return
+    try:
+        yield from take_down(journal)
+    except (TakedownFailed, PermissionError) as error:
+        raise LauncherError(f"{error}", "as root: sudo ./plumbline clean") from error
 
 
 def _half_built(*, dry_run: bool) -> Iterator[str]:

@@ -150,10 +150,19 @@ def start(
     if options.output is not None:
         _require_new(options.output)
     if options.host == "local" and not is_lab():
-        raise UsageError(
-            "--host local: this machine is no lab, and what a run makes would outlive its SIGKILL",
-            "./plumbline run --host lab makes one to run in",
-        )
+        if subcommand == "prove":
+            raise UsageError(
+                "--host local: what a fault leaves would stay on this machine",
+                "./plumbline prove --host lab makes one that is thrown away",
+            )
+        if options.pf is None or options.wire is None:
+            raise UsageError(
+                "--host local: say which NICs a run may use: --pf, whose functions guests "
+                "get, and --wire, which is on the same wire and becomes the outside's",
+                "see ip -br link; ./plumbline run --host lab brings NICs of its own",
+            )
+        # The others are for a host that is thrown away (`fixtures.options`).
+        options.topology = options.topology or ["passthrough"]
     if options.host == "lab":
         from launcher.lab import run as lab
 

@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
     from launcher import setup
 
     setup.require_root("test")
-    interpreter = setup.ensure()
+    interpreter = setup.ensure(tests=True)
     return exit_code(_run([str(interpreter), *pytest_argv(words)]))
 
 

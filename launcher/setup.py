@@ -13,7 +13,8 @@ from launcher.errors import LauncherError, UsageError
 from launcher.packages import Stage
 from launcher.progress import Progress
 
-# The image itself is below 40 MiB; its packages and what is unpacked from them need the rest.
+# The image itself is below 40 MiB; its packages and what is unpacked from them need the rest. So
+# do pip's downloads, and the build of libvirt-python, beside the environment.
 IMAGE_SPACE_MIB = 650
 
 
@@ -30,32 +31,36 @@ def require_root(command: str) -> None:
         )
 
 
-def ensure(release: str | None = None, *, lab: bool = False) -> Path:
+def ensure(release: str | None = None, *, lab: bool = False, tests: bool = False) -> Path:
     """Set up what a run needs and return the virtual environment's interpreter.
 
     Args:
         release: whose userland the host runs; None is the machine's own.
         lab: whether that is a lab's; its image is `launcher.lab.image`'s matter.
+        tests: whether the harness's own tests are to run.
 
     Raises:
         LauncherError: something could not be made; what was half made is removed.
     """
     venv = not environment.is_complete(environment.path())
+    for_tests = tests and not environment.has_tests(environment.path())
     guest_image = cached_image() is None
     root_folder = None if lab or release is None or releases.root_of(release) else release
     stages: list[Stage] = ["run"]
+    stages += ["test"] if tests else []
     stages += ["venv"] if venv else []
     stages += ["image"] if guest_image else []
     stages += ["release"] if root_folder or (lab and _lacks_lab(release)) else []
     lacking = packages.missing(stages)
-    if not (lacking or venv or guest_image or root_folder):
+    if not (lacking or venv or for_tests or guest_image or root_folder):
         return environment.python()
-    _announce(lacking, venv=venv, guest_image=guest_image, release=root_folder)
-    _check_space(venv=venv, guest_image=guest_image)
+    venv_mib = environment.SIZE_MIB * venv + environment.TESTS_SIZE_MIB * for_tests
+    _announce(lacking, venv_mib=venv_mib, guest_image=guest_image, release=root_folder)
+    _check_space(2 * venv_mib + IMAGE_SPACE_MIB * guest_image)
     progress = Progress()
     if lacking:
         packages.install(stages, progress)
-    interpreter = environment.ensure(progress)
+    interpreter = environment.ensure(progress, tests=tests)
     if guest_image:
         ensure_image(progress)
     if root_folder:
@@ -100,12 +105,12 @@ def cached_image() -> image.Image | None:
 def ensure_image_packages() -> None:
     """Install what building the guest image needs, if something is missing."""
     if lacking := packages.missing(["image"]):
-        _announce(lacking, venv=False, guest_image=True)
+        _announce(lacking, venv_mib=0, guest_image=True)
         packages.install(["image"], Progress())
 
 
 def _announce(
-    lacking: list[str], *, venv: bool, guest_image: bool, release: str | None = None
+    lacking: list[str], *, venv_mib: int, guest_image: bool, release: str | None = None
 ) -> None:
     """Say what is about to be installed, and where."""
     say = ["plumbline: setting up what is missing"]
@@ -113,8 +118,8 @@ def _announce(
         tool = packages.manager() or "no known package manager"
         who = "as root" if os.geteuid() == 0 else "by sudo"
         say.append(f"  system packages ({tool}, {who}; no service is started): {' '.join(lacking)}")
-    if venv:
-        say.append(f"  virtual environment, 210 MiB: {environment.path()}")
+    if venv_mib:
+        say.append(f"  virtual environment, below {venv_mib} MiB: {environment.path()}")
     if guest_image:
         say.append(f"  guest image, below 40 MiB, from distribution packages: {cache_dir()}")
     if release:
@@ -122,7 +127,6 @@ def _announce(
     print("\n".join(say), file=sys.stderr, flush=True)
 
 
-def _check_space(*, venv: bool, guest_image: bool) -> None:
-    need = (environment.SPACE_MIB if venv else 0) + (IMAGE_SPACE_MIB if guest_image else 0)
-    if need:
-        require_space(need, "set-up")
+def _check_space(need_mib: int) -> None:
+    if need_mib:
+        require_space(need_mib, "set-up")

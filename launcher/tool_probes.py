@@ -119,7 +119,7 @@ def guest_image() -> Finding:
 
 def disk_space() -> Finding:
     """Room for what is still to be built."""
-    need = 0 if environment.is_complete(environment.path()) else environment.SPACE_MIB
+    need = 0 if environment.is_complete(environment.path()) else 2 * environment.SIZE_MIB
     need += IMAGE_SPACE_MIB if guest_image().state == State.NO else 0
     free = free_mib(cache_dir())
     detail = f"{free / 1024:.1f} GiB free in {cache_dir()}"

@@ -86,7 +86,7 @@ def test_mac_and_tag(net: Standing, evidence: Evidence) -> None:
     a link for that tag at the other end of the wire.
     Verify: the physical function lists MAC and tag; on the wire each request is from that MAC and
     tagged 42; each is answered, and the guest sees no tag. Of the topology's own guests, which have
-    no tag, the physical function lists the MAC and tag 0.
+    no tag, the physical function lists the MAC and tag 0, and does not trust them to take another.
     """
     host, pf = net.host, net.topology.network.pf
     number, address = free_function(net)
@@ -111,8 +111,10 @@ def test_mac_and_tag(net: Standing, evidence: Evidence) -> None:
     everyone = pci.functions(host, pci.of_nic(host, pf))
     for each in net.guests:
         position = everyone.index(function_of(each) or address)
-        listed = (seen[position].mac, seen[position].vlan)
+        own_view = seen[position]
+        listed = (own_view.mac, own_view.vlan)
         assert listed == (each.mac, 0), f"{pf} lists {listed} for {each.name}, which has {each.mac}"
+        assert not own_view.trusted, f"{pf} trusts {each.name} to take another MAC than the XML's"
     evidence.reason = f"function {number}: {MAC}, tag {TAG}, seen by {pf} and on the wire; {answer}"
 
 

@@ -41,7 +41,8 @@ def host() -> Iterator[Host]:
 
 def plan(host: Host, image: Image, name: str, initrd: Path | None = None) -> GuestPlan:
     folder = host.state / name
-    return GuestPlan(name, image.kernel, initrd or image.initrd, "tcg", folder, [])
+    initrd = initrd or image.initrd
+    return GuestPlan(name, image.kernel, initrd, image.tool, "tcg", folder, [])
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +129,7 @@ def test_a_guest_that_never_answers(host: Host, image: Image) -> None:
 
 def test_domain_xml() -> None:
     nic = Nic("bridge", "br0", "52:54:00:da:c3:dc", "rtl8139", ovs=True)
-    made = GuestPlan("kvm1", Path("/k"), Path("/i"), "kvm", Path("/run/f"), [nic])
+    made = GuestPlan("kvm1", Path("/k"), Path("/i"), Path("/t"), "kvm", Path("/run/f"), [nic])
     root = ET.fromstring(domain_xml(made, DEBIAN_12))
     assert root.get("type") == "kvm"
     interface = root.find("devices/interface")
@@ -148,7 +149,7 @@ def test_domain_xml() -> None:
 def test_a_tcg_machine_could_have_two_cpus() -> None:
     """With at most one, QEMU's TCG leaves out the memory barriers that virtio rests on."""
     for accel, shown, current in (("tcg", "2", "1"), ("kvm", "1", None)):
-        made = GuestPlan("kvm1", Path("/k"), Path("/i"), accel, Path("/run/f"), [])
+        made = GuestPlan("kvm1", Path("/k"), Path("/i"), Path("/t"), accel, Path("/run/f"), [])
         vcpu = ET.fromstring(domain_xml(made, DEBIAN_12)).find("vcpu")
         assert vcpu is not None
         assert (vcpu.text, vcpu.get("current")) == (shown, current)
@@ -161,7 +162,7 @@ def test_a_tcg_machine_could_have_two_cpus() -> None:
 def test_a_domain_is_what_its_hypervisor_knows_and_needs(
     hypervisor: Hypervisor, *, bounded: bool, long_queues: bool
 ) -> None:
-    made = GuestPlan("kvm1", Path("/k"), Path("/i"), "tcg", Path("/run/f"), [])
+    made = GuestPlan("kvm1", Path("/k"), Path("/i"), Path("/t"), "tcg", Path("/run/f"), [])
     root = ET.fromstring(domain_xml(made, hypervisor))
     assert (root.find("features/tcg") is not None) == bounded
     memory = boot.MEMORY_WITH_LONG_QUEUES_MIB if long_queues else boot.MEMORY_MIB

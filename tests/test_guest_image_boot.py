@@ -76,7 +76,7 @@ def booted(
         Nic("bridge", BRIDGE, f"52:54:00:00:00:{number:02x}", model)
         for number, model in enumerate(models, start=1)
     ]
-    plan = GuestPlan(name, image.kernel, initrd, "tcg", folder, nics)
+    plan = GuestPlan(name, image.kernel, initrd, image.tool, "tcg", folder, nics)
     with running(host, [plan], keys) as [guest]:
         yield guest
 

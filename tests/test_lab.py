@@ -41,6 +41,17 @@ def test_an_unknown_release_is_refused(word: str, said: str) -> None:
     assert said in str(refused.value)
 
 
+def test_a_firewall_backend_that_a_release_does_not_know_is_refused(tmp_path: Path) -> None:
+    argv = [sys.executable, str(ROOT / "plumbline"), "run", "--host", "lab"]
+    argv += ["--release", "bookworm", "--firewall-backend", "nftables", "--output", "record"]
+    done = subprocess.run(
+        argv, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 4
+    assert "the libvirt of bookworm has only iptables" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_lock_is_cut_by_whole_entries() -> None:
     whole, cut = image._lock_without(()), image._lock_without(("libvirt-python",))
     assert "\nlibvirt-python==" in whole

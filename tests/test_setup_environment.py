@@ -124,8 +124,32 @@ def test_when_pip_finds_nothing_its_words_are_shown_and_nothing_is_left(
     assert done.returncode == 10
     assert "pip install ended with status 1" in done.stderr
     assert "plumbline-nowhere==1.0" in done.stderr
-    assert "nothing was left" in done.stderr
+    assert "nothing half made will be used" in done.stderr
     assert not list(cache.glob("venv-*/"))
+
+
+def test_what_the_tests_need_comes_into_the_same_environment(
+    cache: Path, empty_lock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for_tests = empty_lock.with_name("requirements-test.lock")
+    for_tests.write_text(f"plumbline-nowhere==1.0 --hash=sha256:{'0' * 64}\n")
+    monkeypatch.setattr(environment, "TESTS_LOCK", for_tests)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    interpreter = environment.ensure(Progress())
+    assert interpreter.is_relative_to(cache)
+    with pytest.raises(LauncherError, match="pip install ended with status 1"):
+        environment.ensure(Progress(), tests=True)
+    # What a run needs is whole, all the same.
+    assert environment.is_complete(environment.path())
+    assert not environment.has_tests(environment.path())
+    for_tests.write_text("# nothing\n")
+    assert environment.ensure(Progress(), tests=True) == interpreter
+    assert environment.has_tests(environment.path())
+    # Another lock is another need.
+    for_tests.write_text("# nothing else\n")
+    assert not environment.has_tests(environment.path())
+    assert environment.is_complete(environment.path())
 
 
 def test_a_wrong_hash_is_refused(cache: Path, tmp_path: Path) -> None:
@@ -160,7 +184,7 @@ def test_an_interrupted_set_up_leaves_nothing_and_says_130(cache: Path, tmp_path
         os.killpg(launcher.pid, signal.SIGINT)
         said += launcher.stderr.read()
         assert launcher.wait(timeout=60) == 130
-    assert f"virtual environment, 210 MiB: {cache}" in said
+    assert f"virtual environment, below {environment.SIZE_MIB} MiB: {cache}" in said
     assert "plumbline: interrupted" in said
     assert "Traceback" not in said
     assert not list(cache.glob("venv-*"))
@@ -174,7 +198,7 @@ def test_too_little_room_is_said_before_anything_is_built(cache: Path, empty_loc
     argv = ["unshare", "--mount", "sh", "-c", inside, "sh", str(cache), *build_argv(empty_lock)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 10
-    assert f"needs {environment.SPACE_MIB} MiB in {cache}" in done.stderr
+    assert f"needs {2 * environment.SIZE_MIB} MiB in {cache}" in done.stderr
     assert "PLUMBLINE_CACHE" in done.stderr
     assert "creating it" not in done.stderr
 

@@ -27,13 +27,14 @@ MAY_IMPORT = {
 # Run before the virtual environment exists.
 STANDARD_LIBRARY_ONLY = (
     *("launcher", "fixtures/guest/image", "fixtures/guest/accel.py"),
+    *("fixtures/host/journal.py", "fixtures/host/takedown.py"),
     *("topologies/__init__.py", "topologies/naming.py", "topologies/errors.py"),
 )
 SOURCES = {".py", ".sh", ".c", ".h", ".yaml", ".yml", ".toml"}
 NO_LICENCE_LINE = {"pyproject.toml"}
 TEXTS = SOURCES | {".md", ".in", ".json", ""}
 # Machine-made: pip's resolver names no address in it, and its hashes are not prose.
-NOT_READ = {"requirements.lock", "LICENSE"}
+NOT_READ = {"requirements.lock", "requirements-test.lock", "LICENSE"}
 # Written in parts, so that this file does not break its own rule.
 REGISTRIES = (
     "py" + "pi.org",
@@ -105,11 +106,13 @@ def test_imports_point_one_way(folder: str) -> None:
 
 
 def test_launcher_and_fixtures_meet_in_few_places() -> None:
-    """`launcher` uses the image, the proof of KVM, a run's folder; `fixtures` cache and probes."""
+    """`launcher` uses the image, the proof of KVM, a run's folder and journal."""
     from_launcher = {name for file in python_files("launcher") for name in imports(file)}
     from_fixtures = {name for file in python_files("fixtures") for name in imports(file)}
     assert {name for name in from_launcher if name.startswith("fixtures")} <= {
         "fixtures.guest",
+        "fixtures.host.journal",
+        "fixtures.host.takedown",
         "fixtures.output",
     }
     named_before_set_up = {"topologies", "topologies.naming", "topologies.errors"}

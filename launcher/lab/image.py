@@ -22,6 +22,8 @@ from launcher.release import host_packages
 # The interpreter of each release that a lab can be.
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
 DEFAULT = "trixie"
+# Those whose libvirt takes a `firewall_backend`: from 10.4 on.
+WITH_BACKENDS = ("trixie",)
 # Beyond a host's packages: what a machine needs to boot by itself, and the harness's interpreter.
 # libvirt's binding is the release's own, so nothing is compiled for it.
 PACKAGES = (
@@ -33,7 +35,7 @@ PACKAGES = (
     "python3-libvirt",
 )
 # What the lock has that no run needs, or that `PACKAGES` brings.
-LEFT_OUT = ("libvirt-python", "mypy", "ruff")
+LEFT_OUT = ("libvirt-python", "jinja2", "markupsafe", "numpy", "scipy")
 # Nobody reads a manual in a lab.
 WORDS = (
     "--dpkgopt=path-exclude=/usr/share/man/*",
@@ -192,7 +194,8 @@ def _step(argv: list[str], what: str) -> None:
 
 def _place(release: str) -> Path:
     known = hashlib.sha256("\n".join((release, *host_packages())).encode())
-    for file in (environment.LOCK, FIRST, Path(__file__)):
+    known.update(b"\0" + _lock_without(LEFT_OUT).encode())
+    for file in (FIRST, Path(__file__)):
         known.update(b"\0" + file.read_bytes())
     return cache_dir() / "labs" / f"{release}-{known.hexdigest()[:12]}"
 

@@ -42,6 +42,7 @@ def run(options: argparse.Namespace, words: Sequence[str], command: Sequence[str
     """
     release = image.require_known(options.release or image.DEFAULT)
     _refuse_what_a_lab_has_itself(options)
+    _require_backends(release, options.firewall_backend)
     seen = _seen_folders(options)
     setup.ensure(release, lab=True)
     progress = Progress()
@@ -87,6 +88,15 @@ def _refuse_what_a_lab_has_itself(options: argparse.Namespace) -> None:
     for name in ("pf", "wire", "whole"):
         if (nic := getattr(options, name)) is not None:
             raise UsageError(f"--{name} {nic}: a lab has NICs of its own", "leave it out")
+
+
+def _require_backends(release: str, backend: str | None) -> None:
+    if backend is not None and release not in image.WITH_BACKENDS:
+        raise UsageError(
+            f"--firewall-backend {backend}: the libvirt of {release} has only iptables; one takes "
+            "the setting from 10.4 on",
+            f"leave it out, or --release {' or '.join(image.WITH_BACKENDS)}",
+        )
 
 
 def _seen_folders(options: argparse.Namespace) -> set[Path]:
