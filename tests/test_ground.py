@@ -168,3 +168,10 @@ def test_what_was_learnt_is_no_difference_and_what_was_set_is() -> None:
         "vnet0,[]\nvnet1,100", in_order=False
     )
     assert lines("dnsmasq\ndnsmasq", in_order=False) != lines("dnsmasq", in_order=False)
+    threads = "[kworker/0:0-events]\n(udev-worker)\ndnsmasq\n[dnsmasq] <defunct>"
+    assert lines(threads, in_order=False) == ["[dnsmasq] <defunct>", "dnsmasq"]
+    nic = {"ifname": "enp2s0", "ifindex": 4, "altnames": [], "parentbus": "pci", "address": "a"}
+    back = nic | {"ifindex": 12, "altnames": ["enx525400"]}
+    assert lines(json.dumps([nic]), in_order=False) == lines(json.dumps([back]), in_order=False)
+    other = back | {"address": "b"}
+    assert lines(json.dumps([nic]), in_order=False) != lines(json.dumps([other]), in_order=False)
