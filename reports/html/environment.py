@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The template environment of every HTML page, and what is inlined into a page.
+
+A template extends `base.html.j2` and fills its blocks `title` and `main`. What else it needs of
+`reports/html/` it names before its blocks:
+
+    {% set styles = ["report.css"] %}    beside style.css, which every page has
+    {% set scripts = ["script.js"] %}    none unless named
+
+Each is inlined, and the page's Content-Security-Policy allows it by its hash and nothing else: no
+script, style attribute or request that evidence could bring along. So a template uses classes and
+never `style="…"`.
+"""
+
+import base64
+import functools
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports.verdict import Verdict
+from reports.wording import counted, duration
+
+FOLDER = Path(__file__).parent
+
+# Before the word of each verdict, so that none is told by its colour alone.
+SIGNS = {
+    Verdict.CONFORMS: "✓",
+    Verdict.VIOLATES: "✗",
+    Verdict.ERROR: "!",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.NOT_TESTABLE: "–",
+}
+
+
+@dataclass(frozen=True)
+class Inlined:
+    """A file of this folder as it stands in a page.
+
+    Attributes:
+        text: its content, written into the page as it is.
+        source: what a Content-Security-Policy calls it.
+    """
+
+    text: Markup
+    source: str
+
+
+@functools.cache
+def inlined(name: str) -> Inlined:
+    """Return a style sheet or script of this folder.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    text = (FOLDER / name).read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return Inlined(Markup(text), f"'sha256-{digest}'")  # noqa: S704 - a file of ours, unchanged
+
+
+@functools.cache
+def environment() -> Environment:
+    """Return the environment: everything is escaped, and an unknown name is an error.
+
+    Filters: `duration` (seconds), `counted` (`3|counted("check")`), `moment` (RFC 3339 to the
+    minute, in UTC), `sign` (of a verdict).
+    """
+    made = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals["inlined"] = inlined
+    made.filters |= {
+        "duration": duration,
+        "counted": counted,
+        "moment": moment,
+        "sign": lambda verdict: SIGNS[Verdict(verdict)],
+    }
+    return made
+
+
+def moment(when: datetime) -> str:
+    """Return `2026-03-01 12:00 UTC`."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
