@@ -12,13 +12,16 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from reports.proof import results
 from reports.record import (
+    Built,
     Check,
     Evidence,
     FaultResult,
     Host,
+    Reach,
     RecordError,
     RunRecord,
     Seconds,
+    Statement,
     Tool,
     Topology,
     claim_verdicts,
@@ -43,6 +46,7 @@ class PlannedCheck(BaseModel):
     nodeid: str
     claims: list[str]
     topology: str
+    reach: Reach | None = None
     rerun: str
 
     @property
@@ -62,6 +66,7 @@ class PlannedCheck(BaseModel):
             topology=self.topology,
             verdict=verdict,
             reason=reason,
+            reach=self.reach,
             rerun=self.rerun,
         )
 
@@ -79,6 +84,7 @@ class TopologyReport(BaseModel):
     build_s: Seconds | None = None
     teardown_s: Seconds | None = None
     undone: bool | None = None
+    built: Built | None = None
     evidence: list[Evidence] | None = None
 
     def joined_by(self, later: "TopologyReport") -> "TopologyReport":
@@ -111,8 +117,14 @@ def read_plan(path: Path) -> list[PlannedCheck]:
 class Ledger:
     """The state of one run; `record` is its picture at a moment."""
 
-    def __init__(self, tool: Tool, faults: Iterable[Mapping[str, Any]] = ()) -> None:
+    def __init__(
+        self,
+        tool: Tool,
+        faults: Iterable[Mapping[str, Any]] = (),
+        statements: Mapping[str, Statement] | None = None,
+    ) -> None:
         self._tool = tool
+        self._statements = statements or {}
         self._faults = [_parsed(FaultResult, fault, "plumbline.fault") for fault in faults]
         self._id: UUID = uuid4()
         self._started = datetime.now(UTC)
@@ -213,6 +225,7 @@ class Ledger:
             build_s=known.build_s,
             teardown_s=known.teardown_s,
             undone=known.undone,
+            built=known.built,
             evidence=known.evidence or [],
         )
 
@@ -224,6 +237,7 @@ class Ledger:
         """Return the run record of this moment."""
         checks = list(self._checks.values())
         topologies = [self.topology(name) for name in self._topologies]
+        decided = {claim for check in checks for claim in check.claims}
         return RunRecord(
             id=self._id,
             started=self._started,
@@ -233,6 +247,7 @@ class Ledger:
             topologies=topologies,
             checks=checks,
             claims=claim_verdicts(checks),
+            statements={id_: each for id_, each in self._statements.items() if id_ in decided},
             faults=results(self._faults, checks, topologies),
         )
 

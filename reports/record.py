@@ -36,6 +36,9 @@ from reports.verdict import (
 __all__ = [
     "RUN_SCHEMA",
     "Accelerator",
+    "Built",
+    "BuiltLink",
+    "BuiltNode",
     "Check",
     "ClaimVerdict",
     "Evidence",
@@ -43,8 +46,10 @@ __all__ = [
     "Host",
     "Measurement",
     "Outcome",
+    "Reach",
     "RecordError",
     "RunRecord",
+    "Statement",
     "Tool",
     "Topology",
     "Verdict",
@@ -134,6 +139,39 @@ class Measurement(_Part):
     samples: list[FiniteFloat]
 
 
+class BuiltNode(_Part):
+    """A machine or a link of a topology that was built."""
+
+    id: str = Field(description="names it within the topology")
+    kind: Literal["host", "guest", "lan", "outside", "bridge", "pf", "uplink", "tap", "vf"] = Field(
+        description="lan: the physical network's switch and router; pf: the NIC whose virtual "
+        "functions guests have; tap, vf: the host's end of a guest's NIC"
+    )
+    name: str
+    within: str | None = Field(default=None, description="the machine that a link is on, by id")
+    lines: list[str] = Field(
+        default_factory=list, description="what was found of it: addresses, MAC, model"
+    )
+
+
+class BuiltLink(_Part):
+    """How two nodes are joined."""
+
+    ends: tuple[str, str] = Field(description="ids of nodes")
+    kind: Literal["nic", "port", "function", "routed", "cable"] = Field(
+        description="nic: a guest has it; port: of a bridge; function: of a physical one; routed: "
+        "the host forwards between them; cable: of the physical network"
+    )
+    name: str | None = Field(default=None, description="what is to be said of it")
+
+
+class Built(_Part):
+    """What a topology was when its checks began: the graph that a drawing is made from."""
+
+    nodes: list[BuiltNode] = Field(default_factory=list)
+    links: list[BuiltLink] = Field(default_factory=list)
+
+
 class Topology(_Part):
     """One topology of the run, as far as it came."""
 
@@ -153,7 +191,21 @@ class Topology(_Part):
         description="whether its fault was undone and it was then as it had been built; null where "
         "it was taken down instead",
     )
+    built: Built | None = Field(
+        default=None, description="what was built; null when it was not, or not recorded"
+    )
     evidence: list[Evidence] = Field(default_factory=list)
+
+
+class Reach(_Part):
+    """One cell of the table of who reaches whom, for one protocol."""
+
+    from_: Literal["guest", "host", "outside"] = Field(
+        alias="from", description="the end that speaks first"
+    )
+    to: Literal["guest", "host", "outside"]
+    protocol: Literal["icmp", "tcp", "udp"]
+    promised: bool = Field(description="whether the one is to reach the other, or is not to")
 
 
 class Check(_Part):
@@ -166,6 +218,9 @@ class Check(_Part):
     reason: str | None = Field(
         default=None, description="what was seen, lacked or broke; null where nothing is to be said"
     )
+    reach: Reach | None = Field(
+        default=None, description="the cell of who reaches whom that it decides; null: none"
+    )
     duration_s: Seconds | None = Field(default=None, description="null when it never ran to an end")
     measurements: list[Measurement] = Field(default_factory=list)
     evidence: list[Evidence] = Field(default_factory=list)
@@ -175,6 +230,13 @@ class Check(_Part):
     def property(self) -> str:
         """The property of a network that it looks at: its id up to the first dot."""
         return self.id.partition(".")[0]
+
+
+class Statement(_Part):
+    """What a claim says, and which documents say so."""
+
+    statement: str
+    source: str
 
 
 class ClaimVerdict(_Part):
@@ -227,6 +289,9 @@ class RunRecord(_Part):
     topologies: list[Topology] = Field(default_factory=list)
     checks: list[Check] = Field(default_factory=list)
     claims: list[ClaimVerdict] = Field(default_factory=list)
+    statements: dict[str, Statement] = Field(
+        default_factory=dict, description="what the claims of the checks say, by claim id"
+    )
     faults: list[FaultResult] = Field(
         default_factory=list, description="the deliberate breaks; none in a run that only qualifies"
     )

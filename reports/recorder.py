@@ -12,7 +12,8 @@ What is going to be checked stands in `.plan.json` in the output directory, whic
 the checks writes at the end of collection (under xdist before its worker tells the controller).
 """
 
-from collections.abc import Generator
+import argparse
+from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -23,7 +24,7 @@ from reports import hooks
 from reports.ledger import PLAN_FILE, Key, Ledger, parse_check, read_plan
 from reports.longrepr import crash_line
 from reports.provenance import tool
-from reports.record import Check, FaultResult, RecordError, save
+from reports.record import Check, FaultResult, RecordError, Statement, save
 from reports.verdict import (
     EXIT_CONFORMS,
     EXIT_INTERRUPTED,
@@ -67,6 +68,7 @@ class Recorder:
         self._ledger = Ledger(
             tool(getattr(option, "plumbline_command", None) or []),
             getattr(option, "plumbline_faults", None) or [],
+            _statements(option),
         )
         self._planned = False
         self._interrupted = False
@@ -285,6 +287,13 @@ class Recorder:
 
     def _save(self) -> None:
         save(self._ledger.record(), self.output / RECORD_FILE)
+
+
+def _statements(option: argparse.Namespace) -> dict[str, Statement]:
+    """Return what each claim of the catalogue says and where, as the options plugin found it."""
+    said: Mapping[str, str] = getattr(option, "plumbline_statements", None) or {}
+    sources: Mapping[str, str] = getattr(option, "plumbline_sources", None) or {}
+    return {id_: Statement(statement=said[id_], source=sources.get(id_, "")) for id_ in said}
 
 
 def _properties(report: pytest.TestReport, name: str) -> list[dict[str, Any]]:

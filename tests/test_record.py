@@ -13,12 +13,17 @@ from pydantic import ValidationError
 
 from reports.record import (
     Accelerator,
+    Built,
+    BuiltLink,
+    BuiltNode,
     Check,
     Evidence,
     Host,
     Measurement,
+    Reach,
     RecordError,
     RunRecord,
+    Statement,
     Tool,
     Topology,
     Verdict,
@@ -68,6 +73,7 @@ def full() -> RunRecord:
         topology="nat",
         verdict=Verdict.VIOLATES,
         reason="offered 10.10.10.1",
+        reach=Reach(from_="guest", to="host", protocol="udp", promised=True),
         duration_s=0.5,
         measurements=[Measurement(name="rtt", unit="ms", samples=[0.5, 1])],
         evidence=[evidence],
@@ -92,11 +98,25 @@ def full() -> RunRecord:
                 verdict=Verdict.VIOLATES,
                 build_s=3.2,
                 teardown_s=0.4,
+                built=Built(
+                    nodes=[
+                        BuiltNode(id="host", kind="host", name="host"),
+                        BuiltNode(
+                            id="host/virbr1",
+                            kind="bridge",
+                            name="virbr1",
+                            within="host",
+                            lines=["10.10.10.1/24"],
+                        ),
+                    ],
+                    links=[BuiltLink(ends=("host", "host/virbr1"), kind="port")],
+                ),
                 evidence=[evidence],
             )
         ],
         checks=[whole],
         claims=claim_verdicts([whole]),
+        statements={"NT-05": Statement(statement="It is leased", source="D4: NAT")},
     )
 
 
@@ -177,19 +197,32 @@ def test_the_keys_are_the_contracts() -> None:
 
     assert list(written) == [
         *("schema", "id", "started", "finished", "tool", "host"),
-        *("topologies", "checks", "claims", "faults"),
+        *("topologies", "checks", "claims", "statements", "faults"),
     ]
     assert list(written["tool"]) == ["version", "commit", "dirty", "command"]
     assert list(written["host"]) == ["kind", "release", "accel", "facts"]
     assert list(written["host"]["accel"]) == ["name", "reason"]
     assert list(written["checks"][0]) == [
-        *("id", "claims", "topology", "verdict", "reason", "duration_s"),
+        *("id", "claims", "topology", "verdict", "reason", "reach", "duration_s"),
         *("measurements", "evidence", "rerun"),
     ]
     assert list(written["checks"][0]["measurements"][0]) == ["name", "unit", "samples"]
     assert list(written["checks"][0]["evidence"][0]) == ["name", "media_type", "path", "sha256"]
     assert list(written["claims"][0]) == ["id", "topology", "verdict"]
+    assert list(written["checks"][0]["reach"]) == ["from", "to", "protocol", "promised"]
+    assert list(written["topologies"][0]["built"]) == ["nodes", "links"]
     assert {"name", "verdict", "build_s", "teardown_s"} <= set(written["topologies"][0])
+
+
+def test_a_record_from_before_these_keys_is_read(tmp_path: Path) -> None:
+    older = json.loads(full().model_dump_json())
+    del older["statements"], older["topologies"][0]["built"], older["checks"][0]["reach"]
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(older))
+
+    read = load(path)
+
+    assert (read.statements, read.topologies[0].built, read.checks[0].reach) == ({}, None, None)
 
 
 def test_times_are_written_in_utc() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reports.ledger import NOT_DECIDED, Ledger, PlannedCheck, parse_check, read_plan
-from reports.record import RecordError, Tool, Verdict
+from reports.record import RecordError, Statement, Tool, Verdict
 
 TOOL = Tool(version="1", commit=None, dirty=None, command=[])
 
@@ -84,6 +84,40 @@ def test_a_topology_grows_by_what_is_newly_known() -> None:
     nat = ledger.topology("nat")
     assert (nat.kind, nat.build_s, nat.teardown_s) == ("nat", 3.0, 0.5)
     assert [(each.path, each.sha256[0]) for each in nat.evidence] == [("a", "0"), ("b", "1")]
+
+
+def test_what_was_built_stays_known() -> None:
+    ledger = Ledger(TOOL)
+    bridge = {"id": "host/virbr1", "kind": "bridge", "name": "virbr1", "within": "host"}
+    ledger.report_topology({"name": "nat", "built": {"nodes": [bridge], "links": []}})
+    ledger.report_topology({"name": "nat", "teardown_s": 0.5})
+
+    built = ledger.topology("nat").built
+
+    assert built is not None
+    assert [node.name for node in built.nodes] == ["virbr1"]
+
+
+def test_a_check_that_was_not_decided_says_which_cell_it_was_for() -> None:
+    cell = {"from": "guest", "to": "outside", "protocol": "tcp", "promised": False}
+    ledger = Ledger(TOOL)
+    ledger.plan([PlannedCheck.model_validate(planned(1).model_dump() | {"reach": cell})])
+
+    reach = ledger.record().checks[0].reach
+
+    assert reach is not None
+    assert reach.model_dump() == cell
+
+
+def test_a_record_says_what_the_claims_of_its_checks_say() -> None:
+    said = {
+        "NT-05": Statement(statement="A guest gets its address by DHCP", source="D4: NAT"),
+        "NT-12": Statement(statement="They reach each other", source="D3: NAT"),
+    }
+    ledger = Ledger(TOOL, statements=said)
+    ledger.plan([planned(1)])
+
+    assert ledger.record().statements == {"NT-05": said["NT-05"]}
 
 
 def test_a_topology_is_as_bad_as_its_worst_check_or_its_building() -> None:

@@ -70,6 +70,14 @@ def test_the_exit_code_is_the_contracts(
 
 
 @alone_and_with_workers
+def test_what_a_claim_says_is_recorded(tmp_path: Path, workers: Sequence[str]) -> None:
+    ended = run(tmp_path, CONFORMING, *workers)
+
+    said = {id_: each.model_dump() for id_, each in ended.record.statements.items()}
+    assert said == {"NT-05": {"statement": "A guest gets its address by DHCP", "source": "D4: NAT"}}
+
+
+@alone_and_with_workers
 def test_each_verdict_is_recorded_with_its_reason(tmp_path: Path, workers: Sequence[str]) -> None:
     verdicts = ["conforms", "violates: saw 10.10.10.2", "not-testable: no vlan", "error: gone"]
 

@@ -42,6 +42,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "decides(id, claims, topology)")
     config.option.plumbline_command = ["./plumbline", "run"]
     config.option.plumbline_statements = {"NT-05": "A guest gets its address by DHCP"}
+    config.option.plumbline_sources = {"NT-05": "D4: NAT"}
     config.option.plumbline_host = "sandbox"
 
 
