@@ -7,6 +7,7 @@ pytest_plugins = [
     "fixtures.distribution",
     "fixtures.network",
     "fixtures.recording",
+    "fixtures.sampling",
     "reports.recorder",
     "reports.terminal",
 ]

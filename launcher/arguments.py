@@ -62,6 +62,17 @@ def one_of(*choices: str) -> Callable[[str], str]:
     return choice
 
 
+def number_from_one(most: int) -> Callable[[str], int]:
+    """Return an argument type that takes a whole number from 1 to `most`."""
+
+    def number(word: str) -> int:
+        if word.isdecimal() and 1 <= int(word) <= most:
+            return int(word)
+        raise argparse.ArgumentTypeError(f"{word!r} is no number from 1 to {most}")
+
+    return number
+
+
 def split_at_dashes(argv: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return what stands before the first `--` and what stands after it."""
     words = list(argv)

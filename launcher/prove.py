@@ -49,7 +49,7 @@ def parser() -> Parser:
         own, "only the faults that are for this topology; repeatable", f"{PER_CORE} for each core"
     )
     # What belongs to qualifying alone.
-    own.set_defaults(claim=[], after_build=None, expect=[])
+    own.set_defaults(claim=[], after_build=None, expect=[], samples=None, interleave=False)
     return own
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from launcher import packages
-from launcher.arguments import Parser, one_of, split_at_dashes
+from launcher.arguments import Parser, number_from_one, one_of, split_at_dashes
 from launcher.errors import UsageError
 from launcher.marked import is_lab
 from launcher.pytest_options import TAKE_A_VALUE
@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SUITES = ROOT / "suites"
 # More sandboxes than this at once measure the machine's load rather than its networks.
 WORKERS_MAX = 4
+# Of each quantity, at a second or so each.
+SAMPLES_MAX = 1000
 
 EXAMPLES = (
     ("sudo ./plumbline run", "every topology"),
@@ -29,6 +31,7 @@ EXAMPLES = (
     ("sudo ./plumbline run --claim NT-09", "what decides one claim"),
     ("sudo ./plumbline run --expect ovs-kernel,kvm", "a host without them fails"),
     ("sudo ./plumbline run --after-build ./harden.sh", "with a site's own hardening"),
+    ("sudo ./plumbline run --samples 10 --interleave", "enough to compare speeds by"),
     ("sudo ./plumbline run --release trixie", "libvirt and the rest of Debian 13"),
     ("sudo ./plumbline run --host lab --topology passthrough", "SR-IOV, in a virtual machine"),
     ("sudo ./plumbline run -- -x -k dhcp", "words after -- go to pytest"),
@@ -62,6 +65,18 @@ def parser() -> Parser:
         default=[],
         metavar="CAP,...",
         help="capabilities whose absence fails the run (exit 11)",
+    )
+    add(
+        "--samples",
+        type=number_from_one(SAMPLES_MAX),
+        metavar="N",
+        help="samples of each quantity that is measured, and one before them in case it is cold; "
+        "compare needs about 7 of each",
+    )
+    add(
+        "--interleave",
+        action="store_true",
+        help="take quantities by turns instead of one after the other, so that drift hits all",
     )
     return own
 
@@ -207,6 +222,10 @@ def pytest_argv(
             argv.append(f"--{name.replace('_', '-')}={value}")
     if options.after_build is not None:
         argv.append(f"--after-build={options.after_build}")
+    if options.samples is not None:
+        argv.append(f"--samples={options.samples}")
+    if options.interleave:
+        argv.append("--interleave")
     if expected := _expected(options):
         argv.append(f"--expect={','.join(expected)}")
     if options.output is not None:

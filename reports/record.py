@@ -21,6 +21,7 @@ from pydantic import (
     FiniteFloat,
     JsonValue,
     NonNegativeFloat,
+    PositiveInt,
     ValidationError,
 )
 
@@ -137,6 +138,18 @@ class Measurement(_Part):
     name: str
     unit: str
     samples: list[FiniteFloat]
+    better: Literal["more", "less"] | None = Field(
+        default=None, description="which way is better; null: neither, it is only to be known"
+    )
+    cold: Literal[0, 1] | None = Field(
+        default=None,
+        description="how many of the first samples were taken cold, and do not count; null where "
+        "that cannot be told (reports/cold.py)",
+    )
+    trials: list[PositiveInt] = Field(
+        default_factory=list,
+        description="how many samples each trial gave, in order; empty: each sample is one",
+    )
 
 
 class BuiltNode(_Part):

@@ -25,6 +25,7 @@ from fixtures.probe.functions import function_of, views
 from fixtures.probe.guest_nics import guest_nics
 from fixtures.probe.reach import send
 from fixtures.probe.throughput import TRIALS, Far, tcp_mbit_s
+from fixtures.sampling import Sampling, Series
 from fixtures.standing import GUEST_TOOL, Standing
 from fixtures.switch.linux_bridge import linux_bridge
 from fixtures.waiting import expect, until
@@ -78,7 +79,7 @@ def test_past_the_host(net: Standing, evidence: Evidence) -> None:
 
 @pytest.mark.lengthy
 @pytest.mark.claims("PT-07")
-def test_throughput(net: Standing, evidence: Evidence) -> None:
+def test_throughput(net: Standing, evidence: Evidence, sampling: Sampling) -> None:
     """TCP throughput through a function meets the floor; beside it, that of virtio on a bridge.
 
     Steps: measure between a guest and the outside; plug a virtio NIC on a bridge of the host's into
@@ -86,10 +87,11 @@ def test_throughput(net: Standing, evidence: Evidence) -> None:
     Verify: through the function the median of the trials meets the topology's floor both ways.
     """
     guest, outside = net.guests[0], Far(net.outside, str(net.figures.outside))
-    up = [tcp_mbit_s(guest, outside) for _ in range(TRIALS)]
-    down = [tcp_mbit_s(guest, outside, reverse=True) for _ in range(TRIALS)]
-    evidence.measurement("tcp guest → outside, function", "Mbit/s", up)
-    evidence.measurement("tcp outside → guest, function", "Mbit/s", down)
+    upward = Series(lambda: tcp_mbit_s(guest, outside), TRIALS)
+    downward = Series(lambda: tcp_mbit_s(guest, outside, reverse=True), TRIALS)
+    sampling.take(upward, downward)
+    up = evidence.measurement("tcp guest → outside, function", "Mbit/s", upward.samples, "more")
+    down = evidence.measurement("tcp outside → guest, function", "Mbit/s", downward.samples, "more")
     _require_rate_kept(net, guest, median(up))
     floor = net.topology.throughput.guest_host_tcp_mbit_s
     for name, rates in (("guest → outside", up), ("outside → guest", down)):
@@ -99,12 +101,14 @@ def test_throughput(net: Standing, evidence: Evidence) -> None:
     with _on_a_bridge(net, guest) as inside:
         host = Far(net.host, str(ON_BRIDGE.ip))
         try:
-            virtio = [tcp_mbit_s(inside, host) for _ in range(TRIALS)]
+            beside = Series(lambda: tcp_mbit_s(inside, host), TRIALS)
+            sampling.take(beside)
         except AssertionError as error:
             raise Inconclusive(f"no rate beside it, through virtio on a bridge: {error}") from error
-    evidence.measurement("tcp guest → host, virtio on a bridge", "Mbit/s", virtio)
+    name = "tcp guest → host, virtio on a bridge"
+    virtio = evidence.measurement(name, "Mbit/s", beside.samples, "more")
     evidence.reason = (
-        f"median of {TRIALS}: through the function {median(up):.0f} to the outside and "
+        f"median of {len(up)}: through the function {median(up):.0f} to the outside and "
         f"{median(down):.0f} back, through virtio on a bridge {median(virtio):.0f} Mbit/s"
     )
 

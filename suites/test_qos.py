@@ -19,6 +19,7 @@ from fixtures.host.links import add_address
 from fixtures.probe.station import NIC, Station, station
 from fixtures.probe.throughput import TRIALS, Far, tcp_mbit_s, udp
 from fixtures.probe.traffic_control import POLICING, SHAPING, refused
+from fixtures.sampling import Sampling, Series
 from fixtures.standing import Standing
 from fixtures.switch.ovs_bridge import OvsBridge
 from fixtures.switch.qos import metered, policed, shaped
@@ -62,7 +63,7 @@ class Rates:
 
 @pytest.mark.lengthy
 @pytest.mark.claims("OV-14")
-def test_ingress_policing(net: Standing, evidence: Evidence) -> None:
+def test_ingress_policing(net: Standing, evidence: Evidence, sampling: Sampling) -> None:
     """`ingress_policing_rate` holds what a port receives near the figure.
 
     Steps: a station offers four times the figure by UDP without a limit, with it, and without it.
@@ -72,6 +73,7 @@ def test_ingress_policing(net: Standing, evidence: Evidence) -> None:
     """
     with _stations(net) as (sender, receiver):
         rates = _measured(
+            sampling,
             lambda: policed(net.host, sender.port, FIGURE_MBIT_S, BURST_MBIT),
             lambda: udp(sender.machine, Far(receiver.machine, RECEIVER), OFFERED_MBIT_S).mbit_s,
         )
@@ -84,7 +86,7 @@ def test_ingress_policing(net: Standing, evidence: Evidence) -> None:
 
 @pytest.mark.lengthy
 @pytest.mark.claims("OV-14")
-def test_egress_shaping(net: Standing, evidence: Evidence) -> None:
+def test_egress_shaping(net: Standing, evidence: Evidence, sampling: Sampling) -> None:
     """A `linux-htb` queue holds what leaves a port near the figure.
 
     Steps: a station sends to another by TCP without a limit on the other's port, with it, without.
@@ -94,6 +96,7 @@ def test_egress_shaping(net: Standing, evidence: Evidence) -> None:
         raise NotTestable("the kernel's hierarchical token bucket (sch_htb)", refusal)
     with _stations(net) as (sender, receiver):
         rates = _measured(
+            sampling,
             lambda: shaped(net.host, receiver.port, FIGURE_MBIT_S),
             lambda: tcp_mbit_s(sender.machine, Far(receiver.machine, RECEIVER)),
         )
@@ -103,7 +106,7 @@ def test_egress_shaping(net: Standing, evidence: Evidence) -> None:
 
 @pytest.mark.lengthy
 @pytest.mark.claims("OV-14")
-def test_meter(net: Standing, evidence: Evidence) -> None:
+def test_meter(net: Standing, evidence: Evidence, sampling: Sampling) -> None:
     """An OpenFlow meter on all that comes in by a port holds it near the figure.
 
     Steps: a station offers four times the figure by UDP without a meter, with one, and without it.
@@ -112,6 +115,7 @@ def test_meter(net: Standing, evidence: Evidence) -> None:
     bridge = OvsBridge(net.host, net.switch.name)
     with _stations(net) as (sender, receiver):
         rates = _measured(
+            sampling,
             lambda: metered(net.host, bridge, sender.port, FIGURE_MBIT_S, BURST_MBIT),
             lambda: udp(sender.machine, Far(receiver.machine, RECEIVER), OFFERED_MBIT_S).mbit_s,
         )
@@ -128,13 +132,16 @@ def _stations(net: Standing) -> Iterator[tuple[Station, Station]]:
 
 
 def _measured(
-    limit: Callable[[], AbstractContextManager[None]], trial: Callable[[], float]
+    sampling: Sampling,
+    limit: Callable[[], AbstractContextManager[None]],
+    trial: Callable[[], float],
 ) -> Rates:
     free = [trial()]
+    held = Series(trial, TRIALS)
     with limit():
-        held = [trial() for _ in range(TRIALS)]
+        sampling.take(held)
     free.append(trial())
-    return Rates(free, held)
+    return Rates(free, held.samples)
 
 
 def _keep(evidence: Evidence, rates: Rates) -> None:

@@ -8,34 +8,37 @@ import pytest
 from fixtures.evidence import Evidence
 from fixtures.probe.rtt import round_trips_ms
 from fixtures.probe.throughput import TRIALS, Far, tcp_mbit_s, udp
+from fixtures.sampling import Sampling, Series
 from fixtures.standing import Standing
 
 
 @pytest.mark.lengthy
 @pytest.mark.claims("GN-07")
-def test_guest_host(net: Standing, evidence: Evidence) -> None:
+def test_guest_host(net: Standing, evidence: Evidence, sampling: Sampling) -> None:
     """Between guest and host: TCP in both directions and UDP with its loss meet the floors.
 
     Verify: the median of the trials is at or above the floor of the topology.
     """
     guest, floors = net.guests[0], net.topology.throughput
     host = Far(net.host, net.host_address)
-    up = [tcp_mbit_s(guest, host) for _ in range(TRIALS)]
-    down = [tcp_mbit_s(guest, host, reverse=True) for _ in range(TRIALS)]
-    datagrams = [udp(guest, host, floors.udp_offered_mbit_s) for _ in range(TRIALS)]
-    rate, loss = [d.mbit_s for d in datagrams], [d.lost_percent for d in datagrams]
-    evidence.measurement("tcp guest → host", "Mbit/s", up)
-    evidence.measurement("tcp host → guest", "Mbit/s", down)
-    evidence.measurement("udp guest → host", "Mbit/s", rate)
-    evidence.measurement("udp guest → host loss", "%", loss)
+    upward = Series(lambda: tcp_mbit_s(guest, host), TRIALS)
+    downward = Series(lambda: tcp_mbit_s(guest, host, reverse=True), TRIALS)
+    datagrams = Series(lambda: udp(guest, host, floors.udp_offered_mbit_s), TRIALS)
+    sampling.take(upward, downward, datagrams)
+    rates, losses = zip(*((d.mbit_s, d.lost_percent) for d in datagrams.samples), strict=True)
+    up = evidence.measurement("tcp guest → host", "Mbit/s", upward.samples, "more")
+    down = evidence.measurement("tcp host → guest", "Mbit/s", downward.samples, "more")
+    rate = evidence.measurement("udp guest → host", "Mbit/s", rates, "more")
+    loss = evidence.measurement("udp guest → host loss", "%", losses, "less")
     evidence.reason = (
-        f"median of {TRIALS}: TCP {median(up):.0f} up, {median(down):.0f} down, "
+        f"median of {len(up)}: TCP {median(up):.0f} up, {median(down):.0f} down, "
         f"UDP {median(rate):.1f} of {floors.udp_offered_mbit_s:g} Mbit/s, {median(loss):.1f} % lost"
     )
-    for name, rates in (("guest → host", up), ("host → guest", down)):
+    for name, rates_tcp in (("guest → host", up), ("host → guest", down)):
         floor = floors.guest_host_tcp_mbit_s
-        assert median(rates) >= floor, (
-            f"TCP {name}: median {median(rates):.1f} Mbit/s of {len(rates)} trials, floor {floor:g}"
+        assert median(rates_tcp) >= floor, (
+            f"TCP {name}: median {median(rates_tcp):.1f} Mbit/s of {len(rates_tcp)} trials, "
+            f"floor {floor:g}"
         )
     floor = floors.guest_host_udp_mbit_s
     assert median(rate) >= floor, f"UDP: median {median(rate):.1f} Mbit/s, floor {floor:g}"
@@ -47,17 +50,21 @@ def test_guest_host(net: Standing, evidence: Evidence) -> None:
 
 @pytest.mark.lengthy
 @pytest.mark.claims("GN-08")
-def test_guest_guest(net: Standing, evidence: Evidence) -> None:
+def test_guest_guest(net: Standing, evidence: Evidence, sampling: Sampling) -> None:
     """Between two guests: TCP throughput and round-trip times."""
     one, two = net.guests[:2]
-    times = round_trips_ms(one, two.address)
-    rates = [tcp_mbit_s(one, Far(two, two.address)) for _ in range(TRIALS)]
-    evidence.measurement("tcp guest → guest", "Mbit/s", rates)
-    evidence.measurement("round trip guest → guest", "ms", times)
+    bursts = Series(lambda: round_trips_ms(one, two.address), 1)
+    tcp = Series(lambda: tcp_mbit_s(one, Far(two, two.address)), TRIALS)
+    sampling.take(bursts, tcp)
+    echoes = [time for burst in bursts.samples for time in burst]
+    # A burst in which nothing was answered gave no sample.
+    lengths = [len(burst) for burst in bursts.samples if burst]
+    rates = evidence.measurement("tcp guest → guest", "Mbit/s", tcp.samples, "more")
+    times = evidence.measurement("round trip guest → guest", "ms", echoes, "less", lengths)
+    assert times, f"no ping from {one.name} to {two.name} was answered"
     evidence.reason = (
-        f"median of {TRIALS}: {median(rates):.0f} Mbit/s; "
+        f"median of {len(rates)}: {median(rates):.0f} Mbit/s; "
         f"median round trip of {len(times)}: {median(times):.2f} ms"
     )
-    assert times, f"no ping from {one.name} to {two.name} was answered"
     floor = net.topology.throughput.guest_guest_tcp_mbit_s
     assert median(rates) >= floor, f"TCP: median {median(rates):.1f} Mbit/s, floor {floor:g}"

@@ -206,7 +206,9 @@ def test_the_keys_are_the_contracts() -> None:
         *("id", "claims", "topology", "verdict", "reason", "reach", "duration_s"),
         *("measurements", "evidence", "rerun"),
     ]
-    assert list(written["checks"][0]["measurements"][0]) == ["name", "unit", "samples"]
+    assert list(written["checks"][0]["measurements"][0]) == [
+        *("name", "unit", "samples", "better", "cold", "trials"),
+    ]
     assert list(written["checks"][0]["evidence"][0]) == ["name", "media_type", "path", "sha256"]
     assert list(written["claims"][0]) == ["id", "topology", "verdict"]
     assert list(written["checks"][0]["reach"]) == ["from", "to", "protocol", "promised"]
