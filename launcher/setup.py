@@ -69,6 +69,25 @@ def ensure(release: str | None = None, *, lab: bool = False, tests: bool = False
     return interpreter
 
 
+def ensure_environment() -> Path:
+    """Set up the virtual environment alone, and return its interpreter.
+
+    Raises:
+        LauncherError: it could not be built; what was half made is removed.
+    """
+    if environment.is_complete(environment.path()):
+        return environment.python()
+    lacking = packages.missing(["venv"])
+    _announce(lacking, venv=True, guest_image=False)
+    _check_space(venv=True, guest_image=False)
+    progress = Progress()
+    if lacking:
+        packages.install(["venv"], progress)
+    interpreter = environment.ensure(progress)
+    progress("set-up is complete")
+    return interpreter
+
+
 def _lacks_lab(release: str | None) -> bool:
     """Whether a lab's disk, or the newer QEMU that runs it, has to be built."""
     from launcher.lab import image as labs

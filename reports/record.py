@@ -297,6 +297,9 @@ class RunRecord(_Part):
     id: UUID
     started: Moment
     finished: Moment | None = Field(default=None, description="null while it runs, or when killed")
+    redacted: bool = Field(
+        default=False, description="whether what may identify a site was replaced in it (--redact)"
+    )
     tool: Tool
     host: Host = Field(default_factory=Host)
     topologies: list[Topology] = Field(default_factory=list)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`./plumbline report`: a run record as a page, for a pipeline, or as one archive to hand over."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from launcher.arguments import Parser, one_of
+from launcher.errors import UsageError
+
+LATEST = Path("runs", "latest")
+
+EXAMPLES = (
+    ("./plumbline report", "runs/latest as runs/latest/report.html"),
+    ("./plumbline report RUN --format md --output -", "for a pipeline's job summary"),
+    ("./plumbline report RUN --format junit", "RUN/junit.xml, for a CI server"),
+    ("./plumbline report RUN --format allure", "RUN/allure-results, for Allure 3"),
+    ("./plumbline report RUN --bundle run.tar.gz", "all of it in one archive, with hashes"),
+    ("./plumbline report RUN --bundle run.tar.gz --sign KEY", "signed with an SSH key"),
+    ("./plumbline report RUN --bundle run.tar.gz --redact", "without what identifies the site"),
+    ("./plumbline report --verify run.tar.gz", "is it as it was made, and who signed it?"),
+)
+
+
+def parser() -> Parser:
+    """Return the parser of `report`'s options."""
+    own = Parser("report", "Render a run record, bundle it, or verify a bundle.", EXAMPLES)
+    add = own.add_argument
+    add("run", nargs="?", type=Path, metavar="RUN", help=f"its folder or run.json; else {LATEST}")
+    add(
+        "--format",
+        type=one_of("html", "md", "junit", "allure"),
+        metavar="html|md|junit|allure",
+        help="html, unless only a bundle is wanted",
+    )
+    add(
+        "--output",
+        metavar="FILE|DIR",
+        help="where to; for allure a new or empty folder; - is standard output; by default beside "
+        "run.json",
+    )
+    add("--bundle", type=Path, metavar="FILE", help="one archive (tar.gz) of report and evidence")
+    add("--sign", type=Path, metavar="KEY", help="sign the bundle with this SSH key")
+    add(
+        "--redact",
+        action="store_true",
+        help="replace what may identify a site, and list what kinds of it were found",
+    )
+    add(
+        "--redact-also",
+        action="append",
+        default=[],
+        metavar="WORD",
+        help="with --redact: replace this word too, such as a name of the site's; repeatable",
+    )
+    add("--verify", type=Path, metavar="BUNDLE", help="check a bundle instead of making anything")
+    add(
+        "--allowed-signers",
+        type=Path,
+        metavar="FILE",
+        help="with --verify: who may have signed (ssh-keygen, section ALLOWED SIGNERS)",
+    )
+    add("--signer", metavar="NAME", help="with --allowed-signers: only this one of them")
+    return own
+
+
+def main(argv: Sequence[str]) -> int:
+    """Check what was asked for, and hand over; returns only by an exception."""
+    options = parser().parse(argv)
+    _refuse_what_contradicts(options)
+    order = {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in vars(options).items()
+    }
+    if options.verify is None:
+        order["run"] = str(_record(options.run))
+    # Imported here: --help needs none of it.
+    from launcher import reading
+
+    reading.become("reports.command", order)
+
+
+def _refuse_what_contradicts(options: argparse.Namespace) -> None:
+    making = {
+        "RUN": options.run,
+        "--format": options.format,
+        "--output": options.output,
+        "--bundle": options.bundle,
+        "--sign": options.sign,
+        "--redact": options.redact or None,
+    }
+    given = [name for name, value in making.items() if value is not None]
+    if options.verify is not None and given:
+        raise UsageError(
+            f"report: --verify checks a bundle and takes no {given[0]}",
+            "see ./plumbline report --help",
+        )
+    needs = (
+        ("--sign", options.sign, "--bundle", options.bundle),
+        ("--redact-also", options.redact_also or None, "--redact", options.redact or None),
+        ("--allowed-signers", options.allowed_signers, "--verify", options.verify),
+        ("--signer", options.signer, "--allowed-signers", options.allowed_signers),
+    )
+    for name, value, other, its_value in needs:
+        if value is not None and its_value is None:
+            raise UsageError(f"report: {name} goes with {other}", "see ./plumbline report --help")
+
+
+def _record(given: Path | None) -> Path:
+    """Return the run.json that is meant.
+
+    Raises:
+        UsageError: there is none.
+    """
+    run = given or LATEST
+    record = run / "run.json" if run.is_dir() else run
+    if record.is_file():
+        return record
+    if given is None:
+        raise UsageError(
+            f"report: there is no {record} below this folder", "name a run: ./plumbline report RUN"
+        )
+    what = "this folder has no run.json" if run.is_dir() else "there is no such file or folder"
+    raise UsageError(f"report {run}: {what}", "name the folder of a run, or its run.json")
