@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From two records with their evidence to a comparison."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reports.compare.evidence import Reader, differences
+from reports.compare.facts import facts
+from reports.compare.hosts import NotComparable, require_comparable, warnings, why_speeds_differ
+from reports.compare.measured import measured
+from reports.compare.model import Comparison, Run, outcome_of
+from reports.compare.quantities import Criteria, judge
+from reports.compare.verdicts import flips, of_topologies, one_sided, same
+from reports.record import RunRecord
+
+
+def compare(
+    before: tuple[RunRecord, Path],
+    after: tuple[RunRecord, Path],
+    criteria: Criteria,
+    topologies: Sequence[str] = (),
+) -> Comparison:
+    """Compare two runs.
+
+    Args:
+        before: a record, and the folder that its evidence is in.
+        after: the same of the other run.
+        criteria: what is asked of the judgement of quantities.
+        topologies: only these; empty: all.
+
+    Raises:
+        NotComparable: it would say nothing, or a run has none of these topologies.
+    """
+    require_comparable(before[0], after[0])
+    was, now = before[0], after[0]
+    if topologies:
+        _require_known(topologies, was, now)
+        was, now = of_topologies(was, topologies), of_topologies(now, topologies)
+    method, quantities = judge(
+        measured(was), measured(now), criteria, why_speeds_differ(was.host, now.host)
+    )
+    readers = Reader(before[1]), Reader(after[1])
+    flipped = flips(was, now)
+    explained = differences(flipped, (was, readers[0]), (now, readers[1]))
+    unfinished = was.finished is None or now.finished is None
+    vanished, appeared = one_sided(was, now), one_sided(now, was)
+    exit_code, because = outcome_of(flipped, vanished, appeared, quantities, unfinished=unfinished)
+    return Comparison(
+        before=_run(was, before[1]),
+        after=_run(now, after[1]),
+        warnings=list(warnings(was, now)),
+        unfinished=unfinished,
+        method=method,
+        flips=flipped,
+        same=same(was, now),
+        appeared=appeared,
+        vanished=vanished,
+        facts=facts(was.host, now.host),
+        quantities=quantities,
+        differences=explained,
+        notes=readers[0].notes + readers[1].notes,
+        exit_code=exit_code,
+        because=because,
+    )
+
+
+def _require_known(topologies: Sequence[str], before: RunRecord, after: RunRecord) -> None:
+    for which, record in (("BEFORE", before), ("AFTER", after)):
+        known = [topology.name for topology in record.topologies]
+        for name in topologies:
+            if name not in known:
+                raise NotComparable(
+                    f"--topology {name}: {which} has {', '.join(known)}; expected one of them"
+                )
+
+
+def _run(record: RunRecord, folder: Path) -> Run:
+    return Run(
+        folder=str(folder),
+        id=str(record.id),
+        started=record.started,
+        finished=record.finished,
+        kind=record.host.kind,
+        release=record.host.release,
+        accel=record.host.accel.name if record.host.accel else None,
+        command=record.tool.command,
+    )

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a record measured, as it is judged: which way is better, and one value for each trial."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from scipy import stats
+
+from reports.cold import Better, cold_ones
+from reports.compare.estimates import median_interval
+from reports.compare.model import Samples
+from reports.record import Measurement, RecordError, RunRecord
+
+Key = tuple[str, str, str]
+"""Topology, check and name of a quantity."""
+PERCENT = "%"
+# Of fewer values the correlation from one to the next says nothing.
+ROW_MIN = 10
+# Without any dependence it is normal about -1/n with a deviation of 1/sqrt(n) or a little less; so
+# far above it one row in a hundred would be by chance (NIST/SEMATECH handbook, 1.3.5.12).
+ROW_DEVIATIONS = 2.33
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A quantity of one record.
+
+    Attributes:
+        unit: of its samples.
+        better: which way is better.
+        samples: what is judged.
+        in_a_row: the correlation of the ranks of each value and the next, where it is so high that
+            the values depend on one another; else None.
+    """
+
+    unit: str
+    better: Better | None
+    samples: Samples
+    in_a_row: float | None
+
+
+def measured(record: RunRecord) -> dict[Key, Measured]:
+    """Return every quantity of a record that has a sample, in its order."""
+    return {
+        (check.topology, check.id, measurement.name): read
+        for check in record.checks
+        for measurement in check.measurements
+        if (read := _read(measurement)) is not None
+    }
+
+
+def direction(measurement: Measurement) -> Better | None:
+    """Return which way is better: as recorded, or for a record from before that was, by its name.
+
+    "with the limit" and "hello interval" are to be near a figure: neither way is better.
+    """
+    if "better" in measurement.model_fields_set:
+        return measurement.better
+    protocol, _, _ = measurement.name.partition(" ")
+    if measurement.name.endswith(" loss") or measurement.name.startswith("round trip "):
+        return "less"
+    return "more" if protocol in ("tcp", "udp") and measurement.unit == "Mbit/s" else None
+
+
+def _read(measurement: Measurement) -> Measured | None:
+    if not measurement.samples:
+        return None
+    better = direction(measurement)
+    known = "cold" in measurement.model_fields_set
+    cold = (measurement.cold if known else cold_ones(measurement.samples, better)) or 0
+    values = trial_values(measurement, cold)
+    in_a_row = _in_a_row(values)
+    samples = Samples(
+        raw=measurement.samples,
+        cold=cold,
+        values=values,
+        median=median(values),
+        interval=None if in_a_row else median_interval(values),
+    )
+    return Measured(measurement.unit, better, samples, in_a_row)
+
+
+def trial_values(measurement: Measurement, cold: int) -> list[float]:
+    """Return one value for each trial: the median of its samples, but for cold ones.
+
+    Samples of one trial share a moment of the machine's: as samples of their own they would be
+    taken for more than they are.
+
+    Raises:
+        RecordError: trials and samples do not fit together.
+    """
+    lengths = measurement.trials or [1] * len(measurement.samples)
+    if sum(lengths) != len(measurement.samples):
+        raise RecordError(
+            f"measurement {measurement.name!r}: its trials have {sum(lengths)} samples, and there "
+            f"are {len(measurement.samples)}; expected a record as this version writes it"
+        )
+    begins = [sum(lengths[:number]) for number in range(len(lengths))]
+    trials = [
+        measurement.samples[max(begin, cold) : begin + length]
+        for begin, length in zip(begins, lengths, strict=True)
+    ]
+    return [median(trial) for trial in trials if trial]
+
+
+def _in_a_row(values: Sequence[float]) -> float | None:
+    if len(values) < ROW_MIN or len(set(values[:-1])) == 1 or len(set(values[1:])) == 1:
+        return None
+    found = float(stats.spearmanr(values[:-1], values[1:]).statistic)
+    return found if found + 1 / len(values) > ROW_DEVIATIONS / len(values) ** 0.5 else None

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A comparison of two runs: the one model that terminal, Markdown, HTML and JSON are made from."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+
+from reports.cold import Better
+from reports.verdict import EXIT_CONFORMS, EXIT_UNDECIDED, EXIT_VIOLATES, Verdict
+
+COMPARE_SCHEMA: Literal["plumbline/compare/1"] = "plumbline/compare/1"
+
+
+class Effect(StrEnum):
+    """What it means that a verdict is another one now."""
+
+    REGRESSED = "regressed"
+    LOST = "lost"
+    FOUND = "found"
+    MENDED = "mended"
+    GAINED = "gained"
+    UNDECIDED = "still undecided"
+
+
+class Outcome(StrEnum):
+    """What the samples of a quantity say."""
+
+    REGRESSED = "regressed"
+    IMPROVED = "improved"
+    SMALL = "too small to matter"
+    CHANGED = "changed"
+    NO_DIFFERENCE = "no difference shown"
+    TOO_FEW = "too few samples"
+    NOT_COMPARABLE = "not comparable"
+
+
+WORSE_UNKNOWN = frozenset({Effect.LOST, Effect.FOUND})
+"""Effects after which nobody can say whether something is worse."""
+JUDGED = frozenset(
+    {Outcome.REGRESSED, Outcome.IMPROVED, Outcome.SMALL, Outcome.CHANGED, Outcome.NO_DIFFERENCE}
+)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
+
+
+class Method(_Part):
+    """What the judgement of quantities rests on."""
+
+    level: float = Field(description="how often one false alarm or more may come, over all")
+    power: float = Field(description="how surely a difference that could be seen is seen")
+    relevant_percent: float = Field(description="a smaller change is shown, and alarms nobody")
+    relevant_points: float = Field(description="the same for quantities in percent, in points")
+    tests: int = Field(description="how many quantities the level is divided among")
+    samples_needed: int = Field(description="of each, so that the test can reach its share of it")
+
+
+class Run(_Part):
+    """One of the two runs."""
+
+    folder: str
+    id: str
+    started: AwareDatetime
+    finished: AwareDatetime | None
+    kind: str | None
+    release: str | None
+    accel: str | None
+    command: list[str]
+
+
+class Flip(_Part):
+    """A verdict that is another one now: of a check, or of a claim whose checks are others."""
+
+    of: Literal["check", "claim"]
+    id: str
+    claims: list[str]
+    topology: str
+    before: Verdict
+    after: Verdict
+    effect: Effect
+    reason_before: str | None = None
+    reason_after: str | None = None
+    rerun: str | None = None
+
+
+class OneSided(_Part):
+    """What only one of the runs has."""
+
+    of: Literal["topology", "claim", "check"]
+    id: str
+    topology: str
+    verdict: Verdict
+
+
+class Fact(_Part):
+    """A fact of the host that differs; null where one of the records does not have it."""
+
+    name: str
+    before: JsonValue
+    after: JsonValue
+
+
+class Samples(_Part):
+    """The samples of a quantity in one run."""
+
+    raw: list[float] = Field(description="all, in the order they were taken")
+    cold: int = Field(description="how many of the first of them do not count")
+    values: list[float] = Field(description="what is judged: one value for each trial")
+    median: float
+    interval: tuple[float, float] | None = Field(description="of the median; null: too few")
+
+
+class Change(_Part):
+    """How far the median went: a share of what it was, or percentage points."""
+
+    size: float
+    interval: tuple[float, float] | None
+    in_points: bool
+
+
+class Quantity(_Part):
+    """A quantity that both runs measured, and what its samples say."""
+
+    topology: str
+    check: str
+    name: str
+    unit: str
+    better: Better | None
+    before: Samples
+    after: Samples
+    change: Change | None = Field(description="null where there is nothing to divide by")
+    p: float | None = Field(description="of the rank test; null where it was not made")
+    adjusted_p: float | None = Field(description="after Holm; below the level it is significant")
+    visible: float | None = Field(
+        description="the smallest change for the worse that these samples would have shown, as "
+        "`change.size`; null: none, or not worked out"
+    )
+    outcome: Outcome
+    note: str | None = None
+
+
+class Difference(_Part):
+    """Evidence that differs where a verdict does, as a unified diff of its normalised text."""
+
+    topology: str
+    check: str | None = Field(description="whose evidence it is; null: the topology's")
+    name: str
+    lines: list[str]
+    left_out: int = Field(description="how many lines more there are")
+
+
+class Comparison(_Part):
+    """What changed between two runs."""
+
+    schema_: Literal["plumbline/compare/1"] = Field(default=COMPARE_SCHEMA, alias="schema")
+    before: Run
+    after: Run
+    warnings: list[str]
+    unfinished: bool
+    method: Method
+    flips: list[Flip]
+    same: dict[Verdict, int] = Field(description="how many checks have the verdict they had")
+    appeared: list[OneSided]
+    vanished: list[OneSided]
+    facts: list[Fact]
+    quantities: list[Quantity]
+    differences: list[Difference]
+    notes: list[str] = Field(description="evidence that could not be read")
+    exit_code: int
+    because: list[str] = Field(description="what the exit code rests on")
+
+
+def outcome_of(
+    flips: list[Flip],
+    vanished: list[OneSided],
+    appeared: list[OneSided],
+    quantities: list[Quantity],
+    *,
+    unfinished: bool,
+) -> tuple[int, list[str]]:
+    """Return the exit code and what it rests on.
+
+    What is certain comes first: something that is worse (1), then whatever leaves open whether
+    something is (10).
+    """
+    worse = [f"{f.id}: {f.before} → {f.after}" for f in flips if f.effect is Effect.REGRESSED]
+    worse += [f"{named(q)} regressed" for q in quantities if q.outcome is Outcome.REGRESSED]
+    if worse:
+        return EXIT_VIOLATES, worse
+    open_ = ["a run did not finish"] if unfinished else []
+    open_ += [f"{f.id}: {f.before} → {f.after}" for f in flips if f.effect in WORSE_UNKNOWN]
+    decided = {Verdict.CONFORMS, Verdict.VIOLATES}
+    gone = [each for each in vanished if each.of == "claim" and each.verdict in decided]
+    if gone:
+        listed = ", ".join(dict.fromkeys(each.id for each in gone))
+        open_.append(f"decided before, and not looked at after: {listed}")
+    new = [each for each in appeared if each.of == "claim" and each.verdict is Verdict.VIOLATES]
+    if new:
+        listed = ", ".join(dict.fromkeys(each.id for each in new))
+        open_.append(f"violated, and not looked at before: {listed}")
+    directed = [q for q in quantities if q.better is not None]
+    if directed and not any(q.outcome in JUDGED for q in directed):
+        why = ", ".join(dict.fromkeys(str(q.outcome) for q in directed))
+        open_.append(f"no quantity could be judged: {why}")
+    if open_:
+        return EXIT_UNDECIDED, open_
+    return EXIT_CONFORMS, ["no verdict and no quantity is shown to be worse"]
+
+
+def named(quantity: Quantity) -> str:
+    """Return what a quantity is called where the topology does not stand beside it."""
+    return f"{quantity.topology}: {quantity.name}"
