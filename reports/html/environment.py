@@ -22,10 +22,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from reports.html.evidence import is_command, visible
 from reports.verdict import Verdict
 from reports.wording import counted, duration
 
 FOLDER = Path(__file__).parent
+_KIB = 1024
 
 # Before the word of each verdict, so that none is told by its colour alone.
 SIGNS = {
@@ -66,13 +68,16 @@ def inlined(name: str) -> Inlined:
 def environment() -> Environment:
     """Return the environment: everything is escaped, and an unknown name is an error.
 
-    Filters: `duration` (seconds), `counted` (`3|counted("check")`), `moment` (RFC 3339 to the
-    minute, in UTC), `sign` (of a verdict).
+    What a text holds that would not be seen is made visible, see `evidence.visible`.
+
+    Filters: `duration` (seconds), `counted` (`3|counted("check")`), `moment` (to the minute, in
+    UTC), `octets` (a size), `sign` (of a verdict). Test: `command` (a line of a transcript).
     """
     made = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -81,11 +86,27 @@ def environment() -> Environment:
         "duration": duration,
         "counted": counted,
         "moment": moment,
+        "octets": octets,
         "sign": lambda verdict: SIGNS[Verdict(verdict)],
     }
+    made.tests["command"] = is_command
     return made
+
+
+def octets(size: int) -> str:
+    """Return `812 B`, `3.4 KiB`, `1.2 MiB`."""
+    if size < _KIB:
+        return f"{size} B"
+    if size < _KIB * _KIB:
+        return f"{size / _KIB:.1f} KiB"
+    return f"{size / _KIB / _KIB:.1f} MiB"
 
 
 def moment(when: datetime) -> str:
     """Return `2026-03-01 12:00 UTC`."""
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _shown(value: object) -> object:
+    """Return what a template writes; what is markup already is a template's own."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The deliberate breaks of a proof: what came of each, and the checks that say so."""
+
+from dataclasses import dataclass
+
+from reports.html.claims import CheckEntry
+from reports.html.evidence import EvidenceFiles, Shown
+from reports.html.matrix import counts
+from reports.html.whole import OUTCOMES, why_untestable
+from reports.proof import is_named
+from reports.record import FaultResult, RunRecord, Topology
+from reports.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class FaultEntry:
+    """A fault as the page shows it.
+
+    Attributes:
+        fault: it.
+        anchor: where it is in the page.
+        verdict: the verdict that its outcome looks like.
+        base: the topology that it was applied to.
+        topology: what the record says of that; None where it never came so far.
+        caught: what had to notice it, and did.
+        lacks: what the host lacks to show it.
+        counts: the verdicts of all checks that were made beside it.
+        checks: those that say something: named by the fault, or not conforming.
+        evidence: of the topology: the commands that broke it, and what was compared afterwards.
+    """
+
+    fault: FaultResult
+    anchor: str
+    verdict: Verdict
+    base: str
+    topology: Topology | None
+    caught: list[str]
+    lacks: list[str]
+    counts: list[tuple[Verdict, int]]
+    checks: list[CheckEntry]
+    evidence: list[Shown]
+
+
+def by_fault(
+    record: RunRecord, checks: dict[tuple[str, str], CheckEntry], files: EvidenceFiles
+) -> list[FaultEntry]:
+    """Return the faults of a record, in its order."""
+    of: dict[str, list[CheckEntry]] = {}
+    for entry in checks.values():
+        of.setdefault(entry.check.topology, []).append(entry)
+    built = {topology.name: topology for topology in record.topologies}
+    return [
+        _entry(
+            record,
+            fault,
+            f"fault-{number}",
+            of.get(fault.topology, []),
+            built.get(fault.topology),
+            files,
+        )
+        for number, fault in enumerate(record.faults, 1)
+    ]
+
+
+def _entry(
+    record: RunRecord,
+    fault: FaultResult,
+    anchor: str,
+    checks: list[CheckEntry],
+    topology: Topology | None,
+    files: EvidenceFiles,
+) -> FaultEntry:
+    named = [*fault.caught_by, *fault.also]
+    telling = [
+        entry
+        for entry in checks
+        if entry.check.verdict not in (Verdict.CONFORMS, Verdict.NOT_TESTABLE)
+        or any(is_named(name, entry.check) for name in named)
+    ]
+    return FaultEntry(
+        fault=fault,
+        anchor=anchor,
+        verdict=OUTCOMES[fault.outcome],
+        base=fault.topology.removesuffix(f"+{fault.id}"),
+        topology=topology,
+        caught=[entry for entry in fault.caught_by if entry not in fault.missed],
+        lacks=why_untestable(record, fault) if fault.outcome == "not testable" else [],
+        counts=counts(entry.check for entry in checks),
+        checks=telling,
+        evidence=files.of(topology.evidence) if topology else [],
+    )

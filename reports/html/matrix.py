@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The matrix of a run as a page shows it: a row for each property, a column for each topology."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reports.html.whole import IN_ORDER
+from reports.record import Check, RunRecord
+from reports.verdict import Verdict, worst
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The checks of one property on one topology.
+
+    Attributes:
+        topology: "" for all of them.
+        property: "" for all of them.
+        counts: how many have each verdict, in the order in which they are told.
+        first: the check to go to: the first of the gravest; None without one.
+    """
+
+    topology: str
+    property: str
+    counts: list[tuple[Verdict, int]]
+    first: Check | None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The gravest; None without a check."""
+        return worst(verdict for verdict, _ in self.counts) if self.counts else None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A property on each topology, and on all."""
+
+    property: str
+    cells: list[Cell]
+    all: Cell
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Topologies × properties, with the sums of both."""
+
+    topologies: list[str]
+    rows: list[Row]
+    all: Row
+
+
+def matrix(record: RunRecord) -> Matrix:
+    """Count the verdicts of a record's checks."""
+    names = [topology.name for topology in record.topologies]
+    properties = list(dict.fromkeys(check.property for check in record.checks))
+    return Matrix(
+        names, [_row(record, each, names) for each in properties], _row(record, "", names)
+    )
+
+
+def counts(checks: Iterable[Check]) -> list[tuple[Verdict, int]]:
+    """Return how many checks have each verdict that occurs."""
+    found = Counter(check.verdict for check in checks)
+    return [(verdict, found[verdict]) for verdict in IN_ORDER if found[verdict]]
+
+
+def _row(record: RunRecord, property_: str, topologies: Iterable[str]) -> Row:
+    about = [check for check in record.checks if property_ in ("", check.property)]
+    cells = [
+        _cell([check for check in about if check.topology == name], name, property_)
+        for name in topologies
+    ]
+    return Row(property_, cells, _cell(about, "", property_))
+
+
+def _cell(checks: list[Check], topology: str, property_: str) -> Cell:
+    found = counts(checks)
+    gravest = worst(verdict for verdict, _ in found) if found else None
+    first = next((check for check in checks if check.verdict is gravest), None)
+    return Cell(topology, property_, found, first)

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The conformance report as one HTML page, from a run record and the evidence beside it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from reports.html import claims
+from reports.html.claims import CheckEntry, ClaimEntry
+from reports.html.drawing import Drawing, drawing
+from reports.html.environment import environment
+from reports.html.evidence import PAGE_MAX, EvidenceFiles, Shown
+from reports.html.faults import FaultEntry, by_fault
+from reports.html.matrix import Matrix, counts, matrix
+from reports.html.reaching import Way, ways
+from reports.html.whole import IN_ORDER, facts, open_questions, outcomes_of, took, whole
+from reports.record import Check, RunRecord, Topology
+from reports.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class TopologyEntry:
+    """A topology as the page shows it.
+
+    Attributes:
+        topology: it.
+        counts: how many of its checks have each verdict.
+        ways: who reaches whom.
+        drawing: what was built; None where the record does not say.
+        evidence: of its building.
+    """
+
+    topology: Topology
+    counts: list[tuple[Verdict, int]]
+    ways: list[Way]
+    drawing: Drawing | None
+    evidence: list[Shown]
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the templates are handed.
+
+    Attributes:
+        record: the run.
+        places: the anchor of each check, by topology and id.
+        table: the matrix; None for a record of faults, which has its own table.
+        claims: the claims with their checks; none for a record of faults.
+        topologies: what was built; none for a record of faults.
+        faults: the deliberate breaks.
+        files: the evidence.
+    """
+
+    record: RunRecord
+    places: dict[tuple[str, str], str]
+    table: Matrix | None
+    claims: list[ClaimEntry]
+    topologies: list[TopologyEntry]
+    faults: list[FaultEntry]
+    files: EvidenceFiles
+
+    def anchor(self, check: Check) -> str:
+        """Return where a check is in the page."""
+        return self.places[check.topology, check.id]
+
+    @property
+    def statements(self) -> list[tuple[Verdict, int]]:
+        """How many claims have each verdict; a claim has the worst of its checks."""
+        found = [claim.verdict for claim in self.claims if claim.id]
+        return [(verdict, found.count(verdict)) for verdict in IN_ORDER if verdict in found]
+
+
+def render(record: RunRecord, folder: Path, *, page_max: int = PAGE_MAX) -> str:
+    """Return the report as one HTML file that needs nothing but itself.
+
+    Evidence is linked relative to the folder of the record: the page is meant to lie there. What
+    is short enough stands in the page as well.
+
+    Args:
+        record: a run, or a proof with faults; finished or not.
+        folder: where its run.json and its evidence are.
+        page_max: octets of evidence that the page may hold.
+    """
+    files = EvidenceFiles(folder, page_max)
+    files.take(record)
+    page = _page(record, files)
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            page=page,
+            record=record,
+            whole=whole(record),
+            facts=list(facts(record)),
+            took=took(record),
+            counts=counts(record.checks),
+            verdicts=IN_ORDER,
+            questions=open_questions(record),
+            outcomes=outcomes_of(record),
+            violated=_worst_first(record, (Verdict.VIOLATES,)),
+        )
+    )
+
+
+def _page(record: RunRecord, files: EvidenceFiles) -> Page:
+    places = claims.anchors(record)
+    checks = claims.entries(record, files, places)
+    if record.faults:
+        faults = by_fault(record, checks, files)
+        return Page(record, places, None, [], [], faults, files)
+    topologies = [_topology(record, each, files) for each in record.topologies]
+    table = matrix(record) if record.checks else None
+    return Page(record, places, table, claims.by_claim(record, checks), topologies, [], files)
+
+
+def _topology(record: RunRecord, topology: Topology, files: EvidenceFiles) -> TopologyEntry:
+    checks = [check for check in record.checks if check.topology == topology.name]
+    found = ways(checks)
+    drawn = drawing(topology.built, found) if topology.built is not None else None
+    return TopologyEntry(topology, counts(checks), found, drawn, files.of(topology.evidence))
+
+
+def _worst_first(record: RunRecord, verdicts: Iterable[Verdict]) -> list[Check]:
+    return [check for verdict in verdicts for check in record.checks if check.verdict is verdict]
+
+
+__all__ = ["CheckEntry", "render"]

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Samples of a measurement as a strip plot: a point for each, and a line at their median.
+
+Points stand from top to bottom in the order in which they were taken, so that a drift is seen.
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports.record import Measurement
+
+WIDTH, MARGIN = 360, 14
+TOP, BAND, FOOT = 18, 26, 16
+# As many as are told in words beside the plot; the record has all.
+SAMPLES_TOLD = 24
+_TICKS = 4
+
+
+@dataclass(frozen=True)
+class Point:
+    """A sample in the plot's own units."""
+
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A mark on the axis."""
+
+    x: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A strip plot, ready to be drawn in a `WIDTH` × `height` box.
+
+    Attributes:
+        name: of the measurement.
+        unit: of it.
+        median: as it is told.
+        median_x: where its line stands.
+        says: the samples in words, for who does not see the plot.
+        samples: each as it is told, up to `SAMPLES_TOLD`.
+        more: how many samples are not told.
+    """
+
+    name: str
+    unit: str
+    median: str
+    median_x: float
+    points: list[Point]
+    ticks: list[Tick]
+    says: str
+    samples: list[str]
+    more: int
+    width: int = WIDTH
+    height: int = TOP + BAND + FOOT
+    axis_y: int = TOP + BAND
+
+
+def plot(measurement: Measurement) -> Plot | None:
+    """Return the plot of a measurement; None where no sample was taken."""
+    samples = measurement.samples
+    if not samples:
+        return None
+    marks = ticks(min(samples), max(samples))
+    low, high = marks[0], marks[-1]
+
+    def place(value: float) -> float:
+        return round(MARGIN + (value - low) / (high - low) * (WIDTH - 2 * MARGIN), 1)
+
+    step = BAND / (len(samples) + 1)
+    points = [Point(place(s), round(TOP + step * (n + 1), 1)) for n, s in enumerate(samples)]
+    median = statistics.median(samples)
+    told = [figure(sample) for sample in samples[:SAMPLES_TOLD]]
+    spread = f", from {figure(min(samples))} to {figure(max(samples))}" if len(samples) > 1 else ""
+    how_many = "1 sample" if len(samples) == 1 else f"{len(samples)} samples, median"
+    return Plot(
+        name=measurement.name,
+        unit=measurement.unit,
+        median=figure(median),
+        median_x=place(median),
+        points=points,
+        ticks=[Tick(place(mark), figure(mark)) for mark in marks],
+        says=f"{measurement.name}: {how_many} {figure(median)} {measurement.unit}{spread}",
+        samples=told,
+        more=len(samples) - len(told),
+    )
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Return round numbers, evenly apart, the first not above `low`, the last not below `high`."""
+    if low == high:
+        # One value: it stands in the middle of an axis that gives its size away.
+        low, high = (0.0, 1.0) if low == 0 else (low - abs(low) / 2, low + abs(low) / 2)
+    raw = (high - low) / _TICKS
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(power * each for each in (1, 2, 5, 10) if power * each >= raw)
+    first = math.floor(low / step)
+    last = math.ceil(high / step)
+    return [number * step for number in range(first, last + 1)]
+
+
+def figure(value: float) -> str:
+    """Return a number with four significant digits, as one writes it: `2338`, `0.52`."""
+    return f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"
+
+
+def of(measurements: Sequence[Measurement]) -> list[Plot]:
+    """Return the plots of a check's measurements."""
+    return [made for each in measurements if (made := plot(each)) is not None]
