@@ -16,7 +16,7 @@ Key = tuple[str, str, str]
 """Topology, check and name of a quantity."""
 PERCENT = "%"
 # Of fewer values the correlation from one to the next says nothing.
-ROW_MIN = 10
+ROW_MIN = 6
 # Without any dependence it is normal about -1/n with a deviation of 1/sqrt(n) or a little less; so
 # far above it one row in a hundred would be by chance (NIST/SEMATECH handbook, 1.3.5.12).
 ROW_DEVIATIONS = 2.33

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A comparison as Markdown, for a pipeline's summary or a ticket."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from reports.compare import wording
+from reports.compare.model import Comparison, Difference, Effect, Quantity
+
+# So that no line of evidence ends its own block.
+FENCE = "`````"
+_SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\`*_[]<>|#~"} | {"\n": " "})
+
+
+def page(comparison: Comparison) -> str:
+    """Return the page."""
+    return "\n".join([*_lines(comparison), ""])
+
+
+def _lines(comparison: Comparison) -> Iterator[str]:
+    yield f"# {wording.headline(comparison)}"
+    yield ""
+    yield from (f"- {plain(reason)}" for reason in comparison.because)
+    yield ""
+    yield from table(
+        ("", "run", "command"),
+        [
+            (name, plain(wording.run_told(run)), _code(wording.command(run)))
+            for name, run in (("before", comparison.before), ("after", comparison.after))
+        ],
+    )
+    for warning in comparison.warnings:
+        yield f"> **Warning:** {plain(warning)}"
+        yield ""
+    yield from _flips(comparison)
+    yield from _list("Only before", wording.listed(comparison.vanished))
+    yield from _list("Only after", wording.listed(comparison.appeared))
+    if comparison.quantities:
+        yield from _quantities(comparison)
+    if comparison.facts:
+        yield from _heading("The host")
+        rows = [(f.name, wording.fact(f.before), wording.fact(f.after)) for f in comparison.facts]
+        yield from table(("fact", "before", "after"), [[plain(c) for c in row] for row in rows])
+    yield from _differences(comparison.differences)
+    yield from _list("Evidence that was not compared", comparison.notes)
+
+
+def _flips(comparison: Comparison) -> Iterator[str]:
+    yield from _heading("Verdicts")
+    if comparison.flips:
+        yield from table(
+            ("", "topology", "check or claim", "before", "after", "what was seen"),
+            [
+                (
+                    f"**{flip.effect}**" if flip.effect is Effect.REGRESSED else flip.effect,
+                    plain(flip.topology),
+                    plain(f"{flip.id} ({', '.join(flip.claims)})"),
+                    flip.before,
+                    flip.after,
+                    plain(flip.reason_after or ""),
+                )
+                for flip in comparison.flips
+            ],
+        )
+    yield plain(wording.kept(comparison))
+    yield ""
+
+
+def _quantities(comparison: Comparison) -> Iterator[str]:
+    yield from _heading("Quantities")
+    yield from table(
+        (
+            *("topology", "quantity", "before", "after", "change of the median", "outcome"),
+            *("would have been seen", "samples"),
+        ),
+        [_row(each) for each in comparison.quantities],
+    )
+    yield from (f"- {sentence}" for sentence in wording.method(comparison))
+    yield ""
+
+
+def _row(each: Quantity) -> Sequence[str]:
+    outcome = f"{each.outcome}: {plain(each.note)}" if each.note else str(each.outcome)
+    return (
+        plain(each.topology),
+        plain(f"{each.name}, {each.unit}"),
+        wording.median(each, after=False),
+        wording.median(each, after=True),
+        wording.moved(each.change),
+        outcome,
+        wording.visible(each),
+        wording.sizes(each),
+    )
+
+
+def _differences(differences: Iterable[Difference]) -> Iterator[str]:
+    found = list(differences)
+    if found:
+        yield from _heading("Evidence that differs, beside the verdicts that do")
+    for each in found:
+        yield f"<details><summary>{_html(f'{each.check or each.topology}: {each.name}')}</summary>"
+        yield ""
+        yield f"{FENCE}diff"
+        yield from (line.replace(FENCE, "'''''") for line in each.lines)
+        yield FENCE
+        if each.left_out:
+            yield f"… {each.left_out} lines more"
+        yield ""
+        yield "</details>"
+        yield ""
+
+
+def _heading(title: str) -> Iterator[str]:
+    yield f"## {title}"
+    yield ""
+
+
+def _list(title: str, lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield from _heading(title)
+        yield from (f"- {plain(line)}" for line in lines)
+        yield ""
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+    yield ""
+
+
+def plain(text: str) -> str:
+    """Return text that Markdown takes as it is, whatever a guest or a host said."""
+    return text.translate(_SPECIAL)
+
+
+def _code(text: str) -> str:
+    return f"`{text.replace('`', chr(39)).replace('|', chr(92) + '|').replace(chr(10), ' ')}`"
+
+
+def _html(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What became of a host over many runs: the verdicts of its claims, and what was measured."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from reports.cold import Better
+from reports.compare.measured import Key, Measured, measured
+from reports.compare.model import Samples
+from reports.compare.verdicts import of_topologies
+from reports.record import RecordError, RunRecord
+from reports.verdict import Verdict
+
+TREND_SCHEMA: Literal["plumbline/trend/1"] = "plumbline/trend/1"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
+
+
+class Point(_Part):
+    """One run."""
+
+    folder: str
+    id: str
+    started: AwareDatetime
+    finished: bool
+    kind: str | None
+    release: str | None
+    accel: str | None
+    counts: dict[Verdict, int]
+
+
+class ClaimHistory(_Part):
+    """The verdicts of a claim on a topology, one for each run; null where it was not looked at."""
+
+    id: str
+    topology: str
+    verdicts: list[Verdict | None]
+
+    @property
+    def changed(self) -> bool:
+        """Whether it was ever another one."""
+        return len({verdict for verdict in self.verdicts if verdict is not None}) > 1
+
+
+class QuantityHistory(_Part):
+    """A quantity over the runs; null where it was not measured."""
+
+    topology: str
+    name: str
+    unit: str
+    better: Better | None
+    samples: list[Samples | None]
+
+
+class Trend(_Part):
+    """Runs in the order in which they began, and what became of them."""
+
+    schema_: Literal["plumbline/trend/1"] = Field(default=TREND_SCHEMA, alias="schema")
+    runs: list[Point]
+    claims: list[ClaimHistory]
+    quantities: list[QuantityHistory]
+    left_out: dict[str, str] = Field(description="records that were not taken: why, by file")
+
+
+def trend_of(
+    runs: Sequence[tuple[RunRecord, Path]],
+    left_out: Mapping[str, str],
+    topologies: Sequence[str] = (),
+) -> Trend:
+    """Return the trend of these runs, the oldest first.
+
+    Args:
+        runs: records with their folders.
+        left_out: what was found and not taken, and why.
+        topologies: only these; empty: all.
+
+    Raises:
+        RecordError: there is no run.
+    """
+    if not runs:
+        why = "".join(f"\n  {file}: {reason}" for file, reason in left_out.items())
+        raise RecordError(f"no run was found; expected run.json in folders of the one named{why}")
+    records = [of_topologies(r, topologies) if topologies else r for r, _ in runs]
+    return Trend(
+        runs=[_point(record, folder) for record, (_, folder) in zip(records, runs, strict=True)],
+        claims=_claims(records),
+        quantities=_quantities([measured(record) for record in records]),
+        left_out=dict(left_out),
+    )
+
+
+def _point(record: RunRecord, folder: Path) -> Point:
+    counts = record.counts()
+    return Point(
+        folder=str(folder),
+        id=str(record.id),
+        started=record.started,
+        finished=record.finished is not None,
+        kind=record.host.kind,
+        release=record.host.release,
+        accel=record.host.accel.name if record.host.accel else None,
+        counts={verdict: counts[verdict] for verdict in Verdict if counts[verdict]},
+    )
+
+
+def _claims(records: Sequence[RunRecord]) -> list[ClaimHistory]:
+    known = [{(c.topology, c.id): c.verdict for c in record.claims} for record in records]
+    places = dict.fromkeys(place for each in known for place in each)
+    return [
+        ClaimHistory(id=id_, topology=topology, verdicts=[each.get((topology, id_)) for each in known])
+        for topology, id_ in places
+    ]
+
+
+def _quantities(known: Sequence[Mapping[Key, Measured]]) -> list[QuantityHistory]:
+    found = []
+    for key in dict.fromkeys(key for each in known for key in each):
+        there = [each.get(key) for each in known]
+        last = next(each for each in reversed(there) if each is not None)
+        # A value in another unit belongs into no row with these.
+        same = [each if each and each.unit == last.unit else None for each in there]
+        found.append(
+            QuantityHistory(
+                topology=key[0],
+                name=key[2],
+                unit=last.unit,
+                better=last.better,
+                samples=[each.samples if each else None for each in same],
+            )
+        )
+    return found

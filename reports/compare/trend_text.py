@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A trend as Markdown and on the terminal."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from reports.compare.markdown import plain, table
+from reports.compare.trend import ClaimHistory, Point, QuantityHistory, Trend
+from reports.compare.wording import NOTHING, figure
+from reports.verdict import Verdict
+from reports.wording import STYLES, counted
+
+LETTERS = {
+    Verdict.CONFORMS: "✓",
+    Verdict.VIOLATES: "✗",
+    Verdict.ERROR: "!",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.NOT_TESTABLE: "–",
+}
+NOT_LOOKED_AT = "·"
+LEGEND = "  ".join(
+    [*(f"{sign} {verdict}" for verdict, sign in LETTERS.items()), f"{NOT_LOOKED_AT} not looked at"]
+)
+
+
+def numbered(run: Point, number: int) -> str:
+    """Return a run in a line behind its number."""
+    host = ", ".join(part for part in (run.kind, run.release, run.accel) if part) or "no host"
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in run.counts.items())
+    said = f"{number}  {run.started:%Y-%m-%d %H:%M} UTC  {host}: {counts or 'no check'}"
+    return said if run.finished else f"{said}; it did not finish"
+
+
+def changed(found: Trend) -> list[ClaimHistory]:
+    """Return the claims whose verdict was not always the same."""
+    return [claim for claim in found.claims if claim.changed]
+
+
+def steady(found: Trend) -> str:
+    """Return how many claims always had one verdict."""
+    number = len(found.claims) - len(changed(found))
+    return f"{counted(number, 'claim')} on a topology always had the same verdict"
+
+
+def strip(claim: ClaimHistory) -> str:
+    """Return a claim's verdicts, a sign for each run."""
+    return "".join(LETTERS[v] if v is not None else NOT_LOOKED_AT for v in claim.verdicts)
+
+
+def medians(quantity: QuantityHistory) -> list[str]:
+    """Return the medians, one for each run."""
+    return [figure(each.median) if each else NOTHING for each in quantity.samples]
+
+
+def show(found: Trend, console: Console) -> None:
+    """Print a trend."""
+    for number, run in enumerate(found.runs, 1):
+        console.print(Text(numbered(run, number)))
+    console.print()
+    console.print(Text("Verdicts that changed", style="bold underline"))
+    for claim in changed(found):
+        line = Text(f"  {claim.topology}  {claim.id}  ")
+        for verdict, sign in zip(claim.verdicts, strip(claim), strict=True):
+            line.append(sign, STYLES[verdict] if verdict is not None else "dim")
+        console.print(line)
+    console.print(Text(f"  {steady(found)}"))
+    console.print(Text(f"  {LEGEND}", style="dim"))
+    if found.quantities:
+        console.print()
+        console.print(Text("Medians, run by run", style="bold underline"))
+    for quantity in found.quantities:
+        console.print(Text(f"  {quantity.topology}: {quantity.name}, {quantity.unit}"))
+        console.print(Text(f"    {'  '.join(medians(quantity))}"))
+    for file, reason in found.left_out.items():
+        console.print(Text(f"left out: {file}: {reason}", style="yellow"))
+
+
+def page(found: Trend) -> str:
+    """Return a trend as Markdown."""
+    return "\n".join([*_lines(found), ""])
+
+
+def _lines(found: Trend) -> Iterator[str]:
+    yield f"# {counted(len(found.runs), 'run')}"
+    yield ""
+    yield from (f"- {plain(numbered(run, number))}" for number, run in enumerate(found.runs, 1))
+    yield ""
+    yield "## Verdicts that changed"
+    yield ""
+    if changed(found):
+        rows = [(plain(c.topology), plain(c.id), strip(c)) for c in changed(found)]
+        yield from table(("topology", "claim", "run by run"), rows)
+    yield f"{steady(found)}. {LEGEND}"
+    yield ""
+    if found.quantities:
+        yield "## Medians"
+        yield ""
+        head: Sequence[str] = [str(number) for number in range(1, len(found.runs) + 1)]
+        rows_of_medians = [
+            [plain(q.topology), plain(f"{q.name}, {q.unit}"), *medians(q)] for q in found.quantities
+        ]
+        yield from table(["topology", "quantity", *head], rows_of_medians)
+    yield from (f"- left out: {plain(f)}: {plain(why)}" for f, why in found.left_out.items())
