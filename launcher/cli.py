@@ -25,6 +25,7 @@ COMMANDS = {
     "run": Command("launcher.run", "qualify topologies: build, check, a verdict per claim"),
     "prove": Command("launcher.prove", "break topologies on purpose: which check catches it"),
     "report": Command("launcher.report", "a run as a page, for a pipeline, or bundled and signed"),
+    "compare": Command("launcher.compare", "what changed between two runs, and is it worse"),
     "doctor": Command("launcher.doctor", "what this machine can test, and what is missing"),
     "clean": Command("launcher.clean", "remove whatever an interrupted run left"),
     "test": Command("launcher.selftest", "the harness's own tests and linters"),

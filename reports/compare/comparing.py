@@ -70,7 +70,7 @@ def _require_known(topologies: Sequence[str], before: RunRecord, after: RunRecor
         for name in topologies:
             if name not in known:
                 raise NotComparable(
-                    f"--topology {name}: {which} has {', '.join(known)}; expected one of them"
+                    f"--topology {name}: {which} does not have it", f"it has {', '.join(known)}"
                 )
 
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 from pydantic import JsonValue
 
+from reports.errors import ReportError
 from reports.record import Host, RunRecord
 
 
-class NotComparable(Exception):
+class NotComparable(ReportError):
     """Two records between which a comparison makes no sense."""
 
 
@@ -21,22 +22,22 @@ def require_comparable(before: RunRecord, after: RunRecord) -> None:
     for which, record in (("BEFORE", before), ("AFTER", after)):
         if record.faults:
             raise NotComparable(
-                f"{which} is the record of `prove`: its topologies were broken on purpose; "
-                "expected that of `run`"
+                f"{which} is the record of `prove`: its topologies were broken on purpose",
+                "expected that of `run`",
             )
         if not record.checks:
             raise NotComparable(
-                f"{which} has no check: the run ended before it had planned any; "
-                "expected a run that looked at something"
+                f"{which} has no check: the run ended before it had planned any",
+                "expected a run that looked at something",
             )
     if before.id == after.id:
-        raise NotComparable(f"BEFORE and AFTER are one run, {before.id}; expected two")
+        raise NotComparable(f"BEFORE and AFTER are one run, {before.id}", "expected two")
     names = [{topology.name for topology in record.topologies} for record in (before, after)]
     if not names[0] & names[1]:
         told = [", ".join(sorted(each)) or "none" for each in names]
         raise NotComparable(
-            f"the runs have no topology in common: {told[0]} before, {told[1]} after; "
-            "expected runs of the same networks"
+            f"the runs have no topology in common: {told[0]} before, {told[1]} after",
+            "expected runs of the same networks",
         )
 
 

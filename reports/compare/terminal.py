@@ -51,10 +51,10 @@ def show(comparison: Comparison, console: Console) -> None:
 
 def _heading(comparison: Comparison, console: Console) -> None:
     for label, run in (("before", comparison.before), ("after", comparison.after)):
-        console.print(Text(f"{label:<8}", style="dim").append(wording.run_told(run), "not dim"))
-        console.print(Text(f"{'':<8}{wording.command(run)}", style="dim"))
+        _say(console, Text(f"{label:<8}", style="dim").append(wording.run_told(run), "not dim"))
+        _say(console, Text(f"{'':<8}{wording.command(run)}", style="dim"))
     for warning in comparison.warnings:
-        console.print(Text(f"warning: {warning}", style="yellow"))
+        _say(console, Text(f"warning: {warning}", style="yellow"))
 
 
 def _flips(comparison: Comparison, console: Console) -> None:
@@ -63,14 +63,15 @@ def _flips(comparison: Comparison, console: Console) -> None:
         there = [flip for flip in comparison.flips if flip.effect is effect]
         if there:
             style = EFFECT_STYLES[effect]
-            console.print(
+            _say(
+                console,
                 Text(str(effect), style=style).append(
                     f": {wording.EFFECT_MEANINGS[effect]}", "default not bold"
-                )
+                ),
             )
         for flip in there:
             _flip(flip, console)
-    console.print(Text(wording.kept(comparison)))
+    _say(console, Text(wording.kept(comparison)))
 
 
 def _flip(flip: Flip, console: Console) -> None:
@@ -79,12 +80,12 @@ def _flip(flip: Flip, console: Console) -> None:
     line.append(str(flip.after), STYLES[flip.after])
     if flip.of == "check" and flip.claims:
         line.append(f"  {' '.join(flip.claims)}", "dim")
-    console.print(line)
+    _say(console, line)
     for when, reason in (("before", flip.reason_before), ("after", flip.reason_after)):
         if reason:
-            console.print(Text(f"    {when + ':':<8}{reason}", style="dim"))
+            _say(console, Text(f"    {when + ':':<8}{reason}", style="dim"))
     if flip.rerun:
-        console.print(Text(f"    {'again:':<8}{flip.rerun}", style="dim"))
+        _say(console, Text(f"    {'again:':<8}{flip.rerun}", style="dim"))
 
 
 def _one_sided(comparison: Comparison, console: Console) -> None:
@@ -102,39 +103,58 @@ def _quantities(comparison: Comparison, console: Console) -> None:
             console.print(_table(topology, there))
         else:
             _blocks(topology, there, console)
+    _legend(comparison, console)
     for note, names in _noted(comparison.quantities):
-        console.print(Text(f"{names}: {note}", style="dim"))
+        _say(console, Text(f"{names}: {note}", style="dim"))
 
 
 def _table(topology: str, quantities: Iterable[Quantity]) -> Table:
     table = Table(box=box.SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column(Text(topology, style="bold"))
-    for head in ("before", "after", "change of the median", "", "would have been seen", "samples"):
-        table.add_column(head, justify="left" if not head else "right")
+    for head in ("before", "after", "change"):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for head in ("visible", "samples"):
+        table.add_column(head, justify="right", no_wrap=True)
     for each in quantities:
+        cold = each.before.cold or each.after.cold
         table.add_row(
             Text(f"{each.name}, {each.unit}"),
-            wording.median(each, after=False),
-            wording.median(each, after=True),
+            wording.figure(each.before.median),
+            wording.figure(each.after.median),
             wording.moved(each.change),
             Text(str(each.outcome), style=OUTCOME_STYLES[each.outcome]),
             wording.visible(each),
-            wording.sizes(each),
+            f"{len(each.before.values)}, {len(each.after.values)}{'*' if cold else ''}",
         )
     return table
 
 
+def _legend(comparison: Comparison, console: Console) -> None:
+    used = comparison.method
+    said = [
+        "medians; behind a change, what encloses it with 95 %",
+        f"visible: the smallest change for the worse that {100 * used.power:g} % of comparisons "
+        "would show",
+    ]
+    if any(each.before.cold or each.after.cold for each in comparison.quantities):
+        said.append("*: the first sample was cold, and is left out")
+    for line in said:
+        _say(console, Text(line, style="dim"))
+
+
 def _blocks(topology: str, quantities: Iterable[Quantity], console: Console) -> None:
-    console.print(Text(topology, style="bold"))
+    _say(console, Text(topology, style="bold"))
     for each in quantities:
-        console.print(
-            Text(f"  {each.name}: ").append(str(each.outcome), OUTCOME_STYLES[each.outcome])
+        _say(
+            console,
+            Text(f"  {each.name}: ").append(str(each.outcome), OUTCOME_STYLES[each.outcome]),
         )
         medians = " → ".join(wording.median(each, after=after) for after in (False, True))
-        console.print(Text(f"    {medians} {each.unit}"))
-        console.print(Text(f"    {wording.moved(each.change)}, samples: {wording.sizes(each)}"))
+        _say(console, Text(f"    {medians} {each.unit}"))
+        _say(console, Text(f"    {wording.moved(each.change)}, samples: {wording.sizes(each)}"))
         if each.visible is not None:
-            console.print(Text(f"    would have been seen: {wording.visible(each)}"))
+            _say(console, Text(f"    visible: {wording.visible(each)}"))
 
 
 def _noted(quantities: Iterable[Quantity]) -> Iterable[tuple[str, str]]:
@@ -153,9 +173,9 @@ def _facts(comparison: Comparison, console: Console) -> None:
         return
     _title(console, "The host")
     for each in comparison.facts:
-        console.print(Text(each.name, style="bold"))
-        console.print(Text(f"  - {wording.fact(each.before)}", style="red"))
-        console.print(Text(f"  + {wording.fact(each.after)}", style="green"))
+        _say(console, Text(each.name, style="bold"))
+        _say(console, Text(f"  - {wording.fact(each.before)}", style="red"))
+        _say(console, Text(f"  + {wording.fact(each.after)}", style="green"))
 
 
 def _differences(differences: Iterable[Difference], console: Console) -> None:
@@ -164,12 +184,12 @@ def _differences(differences: Iterable[Difference], console: Console) -> None:
         return
     _title(console, "Evidence that differs, beside the verdicts that do")
     for each in found:
-        console.print(Text(f"{each.check or each.topology}: {each.name}", style="bold"))
+        _say(console, Text(f"{each.check or each.topology}: {each.name}", style="bold"))
         for line in each.lines[:DIFF_LINES]:
-            console.print(Text(f"  {line}", style=DIFF_STYLES.get(line[:1], "")))
+            _say(console, Text(f"  {line}", style=DIFF_STYLES.get(line[:1], "")))
         left = len(each.lines) - DIFF_LINES + each.left_out
         if left > 0:
-            console.print(Text(f"  … {left} lines more: --format html has them", style="dim"))
+            _say(console, Text(f"  … {left} lines more: --format html has them", style="dim"))
 
 
 def _closing(comparison: Comparison, console: Console) -> None:
@@ -178,9 +198,9 @@ def _closing(comparison: Comparison, console: Console) -> None:
     )
     _title(console, "")
     line = Text(wording.headline(comparison), style=style)
-    console.print(line.append(f" (exit {comparison.exit_code})", "default not bold"))
+    _say(console, line.append(f" (exit {comparison.exit_code})", "default not bold"))
     for reason in comparison.because:
-        console.print(Text(f"  {reason}"))
+        _say(console, Text(f"  {reason}"))
 
 
 def _lines(console: Console, title: str, lines: Iterable[str], style: str) -> None:
@@ -188,10 +208,15 @@ def _lines(console: Console, title: str, lines: Iterable[str], style: str) -> No
     if shown:
         _title(console, title)
     for line in shown:
-        console.print(Text(f"  {line}", style=style))
+        _say(console, Text(f"  {line}", style=style))
 
 
 def _title(console: Console, title: str) -> None:
     console.print()
     if title:
-        console.print(Text(title, style="bold underline"))
+        _say(console, Text(title, style="bold underline"))
+
+
+def _say(console: Console, text: Text) -> None:
+    """Print a line; a pipe and a file take one of any length."""
+    console.print(text, soft_wrap=not console.is_terminal)

@@ -112,7 +112,9 @@ def _claims(records: Sequence[RunRecord]) -> list[ClaimHistory]:
     known = [{(c.topology, c.id): c.verdict for c in record.claims} for record in records]
     places = dict.fromkeys(place for each in known for place in each)
     return [
-        ClaimHistory(id=id_, topology=topology, verdicts=[each.get((topology, id_)) for each in known])
+        ClaimHistory(
+            id=id_, topology=topology, verdicts=[each.get((topology, id_)) for each in known]
+        )
         for topology, id_ in places
     ]
 

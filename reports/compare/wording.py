@@ -150,4 +150,4 @@ def method(comparison: Comparison) -> list[str]:
 def _signed(value: float, *, in_points: bool) -> str:
     shown = value if in_points else 100 * value
     digits = 0 if abs(shown) >= _DIGIT_BELOW else 1
-    return f"{shown:+.{digits}f}".replace("-", "−")  # noqa: RUF001 - a minus sign is meant
+    return f"{shown:+.{digits}f}".replace("-", "−")

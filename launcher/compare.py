@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`./plumbline compare`: what changed between two runs, or over many."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from launcher.arguments import Parser, one_of
+from launcher.errors import UsageError
+
+FORMATS = ("terminal", "md", "html", "json")
+# Which format the name of the file asks for.
+SUFFIXES = {".html": "html", ".htm": "html", ".md": "md", ".json": "json"}
+
+EXAMPLES = (
+    ("./plumbline compare before/ after/", "what changed, on the terminal"),
+    ("./plumbline compare before/ after/ --output changes.html", "as a page"),
+    ("./plumbline compare before/ after/ --format md", "for a pipeline's job summary"),
+    ("./plumbline compare before/ after/ --topology nat", "of one topology only"),
+    ("./plumbline compare --trend runs/ --output trend.html", "all runs of a folder, as a page"),
+    ("sudo ./plumbline run --samples 10 --interleave", "a run with enough samples to compare"),
+)
+
+
+def parser() -> Parser:
+    """Return the parser of `compare`'s options."""
+    own = Parser("compare", "What changed between two runs, and is it worse?", EXAMPLES)
+    add = own.add_argument
+    add("before", nargs="?", type=Path, metavar="BEFORE", help="a run's folder, or its run.json")
+    add("after", nargs="?", type=Path, metavar="AFTER", help="that of the later run")
+    add(
+        "--trend",
+        type=Path,
+        metavar="FOLDER",
+        help="instead: verdicts and measurements of all runs in this folder",
+    )
+    add(
+        "--format",
+        type=one_of(*FORMATS),
+        metavar="|".join(FORMATS),
+        help="by default what the name of --output ends in, else terminal",
+    )
+    add("--output", type=Path, metavar="FILE", help="write it there instead of printing it")
+    add(
+        "--topology",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this topology; repeatable",
+    )
+    add(
+        "--level",
+        type=_percent(0.001, 50.0),
+        default=5.0,
+        metavar="PERCENT",
+        help="in how many comparisons without any change a false alarm may come (5)",
+    )
+    add(
+        "--power",
+        type=_percent(1.0, 99.9),
+        default=80.0,
+        metavar="PERCENT",
+        help="how surely a change is to be seen that is said to be visible (80)",
+    )
+    add(
+        "--relevant",
+        type=_percent(0.0, 100.0),
+        default=5.0,
+        metavar="PERCENT",
+        help="a smaller change of a median alarms nobody, however surely it is shown (5)",
+    )
+    return own
+
+
+def main(argv: Sequence[str]) -> int:
+    """Check what was asked for, and hand over; returns only by an exception."""
+    options = parser().parse(argv)
+    _require_what_to_compare(options)
+    if options.format is None:
+        options.format = SUFFIXES.get(options.output.suffix if options.output else "", "terminal")
+    if options.output is not None and not options.output.absolute().parent.is_dir():
+        raise UsageError(
+            f"compare --output {options.output}: there is no folder "
+            f"{options.output.absolute().parent}",
+            "make it, or name another file",
+        )
+    order = {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in vars(options).items()
+    }
+    # Imported here: --help needs none of it.
+    from launcher import reading
+
+    reading.become("reports.compare.command", order)
+
+
+def _require_what_to_compare(options: argparse.Namespace) -> None:
+    hint = "./plumbline compare BEFORE AFTER, or ./plumbline compare --trend FOLDER"
+    if options.trend is not None and options.before is not None:
+        raise UsageError(f"compare: --trend takes no run beside it, got {options.before}", hint)
+    if options.trend is None and options.after is None:
+        raise UsageError("compare: expected two runs", hint)
+    for place in (options.before, options.after, options.trend):
+        if place is not None and not place.exists():
+            raise UsageError(f"compare {place}: there is no such file or folder", hint)
+
+
+def _percent(least: float, most: float) -> Callable[[str], float]:
+    """Return an argument type that takes a number of percent from `least` to `most`."""
+
+    def percent(word: str) -> float:
+        try:
+            value = float(word)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(
+                f"{word!r} is no number of percent from {least:g} to {most:g}"
+            )
+        return value
+
+    return percent
