@@ -224,11 +224,11 @@ class _Placing:
                 Line(link.kind, narrow.middle, upper.bottom, narrow.middle, lower.y, label)
             )
 
-    def row(self, role: str) -> float | None:
-        """Return the height at which a role's arrows begin and end."""
+    def row(self, role: str) -> Box | None:
+        """Return the box at whose height a role's arrows begin and end."""
         kinds = {"guest": ("guest",), "host": ("bridge", "pf"), "outside": ("outside",)}[role]
         found = [self.boxes[node.id] for node in self._kind(*kinds) if node.id in self.boxes]
-        return found[0].centre if found else None
+        return found[-1] if found else None
 
     def guests_under_test(self) -> list[Box]:
         """Return the guests on the first switch: arrows are about them."""
@@ -246,15 +246,14 @@ def _lanes(placed: _Placing, ways: Sequence[Way]) -> tuple[list[Line], list[Arro
         begin, end = placed.row(way.source), placed.row(way.target)
         if begin is None or end is None:
             continue
-        # Beside its line, where nothing else is: signs of neighbours stand at one height.
-        arrows.append(_arrow(way, (x, begin), (x, end)))
+        arrows.append(_arrow(way, (x, begin.centre), (x, end.centre)))
         x += LANE
     roles = {role for way in _apart(ways) for role in (way.source, way.target)}
     right = x - LANE / 2
     guides = [
-        Line("guide", placed.width - MARGIN, y, right, y)
+        Line("guide", box.x + box.width, box.centre, right, box.centre)
         for role in sorted(roles)
-        if (y := placed.row(role)) is not None
+        if (box := placed.row(role)) is not None
     ]
     return guides, arrows
 

@@ -23,6 +23,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.html.evidence import is_command, visible
+from reports.html.whole import OUTCOMES
 from reports.verdict import Verdict
 from reports.wording import counted, duration
 
@@ -71,7 +72,8 @@ def environment() -> Environment:
     What a text holds that would not be seen is made visible, see `evidence.visible`.
 
     Filters: `duration` (seconds), `counted` (`3|counted("check")`), `moment` (to the minute, in
-    UTC), `octets` (a size), `sign` (of a verdict). Test: `command` (a line of a transcript).
+    UTC), `octets` (a size), `sign` (of a verdict), `outcome_verdict` (the verdict that a fault's
+    outcome looks like). Test: `command` (a line of a transcript).
     """
     made = Environment(
         loader=FileSystemLoader(FOLDER),
@@ -87,6 +89,7 @@ def environment() -> Environment:
         "counted": counted,
         "moment": moment,
         "octets": octets,
+        "outcome_verdict": OUTCOMES.__getitem__,
         "sign": lambda verdict: SIGNS[Verdict(verdict)],
     }
     made.tests["command"] = is_command

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from reports.html.claims import CheckEntry
 from reports.html.evidence import EvidenceFiles, Shown
 from reports.html.matrix import counts
-from reports.html.whole import OUTCOMES, why_untestable
+from reports.html.whole import OUTCOMES
 from reports.proof import is_named
 from reports.record import FaultResult, RunRecord, Topology
-from reports.verdict import Verdict
+from reports.verdict import NOT_DECIDED, Verdict
+from reports.wording import counted
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class FaultEntry:
         base: the topology that it was applied to.
         topology: what the record says of that; None where it never came so far.
         caught: what had to notice it, and did.
-        lacks: what the host lacks to show it.
+        why: why it is not testable, or not decided.
         counts: the verdicts of all checks that were made beside it.
         checks: those that say something: named by the fault, or not conforming.
         evidence: of the topology: the commands that broke it, and what was compared afterwards.
@@ -35,7 +36,7 @@ class FaultEntry:
     base: str
     topology: Topology | None
     caught: list[str]
-    lacks: list[str]
+    why: list[str]
     counts: list[tuple[Verdict, int]]
     checks: list[CheckEntry]
     evidence: list[Shown]
@@ -51,7 +52,6 @@ def by_fault(
     built = {topology.name: topology for topology in record.topologies}
     return [
         _entry(
-            record,
             fault,
             f"fault-{number}",
             of.get(fault.topology, []),
@@ -63,7 +63,6 @@ def by_fault(
 
 
 def _entry(
-    record: RunRecord,
     fault: FaultResult,
     anchor: str,
     checks: list[CheckEntry],
@@ -84,8 +83,26 @@ def _entry(
         base=fault.topology.removesuffix(f"+{fault.id}"),
         topology=topology,
         caught=[entry for entry in fault.caught_by if entry not in fault.missed],
-        lacks=why_untestable(record, fault) if fault.outcome == "not testable" else [],
+        why=_why(fault, checks, topology),
         counts=counts(entry.check for entry in checks),
         checks=telling,
         evidence=files.of(topology.evidence) if topology else [],
     )
+
+
+def _why(fault: FaultResult, checks: list[CheckEntry], topology: Topology | None) -> list[str]:
+    """Return what the host lacks to show a fault, or what broke beside it."""
+    made = [entry.check for entry in checks]
+    if fault.outcome == "not testable":
+        named = [check for check in made if any(is_named(name, check) for name in fault.missed)]
+        lacking = [check for check in named if check.verdict is Verdict.NOT_TESTABLE]
+        return sorted({check.reason or "no reason was given" for check in lacking})
+    if fault.outcome != "not decided":
+        return []
+    broke = [check for check in made if check.verdict is Verdict.ERROR]
+    undecided = sum(check.reason == NOT_DECIDED for check in made)
+    found = [topology.reason] if topology and topology.reason else []
+    found += [f"{check.id}: {check.reason}" for check in broke if check.reason not in found]
+    if undecided:
+        found.append(f"the run ended before {counted(undecided, 'check')} could be made")
+    return found

@@ -18,18 +18,15 @@ class Cell:
         topology: "" for all of them.
         property: "" for all of them.
         counts: how many have each verdict, in the order in which they are told.
-        first: the check to go to: the first of the gravest; None without one.
+        verdict: the gravest; None without a check.
+        first: the check to go to: the first of that verdict; None without one.
     """
 
     topology: str
     property: str
     counts: list[tuple[Verdict, int]]
+    verdict: Verdict | None
     first: Check | None
-
-    @property
-    def verdict(self) -> Verdict | None:
-        """The gravest; None without a check."""
-        return worst(verdict for verdict, _ in self.counts) if self.counts else None
 
 
 @dataclass(frozen=True)
@@ -78,4 +75,4 @@ def _cell(checks: list[Check], topology: str, property_: str) -> Cell:
     found = counts(checks)
     gravest = worst(verdict for verdict, _ in found) if found else None
     first = next((check for check in checks if check.verdict is gravest), None)
-    return Cell(topology, property_, found, first)
+    return Cell(topology, property_, found, gravest, first)

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The conformance report as one HTML page, from a run record and the evidence beside it."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from reports.html import claims
-from reports.html.claims import CheckEntry, ClaimEntry
+from reports.html.claims import ClaimEntry
 from reports.html.drawing import Drawing, drawing
 from reports.html.environment import environment
 from reports.html.evidence import PAGE_MAX, EvidenceFiles, Shown
 from reports.html.faults import FaultEntry, by_fault
 from reports.html.matrix import Matrix, counts, matrix
+from reports.html.plots import Comparison, comparisons
 from reports.html.reaching import Way, ways
-from reports.html.whole import IN_ORDER, facts, open_questions, outcomes_of, took, whole
+from reports.html.whole import IN_ORDER, facts, open_questions, outcomes_of, settings, took, whole
 from reports.record import Check, RunRecord, Topology
 from reports.verdict import Verdict
 
@@ -27,6 +27,7 @@ class TopologyEntry:
         counts: how many of its checks have each verdict.
         ways: who reaches whom.
         drawing: what was built; None where the record does not say.
+        facts: settings of the host that go with it, as the checks found them.
         evidence: of its building.
     """
 
@@ -34,6 +35,7 @@ class TopologyEntry:
     counts: list[tuple[Verdict, int]]
     ways: list[Way]
     drawing: Drawing | None
+    facts: list[tuple[str, str]]
     evidence: list[Shown]
 
 
@@ -47,6 +49,7 @@ class Page:
         table: the matrix; None for a record of faults, which has its own table.
         claims: the claims with their checks; none for a record of faults.
         topologies: what was built; none for a record of faults.
+        comparisons: what was measured more than once.
         faults: the deliberate breaks.
         files: the evidence.
     """
@@ -56,6 +59,7 @@ class Page:
     table: Matrix | None
     claims: list[ClaimEntry]
     topologies: list[TopologyEntry]
+    comparisons: list[Comparison]
     faults: list[FaultEntry]
     files: EvidenceFiles
 
@@ -97,7 +101,7 @@ def render(record: RunRecord, folder: Path, *, page_max: int = PAGE_MAX) -> str:
             verdicts=IN_ORDER,
             questions=open_questions(record),
             outcomes=outcomes_of(record),
-            violated=_worst_first(record, (Verdict.VIOLATES,)),
+            violated=[check for check in record.checks if check.verdict is Verdict.VIOLATES],
         )
     )
 
@@ -107,21 +111,23 @@ def _page(record: RunRecord, files: EvidenceFiles) -> Page:
     checks = claims.entries(record, files, places)
     if record.faults:
         faults = by_fault(record, checks, files)
-        return Page(record, places, None, [], [], faults, files)
+        return Page(record, places, None, [], [], [], faults, files)
     topologies = [_topology(record, each, files) for each in record.topologies]
     table = matrix(record) if record.checks else None
-    return Page(record, places, table, claims.by_claim(record, checks), topologies, [], files)
+    said = claims.by_claim(record, checks)
+    measured = comparisons(record.checks)
+    return Page(record, places, table, said, topologies, measured, [], files)
 
 
 def _topology(record: RunRecord, topology: Topology, files: EvidenceFiles) -> TopologyEntry:
     checks = [check for check in record.checks if check.topology == topology.name]
     found = ways(checks)
     drawn = drawing(topology.built, found) if topology.built is not None else None
-    return TopologyEntry(topology, counts(checks), found, drawn, files.of(topology.evidence))
-
-
-def _worst_first(record: RunRecord, verdicts: Iterable[Verdict]) -> list[Check]:
-    return [check for verdict in verdicts for check in record.checks if check.verdict is verdict]
-
-
-__all__ = ["CheckEntry", "render"]
+    return TopologyEntry(
+        topology=topology,
+        counts=counts(checks),
+        ways=found,
+        drawing=drawn,
+        facts=list(settings(record, topology.name)),
+        evidence=files.of(topology.evidence),
+    )

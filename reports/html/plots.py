@@ -6,16 +6,18 @@ Points stand from top to bottom in the order in which they were taken, so that a
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from reports.record import Measurement
+from reports.record import Check, Measurement
 
 WIDTH, MARGIN = 360, 14
-TOP, BAND, FOOT = 18, 26, 16
+TOP, BAND, FOOT = 4, 26, 17
 # As many as are told in words beside the plot; the record has all.
 SAMPLES_TOLD = 24
 _TICKS = 4
+# From here on all digits stand before the point.
+_WHOLE_FROM = 10_000
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Plot:
         says: the samples in words, for who does not see the plot.
         samples: each as it is told, up to `SAMPLES_TOLD`.
         more: how many samples are not told.
+        number: of samples.
     """
 
     name: str
@@ -57,17 +60,24 @@ class Plot:
     says: str
     samples: list[str]
     more: int
+    number: int
     width: int = WIDTH
     height: int = TOP + BAND + FOOT
     axis_y: int = TOP + BAND
 
 
-def plot(measurement: Measurement) -> Plot | None:
-    """Return the plot of a measurement; None where no sample was taken."""
+def plot(measurement: Measurement, axis: Sequence[float] = ()) -> Plot | None:
+    """Return the plot of a measurement; None where no sample was taken.
+
+    Args:
+        measurement: its samples.
+        axis: more values that its axis is to hold, to be compared with others.
+    """
     samples = measurement.samples
     if not samples:
         return None
-    marks = ticks(min(samples), max(samples))
+    values = [*samples, *axis]
+    marks = ticks(min(values), max(values))
     low, high = marks[0], marks[-1]
 
     def place(value: float) -> float:
@@ -89,6 +99,7 @@ def plot(measurement: Measurement) -> Plot | None:
         says=f"{measurement.name}: {how_many} {figure(median)} {measurement.unit}{spread}",
         samples=told,
         more=len(samples) - len(told),
+        number=len(samples),
     )
 
 
@@ -107,9 +118,46 @@ def ticks(low: float, high: float) -> list[float]:
 
 def figure(value: float) -> str:
     """Return a number with four significant digits, as one writes it: `2338`, `0.52`."""
-    return f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"
+    return f"{value:.4g}" if abs(value) < _WHOLE_FROM else f"{value:.0f}"
 
 
 def of(measurements: Sequence[Measurement]) -> list[Plot]:
     """Return the plots of a check's measurements."""
     return [made for each in measurements if (made := plot(each)) is not None]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One quantity on several topologies, plotted over one axis.
+
+    Attributes:
+        name: of the measurement.
+        unit: of it.
+        rows: topology, the check that measured it, and the plot.
+    """
+
+    name: str
+    unit: str
+    rows: list[tuple[str, Check, Plot]]
+
+
+def comparisons(checks: Iterable[Check]) -> list[Comparison]:
+    """Return what was measured more than once, each over one axis."""
+    found: dict[tuple[str, str], list[tuple[Check, Measurement]]] = {}
+    for check in checks:
+        for measurement in check.measurements:
+            found.setdefault((measurement.name, measurement.unit), []).append((check, measurement))
+    return [
+        Comparison(name, unit, _rows(measured))
+        for (name, unit), measured in found.items()
+        if len(measured) > 1
+    ]
+
+
+def _rows(measured: Sequence[tuple[Check, Measurement]]) -> list[tuple[str, Check, Plot]]:
+    axis = [sample for _, measurement in measured for sample in measurement.samples]
+    return [
+        (check.topology, check, made)
+        for check, measurement in measured
+        if (made := plot(measurement, axis)) is not None
+    ]

@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from reports.proof import is_named
-from reports.record import Check, FaultResult, Outcome, RunRecord
+from reports.record import Check, Outcome, RunRecord
 from reports.verdict import (
     EXIT_CONFORMS,
     EXIT_VIOLATES,
     NOT_DECIDED,
     Verdict,
 )
-from reports.wording import counted, duration, one_line
+from reports.wording import SEPARATOR, counted, duration, one_line
 
 # What held, then what did not, the gravest first; everything that counts checks keeps this order.
 IN_ORDER = (
@@ -33,6 +32,8 @@ OUTCOMES: dict[Outcome, Verdict] = {
     "not testable": Verdict.NOT_TESTABLE,
 }
 """Each outcome of a fault, and the verdict that looks like it."""
+MACHINE_FACTS = ("kernel", "cpu", "memory_mib")
+BAD_OUTCOMES: tuple[Outcome, ...] = ("got through", "false alarm")
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,13 @@ class Whole:
 
     Attributes:
         verdict: never `conforms` for a run that is not finished, or in which nothing conforms.
+        word: how it is called: the verdict, or the outcome of faults.
         says: one sentence.
         warnings: what the reader must know beside it.
     """
 
     verdict: Verdict
+    word: str
     says: str
     warnings: list[str] = field(default_factory=list)
 
@@ -76,58 +79,73 @@ class OpenQuestion:
 
 def whole(record: RunRecord) -> Whole:
     """Return the verdict of a run; see `Whole.verdict` for what is never green."""
-    verdict, says = _of_faults(record) if record.faults else _of_checks(record)
-    warnings = []
+    found = _of_faults(record) if record.faults else _of_checks(record)
     undecided = sum(check.reason == NOT_DECIDED for check in record.checks)
     if record.finished is None:
-        warnings.append(
+        found.warnings.append(
             "This run did not finish, or goes on: "
             f"{counted(undecided, 'check')} of {len(record.checks)} never began or never ended."
         )
-        if verdict is Verdict.CONFORMS:
-            verdict, says = Verdict.INCONCLUSIVE, "Not finished: what was decided conforms so far"
+        if found.verdict is Verdict.CONFORMS:
+            says = "Not finished: what was decided conforms so far"
+            found = Whole(Verdict.INCONCLUSIVE, "not finished", says, found.warnings)
     elif undecided:
-        warnings.append(f"The run ended before {counted(undecided, 'check')} could be made.")
+        found.warnings.append(f"The run ended before {counted(undecided, 'check')} could be made.")
     if record.tool.dirty:
-        warnings.append("Plumbline's own files differed from the commit named below.")
-    return Whole(verdict, says, warnings)
+        found.warnings.append("Plumbline's own files differed from the commit named below.")
+    return found
 
 
-def _of_checks(record: RunRecord) -> tuple[Verdict, str]:
-    counts, code = record.counts(), record.exit_code()
-    if code == EXIT_CONFORMS:
-        if counts[Verdict.NOT_TESTABLE]:
-            return Verdict.CONFORMS, "Everything that this host can show conforms"
-        return Verdict.CONFORMS, "Everything that was checked conforms"
-    if code == EXIT_VIOLATES:
+def _of_checks(record: RunRecord) -> Whole:
+    verdict, counts = _worst_of(record), record.counts()
+    if verdict is Verdict.VIOLATES:
         claims = {claim.id for claim in record.claims if claim.verdict is Verdict.VIOLATES}
-        if claims:
-            return Verdict.VIOLATES, f"{counted(len(claims), 'claim')} violated"
-        return Verdict.VIOLATES, f"{counted(counts[Verdict.VIOLATES], 'check')} violated"
-    if not record.checks:
-        return Verdict.INCONCLUSIVE, "Nothing was checked: this run shows nothing"
-    if counts[Verdict.ERROR] or any(each.verdict is Verdict.ERROR for each in record.topologies):
-        return Verdict.ERROR, "Not everything was decided: something broke"
-    if not counts[Verdict.CONFORMS]:
-        return Verdict.INCONCLUSIVE, "Nothing was decided: this run shows nothing"
-    return Verdict.INCONCLUSIVE, "Nothing is violated, but not everything was decided"
+        said = counted(len(claims), "claim") if claims else counted(counts[verdict], "check")
+        says = f"{said} violated"
+    elif verdict is Verdict.ERROR:
+        says = "Not everything was decided: something broke"
+    elif not record.checks:
+        says = "Nothing was checked: this run shows nothing"
+    elif not counts[Verdict.CONFORMS]:
+        says = "Nothing was decided: this run shows nothing"
+    elif verdict is Verdict.INCONCLUSIVE:
+        says = "Nothing is violated, but not everything was decided"
+    elif counts[Verdict.NOT_TESTABLE]:
+        says = "Everything that this host can show conforms"
+    else:
+        says = "Everything that was checked conforms"
+    return Whole(verdict, verdict, says)
 
 
-def _of_faults(record: RunRecord) -> tuple[Verdict, str]:
+def _worst_of(record: RunRecord) -> Verdict:
+    """Return the verdict that a run's exit code stands for."""
+    code = record.exit_code()
+    if code == EXIT_CONFORMS:
+        return Verdict.CONFORMS
+    if code == EXIT_VIOLATES:
+        return Verdict.VIOLATES
+    seen = {check.verdict for check in record.checks}
+    seen |= {topology.verdict for topology in record.topologies}
+    return Verdict.ERROR if Verdict.ERROR in seen else Verdict.INCONCLUSIVE
+
+
+def _of_faults(record: RunRecord) -> Whole:
     code, outcomes = record.exit_code(), outcomes_of(record)
     if code == EXIT_CONFORMS:
-        return Verdict.CONFORMS, "Every fault that this host can show was caught, and nothing else"
+        says = "Every fault that this host can show was caught, and nothing else turned red"
+        return Whole(Verdict.CONFORMS, "caught", says)
     if code == EXIT_VIOLATES:
-        said = [
-            f"{outcomes[each]} {each}" for each in ("got through", "false alarm") if outcomes[each]
-        ]
-        return Verdict.VIOLATES, f"Of {counted(len(record.faults), 'fault')}: {', '.join(said)}"
-    return Verdict.INCONCLUSIVE, "Not every fault was decided"
+        said = [f"{outcomes[each]} {each}" for each in BAD_OUTCOMES if outcomes[each]]
+        word = next(each for each in BAD_OUTCOMES if outcomes[each])
+        says = f"Of {counted(len(record.faults), 'fault')}: {', '.join(said)}"
+        return Whole(Verdict.VIOLATES, word, says)
+    return Whole(Verdict.INCONCLUSIVE, "not decided", "Not every fault was decided")
 
 
-def outcomes_of(record: RunRecord) -> Counter[Outcome]:
-    """Return how many faults have each outcome."""
-    return Counter(fault.outcome for fault in record.faults)
+def outcomes_of(record: RunRecord) -> dict[Outcome, int]:
+    """Return how many faults have each outcome, also where that is none."""
+    found = Counter(fault.outcome for fault in record.faults)
+    return {outcome: found[outcome] for outcome in OUTCOMES}
 
 
 def open_questions(record: RunRecord) -> list[OpenQuestion]:
@@ -143,26 +161,13 @@ def open_questions(record: RunRecord) -> list[OpenQuestion]:
     return sorted(found.values(), key=lambda each: IN_ORDER.index(each.verdict))
 
 
-def why_untestable(record: RunRecord, fault: FaultResult) -> list[str]:
-    """Return what the host lacks to show a fault, with the probes."""
-    return sorted(
-        {
-            check.reason or "no reason was given"
-            for check in record.checks
-            if check.topology == fault.topology
-            and check.verdict is Verdict.NOT_TESTABLE
-            and any(is_named(entry, check) for entry in fault.missed)
-        }
-    )
-
-
 def facts(record: RunRecord) -> Iterator[tuple[str, list[str]]]:
     """Give what the verdict rests on, as label and lines."""
     tool, host = record.tool, record.host
     yield "Host", [_of_host(record)]
-    for label, key in (("Kernel", "kernel"), ("Processor", "cpu"), ("Memory", "memory_mib")):
-        if (value := host.facts.get(key)) is not None:
-            yield label, [_fact(key, value)]
+    machine = [_fact(key, host.facts[key]) for key in MACHINE_FACTS if host.facts.get(key)]
+    if machine:
+        yield "Machine", [SEPARATOR.join(machine)]
     if host.accel is not None:
         yield "Guests run by", [f"{host.accel.name}: {host.accel.reason}"]
     versions = host.facts.get("versions")
@@ -172,6 +177,17 @@ def facts(record: RunRecord) -> Iterator[tuple[str, list[str]]]:
     changed = " with changes" if tool.dirty else ""
     yield "Plumbline", [f"{tool.version}{commit}{changed}"]
     yield "Record", [str(record.id)]
+
+
+def settings(record: RunRecord, topology: str) -> Iterator[tuple[str, str]]:
+    """Give what the host's facts say of a topology: firewall backend, datapath, sysctls."""
+    known = record.host.facts.get("topologies")
+    found = known.get(topology) if isinstance(known, dict) else None
+    for name, value in found.items() if isinstance(found, dict) else ():
+        if isinstance(value, dict):
+            yield from ((inner, str(each)) for inner, each in value.items())
+        else:
+            yield name, "none" if value is None else str(value)
 
 
 def took(record: RunRecord) -> str:
@@ -197,5 +213,5 @@ def _fact(key: str, value: JsonValue) -> str:
     if key == "cpu" and isinstance(value, dict):
         return f"{value.get('count')} × {value.get('model')}"
     if key == "memory_mib":
-        return f"{value} MiB"
-    return one_line(str(value))
+        return f"{value} MiB of memory"
+    return f"Linux {one_line(str(value))}"
