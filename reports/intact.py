@@ -2,6 +2,7 @@
 """A run as a report is made from it: its record, and all the evidence that the record names."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,11 +50,12 @@ def read(record_file: Path) -> RunRecord:
 def evidence(record: RunRecord) -> Iterator[Evidence]:
     """Return every file that the record names, each path once, topologies' files first."""
     seen: set[str] = set()
-    for holder in (*record.topologies, *record.checks):
-        for file in holder.evidence:
-            if file.path not in seen:
-                seen.add(file.path)
-                yield file
+    of_topologies = (file for topology in record.topologies for file in topology.evidence)
+    of_checks = (file for check in record.checks for file in check.evidence)
+    for file in itertools.chain(of_topologies, of_checks):
+        if file.path not in seen:
+            seen.add(file.path)
+            yield file
 
 
 def sha256(file: Path) -> str:
@@ -65,11 +67,23 @@ def sha256(file: Path) -> str:
     return known.hexdigest()
 
 
+def growing(record: RunRecord) -> set[str]:
+    """Return the paths of what was still being written when a run was killed.
+
+    While a topology stands, its own files grow.
+    """
+    return {
+        file.path
+        for topology in record.topologies
+        if record.finished is None and topology.teardown_s is None
+        for file in topology.evidence
+    }
+
+
 def require_evidence(record: RunRecord, folder: Path) -> list[str]:
     """Check that all evidence is there and as the record says.
 
-    What was still being written when a run was killed is no reason to refuse it: while a topology
-    stands, its own files grow.
+    What was still being written when a run was killed is no reason to refuse it.
 
     Args:
         record: the run.
@@ -81,12 +95,6 @@ def require_evidence(record: RunRecord, folder: Path) -> list[str]:
     Raises:
         ReportError: a file is missing, is not a plain file in the folder, or was altered.
     """
-    growing = {
-        file.path
-        for topology in record.topologies
-        if record.finished is None and topology.teardown_s is None
-        for file in topology.evidence
-    }
     missing: list[str] = []
     altered: list[str] = []
     for file in evidence(record):
@@ -96,7 +104,8 @@ def require_evidence(record: RunRecord, folder: Path) -> list[str]:
             missing.append(file.path)
         elif sha256(place) != file.sha256:
             altered.append(file.path)
-    wrong = [path for path in altered if path not in growing]
+    unsettled = growing(record)
+    wrong = [path for path in altered if path not in unsettled]
     if missing:
         raise ReportError(
             f"{folder}: evidence is missing: {_named(missing)}",

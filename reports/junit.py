@@ -2,21 +2,21 @@
 """JUnit XML of a run, as Jenkins, GitLab and Azure Pipelines read it.
 
 Elements and attributes are those that the schema of Jenkins' xunit plugin (junit-10.xsd) knows:
-above all a test case has no properties there, so claims and reruns are told in its `system-out`.
-A violation is a `failure`; what broke or could not be decided is an `error`; what the host cannot
-test is `skipped`. Of a prove, a test case is a fault: the violations beside it were asked for.
+above all a test case has no properties there, so claims and reruns are told in its texts. A
+violation is a `failure`; what broke or could not be decided is an `error`; what the host cannot
+test is `skipped`.
 """
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from reports.record import Check, FaultResult, RunRecord, Topology
+from reports.cases import Case, cases
+from reports.counting import counts_line
+from reports.html.whole import whole
+from reports.record import RunRecord
 from reports.verdict import Verdict
-from reports.whole import OUTCOMES, counts, sentence
-from reports.wording import label
 
 # How a test case ends, by verdict; one that conforms has no such element.
 _ELEMENTS = {
@@ -25,33 +25,10 @@ _ELEMENTS = {
     Verdict.INCONCLUSIVE: "error",
     Verdict.NOT_TESTABLE: "skipped",
 }
-# The suite of what is to be said of a run as a whole.
-RUN = "run"
+# Written here: ElementTree would name the locale's encoding.
+_DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
 # Not characters of XML 1.0 (section 2.2), however they are written.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-
-
-@dataclass(frozen=True)
-class Case:
-    """A test case.
-
-    Attributes:
-        suite: the topology, or `run`.
-        group: what it is listed under there: the property of a check.
-        name: tells it from the others there, and is the same in the next run.
-        verdict: how it ended.
-        reason: what was seen, lacked or broke.
-        more: lines for whoever opens it.
-        seconds: how long it took, if that is known.
-    """
-
-    suite: str
-    group: str
-    name: str
-    verdict: Verdict
-    reason: str
-    more: Sequence[str] = ()
-    seconds: float | None = None
 
 
 def render(record: RunRecord) -> str:
@@ -60,124 +37,64 @@ def render(record: RunRecord) -> str:
     A run that was not finished, or in which nothing conforms, has an `error` that says so.
     """
     by_suite: dict[str, list[Case]] = {}
-    for case in _cases(record):
+    for case in cases(record):
         by_suite.setdefault(case.suite, []).append(case)
-    everything = [case for cases in by_suite.values() for case in cases]
+    everything = [case for of_suite in by_suite.values() for case in of_suite]
     root = Element("testsuites", {"name": "plumbline", **_totals(everything)})
     if record.finished is not None:
         root.set("time", _seconds((record.finished - record.started).total_seconds()))
-    for name, cases in by_suite.items():
-        root.append(_suite(name, cases, record))
+    for name, of_suite in by_suite.items():
+        root.append(_suite(name, of_suite, record))
     ElementTree.indent(root, " ")
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+    return f"{_DECLARATION}\n{ElementTree.tostring(root, encoding='unicode')}\n"
 
 
-def _cases(record: RunRecord) -> Iterator[Case]:
-    if record.faults:
-        yield from (_of_fault(fault, record) for fault in record.faults)
-    else:
-        for check in record.checks:
-            yield _of_check(check, record)
-        for topology in record.topologies:
-            if topology.reason is not None and topology.verdict is not Verdict.CONFORMS:
-                yield _of_topology(topology)
-    if record.finished is None:
-        yield Case(RUN, RUN, "finished", Verdict.ERROR, sentence(record))
-    good = "caught" if record.faults else Verdict.CONFORMS
-    decided = [fault.outcome for fault in record.faults] or [each.verdict for each in record.checks]
-    if good not in decided:
-        said = f"nothing was shown to hold: {counts(record)}"
-        yield Case(RUN, RUN, "decided something", Verdict.ERROR, said)
-
-
-def _of_check(check: Check, record: RunRecord) -> Case:
-    said = [f"rerun: {check.rerun}"]
-    for claim in check.claims:
-        known = record.statements.get(claim)
-        said.append(f"{claim}: {known.statement} ({known.source})" if known else claim)
-    said += [f"{m.name}: {' '.join(map(str, m.samples))} {m.unit}" for m in check.measurements]
-    said += [f"evidence: {file.path}" for file in check.evidence]
-    return Case(
-        suite=check.topology,
-        group=check.property,
-        name=label(check).partition(".")[2] or check.id,
-        verdict=check.verdict,
-        reason=check.reason or "no reason given",
-        more=said,
-        seconds=check.duration_s,
-    )
-
-
-def _of_topology(topology: Topology) -> Case:
-    return Case(
-        suite=topology.name,
-        group="topology",
-        name="built and taken down",
-        # Its verdict is the worst of its checks as well; that it broke is an error of its own.
-        verdict=Verdict.NOT_TESTABLE if topology.verdict is Verdict.NOT_TESTABLE else Verdict.ERROR,
-        reason=topology.reason or "",
-        more=[f"evidence: {file.path}" for file in topology.evidence],
-        seconds=topology.build_s,
-    )
-
-
-def _of_fault(fault: FaultResult, record: RunRecord) -> Case:
-    base = fault.topology.partition("+")[0]
-    violated = [
-        f"violated: {check.id}: {check.reason}"
-        for check in record.checks
-        if check.topology == fault.topology and check.verdict is Verdict.VIOLATES
-    ]
-    wrong = [f"not noticed by {name}: {verdict}" for name, verdict in fault.missed.items()]
-    wrong += [f"turned red too: {name}: {reason}" for name, reason in fault.unexplained.items()]
-    return Case(
-        suite=base,
-        group="faults",
-        name=fault.id,
-        verdict=OUTCOMES[fault.outcome],
-        reason="; ".join([f"{fault.outcome}: {fault.title}", *wrong]),
-        more=[
-            f"rerun: ./plumbline prove --fault {fault.id}",
-            f"on {fault.on}: {fault.apply}",
-            f"to be caught by: {' '.join(fault.caught_by)}",
-            *violated,
-        ],
-    )
-
-
-def _suite(name: str, cases: Sequence[Case], record: RunRecord) -> Element:
-    took = sum(case.seconds or 0 for case in cases)
-    suite = Element("testsuite", {"name": _text(name), **_totals(cases)})
-    suite.set("skipped", str(_number(cases, "skipped")))
+def _suite(name: str, of_suite: Sequence[Case], record: RunRecord) -> Element:
+    took = sum(case.seconds or 0 for case in of_suite)
+    suite = Element("testsuite", {"name": _text(name), **_totals(of_suite)})
+    suite.set("skipped", str(_number(of_suite, "skipped")))
     suite.set("time", _seconds(took))
     suite.set("timestamp", f"{record.started:%Y-%m-%dT%H:%M:%S}")
     properties = SubElement(suite, "properties")
     for key, value in _facts(record, name).items():
         SubElement(properties, "property", {"name": key, "value": _text(value)})
-    for case in cases:
-        suite.append(_element(case, name))
+    for case in of_suite:
+        suite.append(_element(case))
     return suite
 
 
-def _element(case: Case, suite: str) -> Element:
+def _element(case: Case) -> Element:
     element = Element("testcase", {"name": _text(case.name)})
-    element.set("classname", _text(f"{suite}.{case.group}"))
+    element.set("classname", _text(f"{case.suite}.{case.group}"))
     if case.seconds is not None:
         element.set("time", _seconds(case.seconds))
+    lines = [f"{case.verdict}: {case.reason}", *_details(case)]
+    text = _text("\n".join(lines))
     if kind := _ELEMENTS.get(case.verdict):
         # Some servers show the message alone, others the text alone.
-        ending = SubElement(element, kind, {"message": _text(f"{case.verdict}: {case.reason}")})
+        ending = SubElement(element, kind, {"message": _text(lines[0])})
         ending.set("type", str(case.verdict))
-        ending.text = _text("\n".join([f"{case.verdict}: {case.reason}", *case.more]))
+        ending.text = text
     else:
-        lines = [f"{case.verdict}: {case.reason}", *case.more]
-        SubElement(element, "system-out").text = _text("\n".join(lines))
+        SubElement(element, "system-out").text = text
     return element
+
+
+def _details(case: Case) -> Iterator[str]:
+    if case.rerun is not None:
+        yield f"again: {case.rerun}"
+    for claim, known in case.claims.items():
+        yield f"{claim}: {known.statement} ({known.source})" if known else claim
+    yield from case.more
+    for each in case.measurements:
+        yield f"{each.name}: {' '.join(map(str, each.samples))} {each.unit}"
+    for file in case.evidence:
+        yield f"evidence: {file.path}"
 
 
 def _facts(record: RunRecord, suite: str) -> dict[str, str]:
     """Return what the verdicts of a suite rest on."""
-    facts = {"run": str(record.id), "said": sentence(record), "counts": counts(record)}
+    facts = {"run": str(record.id), "said": whole(record).says, "counts": counts_line(record)}
     title = next((t.title for t in record.topologies if t.name == suite and t.title), None)
     known = {
         "title": title,
@@ -190,16 +107,16 @@ def _facts(record: RunRecord, suite: str) -> dict[str, str]:
     return facts | ({"redacted": "yes"} if record.redacted else {})
 
 
-def _totals(cases: Sequence[Case]) -> dict[str, str]:
+def _totals(of_suite: Sequence[Case]) -> dict[str, str]:
     return {
-        "tests": str(len(cases)),
-        "failures": str(_number(cases, "failure")),
-        "errors": str(_number(cases, "error")),
+        "tests": str(len(of_suite)),
+        "failures": str(_number(of_suite, "failure")),
+        "errors": str(_number(of_suite, "error")),
     }
 
 
-def _number(cases: Sequence[Case], kind: str) -> int:
-    return sum(1 for case in cases if _ELEMENTS.get(case.verdict) == kind)
+def _number(of_suite: Sequence[Case], kind: str) -> int:
+    return sum(1 for case in of_suite if _ELEMENTS.get(case.verdict) == kind)
 
 
 def _seconds(value: float) -> str:
@@ -207,5 +124,5 @@ def _seconds(value: float) -> str:
 
 
 def _text(text: str) -> str:
-    """Return text with what no XML document may hold written out, as `\\x1b`."""
+    r"""Return text with what no XML document may hold written out, as `\x1b`."""
     return _NOT_XML.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Redaction of packet captures: headers with other addresses, and nothing behind the headers.
+
+Only what is known is kept. A header that is not known here could hold anything, and so could what
+stands behind the last one: the frame is cut there, as a capture with a snapshot length cuts it.
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+from scapy.layers.dhcp import BOOTP, DHCP
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet6 import (
+    ICMPv6EchoReply,
+    ICMPv6EchoRequest,
+    ICMPv6ND_NA,
+    ICMPv6ND_NS,
+    ICMPv6ND_RA,
+    ICMPv6ND_RS,
+    ICMPv6NDOptDstLLAddr,
+    ICMPv6NDOptMTU,
+    ICMPv6NDOptPrefixInfo,
+    ICMPv6NDOptSrcLLAddr,
+    IPv6,
+)
+from scapy.layers.l2 import ARP, GRE, LLC, SNAP, STP, Dot1AD, Dot1Q, Dot3, Ether
+from scapy.layers.vxlan import VXLAN
+from scapy.packet import NoPayload, Packet, Raw
+
+from reports.redaction.addresses import Addresses
+
+# The pcap format (draft-ietf-opsawg-pcap, section 4): magic → byte order.
+_ORDERS = {b"\xd4\xc3\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">"}
+_NANOSECONDS = {b"\x4d\x3c\xb2\xa1": "<", b"\xa1\xb2\x3c\x4d": ">"}
+_ETHERNET = 1
+_HEAD_OCTETS = 24
+# The longest frame that any capture has: larger is no length, but a file of something else.
+_FRAME_MAX = 1 << 20
+# Options of DHCP that say nothing of a site but addresses, which are replaced.
+_DHCP_ADDRESSES = {"subnet_mask", "router", "name_server", "broadcast_address", "requested_addr"}
+_DHCP_ADDRESSES |= {"server_id"}
+_DHCP_PLAIN = {"message-type", "lease_time", "renewal_time", "rebinding_time"}
+_MAC_OCTETS = 6
+_IPV4_OCTETS = 4
+_ICMP_OCTETS = 8
+_ICMP_REDIRECT = 5
+
+
+class NotACaptureError(Exception):
+    """A file that is not an Ethernet capture in the pcap format."""
+
+
+def redacted(content: bytes, addresses: Addresses) -> bytes:
+    """Return a capture with other addresses and without what stands behind the headers.
+
+    Raises:
+        NotACaptureError: it is none that can be read.
+    """
+    order = (_ORDERS | _NANOSECONDS).get(content[:4])
+    if order is None or len(content) < _HEAD_OCTETS:
+        raise NotACaptureError("not a pcap file")
+    [link_type] = struct.unpack(f"{order}I", content[20:_HEAD_OCTETS])
+    if link_type != _ETHERNET:
+        raise NotACaptureError(f"a capture of link type {link_type}, not of Ethernet frames")
+    parts = [content[:_HEAD_OCTETS]]
+    for time, length, frame in _frames(content, order):
+        kept = _frame(frame, addresses)
+        parts += [time, struct.pack(f"{order}II", len(kept), max(length, len(kept))), kept]
+    return b"".join(parts)
+
+
+def _frames(content: bytes, order: str) -> Iterator[tuple[bytes, int, bytes]]:
+    """Yield of each frame its time as it is written, its length on the wire, and what is there."""
+    at = _HEAD_OCTETS
+    while at < len(content):
+        if at + 16 > len(content):
+            raise NotACaptureError("it ends within a frame")
+        captured, length = struct.unpack(f"{order}II", content[at + 8 : at + 16])
+        if captured > _FRAME_MAX or at + 16 + captured > len(content):
+            raise NotACaptureError("it ends within a frame")
+        yield content[at : at + 8], length, content[at + 16 : at + 16 + captured]
+        at += 16 + captured
+
+
+def _frame(octets: bytes, addresses: Addresses) -> bytes:
+    packet = Ether(octets)
+    layer: Packet = packet
+    while not isinstance(layer, NoPayload):
+        if isinstance(layer, ICMP):
+            _end_with(layer, _icmp(layer))
+            break
+        rewrite = _LAYERS.get(type(layer))
+        if rewrite is None or not _is_usual(layer):
+            _end_with(layer, b"")
+            break
+        rewrite(layer, addresses)
+        layer = layer.payload
+    return bytes(packet)
+
+
+def _end_with(layer: Packet, octets: bytes) -> None:
+    """Put octets in place of a header and of all that follows it."""
+    below = layer.underlayer
+    below.remove_payload()
+    if octets:
+        below.add_payload(Raw(octets))
+
+
+def _is_usual(layer: Any) -> bool:
+    """Whether a header has the lengths that its addresses are read by."""
+    if isinstance(layer, ARP):
+        return bool((layer.hwlen, layer.plen) == (_MAC_OCTETS, _IPV4_OCTETS))
+    return not isinstance(layer, BOOTP) or bool(layer.hlen == _MAC_OCTETS)
+
+
+def _icmp(layer: Any) -> bytes:
+    """Return the header of an ICMP message alone.
+
+    What scapy takes for a part of it, such as the extensions of RFC 4884, may be anything.
+    """
+    header = bytes(layer)[:_ICMP_OCTETS]
+    is_redirect = header[0] == _ICMP_REDIRECT
+    return header[:4] + bytes(4) if is_redirect else header
+
+
+def _ethernet(layer: Any, addresses: Addresses) -> None:
+    for name in ("dst", "src"):
+        _set(layer, name, _mac(getattr(layer, name), addresses))
+
+
+def _arp(layer: Any, addresses: Addresses) -> None:
+    for name in ("hwsrc", "hwdst"):
+        _set(layer, name, _mac(getattr(layer, name), addresses))
+    for name in ("psrc", "pdst"):
+        _set(layer, name, _ipv4(getattr(layer, name), addresses))
+
+
+def _spanning_tree(layer: Any, addresses: Addresses) -> None:
+    for name in ("rootmac", "bridgemac"):
+        _set(layer, name, _mac(getattr(layer, name), addresses))
+
+
+def _ip(layer: Any, addresses: Addresses) -> None:
+    before = (layer.src, layer.dst)
+    for name in ("src", "dst"):
+        _set(layer, name, _ipv4(getattr(layer, name), addresses))
+    if layer.options:
+        # One may name the routers that a packet passed.
+        layer.options = []
+        del layer.ihl, layer.chksum
+    if (layer.src, layer.dst) != before:
+        del layer.chksum
+
+
+def _ipv6(layer: Any, addresses: Addresses) -> None:
+    for name in ("src", "dst"):
+        _set(layer, name, str(addresses.ipv6(IPv6Address(getattr(layer, name)))))
+
+
+def _neighbour(layer: Any, addresses: Addresses) -> None:
+    _set(layer, "tgt", str(addresses.ipv6(IPv6Address(layer.tgt))))
+
+
+def _link_layer_address(layer: Any, addresses: Addresses) -> None:
+    _set(layer, "lladdr", _mac(layer.lladdr, addresses))
+
+
+def _prefix(layer: Any, addresses: Addresses) -> None:
+    _set(layer, "prefix", str(addresses.ipv6(IPv6Address(layer.prefix))))
+
+
+def _bootp(layer: Any, addresses: Addresses) -> None:
+    for name in ("ciaddr", "yiaddr", "siaddr", "giaddr"):
+        _set(layer, name, _ipv4(getattr(layer, name), addresses))
+    layer.chaddr = addresses.mac(layer.chaddr[:_MAC_OCTETS]) + bytes(10)
+    # Names of a server and of a file to boot from; without DHCP's, its options may be anything.
+    layer.sname = layer.file = b""
+    if not isinstance(layer.payload, DHCP):
+        layer.options = b""
+
+
+def _dhcp(layer: Any, addresses: Addresses) -> None:
+    kept: list[Any] = []
+    for option in layer.options:
+        name, *values = option if isinstance(option, tuple) else (option,)
+        if name in _DHCP_ADDRESSES:
+            kept.append((name, *(_ipv4(value, addresses) for value in values)))
+        elif name in _DHCP_PLAIN:
+            kept.append(option)
+    layer.options = [*kept, "end"]
+    # It is shorter now, and so are those that carry it.
+    below = layer.underlayer
+    while below is not None:
+        for name in ("len", "chksum"):
+            if isinstance(below, IP | UDP):
+                delattr(below, name)
+        below = below.underlayer
+
+
+def _echo(layer: Any, _: Addresses) -> None:
+    _set(layer, "data", b"")
+
+
+def _as_it_is(layer: Any, addresses: Addresses) -> None:
+    """Keep a header that has no address and no name in it."""
+
+
+_LAYERS: dict[type[Packet], Callable[[Any, Addresses], None]] = {
+    **dict.fromkeys((Ether, Dot3), _ethernet),
+    **dict.fromkeys((Dot1Q, Dot1AD, LLC, SNAP, GRE, VXLAN, UDP, TCP), _as_it_is),
+    **dict.fromkeys((ICMPv6ND_RA, ICMPv6ND_RS, ICMPv6NDOptMTU), _as_it_is),
+    **dict.fromkeys((ICMPv6EchoRequest, ICMPv6EchoReply), _echo),
+    **dict.fromkeys((ICMPv6ND_NS, ICMPv6ND_NA), _neighbour),
+    **dict.fromkeys((ICMPv6NDOptSrcLLAddr, ICMPv6NDOptDstLLAddr), _link_layer_address),
+    ICMPv6NDOptPrefixInfo: _prefix,
+    ARP: _arp,
+    STP: _spanning_tree,
+    IP: _ip,
+    IPv6: _ipv6,
+    BOOTP: _bootp,
+    DHCP: _dhcp,
+}
+
+
+def _set(layer: Any, name: str, value: str | bytes) -> None:
+    """Set a field only where it changes: a header that nothing touched stays octet for octet."""
+    if getattr(layer, name) != value:
+        setattr(layer, name, value)
+
+
+def _mac(text: str, addresses: Addresses) -> str:
+    return addresses.mac(bytes.fromhex(text.replace(":", ""))).hex(":")
+
+
+def _ipv4(text: str, addresses: Addresses) -> str:
+    return str(addresses.ipv4(IPv4Address(text)))

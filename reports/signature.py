@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Signatures by SSH keys, made and verified by `ssh-keygen -Y` (OpenSSH 8.2 and newer)."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from reports.errors import ReportError
+
+# Part of what is signed: a signature made for anything else is none of a bundle's.
+NAMESPACE = "plumbline-bundle"
+# Verifying asks nobody; a key on a token or with a passphrase does when it signs.
+VERIFY_DEADLINE_S = 30
+
+
+def sign(content: bytes, key: Path) -> bytes:
+    """Return a signature of content.
+
+    What ssh-keygen has to say (a passphrase, a touch of the token) it says to the user.
+
+    Args:
+        content: what is signed.
+        key: a private key, or the public one of a key that an agent holds.
+
+    Raises:
+        ReportError: there is no ssh-keygen, or it did not sign.
+    """
+    argv = ["-Y", "sign", "-q", "-f", str(key), "-n", NAMESPACE]
+    done = subprocess.run(
+        [_ssh_keygen(), *argv], input=content, stdout=subprocess.PIPE, check=False
+    )
+    if done.returncode != 0:
+        raise ReportError(
+            f"--sign {key}: ssh-keygen did not sign (exit {done.returncode})",
+            "name a private SSH key, or the public one of a key in your agent",
+        )
+    return done.stdout
+
+
+def signed_by(content: bytes, signature: bytes, allowed: Path | None, signer: str | None) -> str:
+    """Return who signed content, in words.
+
+    Args:
+        content: what was signed.
+        signature: as `sign` made it.
+        allowed: who may sign, in ssh-keygen's format; None compares the key with nobody's.
+        signer: which of them it must be; None is any.
+
+    Raises:
+        ReportError: it is no signature of this content, or not by one who may sign.
+    """
+    with tempfile.TemporaryDirectory(prefix="plumbline-signature-") as folder:
+        file = Path(folder, "signature")
+        file.write_bytes(signature)
+        known = ["-n", NAMESPACE, "-s", str(file)]
+        good = _verify(["check-novalidate", *known], content)
+        if good is None:
+            raise ReportError(
+                "the signature is not one of this bundle's manifest",
+                "the bundle was altered after it was signed, or the signature is another's",
+            )
+        if allowed is None:
+            return f"{_key(good)}; it was not compared with anybody known: --allowed-signers FILE"
+        if not allowed.is_file():
+            raise ReportError(
+                f"--allowed-signers {allowed}: there is no such file", "see man ssh-keygen"
+            )
+        names = [signer] if signer is not None else _principals(allowed, file, content)
+        for name in names:
+            if _verify(["verify", "-f", str(allowed), "-I", name, *known], content) is not None:
+                return f"{name}, with {_key(good)}"
+    who = f"not by {signer}" if signer is not None else f"by nobody whom {allowed} allows"
+    raise ReportError(
+        f"the bundle is signed, but {who}: by {_key(good)}",
+        "compare the fingerprint with the one that its maker tells you",
+    )
+
+
+def _principals(allowed: Path, signature: Path, content: bytes) -> Sequence[str]:
+    argv = ["find-principals", "-f", str(allowed), "-s", str(signature)]
+    said = _verify(argv, content)
+    return said.split() if said else []
+
+
+def _verify(argv: Sequence[str], content: bytes) -> str | None:
+    """Return what ssh-keygen says of a signature; None when it is not good."""
+    done = subprocess.run(
+        [_ssh_keygen(), "-Y", *argv],
+        input=content,
+        capture_output=True,
+        timeout=VERIFY_DEADLINE_S,
+        env=os.environ | {"LC_ALL": "C"},
+        check=False,
+    )
+    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
+
+
+def _key(said: str) -> str:
+    """Return the key of `Good "plumbline-bundle" signature with ED25519 key SHA256:…`."""
+    return said.strip().rpartition(" with ")[2]
+
+
+def _ssh_keygen() -> str:
+    found = shutil.which("ssh-keygen")
+    if found is None:
+        raise ReportError("there is no ssh-keygen here", "install openssh-client")
+    return found
