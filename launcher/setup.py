@@ -78,8 +78,8 @@ def ensure_environment() -> Path:
     if environment.is_complete(environment.path()):
         return environment.python()
     lacking = packages.missing(["venv"])
-    _announce(lacking, venv=True, guest_image=False)
-    _check_space(venv=True, guest_image=False)
+    _announce(lacking, venv_mib=environment.SIZE_MIB, guest_image=False)
+    _check_space(2 * environment.SIZE_MIB)
     progress = Progress()
     if lacking:
         packages.install(["venv"], progress)

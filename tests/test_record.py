@@ -196,7 +196,7 @@ def test_the_keys_are_the_contracts() -> None:
     written = json.loads(full().model_dump_json())
 
     assert list(written) == [
-        *("schema", "id", "started", "finished", "tool", "host"),
+        *("schema", "id", "started", "finished", "redacted", "tool", "host"),
         *("topologies", "checks", "claims", "statements", "faults"),
     ]
     assert list(written["tool"]) == ["version", "commit", "dirty", "command"]

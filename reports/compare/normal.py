@@ -59,9 +59,8 @@ _REPLACED = (
     (re.compile(r"\b(ino|sk|inode)[:=][0-9a-f]+"), r"\1:N"),
     # guest-image/5deb3f7c43d96ca4/kernel, what is named by its content
     (re.compile(r"(?<=/)[0-9a-f]{12,64}(?=/)"), "HASH"),
-    # /tmp/tmpab12cd_4, plumb-ab12cd34
-    (re.compile(r"(?<=/tmp/)[\w.-]+"), "NAME"),
-    (re.compile(r"\b(tmp)[a-z0-9_]{8}\b"), r"\1NAME"),
+    # tmpab12cd_4 and tmp.Ab12Cd34Ef, as Python and mktemp call what is temporary
+    (re.compile(r"\btmp(?:[a-z0-9_]{8}|\.\w{10})\b"), "tmpNAME"),
 )
 
 
