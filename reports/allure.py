@@ -135,7 +135,10 @@ def _environment(record: RunRecord) -> str:
     told |= {label: "; ".join(lines) for label, lines in facts(record)}
     if record.redacted:
         told["Redacted"] = "what may identify the site was replaced"
-    lines = (f"{_property(name)} = {_property(value)}" for name, value in told.items())
+    # A space would end a key (java.util.Properties, load).
+    lines = (
+        f"{_property(name).replace(' ', '_')} = {_property(value)}" for name, value in told.items()
+    )
     return "".join(f"{line}\n" for line in lines)
 
 

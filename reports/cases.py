@@ -70,8 +70,9 @@ def cases(record: RunRecord) -> Iterator[Case]:
     if record.finished is None:
         said = f"the run was not finished: {counts_line(record)}"
         yield Case(RUN, RUN, "finished", Verdict.ERROR, said)
-    good = {fault.outcome for fault in record.faults} & {"caught"}
-    if not good and Verdict.CONFORMS not in record.counts():
+    outcomes = {fault.outcome for fault in record.faults}
+    shown = "caught" in outcomes if outcomes else Verdict.CONFORMS in record.counts()
+    if not shown:
         said = f"{whole(record).says}: {counts_line(record)}"
         yield Case(RUN, RUN, "shows something", Verdict.ERROR, said)
 

@@ -19,7 +19,6 @@ from reports.errors import ReportError
 from reports.html.whole import whole
 from reports.intact import read, require_evidence
 from reports.record import RunRecord
-from reports.redaction import redact
 from reports.redaction.findings import Findings
 from reports.verdict import EXIT_CONFORMS, EXIT_USAGE
 
@@ -95,6 +94,9 @@ def _as_asked(
     if not order.redact:
         yield record, folder, None
         return
+    # Imported here: reading captures needs scapy, which takes longer to load than all of the rest.
+    from reports.redaction import redact
+
     with tempfile.TemporaryDirectory(prefix="plumbline-report-") as copy:
         redacted, findings = redact(record, folder, Path(copy), order.redact_also)
         for line in findings.lines():

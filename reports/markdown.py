@@ -112,6 +112,8 @@ def _sections(record: RunRecord) -> Iterator[Section]:
         yield _faults(record)
     else:
         yield _matrix(record)
+        legend = ", ".join(f"`n{sign}` {verdict}" for verdict, sign in SIGNS.items())
+        yield Section("", [f"{legend}, `{NO_CHECK}` no check"], "legend")
     for verdict, title in _SECTIONS:
         yield from _of_verdict(record, verdict, title)
     yield _untestable(record)
@@ -146,9 +148,6 @@ def _matrix(record: RunRecord) -> Section:
         + "".join(f" {cell(cells.get((each, name), NOTHING)).plain} |" for name in names)
         for each in properties
     ]
-    if rows:
-        legend = ", ".join(f"`n{sign}` {verdict}" for verdict, sign in SIGNS.items())
-        rows[-1] += f"\n\n{legend}, `{NO_CHECK}` no check"
     head = f"| |{columns}\n|---|{'---|' * len(names)}"
     return Section("### Properties and topologies", rows, "property", head)
 

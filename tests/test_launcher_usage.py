@@ -43,6 +43,7 @@ def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
         (["run", "--host", "local"], "--host local: say which NICs a run may use"),
         (["prove", "--host", "local"], "what a fault leaves would stay on this machine"),
         (["run", "--release", "bokworm"], "did you mean 'bookworm'?"),
+        (["report", "--formt", "md"], "did you mean '--format'?"),
         (["doctor", "--jsn"], "did you mean '--json'?"),
         (["clean", "--cahce"], "did you mean '--cache'?"),
         (["test", "tests/test_tree.py"], "unexpected 'tests/test_tree.py'"),

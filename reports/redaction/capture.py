@@ -41,7 +41,13 @@ _FRAME_MAX = 1 << 20
 # Options of DHCP that say nothing of a site but addresses, which are replaced.
 _DHCP_ADDRESSES = {"subnet_mask", "router", "name_server", "broadcast_address", "requested_addr"}
 _DHCP_ADDRESSES |= {"server_id"}
+# Options of TCP that are numbers of its own.
+_TCP_PLAIN = {"MSS", "NOP", "EOL", "WScale", "SAckOK", "SAck", "Timestamp"}
 _DHCP_PLAIN = {"message-type", "lease_time", "renewal_time", "rebinding_time"}
+_ETHERNET_OCTETS = 14
+# of 32 bits, in a header of IPv4 or TCP without options
+_LEAST_WORDS = 5
+_ETHERTYPE_IPV4 = 0x0800
 _MAC_OCTETS = 6
 _IPV4_OCTETS = 4
 _ICMP_OCTETS = 8
@@ -85,6 +91,8 @@ def _frames(content: bytes, order: str) -> Iterator[tuple[bytes, int, bytes]]:
 
 
 def _frame(octets: bytes, addresses: Addresses) -> bytes:
+    if len(octets) < _ETHERNET_OCTETS:
+        return b""
     packet = Ether(octets)
     layer: Packet = packet
     while not isinstance(layer, NoPayload):
@@ -109,9 +117,16 @@ def _end_with(layer: Packet, octets: bytes) -> None:
 
 
 def _is_usual(layer: Any) -> bool:
-    """Whether a header has the lengths that its addresses are read by."""
+    """Whether a header is of the kind, and has the lengths, that its fields are read by."""
     if isinstance(layer, ARP):
-        return bool((layer.hwlen, layer.plen) == (_MAC_OCTETS, _IPV4_OCTETS))
+        kinds = (layer.hwtype, layer.ptype, layer.hwlen, layer.plen)
+        return bool(kinds == (_ETHERNET, _ETHERTYPE_IPV4, _MAC_OCTETS, _IPV4_OCTETS))
+    if isinstance(layer, IP):
+        return bool(layer.version == 4 and layer.ihl >= _LEAST_WORDS)  # noqa: PLR2004 - it is IPv4
+    if isinstance(layer, IPv6):
+        return bool(layer.version == 6)  # noqa: PLR2004 - it is IPv6
+    if isinstance(layer, TCP):
+        return bool(layer.dataofs >= _LEAST_WORDS)
     return not isinstance(layer, BOOTP) or bool(layer.hlen == _MAC_OCTETS)
 
 
@@ -154,6 +169,13 @@ def _ip(layer: Any, addresses: Addresses) -> None:
         del layer.chksum
 
 
+def _tcp(layer: Any, _: Addresses) -> None:
+    kept = [option for option in layer.options if option[0] in _TCP_PLAIN]
+    if kept != layer.options:
+        layer.options = kept
+        del layer.dataofs
+
+
 def _ipv6(layer: Any, addresses: Addresses) -> None:
     for name in ("src", "dst"):
         _set(layer, name, str(addresses.ipv6(IPv6Address(getattr(layer, name)))))
@@ -187,7 +209,7 @@ def _dhcp(layer: Any, addresses: Addresses) -> None:
         name, *values = option if isinstance(option, tuple) else (option,)
         if name in _DHCP_ADDRESSES:
             kept.append((name, *(_ipv4(value, addresses) for value in values)))
-        elif name in _DHCP_PLAIN:
+        elif name in _DHCP_PLAIN and len(values) == 1 and isinstance(values[0], int):
             kept.append(option)
     layer.options = [*kept, "end"]
     # It is shorter now, and so are those that carry it.
@@ -209,7 +231,7 @@ def _as_it_is(layer: Any, addresses: Addresses) -> None:
 
 _LAYERS: dict[type[Packet], Callable[[Any, Addresses], None]] = {
     **dict.fromkeys((Ether, Dot3), _ethernet),
-    **dict.fromkeys((Dot1Q, Dot1AD, LLC, SNAP, GRE, VXLAN, UDP, TCP), _as_it_is),
+    **dict.fromkeys((Dot1Q, Dot1AD, LLC, SNAP, GRE, VXLAN, UDP), _as_it_is),
     **dict.fromkeys((ICMPv6ND_RA, ICMPv6ND_RS, ICMPv6NDOptMTU), _as_it_is),
     **dict.fromkeys((ICMPv6EchoRequest, ICMPv6EchoReply), _echo),
     **dict.fromkeys((ICMPv6ND_NS, ICMPv6ND_NA), _neighbour),
@@ -219,6 +241,7 @@ _LAYERS: dict[type[Packet], Callable[[Any, Addresses], None]] = {
     STP: _spanning_tree,
     IP: _ip,
     IPv6: _ipv6,
+    TCP: _tcp,
     BOOTP: _bootp,
     DHCP: _dhcp,
 }

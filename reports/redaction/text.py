@@ -28,7 +28,7 @@ _MACHINE = re.compile(r"\b[0-9a-f]{32}\b", re.IGNORECASE)
 # dmidecode "Serial Number: ABC123", lspci "[SN] Serial number: ABC", sysfs "serial=…", JSON and XML
 _SERIAL = re.compile(
     r"(?P<key>\b(?:serial(?:[ _-]?(?:number|no))?|asset[ _-]tag|service[ _-]tag)"
-    r"(?:[\"']?\s*[:=]\s*[\"']?|>))(?P<value>[\w][\w./+-]{2,})",
+    r"(?:[\"']?\s*[:=]\s*[\"']?|[\"']?>))(?P<value>[\w][\w./+-]{2,})",
     re.IGNORECASE,
 )
 _NO_SERIAL = {
