@@ -219,7 +219,7 @@ def test_another_signer_is_not_taken(
     file = tmp_path / "signed.tar.gz"
     bundle.write(file, *run, None, key)
     other = new_key(tmp_path / "other")
-    with pytest.raises(ReportError, match="but by nobody whom .* allows: by ED25519 key SHA256:"):
+    with pytest.raises(ReportError, match=r"but by nobody whom .* allows: by ED25519 key SHA256:"):
         verify(file, allowed(other), None)
     with pytest.raises(ReportError, match=r"but not by boss@example\.com"):
         verify(file, allowed(key), "boss@example.com")

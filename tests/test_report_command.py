@@ -105,7 +105,8 @@ def test_bundle_sign_and_verify(run: Path, tmp_path: Path) -> None:
     assert "Traceback" not in tampered.stderr
 
 
-def test_a_redacted_bundle_names_what_was_found(run: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("run")
+def test_a_redacted_bundle_names_what_was_found(tmp_path: Path) -> None:
     done = report("--bundle", "b.tar.gz", "--redact", "--redact-also", "ip link", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "replaced: MAC addresses: 1 different, in 1 place" in done.stderr

@@ -303,7 +303,7 @@ def test_a_run_is_redacted_whole_and_says_so(tmp_path: Path) -> None:
     assert "core.bin: application/octet-stream cannot be redacted" in said
 
 
-def test_json_stays_json_and_redacting_twice_changes_nothing_more(tmp_path: Path) -> None:
+def test_json_stays_json_and_redacting_twice_changes_nothing_more() -> None:
     data = {MAC: ["8.8.8.8", {"serial": "5CG1234XYZ", "path": "/home/alice/x"}], "n": 1.5}
     text = json.dumps(data)
     once = texts(text).redact(text)
