@@ -17,8 +17,10 @@ from reports.compare.reading import read, runs
 from reports.compare.trend import trend_of
 from reports.errors import ReportError
 from reports.record import RecordError
-from reports.screen import WIDTH_OF_A_LOG
 from reports.verdict import EXIT_CONFORMS, EXIT_USAGE
+
+# A log has no width: a row for each quantity fits.
+WIDTH_OF_A_LOG = 124
 
 
 class Order(BaseModel):

@@ -29,24 +29,40 @@ class Measured:
     Attributes:
         unit: of its samples.
         better: which way is better.
-        samples: what is judged.
+        raw: all samples, in the order they were taken.
+        cold: how many of the first do not count.
+        values: what is judged: one value for each trial.
         in_a_row: the correlation of the ranks of each value and the next, where it is so high that
             the values depend on one another; else None.
     """
 
     unit: str
     better: Better | None
-    samples: Samples
+    raw: list[float]
+    cold: int
+    values: list[float]
     in_a_row: float | None
+
+    def samples(self) -> Samples:
+        """Return them with their median and what encloses it."""
+        # Of values that depend on one another it would be too narrow.
+        interval = None if self.in_a_row else median_interval(self.values)
+        return Samples(
+            raw=self.raw,
+            cold=self.cold,
+            values=self.values,
+            median=median(self.values),
+            interval=interval,
+        )
 
 
 def measured(record: RunRecord) -> dict[Key, Measured]:
     """Return every quantity of a record that has a sample, in its order."""
     return {
-        (check.topology, check.id, measurement.name): read
+        (check.topology, check.id, measurement.name): found
         for check in record.checks
         for measurement in check.measurements
-        if (read := _read(measurement)) is not None
+        if (found := read(measurement)) is not None
     }
 
 
@@ -63,22 +79,26 @@ def direction(measurement: Measurement) -> Better | None:
     return "more" if protocol in ("tcp", "udp") and measurement.unit == "Mbit/s" else None
 
 
-def _read(measurement: Measurement) -> Measured | None:
+def read(measurement: Measurement) -> Measured | None:
+    """Return a quantity as it is judged; None: it has no sample.
+
+    Raises:
+        RecordError: trials and samples do not fit together.
+    """
     if not measurement.samples:
         return None
     better = direction(measurement)
     known = "cold" in measurement.model_fields_set
     cold = (measurement.cold if known else cold_ones(measurement.samples, better)) or 0
     values = trial_values(measurement, cold)
-    in_a_row = _in_a_row(values)
-    samples = Samples(
+    return Measured(
+        unit=measurement.unit,
+        better=better,
         raw=measurement.samples,
         cold=cold,
         values=values,
-        median=median(values),
-        interval=None if in_a_row else median_interval(values),
+        in_a_row=_in_a_row(values),
     )
-    return Measured(measurement.unit, better, samples, in_a_row)
 
 
 def trial_values(measurement: Measurement, cold: int) -> list[float]:

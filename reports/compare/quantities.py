@@ -38,6 +38,25 @@ class Criteria:
 Pair = tuple[Measured, Measured]
 
 
+@dataclass(frozen=True)
+class Decision:
+    """What the samples of a quantity say.
+
+    Attributes:
+        outcome: that.
+        note: why, where that is to be said.
+        test: the test, if one was made.
+        adjusted_p: after the correction.
+        tests: how many the level was divided among.
+    """
+
+    outcome: Outcome
+    note: str | None = None
+    test: Test | None = None
+    adjusted_p: float | None = None
+    tests: int = 0
+
+
 def judge(
     before: Mapping[Key, Measured],
     after: Mapping[Key, Measured],
@@ -67,19 +86,14 @@ def judge(
         tests=tests,
         samples_needed=samples_needed(criteria.level / max(tests, 1)),
     )
-    judged = _judge(directed, criteria, not_comparable) | _judge(others, criteria, not_comparable)
-    return method, [judged[key] for key in pairs]
+    decided = {
+        key: Decision(Outcome.NOT_COMPARABLE, not_comparable) for key in pairs if not_comparable
+    } or {**decisions(directed, criteria), **decisions(others, criteria)}
+    return method, [_quantity(key, pair, decided[key], criteria) for key, pair in pairs.items()]
 
 
-def _judge(
-    pairs: Mapping[Key, Pair], criteria: Criteria, not_comparable: str | None
-) -> dict[Key, Quantity]:
-    """Judge one family of quantities."""
-    if not_comparable is not None:
-        return {
-            key: _quantity(key, pair, Outcome.NOT_COMPARABLE, note=not_comparable)
-            for key, pair in pairs.items()
-        }
+def decisions(pairs: Mapping[Key, Pair], criteria: Criteria) -> dict[Key, Decision]:
+    """Decide one family of quantities, whose tests are corrected together."""
     unfit = {key: reason for key, pair in pairs.items() if (reason := _unfit(pair))}
     fit = {key: pair for key, pair in pairs.items() if key not in unfit}
     tests = {key: rank_test(*_values(pair)) for key, pair in fit.items()}
@@ -89,41 +103,26 @@ def _judge(
     different = {key: least_p(*_sizes(pair)) for key, pair in fit.items()}
     enough = {*tried, *able(different, criteria.level)}
     corrected = dict(zip(tried, holm([tests[key].p for key in tried]), strict=True))
-    judged = {}
-    for key, pair in pairs.items():
-        if key in unfit:
-            judged[key] = _quantity(key, pair, Outcome.TOO_FEW, note=unfit[key])
-        elif key not in enough:
-            note = _too_few(pair, criteria.level / len(fit))
-            judged[key] = _quantity(key, pair, Outcome.TOO_FEW, test=tests[key], note=note)
+    decided = {key: Decision(Outcome.TOO_FEW, reason) for key, reason in unfit.items()}
+    for key, pair in fit.items():
+        if key in enough:
+            adjusted = corrected.get(key, 1.0)
+            outcome, note = _outcome(pair, adjusted, criteria)
+            decided[key] = Decision(outcome, note, tests[key], adjusted, len(tried))
         else:
-            judged[key] = _tested(
-                key, pair, tests[key], corrected.get(key, 1.0), criteria, len(tried)
-            )
-    return judged
+            note = _too_few(pair, criteria.level / len(fit))
+            decided[key] = Decision(Outcome.TOO_FEW, note, tests[key])
+    return decided
 
 
-def _tested(
-    key: Key, pair: Pair, test: Test, adjusted: float, criteria: Criteria, tests: int
-) -> Quantity:
+def _outcome(pair: Pair, adjusted: float, criteria: Criteria) -> tuple[Outcome, str | None]:
     better, in_points = _better(pair), _in_points(pair)
-    detection = criteria.detection(tests, in_points=in_points)
-    moved = change(*_values(pair), in_points=in_points)
-    outcome, note = _outcome(moved, adjusted, better, criteria.level, detection.relevant)
-    visible = None
-    if better is not None and outcome is Outcome.NO_DIFFERENCE:
-        visible, note = _visible(pair, better, detection, in_points=in_points)
-    return _quantity(key, pair, outcome, test, adjusted, visible, note)
-
-
-def _outcome(
-    moved: float | None, adjusted: float, better: Better | None, level: float, relevant: float
-) -> tuple[Outcome, str | None]:
-    if adjusted > level:
+    if adjusted > criteria.level:
         return Outcome.NO_DIFFERENCE, None
     if better is None:
         return Outcome.CHANGED, "neither way is better"
-    if moved is not None and abs(moved) < relevant:
+    moved = change(*_values(pair), in_points=in_points)
+    if moved is not None and abs(moved) < criteria.detection(1, in_points=in_points).relevant:
         return Outcome.SMALL, "a difference is shown, and is smaller than what matters"
     # From 0 any way: less than nothing there is not.
     more = moved is None or moved > 0
@@ -157,45 +156,45 @@ def _unfit(pair: Pair) -> str | None:
 
 def _too_few(pair: Pair, share: float) -> str:
     was, now = _sizes(pair)
+    needed = samples_needed(share)
     return (
         f"{was} and {counted(now, 'sample')}; so that a test can reach {share:.2g}, its share "
-        f"of the level, it takes {samples_needed(share)} of each"
+        f"of the level, it takes {needed} of each: run --samples {needed} --interleave"
     )
 
 
-def _quantity(
-    key: Key,
-    pair: Pair,
-    outcome: Outcome,
-    test: Test | None = None,
-    adjusted: float | None = None,
-    visible: float | None = None,
-    note: str | None = None,
-) -> Quantity:
+def _quantity(key: Key, pair: Pair, decided: Decision, criteria: Criteria) -> Quantity:
     topology, check, name = key
-    in_points = _in_points(pair)
-    size = change(*_values(pair), in_points=in_points)
-    moved = None
-    if size is not None:
-        # What is said of values that depend on one another would be too narrow.
-        free = not any(each.in_a_row for each in pair)
-        interval = change_interval(*_values(pair), in_points=in_points) if free else None
-        moved = Change(size=size, interval=interval, in_points=in_points)
+    better, in_points = _better(pair), _in_points(pair)
+    visible, note = None, decided.note
+    if better is not None and decided.outcome is Outcome.NO_DIFFERENCE:
+        detection = criteria.detection(decided.tests, in_points=in_points)
+        visible, note = _visible(pair, better, detection, in_points=in_points)
     return Quantity(
         topology=topology,
         check=check,
         name=name,
         unit=pair[1].unit,
-        better=_better(pair),
-        before=pair[0].samples,
-        after=pair[1].samples,
-        change=moved,
-        p=None if test is None else test.p,
-        adjusted_p=adjusted,
+        better=better,
+        before=pair[0].samples(),
+        after=pair[1].samples(),
+        change=_change(pair, in_points=in_points),
+        p=None if decided.test is None else decided.test.p,
+        adjusted_p=decided.adjusted_p,
         visible=visible,
-        outcome=outcome,
+        outcome=decided.outcome,
         note=note,
     )
+
+
+def _change(pair: Pair, *, in_points: bool) -> Change | None:
+    size = change(*_values(pair), in_points=in_points)
+    if size is None:
+        return None
+    # Of values that depend on one another it would be too narrow.
+    free = not any(each.in_a_row for each in pair)
+    interval = change_interval(*_values(pair), in_points=in_points) if free else None
+    return Change(size=size, interval=interval, in_points=in_points)
 
 
 def _better(pair: Pair) -> Better | None:
@@ -208,8 +207,8 @@ def _in_points(pair: Pair) -> bool:
 
 
 def _values(pair: Pair) -> tuple[list[float], list[float]]:
-    return pair[0].samples.values, pair[1].samples.values
+    return pair[0].values, pair[1].values
 
 
 def _sizes(pair: Pair) -> tuple[int, int]:
-    return len(pair[0].samples.values), len(pair[1].samples.values)
+    return len(pair[0].values), len(pair[1].values)

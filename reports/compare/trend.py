@@ -132,7 +132,7 @@ def _quantities(known: Sequence[Mapping[Key, Measured]]) -> list[QuantityHistory
                 name=key[2],
                 unit=last.unit,
                 better=last.better,
-                samples=[each.samples if each else None for each in same],
+                samples=[each.samples() if each else None for each in same],
             )
         )
     return found

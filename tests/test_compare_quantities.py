@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The judgement of quantities: direction, what matters, what cannot be said, and why."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reports.compare.comparing import compare
+from reports.compare.measured import direction, read, trial_values
+from reports.compare.model import Comparison, Outcome
+from reports.compare.quantities import Criteria
+from reports.record import Measurement, RecordError, load
+from tests.compared import check, quantity, record
+
+NOWHERE = Path("nowhere")
+STEADY = [1000.0, 1012, 990, 1005, 998, 1020, 985, 1008, 995, 1003]
+
+
+def compared(
+    before: Sequence[Measurement], after: Sequence[Measurement], **criteria: float
+) -> Comparison:
+    sides = [
+        (record(number, check("throughput.x", measurements=found)), NOWHERE)
+        for number, found in enumerate((before, after))
+    ]
+    return compare(*sides, Criteria(**criteria))
+
+
+def outcome(
+    before: Sequence[float],
+    after: Sequence[float],
+    better: str | None = "more",
+    unit: str = "Mbit/s",
+    **criteria: float,
+) -> Outcome:
+    found = compared(
+        [quantity("x", before, unit, better)], [quantity("x", after, unit, better)], **criteria
+    )
+    return found.quantities[0].outcome
+
+
+def scaled(factor: float) -> list[float]:
+    return [value * factor for value in STEADY]
+
+
+@pytest.mark.parametrize(
+    ("factor", "better", "expected"),
+    [
+        (0.5, "more", Outcome.REGRESSED),
+        (2.0, "more", Outcome.IMPROVED),
+        (0.5, "less", Outcome.IMPROVED),
+        (2.0, "less", Outcome.REGRESSED),
+        (2.0, None, Outcome.CHANGED),
+        (0.5, None, Outcome.CHANGED),
+        (1.001, "more", Outcome.NO_DIFFERENCE),
+        (1.001, None, Outcome.NO_DIFFERENCE),
+        # Shown beyond doubt, and smaller than what matters.
+        (0.96, "more", Outcome.SMALL),
+        (1.04, "less", Outcome.SMALL),
+    ],
+)
+def test_direction_counts(factor: float, better: str | None, expected: Outcome) -> None:
+    assert outcome(STEADY, scaled(factor), better) is expected
+    found = compared(
+        [quantity("x", STEADY, better=better)], [quantity("x", scaled(factor), better=better)]
+    )
+    assert found.exit_code == (1 if expected is Outcome.REGRESSED else 0)
+
+
+def test_what_matters_is_the_users_to_say_and_decides_nothing_alone() -> None:
+    assert outcome(STEADY, scaled(0.96), relevant_percent=3.0) is Outcome.REGRESSED
+    rng = np.random.default_rng(1)
+    wide = (1000 * np.exp(rng.normal(0, 0.5, 10))).tolist()
+    other = (1200 * np.exp(rng.normal(0, 0.5, 10))).tolist()
+    assert abs(np.median(other) / np.median(wide) - 1) > 0.05
+    assert outcome(wide, other) is Outcome.NO_DIFFERENCE
+
+
+def test_loss_is_judged_in_points_and_none_at_all_can_be_compared() -> None:
+    none, some, little = (
+        [0.0] * 8,
+        [4.0, 5, 6, 4, 5, 7, 5, 6],
+        [0.2, 0.3, 0.2, 0.4, 0.1, 0.3, 0.2, 0.3],
+    )
+    assert outcome(none, some, "less", "%") is Outcome.REGRESSED
+    assert outcome(some, none, "less", "%") is Outcome.IMPROVED
+    assert outcome(none, little, "less", "%") is Outcome.SMALL
+    found = compared([quantity("x", none, "%", "less")], [quantity("x", none, "%", "less")])
+    assert found.quantities[0].outcome is Outcome.NO_DIFFERENCE
+    assert found.quantities[0].note == "all samples are equal"
+    assert found.exit_code == 0
+
+
+def test_from_nothing_at_all_any_change_is_one() -> None:
+    assert outcome([0.0] * 8, STEADY, "less", "ms") is Outcome.REGRESSED
+    assert outcome([0.0] * 8, STEADY, "more") is Outcome.IMPROVED
+
+
+def test_too_few_samples_say_how_many_it_takes() -> None:
+    six = [quantity(str(number), STEADY[:3]) for number in range(6)]
+    found = compared(six, [quantity(str(number), scaled(0.1)[:3]) for number in range(6)])
+    assert {each.outcome for each in found.quantities} == {Outcome.TOO_FEW}
+    assert "it takes 5 of each: run --samples 5 --interleave" in (found.quantities[0].note or "")
+    assert found.method.samples_needed == 5
+    assert found.exit_code == 10
+    five = [quantity(str(number), STEADY[:5]) for number in range(6)]
+    found = compared(five, [quantity(str(number), scaled(0.1)[:5]) for number in range(6)])
+    assert {each.outcome for each in found.quantities} == {Outcome.REGRESSED}
+
+
+def test_one_quantity_that_could_be_judged_is_enough_to_say_nothing_is_shown_worse() -> None:
+    found = compared(
+        [quantity("a", STEADY), quantity("b", STEADY[:3])],
+        [quantity("a", STEADY[::-1]), quantity("b", STEADY[:3])],
+    )
+    assert [each.outcome for each in found.quantities] == [Outcome.NO_DIFFERENCE, Outcome.TOO_FEW]
+    assert found.exit_code == 0
+
+
+def test_no_difference_comes_with_what_would_have_been_seen() -> None:
+    found = compared([quantity("x", STEADY)], [quantity("x", STEADY[::-1])]).quantities[0]
+    assert found.visible is not None
+    assert -0.1 < found.visible <= -0.05
+    assert found.change is not None
+    assert found.before.interval is not None
+
+
+def test_the_correction_is_over_all_quantities_with_a_direction() -> None:
+    # p of these alone is 0.016, too much for one of ten.
+    before, after = [1.0, 6, 3, 2, 5, 4], [4.5, 9, 5.5, 10, 7, 8]
+    assert outcome(before, after) is Outcome.IMPROVED
+    others = [quantity(str(number), STEADY) for number in range(9)]
+    found = compared([quantity("x", before), *others], [quantity("x", after), *others])
+    assert found.quantities[0].outcome is Outcome.NO_DIFFERENCE
+    directionless = [quantity(str(number), STEADY, better=None) for number in range(9)]
+    found = compared(
+        [quantity("x", before), *directionless], [quantity("x", after), *directionless]
+    )
+    assert found.quantities[0].outcome is Outcome.IMPROVED
+
+
+def test_samples_that_follow_one_another_count_as_one() -> None:
+    drifting = [2500.0, 2510, 2490, 2600, 2400, 1500, 1450, 1300, 1350, 1200]
+    found = compared([quantity("x", drifting)], [quantity("x", [v / 3 for v in drifting])])
+    assert found.quantities[0].outcome is Outcome.TOO_FEW
+    assert "depend on the one before" in (found.quantities[0].note or "")
+    assert found.quantities[0].before.interval is None
+
+
+def test_another_unit_is_not_compared() -> None:
+    found = compared([quantity("x", STEADY)], [quantity("x", STEADY, "Gbit/s")])
+    assert found.quantities[0].note == "in Mbit/s before, in Gbit/s after"
+
+
+def test_samples_of_one_trial_are_one_value_and_a_cold_one_is_left_out() -> None:
+    burst = Measurement(name="x", unit="ms", samples=[30.0, 1, 2, 3, 4, 6], trials=[3, 2, 1])
+    assert trial_values(burst, 0) == [2.0, 3.5, 6.0]
+    assert trial_values(burst, 1) == [1.5, 3.5, 6.0]
+    assert trial_values(Measurement(name="x", unit="ms", samples=[9.0, 1, 2]), 1) == [1.0, 2.0]
+    with pytest.raises(RecordError, match="its trials have 2 samples, and there are 1"):
+        trial_values(Measurement(name="x", unit="ms", samples=[1.0], trials=[2]), 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "better"),
+    [
+        ("tcp guest → host", "Mbit/s", "more"),
+        ("udp guest → host", "Mbit/s", "more"),
+        ("udp guest → host loss", "%", "less"),
+        ("round trip guest → guest", "ms", "less"),
+        ("tcp guest → outside, function", "Mbit/s", "more"),
+        ("with the limit", "Mbit/s", None),
+        ("without a limit", "Mbit/s", None),
+        ("hello interval", "s", None),
+    ],
+)
+def test_a_record_from_before_the_field_has_its_direction_by_name(
+    name: str, unit: str, better: str | None
+) -> None:
+    assert direction(Measurement(name=name, unit=unit, samples=[1.0])) == better
+    said = Measurement(name=name, unit=unit, samples=[1.0], better="less")
+    assert direction(said) == "less"
+    none = Measurement(name=name, unit=unit, samples=[1.0], better=None)
+    assert direction(none) is None
+
+
+def test_in_such_a_record_the_cold_sample_is_found_here() -> None:
+    old = Measurement(name="round trip x", unit="ms", samples=[12.3, 1.7, 1.4, 1.3, 1.8])
+    found = read(old)
+    assert found is not None
+    assert (found.cold, found.values) == (1, [1.7, 1.4, 1.3, 1.8])
+    recorded = Measurement.model_validate({**old.model_dump(), "cold": 0})
+    assert (read(recorded) or found).values[0] == 12.3
+
+
+def test_no_sample_is_no_quantity() -> None:
+    assert read(Measurement(name="x", unit="ms", samples=[])) is None
+    found = compared([quantity("x", [])], [quantity("x", STEADY)])
+    assert not found.quantities
+
+
+def test_what_is_measured_says_which_way_is_better(tmp_path: Path) -> None:
+    from reports.record import save
+
+    run = record(0, check("throughput.x", measurements=[quantity("x", STEADY)]))
+    save(run, tmp_path / "run.json")
+    assert load(tmp_path / "run.json").checks[0].measurements[0].better == "more"
