@@ -101,7 +101,7 @@ def test_a_decided_claim_that_vanished_leaves_it_open() -> None:
     before = record(0, check("dhcp.lease"), check("nat.rules", claims=["NT-08"]))
     found = compared(before, record(1, check("dhcp.lease")))
     assert found.exit_code == 10
-    assert found.because == ["decided before, and not looked at after: NT-08"]
+    assert found.because == ["decided before, and not looked at after: NT-08 (nat)"]
     assert {(one.of, one.id) for one in found.vanished} == {
         ("claim", "NT-08"),
         ("check", "nat.rules"),

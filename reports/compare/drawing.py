@@ -11,6 +11,8 @@ from reports.compare.wording import figure
 # In the units of the drawing, which the page scales.
 WIDTH, ROW, MARGIN = 320.0, 26.0, 10.0
 TREND_WIDTH, TREND_HEIGHT, TREND_MARGIN = 340.0, 120.0, 12.0
+# Beside the drawing of a trend, for the ends of its scale.
+LABELS = 44.0
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,11 @@ class _Scale:
     high: float
     begin: float
     end: float
+    # Where everything is that is equal.
+    where: float = 0.5
 
     def at(self, value: float) -> float:
-        share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+        share = (value - self.low) / (self.high - self.low) if self.high > self.low else self.where
         return round(self.begin + share * (self.end - self.begin), 1)
 
 
@@ -128,8 +132,8 @@ def line(quantity: QuantityHistory) -> Line:
     known = [(place, each) for place, each in enumerate(quantity.samples) if each is not None]
     highest = max(max(each.values) for _, each in known)
     lowest = min(0.0, *(min(each.values) for _, each in known))
-    vertical = _Scale(lowest, highest, TREND_HEIGHT - TREND_MARGIN, TREND_MARGIN)
-    across = _Scale(0, max(len(quantity.samples) - 1, 1), TREND_MARGIN, TREND_WIDTH - TREND_MARGIN)
+    vertical = _Scale(lowest, highest, TREND_HEIGHT - TREND_MARGIN, TREND_MARGIN, 0.0)
+    across = _Scale(0, max(len(quantity.samples) - 1, 1), LABELS, TREND_WIDTH - TREND_MARGIN)
     marks = {
         place: Mark(
             x=across.at(place),

@@ -82,7 +82,7 @@ def _row(each: Quantity) -> Sequence[str]:
     outcome = f"{each.outcome}: {plain(each.note)}" if each.note else str(each.outcome)
     return (
         plain(each.topology),
-        plain(f"{each.name}, {each.unit}"),
+        plain(f"{each.title}, {each.unit}"),
         wording.median(each, after=False),
         wording.median(each, after=True),
         wording.moved(each.change),

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a record measured, as it is judged: which way is better, and one value for each trial."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -63,6 +64,18 @@ def measured(record: RunRecord) -> dict[Key, Measured]:
         for check in record.checks
         for measurement in check.measurements
         if (found := read(measurement)) is not None
+    }
+
+
+def titles(keys: Iterable[Key]) -> dict[Key, str]:
+    """Return what each quantity is called: with its check, where a topology has the name twice."""
+    known = list(keys)
+    names = Counter((topology, name) for topology, _, name in known)
+    return {
+        (topology, check, name): name
+        if names[topology, name] == 1
+        else f"{name} ({check.partition('[')[0]})"
+        for topology, check, name in known
     }
 
 

@@ -126,6 +126,7 @@ class Quantity(_Part):
     topology: str
     check: str
     name: str
+    title: str = Field(description="the name, and the check where several have this name")
     unit: str
     better: Better | None
     before: Samples
@@ -192,14 +193,10 @@ def outcome_of(
     open_ = ["a run did not finish"] if unfinished else []
     open_ += [f"{f.id}: {f.before} → {f.after}" for f in flips if f.effect in WORSE_UNKNOWN]
     decided = {Verdict.CONFORMS, Verdict.VIOLATES}
-    gone = [each for each in vanished if each.of == "claim" and each.verdict in decided]
-    if gone:
-        listed = ", ".join(dict.fromkeys(each.id for each in gone))
-        open_.append(f"decided before, and not looked at after: {listed}")
-    new = [each for each in appeared if each.of == "claim" and each.verdict is Verdict.VIOLATES]
-    if new:
-        listed = ", ".join(dict.fromkeys(each.id for each in new))
-        open_.append(f"violated, and not looked at before: {listed}")
+    if gone := _claims_told([each for each in vanished if each.verdict in decided], vanished):
+        open_.append(f"decided before, and not looked at after: {gone}")
+    if new := _claims_told([a for a in appeared if a.verdict is Verdict.VIOLATES], appeared):
+        open_.append(f"violated, and not looked at before: {new}")
     directed = [q for q in quantities if q.better is not None]
     if directed and not any(q.outcome in JUDGED for q in directed):
         why = ", ".join(dict.fromkeys(str(q.outcome) for q in directed))
@@ -209,6 +206,15 @@ def outcome_of(
     return EXIT_CONFORMS, ["no verdict and no quantity is shown to be worse"]
 
 
+def _claims_told(ones: list[OneSided], whole: list[OneSided]) -> str:
+    """Return the claims among these; those of a topology that is not there at all, by its name."""
+    claims = [each for each in ones if each.of == "claim"]
+    topologies = {each.topology for each in whole if each.of == "topology"}
+    told = [f"all of {each.topology}" for each in claims if each.topology in topologies]
+    told += [f"{each.id} ({each.topology})" for each in claims if each.topology not in topologies]
+    return ", ".join(dict.fromkeys(told))
+
+
 def named(quantity: Quantity) -> str:
     """Return what a quantity is called where the topology does not stand beside it."""
-    return f"{quantity.topology}: {quantity.name}"
+    return f"{quantity.topology}: {quantity.title}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reports.cold import Better
 from reports.compare.estimates import Detection, change, change_interval, visible_change
 from reports.compare.family import able, holm
-from reports.compare.measured import PERCENT, Key, Measured
+from reports.compare.measured import PERCENT, Key, Measured, titles
 from reports.compare.model import Change, Method, Outcome, Quantity
 from reports.compare.ranks import Test, least_p, rank_test, samples_needed
 from reports.wording import counted
@@ -89,7 +89,10 @@ def judge(
     decided = {
         key: Decision(Outcome.NOT_COMPARABLE, not_comparable) for key in pairs if not_comparable
     } or {**decisions(directed, criteria), **decisions(others, criteria)}
-    return method, [_quantity(key, pair, decided[key], criteria) for key, pair in pairs.items()]
+    called = titles(pairs)
+    return method, [
+        _quantity(key, called[key], pair, decided[key], criteria) for key, pair in pairs.items()
+    ]
 
 
 def decisions(pairs: Mapping[Key, Pair], criteria: Criteria) -> dict[Key, Decision]:
@@ -163,7 +166,7 @@ def _too_few(pair: Pair, share: float) -> str:
     )
 
 
-def _quantity(key: Key, pair: Pair, decided: Decision, criteria: Criteria) -> Quantity:
+def _quantity(key: Key, title: str, pair: Pair, decided: Decision, criteria: Criteria) -> Quantity:
     topology, check, name = key
     better, in_points = _better(pair), _in_points(pair)
     visible, note = None, decided.note
@@ -174,6 +177,7 @@ def _quantity(key: Key, pair: Pair, decided: Decision, criteria: Criteria) -> Qu
         topology=topology,
         check=check,
         name=name,
+        title=title,
         unit=pair[1].unit,
         better=better,
         before=pair[0].samples(),

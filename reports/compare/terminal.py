@@ -119,7 +119,7 @@ def _table(topology: str, quantities: Iterable[Quantity]) -> Table:
     for each in quantities:
         cold = each.before.cold or each.after.cold
         table.add_row(
-            Text(f"{each.name}, {each.unit}"),
+            Text(f"{each.title}, {each.unit}"),
             wording.figure(each.before.median),
             wording.figure(each.after.median),
             wording.moved(each.change),
@@ -148,7 +148,7 @@ def _blocks(topology: str, quantities: Iterable[Quantity], console: Console) -> 
     for each in quantities:
         _say(
             console,
-            Text(f"  {each.name}: ").append(str(each.outcome), OUTCOME_STYLES[each.outcome]),
+            Text(f"  {each.title}: ").append(str(each.outcome), OUTCOME_STYLES[each.outcome]),
         )
         medians = " → ".join(wording.median(each, after=after) for after in (False, True))
         _say(console, Text(f"    {medians} {each.unit}"))
@@ -162,7 +162,7 @@ def _noted(quantities: Iterable[Quantity]) -> Iterable[tuple[str, str]]:
     about: dict[str, list[str]] = {}
     for each in quantities:
         if each.note:
-            about.setdefault(each.note, []).append(f"{each.topology} {each.name}")
+            about.setdefault(each.note, []).append(f"{each.topology} {each.title}")
     whole = len(list(quantities))
     for note, names in about.items():
         yield note, "all" if len(names) == whole > 1 else "; ".join(names)

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from reports.cold import Better
-from reports.compare.measured import Key, Measured, measured
+from reports.compare.measured import Key, Measured, measured, titles
 from reports.compare.model import Samples
 from reports.compare.verdicts import of_topologies
 from reports.record import RecordError, RunRecord
@@ -52,9 +52,15 @@ class QuantityHistory(_Part):
 
     topology: str
     name: str
+    title: str = Field(description="the name, and the check where several have this name")
     unit: str
     better: Better | None
     samples: list[Samples | None]
+
+    @property
+    def repeated(self) -> bool:
+        """Whether more than one run measured it."""
+        return len([each for each in self.samples if each is not None]) > 1
 
 
 class Trend(_Part):
@@ -121,7 +127,8 @@ def _claims(records: Sequence[RunRecord]) -> list[ClaimHistory]:
 
 def _quantities(known: Sequence[Mapping[Key, Measured]]) -> list[QuantityHistory]:
     found = []
-    for key in dict.fromkeys(key for each in known for key in each):
+    called = titles(dict.fromkeys(key for each in known for key in each))
+    for key, title in called.items():
         there = [each.get(key) for each in known]
         last = next(each for each in reversed(there) if each is not None)
         # A value in another unit belongs into no row with these.
@@ -130,6 +137,7 @@ def _quantities(known: Sequence[Mapping[Key, Measured]]) -> list[QuantityHistory
             QuantityHistory(
                 topology=key[0],
                 name=key[2],
+                title=title,
                 unit=last.unit,
                 better=last.better,
                 samples=[each.samples() if each else None for each in same],

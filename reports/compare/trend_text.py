@@ -54,6 +54,17 @@ def medians(quantity: QuantityHistory) -> list[str]:
     return [figure(each.median) if each else NOTHING for each in quantity.samples]
 
 
+def repeated(found: Trend) -> list[QuantityHistory]:
+    """Return the quantities that more than one run measured."""
+    return [quantity for quantity in found.quantities if quantity.repeated]
+
+
+def once(found: Trend) -> str:
+    """Return how many quantities only one run measured; nothing if there is none."""
+    number = len(found.quantities) - len(repeated(found))
+    return f"measured by only one run: {counted(number, 'other')}" if number else ""
+
+
 def show(found: Trend, console: Console) -> None:
     """Print a trend."""
     for number, run in enumerate(found.runs, 1):
@@ -67,12 +78,14 @@ def show(found: Trend, console: Console) -> None:
         console.print(line)
     console.print(Text(f"  {steady(found)}"))
     console.print(Text(f"  {LEGEND}", style="dim"))
-    if found.quantities:
+    if repeated(found):
         console.print()
         console.print(Text("Medians, run by run", style="bold underline"))
-    for quantity in found.quantities:
-        console.print(Text(f"  {quantity.topology}: {quantity.name}, {quantity.unit}"))
+    for quantity in repeated(found):
+        console.print(Text(f"  {quantity.topology}: {quantity.title}, {quantity.unit}"))
         console.print(Text(f"    {'  '.join(medians(quantity))}"))
+    if once(found):
+        console.print(Text(f"  {once(found)}", style="dim"))
     for file, reason in found.left_out.items():
         console.print(Text(f"left out: {file}: {reason}", style="yellow"))
 
@@ -94,12 +107,15 @@ def _lines(found: Trend) -> Iterator[str]:
         yield from table(("topology", "claim", "run by run"), rows)
     yield f"{steady(found)}. {LEGEND}"
     yield ""
-    if found.quantities:
+    if repeated(found):
         yield "## Medians"
         yield ""
         head: Sequence[str] = [str(number) for number in range(1, len(found.runs) + 1)]
         rows_of_medians = [
-            [plain(q.topology), plain(f"{q.name}, {q.unit}"), *medians(q)] for q in found.quantities
+            [plain(q.topology), plain(f"{q.title}, {q.unit}"), *medians(q)] for q in repeated(found)
         ]
         yield from table(["topology", "quantity", *head], rows_of_medians)
+    if once(found):
+        yield f"{once(found)}."
+        yield ""
     yield from (f"- left out: {plain(f)}: {plain(why)}" for f, why in found.left_out.items())
