@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from reports.record import (
@@ -21,19 +22,20 @@ from reports.record import (
 )
 
 MOMENT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-HOST = {
+FACTS: dict[str, Any] = {
+    "kernel": "6.1.0",
+    "cpu": {"model": "Some CPU", "count": 4},
+    "versions": {"libvirt": "9.0.0", "qemu": "7.2"},
+    "topologies": {
+        "nat": {"sysctls": {"net.ipv4.ip_forward": "1"}},
+        "ovs": {"sysctls": {"net.ipv4.ip_forward": "1"}},
+    },
+}
+HOST: dict[str, Any] = {
     "kind": "sandbox",
     "release": "Debian 12",
     "accel": {"name": "kvm", "reason": "a guest booted"},
-    "facts": {
-        "kernel": "6.1.0",
-        "cpu": {"model": "Some CPU", "count": 4},
-        "versions": {"libvirt": "9.0.0", "qemu": "7.2"},
-        "topologies": {
-            "nat": {"sysctls": {"net.ipv4.ip_forward": "1"}},
-            "ovs": {"sysctls": {"net.ipv4.ip_forward": "1"}},
-        },
-    },
+    "facts": FACTS,
 }
 
 

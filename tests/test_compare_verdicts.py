@@ -12,7 +12,7 @@ from reports.compare.model import Comparison, Effect, Outcome
 from reports.compare.quantities import Criteria
 from reports.compare.verdicts import effect
 from reports.record import FaultResult, RunRecord, Verdict
-from tests.compared import HOST, check, quantity, record
+from tests.compared import FACTS, HOST, check, quantity, record
 
 CONFORMS, VIOLATES = Verdict.CONFORMS, Verdict.VIOLATES
 OPEN = (Verdict.INCONCLUSIVE, Verdict.ERROR, Verdict.NOT_TESTABLE)
@@ -188,7 +188,7 @@ def test_two_different_hosts_are_warned_of_and_their_speeds_not_compared(
 
 
 def test_an_upgrade_of_the_same_machine_is_no_other_host() -> None:
-    newer = other_host(release="Debian 13", facts={**HOST["facts"], "kernel": "6.12"})  # type: ignore[dict-item]  # facts are a dict here
+    newer = other_host(release="Debian 13", facts={**FACTS, "kernel": "6.12"})
     found = compared(record(0, check("dhcp.lease")), record(1, check("dhcp.lease"), host=newer))
     assert found.warnings == []
     assert {fact.name: (fact.before, fact.after) for fact in found.facts} == {
@@ -212,9 +212,8 @@ def test_the_wrong_order_and_another_plumbline_are_warned_of() -> None:
 
 def test_a_fact_that_differs_alike_on_several_topologies_stands_there_once() -> None:
     checks = check("dhcp.lease"), check("ovs.flows", topology="ovs", claims=["OV-01"])
-    facts = {**HOST["facts"], "topologies": {}}  # type: ignore[dict-item]  # as above
-    for name in ("nat", "ovs"):
-        facts["topologies"][name] = {"sysctls": {"net.ipv4.ip_forward": "0"}}
+    off = {"sysctls": {"net.ipv4.ip_forward": "0"}}
+    facts = {**FACTS, "topologies": {"nat": off, "ovs": off}}
     found = compared(record(0, *checks), record(1, *checks, host=other_host(facts=facts)))
     assert [(f.name, f.before, f.after) for f in found.facts] == [
         ("sysctls.net.ipv4.ip_forward (nat, ovs)", "1", "0")
@@ -222,7 +221,7 @@ def test_a_fact_that_differs_alike_on_several_topologies_stands_there_once() -> 
 
 
 def test_facts_of_a_topology_that_only_one_run_built_say_nothing_of_the_host() -> None:
-    facts = {**HOST["facts"], "topologies": {"nat": HOST["facts"]["topologies"]["nat"]}}  # type: ignore[index, dict-item]  # as above
+    facts = {**FACTS, "topologies": {"nat": FACTS["topologies"]["nat"]}}
     found = compared(
         record(0, check("dhcp.lease")), record(1, check("dhcp.lease"), host=other_host(facts=facts))
     )

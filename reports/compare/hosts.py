@@ -46,6 +46,12 @@ def warnings(before: RunRecord, after: RunRecord) -> Iterator[str]:
     for which, record in (("before", before), ("after", after)):
         if record.finished is None:
             yield f"the run {which} did not finish: what it did not decide is no change"
+    if before.redacted != after.redacted:
+        which = "before" if before.redacted else "after"
+        yield (
+            f"the run {which} is redacted, the other is not: names and addresses differ that may "
+            "be the same"
+        )
     if after.started < before.started:
         yield "AFTER is the older run: what is called new here was there first"
     for what, was, now in _machine(before.host, after.host):
