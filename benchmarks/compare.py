@@ -144,10 +144,10 @@ def figure(results: Mapping[str, Mapping[int, Shares]], comparisons: int) -> str
 def _legend() -> list[str]:
     parts = [_text(LEFT, 38, "one quantity worse by")]
     for number, share in enumerate(WORSE):
-        x = LEFT + 130 + number * 80
+        x = LEFT + 150 + number * 75
         parts.append(f'<rect x="{x}" y="29" width="18" height="9" fill="{COLOURS[number]}"/>')
         parts.append(_text(x + 23, 38, f"{100 * share:g} %"))
-    x = LEFT + 130 + len(WORSE) * 80
+    x = LEFT + 150 + len(WORSE) * 75
     parts.append(f'<rect x="{x}" y="29" width="18" height="9" fill="#ab1119"/>')
     return [*parts, _text(x + 23, 38, "nothing worse: any false alarm"), *_levels_told(x)]
 

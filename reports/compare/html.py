@@ -9,17 +9,11 @@ from reports.html.environment import environment
 
 def comparison_page(comparison: Comparison) -> str:
     """Return the page of a comparison."""
-    return (
-        environment()
-        .get_template("compare.html.j2")
-        .render(found=comparison, wording=wording, drawing=drawing)
-    )
+    template = environment().get_template("compare.html.j2")
+    return wording.harmless(template.render(found=comparison, wording=wording, drawing=drawing))
 
 
 def trend_page(found: Trend) -> str:
     """Return the page of a trend."""
-    return (
-        environment()
-        .get_template("trend.html.j2")
-        .render(found=found, text=trend_text, drawing=drawing, wording=wording)
-    )
+    template = environment().get_template("trend.html.j2")
+    return wording.harmless(template.render(found=found, text=trend_text, drawing=drawing))

@@ -13,7 +13,7 @@ _SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\`*_[]<>|#~"} | {"\n":
 
 def page(comparison: Comparison) -> str:
     """Return the page."""
-    return "\n".join([*_lines(comparison), ""])
+    return wording.harmless("\n".join([*_lines(comparison), ""]))
 
 
 def _lines(comparison: Comparison) -> Iterator[str]:

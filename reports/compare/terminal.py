@@ -110,7 +110,7 @@ def _quantities(comparison: Comparison, console: Console) -> None:
 
 def _table(topology: str, quantities: Iterable[Quantity]) -> Table:
     table = Table(box=box.SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(Text(topology, style="bold"))
+    table.add_column(Text(wording.harmless(topology), style="bold"))
     for head in ("before", "after", "change"):
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
@@ -119,7 +119,7 @@ def _table(topology: str, quantities: Iterable[Quantity]) -> Table:
     for each in quantities:
         cold = each.before.cold or each.after.cold
         table.add_row(
-            Text(f"{each.title}, {each.unit}"),
+            Text(wording.harmless(f"{each.title}, {each.unit}")),
             wording.figure(each.before.median),
             wording.figure(each.after.median),
             wording.moved(each.change),
@@ -219,4 +219,5 @@ def _title(console: Console, title: str) -> None:
 
 def _say(console: Console, text: Text) -> None:
     """Print a line; a pipe and a file take one of any length."""
+    text.plain = wording.harmless(text.plain)
     console.print(text, soft_wrap=not console.is_terminal)

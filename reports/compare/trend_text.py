@@ -8,7 +8,7 @@ from rich.text import Text
 
 from reports.compare.markdown import plain, table
 from reports.compare.trend import ClaimHistory, Point, QuantityHistory, Trend
-from reports.compare.wording import NOTHING, figure
+from reports.compare.wording import NOTHING, figure, harmless
 from reports.verdict import Verdict
 from reports.wording import STYLES, counted
 
@@ -68,31 +68,37 @@ def once(found: Trend) -> str:
 def show(found: Trend, console: Console) -> None:
     """Print a trend."""
     for number, run in enumerate(found.runs, 1):
-        console.print(Text(numbered(run, number)))
+        _say(console, Text(numbered(run, number)))
     console.print()
-    console.print(Text("Verdicts that changed", style="bold underline"))
+    _say(console, Text("Verdicts that changed", style="bold underline"))
     for claim in changed(found):
         line = Text(f"  {claim.topology}  {claim.id}  ")
         for verdict, sign in zip(claim.verdicts, strip(claim), strict=True):
             line.append(sign, STYLES[verdict] if verdict is not None else "dim")
-        console.print(line)
-    console.print(Text(f"  {steady(found)}"))
-    console.print(Text(f"  {LEGEND}", style="dim"))
+        _say(console, line)
+    _say(console, Text(f"  {steady(found)}"))
+    _say(console, Text(f"  {LEGEND}", style="dim"))
     if repeated(found):
         console.print()
-        console.print(Text("Medians, run by run", style="bold underline"))
+        _say(console, Text("Medians, run by run", style="bold underline"))
     for quantity in repeated(found):
-        console.print(Text(f"  {quantity.topology}: {quantity.title}, {quantity.unit}"))
-        console.print(Text(f"    {'  '.join(medians(quantity))}"))
+        _say(console, Text(f"  {quantity.topology}: {quantity.title}, {quantity.unit}"))
+        _say(console, Text(f"    {'  '.join(medians(quantity))}"))
     if once(found):
-        console.print(Text(f"  {once(found)}", style="dim"))
+        _say(console, Text(f"  {once(found)}", style="dim"))
     for file, reason in found.left_out.items():
-        console.print(Text(f"left out: {file}: {reason}", style="yellow"))
+        _say(console, Text(f"left out: {file}: {reason}", style="yellow"))
+
+
+def _say(console: Console, text: Text) -> None:
+    """Print a line; a pipe and a file take one of any length."""
+    text.plain = harmless(text.plain)
+    console.print(text, soft_wrap=not console.is_terminal)
 
 
 def page(found: Trend) -> str:
     """Return a trend as Markdown."""
-    return "\n".join([*_lines(found), ""])
+    return harmless("\n".join([*_lines(found), ""]))
 
 
 def _lines(found: Trend) -> Iterator[str]:

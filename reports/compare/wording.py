@@ -27,8 +27,20 @@ OUTCOME_MEANINGS = {
     Outcome.NOT_COMPARABLE: "the two hosts measure differently: not held against each other",
 }
 NOTHING = "–"
+# What a host or a guest said may hold anything. A control character is shown by the picture that
+# Unicode has of it, so that no terminal obeys it; the length stays.
+_PICTURES = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"},
+    0x7F: 0x2421,
+    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+}
 # Below it a figure gets a digit behind its point, below a tenth of it two.
 _DIGIT_BELOW, _TWO_DIGITS_BELOW = 100, 10
+
+
+def harmless(text: str) -> str:
+    """Return text with control characters, but for tabs and ends of lines, as pictures."""
+    return text.translate(_PICTURES)
 
 
 def headline(comparison: Comparison) -> str:
