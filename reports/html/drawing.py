@@ -16,6 +16,7 @@ from reports.verdict import Verdict
 
 MARGIN, PAD, GAP = 6, 12, 12
 GUEST_WIDTH = 152
+UPPER_WIDTH = 250
 LEAST_WIDTH = 300
 TITLE, LINE = 19, 15
 CABLE = 26
@@ -172,7 +173,7 @@ class _Placing:
 
     def _above_the_host(self) -> float:
         y = float(MARGIN)
-        width = min(230, self._inner)
+        width = min(UPPER_WIDTH, self._inner)
         x = MARGIN + PAD + (self._inner - width) / 2
         for node in (*self._kind("outside"), *self._kind("lan")):
             y = self._box(node, x, y, width) + CABLE
@@ -183,7 +184,7 @@ class _Placing:
         top, left = y, MARGIN + PAD
         y += TITLE + 6
         for node in self._kind("uplink"):
-            width = min(230, self._inner)
+            width = min(UPPER_WIDTH, self._inner)
             y = self._box(node, left + (self._inner - width) / 2, y, width) + CABLE
         x, below = float(left), y
         for switch, guests in self._groups:

@@ -10,7 +10,7 @@ from reports.html.whole import OUTCOMES
 from reports.proof import is_named
 from reports.record import FaultResult, RunRecord, Topology
 from reports.verdict import NOT_DECIDED, Verdict
-from reports.wording import counted
+from reports.wording import counted, label
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _why(fault: FaultResult, checks: list[CheckEntry], topology: Topology | None
     broke = [check for check in made if check.verdict is Verdict.ERROR]
     undecided = sum(check.reason == NOT_DECIDED for check in made)
     found = [topology.reason] if topology and topology.reason else []
-    found += [f"{check.id}: {check.reason}" for check in broke if check.reason not in found]
+    found += [f"{label(check)}: {check.reason}" for check in broke if check.reason not in found]
     if undecided:
         found.append(f"the run ended before {counted(undecided, 'check')} could be made")
     return found
