@@ -42,7 +42,7 @@ class ClaimEntry:
         id: its id; "" for checks that decide no claim.
         anchor: where it is in the page.
         statement: what it says; None where the record does not know.
-        verdict: the worst of its checks.
+        verdict: the worst of the topologies where it could be tested; see `over_topologies`.
         topologies: its verdict on each topology.
         checks: those that stand here.
         elsewhere: those of its checks that stand with another claim that they decide.
@@ -103,13 +103,22 @@ def by_claim(record: RunRecord, checks: dict[tuple[str, str], CheckEntry]) -> li
                 id=id_,
                 anchor=_unused("", id_ or "checks-without-a-claim", taken),
                 statement=record.statements.get(id_),
-                verdict=worst(entry.check.verdict for entry in of[id_]),
+                verdict=over_topologies(v for _, v in _on_topologies(of[id_])),
                 topologies=_on_topologies(of[id_]),
                 checks=here,
                 elsewhere=[entry for entry in of[id_] if entry not in here],
             )
         )
     return found
+
+
+def over_topologies(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return a claim's verdict over several topologies.
+
+    A topology on which this host could not test it says nothing of it, unless all are like that.
+    """
+    seen = set(verdicts)
+    return worst(seen - {Verdict.NOT_TESTABLE} or seen)
 
 
 def _on_topologies(entries_: Iterable[CheckEntry]) -> list[tuple[str, Verdict]]:

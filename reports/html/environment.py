@@ -15,6 +15,7 @@ never `style="…"`.
 import base64
 import functools
 import hashlib
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,8 +73,9 @@ def environment() -> Environment:
     What a text holds that would not be seen is made visible, see `evidence.visible`.
 
     Filters: `duration` (seconds), `counted` (`3|counted("check")`), `moment` (to the minute, in
-    UTC), `octets` (a size), `sign` (of a verdict), `outcome_verdict` (the verdict that a fault's
-    outcome looks like). Test: `command` (a line of a transcript).
+    UTC), `octets` (a size), `quoted` (a word of a command), `sign` (of a verdict),
+    `outcome_verdict` (the verdict that a fault's outcome looks like). Test: `command` (a line of a
+    transcript).
     """
     made = Environment(
         loader=FileSystemLoader(FOLDER),
@@ -89,6 +91,7 @@ def environment() -> Environment:
         "counted": counted,
         "moment": moment,
         "octets": octets,
+        "quoted": shlex.quote,
         "outcome_verdict": OUTCOMES.__getitem__,
         "sign": lambda verdict: SIGNS[Verdict(verdict)],
     }

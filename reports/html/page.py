@@ -69,7 +69,7 @@ class Page:
 
     @property
     def statements(self) -> list[tuple[Verdict, int]]:
-        """How many claims have each verdict; a claim has the worst of its checks."""
+        """How many claims have each verdict, over all topologies."""
         found = [claim.verdict for claim in self.claims if claim.id]
         return [(verdict, found.count(verdict)) for verdict in IN_ORDER if verdict in found]
 

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Makes the pictures of docs/report.md from a run: its report, opened in headless Chromium.
+
+    python -m docs.pictures RUN
+
+RUN is a run's folder; docs/report.md names the command that made the one shown. The pictures are
+written beside this file.
+"""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Browser, FloatRect, Locator, Page, sync_playwright
+
+from reports.html.page import render
+from reports.record import RecordError, load
+
+HERE = Path(__file__).resolve().parent
+WIDE, PHONE = (1120, 900), (390, 780)
+EDGE = 12
+VIOLATED = "details.check.violates-edge"
+MEASURED = "details.check:has(.plot)"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Make all pictures; return the status for the shell."""
+    if len(argv) != 1:
+        print("python -m docs.pictures RUN: the folder of one run", file=sys.stderr)
+        return 4
+    program = shutil.which("chromium")
+    if program is None:
+        print("there is no chromium in PATH; install the package chromium", file=sys.stderr)
+        return 4
+    folder = Path(argv[0])
+    try:
+        record = load(folder / "run.json")
+    except RecordError as error:
+        print(error, file=sys.stderr)
+        return 4
+    with tempfile.TemporaryDirectory(prefix="plumbline-") as name, sync_playwright() as running:
+        report = Path(name) / "report.html"
+        report.write_text(render(record, folder))
+        browser = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        _wide(browser, report)
+        _phone(browser, report)
+        browser.close()
+    return 0
+
+
+def _wide(browser: Browser, report: Path) -> None:
+    page = _open(browser, report, WIDE, "light")
+    page.screenshot(path=HERE / "report.png")
+    _picture(page.locator("section:has(> #matrix)"), "report-matrix")
+    _picture(page.locator("article.topology").first, "report-topology")
+    # The telling one by itself: unfolded, with its evidence.
+    violated = page.locator(VIOLATED)
+    entry = violated.first if violated.count() else page.locator("details.check").first
+    entry.locator("summary").first.click()
+    if (inner := entry.locator("ul.evidence summary")).count():
+        inner.first.click()
+    _picture(entry.locator("xpath=ancestor::article"), "report-claim")
+    if (measured := page.locator(MEASURED)).count():
+        measured.first.locator("summary").first.click()
+        _picture(measured.first.locator(".plots"), "report-plots")
+    page.context.close()
+
+
+def _phone(browser: Browser, report: Path) -> None:
+    page = _open(browser, report, PHONE, "dark")
+    page.screenshot(path=HERE / "report-phone.png")
+    page.context.close()
+
+
+def _open(
+    browser: Browser, report: Path, size: tuple[int, int], scheme: Literal["light", "dark"]
+) -> Page:
+    width, height = size
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(report.as_uri())
+    return page
+
+
+def _picture(part: Locator, name: str) -> None:
+    part.scroll_into_view_if_needed()
+    page, box = part.page, part.bounding_box()
+    if box is None:
+        raise LookupError(f"{name}: this run's report has no such part")
+    left, top = page.evaluate("[scrollX, scrollY]")
+    clip: FloatRect = {
+        "x": max(box["x"] + left - EDGE, 0),
+        "y": max(box["y"] + top - EDGE, 0),
+        "width": box["width"] + 2 * EDGE,
+        "height": box["height"] + 2 * EDGE,
+    }
+    page.screenshot(path=HERE / f"{name}.png", clip=clip, full_page=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
