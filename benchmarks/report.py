@@ -71,9 +71,9 @@ def _made(record: RunRecord, folder: Path) -> float:
 
 def _opened(report: Path, rounds: int) -> tuple[list[float], list[float]]:
     """Return how long it took until the page was usable and until a filter was, each round."""
-    program = shutil.which("chromium")
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
-        sys.exit("there is no chromium in PATH; install the package chromium")
+        sys.exit("there is no Chromium in PATH; install the package chromium")
     usable, filtered = [], []
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=program, args=["--no-sandbox"])

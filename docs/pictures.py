@@ -31,9 +31,9 @@ def main(argv: Sequence[str]) -> int:
     if len(argv) != 1:
         print("python -m docs.pictures RUN: the folder of one run", file=sys.stderr)
         return 4
-    program = shutil.which("chromium")
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
-        print("there is no chromium in PATH; install the package chromium", file=sys.stderr)
+        print("there is no Chromium in PATH; install the package chromium", file=sys.stderr)
         return 4
     folder = Path(argv[0])
     try:

@@ -19,8 +19,8 @@ REPORT, PROOF = "report.html", "proof.html"
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """The machine's own Chromium, without a window."""
-    program = shutil.which("chromium")
-    assert program, "there is no chromium in PATH; install the package chromium"
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert program, "there is no Chromium in PATH; install the package chromium"
     with sync_playwright() as running:
         # Nothing but files of ours is opened, and root's Chromium has no sandbox of its own.
         opened = running.chromium.launch(executable_path=program, args=["--no-sandbox"])

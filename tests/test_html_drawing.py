@@ -191,6 +191,16 @@ def test_one_sample_is_called_one() -> None:
     assert made.says == "rate: 1 sample 2.5 Mbit/s"
 
 
+def test_a_cold_sample_is_shown_and_does_not_count() -> None:
+    made = plot(Measurement(name="rate", unit="Mbit/s", samples=[1, 30, 10, 20], cold=1))
+    assert made is not None
+    assert [point.cold for point in made.points] == [True, False, False, False]
+    assert (made.median, made.number) == ("20", 3)
+    assert made.says == (
+        "rate: 3 samples, median 20 Mbit/s, from 10 to 30, and a cold first one that does not count"
+    )
+
+
 def test_without_samples_there_is_no_plot() -> None:
     assert plots.of([measured()]) == []
 

@@ -199,6 +199,11 @@ def test_a_record_from_before_statements_and_drawings_is_shown(tmp_path: Path) -
     assert "What was built cannot be drawn from this record." in text
 
 
+def test_a_redacted_record_says_so(tmp_path: Path) -> None:
+    run = full(tmp_path).model_copy(update={"redacted": True})
+    assert "What may identify the site was replaced" in page(run, tmp_path).text
+
+
 def test_an_empty_record_says_that_it_shows_nothing(tmp_path: Path) -> None:
     text = page(record([]), tmp_path).text
     assert "Nothing was checked: this run shows nothing" in text

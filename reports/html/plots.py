@@ -22,10 +22,11 @@ _WHOLE_FROM = 10_000
 
 @dataclass(frozen=True)
 class Point:
-    """A sample in the plot's own units."""
+    """A sample in the plot's own units; a cold one does not count."""
 
     x: float
     y: float
+    cold: bool
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,13 @@ class Plot:
     Attributes:
         name: of the measurement.
         unit: of it.
-        median: as it is told.
+        median: of the samples that count, as it is told.
         median_x: where its line stands.
         says: the samples in words, for who does not see the plot.
         samples: each as it is told, up to `SAMPLES_TOLD`.
         more: how many samples are not told.
-        number: of samples.
+        number: of samples that count.
+        cold: how many of the first ones do not: they were taken cold.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Plot:
     samples: list[str]
     more: int
     number: int
+    cold: int
     width: int = WIDTH
     height: int = TOP + BAND + FOOT
     axis_y: int = TOP + BAND
@@ -84,11 +87,18 @@ def plot(measurement: Measurement, axis: Sequence[float] = ()) -> Plot | None:
         return round(MARGIN + (value - low) / (high - low) * (WIDTH - 2 * MARGIN), 1)
 
     step = BAND / (len(samples) + 1)
-    points = [Point(place(s), round(TOP + step * (n + 1), 1)) for n, s in enumerate(samples)]
-    median = statistics.median(samples)
+    cold = measurement.cold or 0
+    points = [
+        Point(place(sample), round(TOP + step * (number + 1), 1), number < cold)
+        for number, sample in enumerate(samples)
+    ]
+    # A record may say of its only sample that it was cold.
+    counting = samples[cold:] or samples
+    median = statistics.median(counting)
     told = [figure(sample) for sample in samples[:SAMPLES_TOLD]]
-    spread = f", from {figure(min(samples))} to {figure(max(samples))}" if len(samples) > 1 else ""
-    how_many = "1 sample" if len(samples) == 1 else f"{len(samples)} samples, median"
+    spread = f", from {figure(min(counting))} to {figure(max(counting))}"
+    how_many = "1 sample" if len(counting) == 1 else f"{len(counting)} samples, median"
+    apart = ", and a cold first one that does not count" if cold else ""
     return Plot(
         name=measurement.name,
         unit=measurement.unit,
@@ -96,10 +106,12 @@ def plot(measurement: Measurement, axis: Sequence[float] = ()) -> Plot | None:
         median_x=place(median),
         points=points,
         ticks=[Tick(place(mark), figure(mark)) for mark in marks],
-        says=f"{measurement.name}: {how_many} {figure(median)} {measurement.unit}{spread}",
+        says=f"{measurement.name}: {how_many} {figure(median)} {measurement.unit}"
+        f"{spread if len(counting) > 1 else ''}{apart}",
         samples=told,
         more=len(samples) - len(told),
-        number=len(samples),
+        number=len(counting),
+        cold=cold,
     )
 
 
