@@ -118,6 +118,29 @@ def test_after_build_sees_the_topology(tmp_path: Path) -> None:
         assert f"\n{line}\n" in said
 
 
+def test_the_record_has_what_was_built_and_not_what_was_meant(tmp_path: Path) -> None:
+    """A TAP that the site's own command took off the bridge is no port in the record."""
+    words = ("--topology", "nat", "--claim", "NT-12")
+    loose = 'ip link set "${PLUMBLINE_TAPS%% *}" nomaster'
+    _, record = run(tmp_path / "run", *words, "--after-build", loose)
+    built = record["topologies"][0]["built"]
+    of_kind = {
+        kind: [node for node in built["nodes"] if node["kind"] == kind]
+        for kind in ("guest", "tap", "bridge", "uplink", "lan", "outside")
+    }
+    assert [len(nodes) for nodes in of_kind.values()] == [2, 2, 1, 1, 1, 1]
+    [bridge] = of_kind["bridge"]
+    assert {"10.10.10.1/24", "libvirt network nat_net"} <= set(bridge["lines"])
+    assert all(re.match(r"10\.10\.10\.\d+ by DHCP$", g["lines"][0]) for g in of_kind["guest"])
+    ports = [link["ends"] for link in built["links"] if link["kind"] == "port"]
+    assert ports == [[of_kind["tap"][1]["id"], bridge["id"]]]
+    assert [link["name"] for link in built["links"] if link["kind"] == "routed"] == ["nat"]
+    cells = {(c["reach"]["from"], c["reach"]["to"]) for c in record["checks"] if c["reach"]}
+    assert cells == {("guest", "guest"), ("guest", "host"), ("host", "guest")}
+    said = record["statements"]
+    assert said["NT-12"]["source"].startswith("D3: ")
+
+
 def test_facts_are_those_of_each_topology(tmp_path: Path) -> None:
     words = ("--topology", "linux-bridge", "--topology", "nat", "--claim", "GN-01")
     done, record = run(tmp_path / "run", *words)

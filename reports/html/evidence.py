@@ -22,6 +22,7 @@ FILE_MAX = 48 * KIB
 FILE_BEGIN = 36 * KIB
 # Of a page: with it a page stays below what mail servers take, and opens at once.
 PAGE_MAX = 6 * KIB * KIB
+NO_TEXT, LINKED = "not a text", "only linked"
 _TEXTS = re.compile(r"^(text/.*|application/(json|xml|yaml)|.*\+(json|xml))$")
 
 # What a terminal would obey and a reader would not see: control characters but line feed and tab,
@@ -77,18 +78,21 @@ class EvidenceFiles:
     def take(self, record: RunRecord) -> None:
         """Read every file of a record: what matters most first, as long as the page has room.
 
-        That is what did not conform, by gravity, then the topologies, then what conforms.
+        That is what did not conform, by gravity, then the topologies, then what conforms. Beside
+        faults, checks are violated on purpose: of theirs the page has links alone.
         """
         grave = sorted(record.checks, key=lambda check: BY_GRAVITY.index(check.verdict))
-        conforming = [check for check in grave if check.verdict is BY_GRAVITY[-1]]
-        parts: list[Iterable[Evidence]] = [
-            *(check.evidence for check in grave[: len(grave) - len(conforming)]),
-            *(topology.evidence for topology in record.topologies),
-            *(check.evidence for check in conforming),
-        ]
-        for part in parts:
-            for file in part:
-                self._shown.setdefault(file.path, self._read(file))
+        topologies = [file for topology in record.topologies for file in topology.evidence]
+        if record.faults:
+            self._take(topologies, as_text=True)
+            self._take((file for check in grave for file in check.evidence), as_text=False)
+            return
+        conforms = BY_GRAVITY[-1]
+        self._take(
+            (f for c in grave if c.verdict is not conforms for f in c.evidence), as_text=True
+        )
+        self._take(topologies, as_text=True)
+        self._take((f for c in grave if c.verdict is conforms for f in c.evidence), as_text=True)
 
     def of(self, files: Iterable[Evidence]) -> list[Shown]:
         """Return files that were read, as the page shows them."""
@@ -102,9 +106,15 @@ class EvidenceFiles:
     @property
     def left_out(self) -> list[Shown]:
         """The texts of which the page holds only a part or nothing."""
-        return [shown for shown in self._shown.values() if shown.why and not shown.fault]
+        meant = ("", NO_TEXT, LINKED)
+        return [s for s in self._shown.values() if s.why not in meant and not s.fault]
 
-    def _read(self, file: Evidence) -> Shown:
+    def _take(self, files: Iterable[Evidence], *, as_text: bool) -> None:
+        for file in files:
+            if file.path not in self._shown:
+                self._shown[file.path] = self._read(file, as_text=as_text)
+
+    def _read(self, file: Evidence, *, as_text: bool) -> Shown:
         plain = Shown(
             name=file.name,
             href=quote(file.path),
@@ -124,7 +134,9 @@ class EvidenceFiles:
         if hashlib.sha256(content).hexdigest() != file.sha256:
             found = replace(found, fault="is not the file that the record names: another SHA-256")
         if not _TEXTS.match(file.media_type):
-            return replace(found, why="not a text")
+            return replace(found, why=NO_TEXT)
+        if not as_text:
+            return replace(found, why=LINKED)
         return self._with_text(found, content)
 
     def _with_text(self, found: Shown, content: bytes) -> Shown:

@@ -88,6 +88,13 @@
       });
     }
     apply();
+    // What a link leads to is not to end up below the bar of filters.
+    const room = () => {
+      const over = getComputedStyle(form).position === "sticky" ? form.offsetHeight : 0;
+      document.documentElement.style.scrollPaddingTop = `${over + 12}px`;
+    };
+    addEventListener("resize", room);
+    room();
   }
 
   addEventListener("hashchange", go);
