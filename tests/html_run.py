@@ -112,7 +112,7 @@ def check(
         duration_s=0.5,
         measurements=list(measurements),
         evidence=list(evidence),
-        rerun=f"./plumbline run --topology {topology} -- 'suites/test_x.py::test_{name}'",
+        rerun=f"./plumbline run -- 'suites/test_x.py::test_{name}[{topology}]'",
     )
 
 

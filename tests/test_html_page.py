@@ -4,6 +4,7 @@
 import base64
 import hashlib
 import re
+import shlex
 from collections import Counter
 from pathlib import Path
 
@@ -112,12 +113,24 @@ def test_each_claim_has_statement_source_reason_and_rerun(tmp_path: Path) -> Non
         "Host and guest reach each other",
         "Source: D3: NAT",
         "libvirtd is gone",
-        "./plumbline run --topology ovs -- 'suites/test_x.py::test_nat.rules'",
+        "./plumbline run -- 'suites/test_x.py::test_nat.rules[ovs]'",
         "median 2338 Mbit/s",
         "in order: 2301, 2338, 2390 Mbit/s",
     ):
         assert said in text
     assert "Checks that decide no claim" in text
+
+
+def test_a_command_is_one_that_a_shell_takes(tmp_path: Path) -> None:
+    run = record([check("dhcp.a", C, "NT-05")])
+    hard = ["./plumbline", "run", "--after-build", "iptables-save | grep 'x'"]
+    run = run.model_copy(update={"tool": run.tool.model_copy(update={"command": hard})})
+    open_quote = run.checks[0].model_copy(update={"rerun": "./plumbline 'run"})
+    text = page(run, tmp_path).text
+    assert f"Command{shlex.join(hard)} " in text
+    assert run.checks[0].rerun in text
+    odd = run.model_copy(update={"checks": [open_quote]})
+    assert "./plumbline 'run" in page(odd, tmp_path).text
 
 
 def test_a_check_of_two_claims_stands_once(tmp_path: Path) -> None:

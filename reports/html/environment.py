@@ -73,9 +73,9 @@ def environment() -> Environment:
     What a text holds that would not be seen is made visible, see `evidence.visible`.
 
     Filters: `duration` (seconds), `counted` (`3|counted("check")`), `moment` (to the minute, in
-    UTC), `octets` (a size), `quoted` (a word of a command), `sign` (of a verdict),
-    `outcome_verdict` (the verdict that a fault's outcome looks like). Test: `command` (a line of a
-    transcript).
+    UTC), `octets` (a size), `quoted` (a word of a command), `words` (of a command, quoted), `sign`
+    (of a verdict), `outcome_verdict` (the verdict that a fault's outcome looks like). Test:
+    `command` (a line of a transcript).
     """
     made = Environment(
         loader=FileSystemLoader(FOLDER),
@@ -92,6 +92,7 @@ def environment() -> Environment:
         "moment": moment,
         "octets": octets,
         "quoted": shlex.quote,
+        "words": words,
         "outcome_verdict": OUTCOMES.__getitem__,
         "sign": lambda verdict: SIGNS[Verdict(verdict)],
     }
@@ -106,6 +107,17 @@ def octets(size: int) -> str:
     if size < _KIB * _KIB:
         return f"{size / _KIB:.1f} KiB"
     return f"{size / _KIB / _KIB:.1f} MiB"
+
+
+def words(command: str) -> list[str]:
+    """Return the words of a shell command, quoted as they need it, so that no line breaks in one.
+
+    What is no command (a quote is left open) is one word.
+    """
+    try:
+        return [shlex.quote(word) for word in shlex.split(command)]
+    except ValueError:
+        return [command]
 
 
 def moment(when: datetime) -> str:
