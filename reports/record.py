@@ -7,24 +7,23 @@ to other programs (`reports.schema` writes it). Keys are never missing: what is 
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Literal
 from uuid import UUID
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    FiniteFloat,
-    JsonValue,
-    NonNegativeFloat,
-    PositiveInt,
-    ValidationError,
-)
+from pydantic import Field, JsonValue, ValidationError
 
+from reports.parts import (
+    Built,
+    BuiltLink,
+    BuiltNode,
+    Evidence,
+    Measurement,
+    Moment,
+    Part,
+    Reach,
+    Seconds,
+)
 from reports.verdict import (
     EXIT_CONFORMS,
     EXIT_MISSING_CAPABILITY,
@@ -50,6 +49,7 @@ __all__ = [
     "Reach",
     "RecordError",
     "RunRecord",
+    "Seconds",
     "Statement",
     "Tool",
     "Topology",
@@ -68,35 +68,11 @@ class RecordError(Exception):
     """A run record, or a part of one, that is not what the contract says."""
 
 
-def _inside_the_run(path: str) -> str:
-    """Evidence travels with its record, so its path may not lead out of the run's folder."""
-    parts = PurePosixPath(path)
-    if not path or parts.is_absolute() or ".." in parts.parts:
-        raise ValueError(f"expected a path relative to the output directory, got {path!r}")
-    return path
-
-
-def _in_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
-
-
 Outcome = Literal["caught", "got through", "false alarm", "not testable", "not decided"]
 """What came of a fault."""
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-Seconds = Annotated[NonNegativeFloat, Field(allow_inf_nan=False)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        populate_by_name=True,
-        serialize_by_alias=True,
-        json_schema_serialization_defaults_required=True,
-    )
-
-
-class Tool(_Part):
+class Tool(Part):
     """Which Plumbline ran, and how it was called."""
 
     version: str
@@ -105,14 +81,14 @@ class Tool(_Part):
     command: list[str] = Field(description="the command line, one element per argument")
 
 
-class Accelerator(_Part):
+class Accelerator(Part):
     """How guests were run, and what that choice rests on."""
 
     name: str = Field(description="kvm or tcg")
     reason: str
 
 
-class Host(_Part):
+class Host(Part):
     """The host under test; every field is null or empty until the first host is up."""
 
     kind: Literal["sandbox", "lab", "local"] | None = None
@@ -121,71 +97,7 @@ class Host(_Part):
     facts: dict[str, JsonValue] = Field(default_factory=dict)
 
 
-class Evidence(_Part):
-    """One stored file that a verdict rests on."""
-
-    name: str
-    media_type: str
-    path: Annotated[str, AfterValidator(_inside_the_run)] = Field(
-        description="relative to the folder of run.json"
-    )
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-
-
-class Measurement(_Part):
-    """Raw samples of one quantity, in the order they were taken."""
-
-    name: str
-    unit: str
-    samples: list[FiniteFloat]
-    better: Literal["more", "less"] | None = Field(
-        default=None, description="which way is better; null: neither, it is only to be known"
-    )
-    cold: Literal[0, 1] | None = Field(
-        default=None,
-        description="how many of the first samples were taken cold, and do not count; null where "
-        "that cannot be told (reports/cold.py)",
-    )
-    trials: list[PositiveInt] = Field(
-        default_factory=list,
-        description="how many samples each trial gave, in order; empty: each sample is one",
-    )
-
-
-class BuiltNode(_Part):
-    """A machine or a link of a topology that was built."""
-
-    id: str = Field(description="names it within the topology")
-    kind: Literal["host", "guest", "lan", "outside", "bridge", "pf", "uplink", "tap", "vf"] = Field(
-        description="lan: the physical network's switch and router; pf: the NIC whose virtual "
-        "functions guests have; tap, vf: the host's end of a guest's NIC"
-    )
-    name: str
-    within: str | None = Field(default=None, description="the machine that a link is on, by id")
-    lines: list[str] = Field(
-        default_factory=list, description="what was found of it: addresses, MAC, model"
-    )
-
-
-class BuiltLink(_Part):
-    """How two nodes are joined."""
-
-    ends: tuple[str, str] = Field(description="ids of nodes")
-    kind: Literal["nic", "port", "function", "routed", "cable"] = Field(
-        description="nic: a guest has it; port: of a bridge; function: of a physical one; routed: "
-        "the host forwards between them; cable: of the physical network"
-    )
-    name: str | None = Field(default=None, description="what is to be said of it")
-
-
-class Built(_Part):
-    """What a topology was when its checks began: the graph that a drawing is made from."""
-
-    nodes: list[BuiltNode] = Field(default_factory=list)
-    links: list[BuiltLink] = Field(default_factory=list)
-
-
-class Topology(_Part):
+class Topology(Part):
     """One topology of the run, as far as it came."""
 
     name: str
@@ -210,18 +122,7 @@ class Topology(_Part):
     evidence: list[Evidence] = Field(default_factory=list)
 
 
-class Reach(_Part):
-    """One cell of the table of who reaches whom, for one protocol."""
-
-    from_: Literal["guest", "host", "outside"] = Field(
-        alias="from", description="the end that speaks first"
-    )
-    to: Literal["guest", "host", "outside"]
-    protocol: Literal["icmp", "tcp", "udp"]
-    promised: bool = Field(description="whether the one is to reach the other, or is not to")
-
-
-class Check(_Part):
+class Check(Part):
     """One check on one topology; `id` and `topology` together name it within a run."""
 
     id: str
@@ -245,14 +146,14 @@ class Check(_Part):
         return self.id.partition(".")[0]
 
 
-class Statement(_Part):
+class Statement(Part):
     """What a claim says, and which documents say so."""
 
     statement: str
     source: str
 
 
-class ClaimVerdict(_Part):
+class ClaimVerdict(Part):
     """A claim on a topology: as bad as the worst of its checks there."""
 
     id: str
@@ -260,7 +161,7 @@ class ClaimVerdict(_Part):
     verdict: Verdict
 
 
-class FaultResult(_Part):
+class FaultResult(Part):
     """A deliberate break of a topology, and which checks noticed it."""
 
     id: str
@@ -290,7 +191,7 @@ class FaultResult(_Part):
     )
 
 
-class RunRecord(_Part):
+class RunRecord(Part):
     """A run, finished or not."""
 
     schema_: Literal["plumbline/run/1"] = Field(default=RUN_SCHEMA, alias="schema")
