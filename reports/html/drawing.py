@@ -15,14 +15,14 @@ from reports.record import Built, BuiltNode
 from reports.verdict import Verdict
 
 MARGIN, PAD, GAP = 6, 12, 12
-GUEST_WIDTH = 152
+GUEST_WIDTH = 160
 UPPER_WIDTH = 250
 LEAST_WIDTH = 300
 TITLE, LINE = 19, 15
 CABLE = 26
-LANE = 38
+LANE = 36
 # Of the typeface that the drawing is set in: a little more than most letters and digits need.
-LETTER = 6.5
+LETTER = 6.3
 BELOW_GUESTS = 44
 
 TITLES = {"lan": "physical network", "pf": "{name}, physical function", "uplink": "uplink {name}"}
