@@ -91,7 +91,7 @@ def test_what_identifies_a_site_is_replaced(text: str, expected: str) -> None:
         "<serial type='file'>\n  <alias name='serial0'/>\n</serial>\n<console type='file'>",
         "vnet0@if5: <BROADCAST> netdev@ovs-netdev --id=@queue",
         f"sha256 {'8a04' * 16} commit {'c0ff' * 10}",
-        "/root/.cache/plumbline /home USER=root",
+        "/root/runs/plumbline /home USER=root",
     ],
 )
 def test_what_any_host_has_stays(text: str) -> None:
