@@ -22,7 +22,7 @@ from fixtures.guest.guest import NIC, Guest, another, held
 from fixtures.host import pci
 from fixtures.host.functions import require_free, require_own_group
 from fixtures.host.host import Host
-from fixtures.host.links import has_link, link_mac
+from fixtures.host.links import has_link, is_up, link_mac
 from fixtures.host.pci import Address
 from fixtures.host.physical import HOST_PORT
 from fixtures.probe.functions import free_function, function_in, function_of, views
@@ -91,6 +91,7 @@ def test_mac_and_tag(net: Standing, evidence: Evidence) -> None:
     host, pf = net.host, net.topology.network.pf
     number, address = free_function(net)
     lan = net.lan
+    assert is_up(lan, HOST_PORT), f"the other end of the wire of {pf} is down"
     nic = Nic("hostdev", str(address), MAC, "", vlan=TAG)
     with (
         vlan_link(lan, HOST_PORT, TAG, TAGGED),

@@ -41,3 +41,17 @@ def test_a_capture_has_no_frame_of_another_link() -> None:
                 with capture(host, "quiet0") as frames:
                     pass
                 assert not frames.frames(lambda packet: ICMP in packet)
+
+
+def test_a_link_that_goes_down_is_waited_for() -> None:
+    with sandbox(cache_dir() / "libvirt-capabilities") as host:
+        host.run(["ip", "link", "set", "lo", "down"])
+        with capture(host, "lo") as frames:
+            host.run(["ip", "link", "set", "lo", "up"])
+            host.run(["ping", "-c", "1", "127.0.0.1"])
+            until(
+                lambda: frames.frames(lambda packet: ICMP in packet),
+                "a frame after the link came up",
+                deadline_s=HANG_S,
+            )
+            host.run(["ip", "link", "set", "lo", "down"])
