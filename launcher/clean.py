@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fixtures.host.journal import PLACE, load
+from fixtures.host.journal import PLACE, Journal, JournalBroken, is_left, load
 from fixtures.host.takedown import TakedownFailed, take_down
 from launcher import environment, holders
 from launcher.arguments import Parser
@@ -14,6 +14,8 @@ from launcher.errors import LauncherError, UsageError
 from launcher.lock import is_held, remove_if_free
 
 ROOT = Path(__file__).resolve().parent.parent
+# Where a host has the harness's own files (`fixtures.host.host`); a sandbox has its own.
+STATE = Path("/run/plumbline")
 
 EXAMPLES = (
     ("sudo ./plumbline clean", "what an interrupted run or set-up left"),
@@ -64,8 +66,14 @@ def _remove_all(*, cache: bool, dry_run: bool) -> Iterator[str]:
 
 def _left_on_this_machine(*, dry_run: bool) -> Iterator[str]:
     """What a run on this machine itself left, when it and its guardian were killed."""
-    journal = load()
-    if journal is None or journal.is_at_work:
+    journal = _journal()
+    if journal is None:
+        if is_left(STATE):
+            if not dry_run:
+                _remove(STATE)
+            yield f"{STATE}, of a run on this machine that is gone"
+        return
+    if journal.is_at_work:
         return
     if dry_run:
         yield f"what process {journal.harness}, which is gone, made on this machine ({PLACE})"
@@ -73,7 +81,17 @@ def _left_on_this_machine(*, dry_run: bool) -> Iterator[str]:
     try:
         yield from take_down(journal)
     except (TakedownFailed, PermissionError) as error:
-        raise LauncherError(f"{error}", "as root: sudo ./plumbline clean") from error
+        raise LauncherError(
+            f"not everything of a run on this machine could be taken down:\n{error}",
+            "as root: sudo ./plumbline clean",
+        ) from error
+
+
+def _journal() -> Journal | None:
+    try:
+        return load()
+    except JournalBroken as error:
+        raise LauncherError(str(error)) from error
 
 
 def _half_built(*, dry_run: bool) -> Iterator[str]:
@@ -116,6 +134,12 @@ def _refuse_while_used() -> None:
     if at_work := [pid for pid in harnesses if _cache_of(pid) == cache_dir()]:
         raise UsageError(
             f"clean --cache: a run uses {cache_dir()} (process {at_work[0]})", "wait for its end"
+        )
+    journal = _journal()
+    if journal is not None and journal.is_at_work:
+        raise UsageError(
+            f"clean --cache: a run on this machine uses it (process {journal.harness})",
+            "wait for its end",
         )
     if held := _held_locks():
         raise UsageError(

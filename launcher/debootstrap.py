@@ -53,7 +53,7 @@ def mirror() -> str:
                 return found[0]
     raise MissingError(
         "this machine's apt has no mirror of Debian, which other releases are built from",
-        "give --release the root folder of a release instead of its name",
+        "name one in its sources; a sandbox also takes the root folder of a release: --release DIR",
     )
 
 

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from launcher import packages
+from launcher import local, packages
 from launcher.arguments import Parser, number_from_one, one_of, split_at_dashes
 from launcher.errors import UsageError
-from launcher.marked import is_lab
 from launcher.pytest_options import TAKE_A_VALUE
 from topologies import naming
 from topologies.errors import DataError
@@ -164,20 +163,8 @@ def start(
     setup.require_root(subcommand)
     if options.output is not None:
         _require_new(options.output)
-    if options.host == "local" and not is_lab():
-        if subcommand == "prove":
-            raise UsageError(
-                "--host local: what a fault leaves would stay on this machine",
-                "./plumbline prove --host lab makes one that is thrown away",
-            )
-        if options.pf is None or options.wire is None:
-            raise UsageError(
-                "--host local: say which NICs a run may use: --pf, whose functions guests "
-                "get, and --wire, which is on the same wire and becomes the outside's",
-                "see ip -br link; ./plumbline run --host lab brings NICs of its own",
-            )
-        # The others are for a host that is thrown away (`fixtures.options`).
-        options.topology = options.topology or ["passthrough"]
+    if options.host == "local":
+        local.require(subcommand, options)
     if options.host == "lab":
         from launcher.lab import run as lab
 

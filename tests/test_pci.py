@@ -113,6 +113,10 @@ def test_a_nic_that_the_host_needs_is_refused(host: Host) -> None:
         with pytest.raises(HostFailed, match="--pf nic0: the default route is by it"):
             require_free(host, "nic0", "--pf")
         host.run(["ip", "address", "flush", "dev", "nic0"])
+        host.run(["ip", "route", "add", "203.0.113.0/24", "dev", "nic0"])
+        with pytest.raises(HostFailed, match=r"--pf nic0: a route to 203\.0\.113\.0/24 is by it"):
+            require_free(host, "nic0", "--pf")
+        host.run(["ip", "route", "del", "203.0.113.0/24"])
         bridge.attach("nic0")
         with pytest.raises(HostFailed, match="--pf nic0: it is part of a bridge or bond"):
             require_free(host, "nic0", "--pf")
