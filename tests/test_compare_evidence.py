@@ -50,6 +50,9 @@ MASQUERADE = "ip saddr 10.10.10.0/24 ip daddr != 10.10.10.0/24 masquerade to :10
         ("64 bytes: icmp_seq=1 ttl=64 time=0.276 ms", "64 bytes: icmp_seq=1 ttl=64 time=1.9 ms"),
         ('"rtt_us":640413,', '"rtt_us":1200,'),
         ("<domain type='qemu' id='1'>", "<domain type='qemu' id='7'>"),
+        ("on Sun Nov 22 02:48:57 2026", "on Mon Nov  2 12:00:01 2027"),
+        ('"source":"10.10.10.128:46501"', '"source":"10.10.10.128:1025"'),
+        ('"name": "nat", "handle": 7}', '"name": "nat", "handle": 2}'),
         ("in tmpab12cd_4/x", "in tmpzz99yy11/x"),
         ("in tmp.Ab12Cd34Ef", "in tmp.Zz99Yy11Xx"),
         ("guest-image/5deb3f7c43d96ca4/kernel", "guest-image/0123456789abcdef/kernel"),
@@ -73,6 +76,7 @@ def test_what_always_differs_is_alike(one: str, other: str) -> None:
         ("ff:ff:ff:ff:ff:ff", "01:80:c2:00:00:00"),
         ("-> exit 0 after 0.1 s", "-> exit 1 after 0.1 s"),
         ("actions=NORMAL", "actions=drop"),
+        ('"source":"10.10.10.128:777"', '"source":"10.10.10.128:778"'),
         ("forward_delay 200 hello_time 200", "forward_delay 1500 hello_time 200"),
     ],
 )
@@ -111,6 +115,24 @@ def test_how_often_something_was_asked_is_no_difference() -> None:
     assert list(unified(COMMANDS, once, once + once)) == []
     other = "[host]$ ss\nLISTEN\n-> exit 0 after 0.1 s\n"
     assert "+LISTEN" in list(unified(COMMANDS, once, once + other))
+
+
+def test_in_which_order_tables_were_made_is_no_difference() -> None:
+    one, other = "table ip nat {\n\tchain A {\n\t}\n}\n", "table ip filter {\n}\n"
+    command, end = "[host]$ nft list ruleset\n", "-> exit 0 after 0.1 s\n"
+    before, after = command + one + other + end, command + other + one + end
+    assert list(unified(COMMANDS, before, after)) == []
+    changed = after.replace("chain A", "chain B")
+    assert {"-\tchain A {", "+\tchain B {"} <= set(unified(COMMANDS, before, changed))
+
+
+def test_an_address_more_in_one_command_shows_in_no_other() -> None:
+    links = "[host]$ ip link\nlink/ether 52:54:00:00:00:01\n"
+    said = "[host]$ sh -c tune\nseen 52:54:00:00:00:07 52:54:00:00:00:08\n"
+    assert list(unified(COMMANDS, links, said + links)) == [
+        "+[host]$ sh -c tune",
+        "+seen MAC-1 MAC-2",
+    ]
 
 
 def test_a_command_that_only_one_run_gave_is_marked_as_such() -> None:

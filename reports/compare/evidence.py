@@ -7,7 +7,6 @@ from pathlib import Path
 
 from reports.compare.hunks import hunks
 from reports.compare.model import Difference, Effect, Flip
-from reports.compare.normal import normalised
 from reports.compare.transcript import COMMANDS, sections
 from reports.record import Evidence, RunRecord
 
@@ -109,9 +108,10 @@ def unified(name: str, before: str, after: str) -> Iterator[str]:
     """Yield a unified diff of two texts of evidence without what always differs.
 
     The hunks of a transcript stand below the command whose output they are of; a command that only
-    one of the runs gave is marked as such.
+    one of the runs gave is marked as such. Addresses are numbered anew in each section: one that
+    came or went in the output of one command shall not show in all that follow.
     """
-    was, now = (sections(name, normalised(text)) for text in (before, after))
+    was, now = (sections(name, text) for text in (before, after))
     for section in dict.fromkeys([*was, *now]):
         if any(f"$ {noisy}" in section for noisy in NOISY):
             continue

@@ -25,6 +25,8 @@ _REPLACED = (
     (re.compile(r"(?<=after )\d+(?:\.\d+)? s\b"), "TIME"),
     # Sun, 22 Nov 2026 00:59:14 GMT
     (re.compile(r"\b\w{3}, \d{1,2} \w{3} \d{4} \d\d:\d\d:\d\d GMT"), "MOMENT"),
+    # Sun Nov 22 02:48:57 2026 (iptables-save)
+    (re.compile(r"\b\w{3} \w{3} +\d{1,2} \d\d:\d\d:\d\d \d{4}\b"), "MOMENT"),
     # 2026-03-01T12:00:00Z, 2026-03-01 12:00:00.123+01:00
     (
         re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d|\b)"),
@@ -48,6 +50,10 @@ _REPLACED = (
     (re.compile(r"\bfd=\d+"), "fd=N"),
     # "local_port": 57534, 10.10.10.128.57534 > (tcpdump)
     (re.compile(r'(?<="local_port":)\s*\d+'), " N"),
+    # "source":"10.10.10.128:46501" (the guest's own probe); one below 1024 was asked for
+    (re.compile(r'(?<="source":")([\d.]+):\d{4,5}(?=")'), r"\1:N"),
+    # {"table": {"family": "ip", "name": "nat", "handle": 7}} (nft -j)
+    (re.compile(r'(?<="handle": )\d+'), "N"),
     # time=0.276 ms; rtt min/avg/max/mdev = 0.2/0.3/0.4/0.1 ms; , time 3004ms
     (re.compile(r"\btime[= ]\d+(?:\.\d+)? ?ms"), "time TIME"),
     (re.compile(r"(?<=mdev = )[\d./]+"), "TIMES"),

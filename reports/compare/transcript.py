@@ -13,35 +13,60 @@ was the same as the one before stands once.
 import json
 import re
 
+from reports.compare.normal import normalised
+
 COMMANDS = "commands.txt"
+RULESET = "$ nft list ruleset"
 # [host]$ nft list ruleset
 _BEGIN = re.compile(r"^\[[^\]\n]+\]\$ ")
+# What no output has, and no pattern of what is normalised.
+_BETWEEN = "\f"
 
 
 def sections(name: str, text: str) -> dict[str, list[str]]:
-    """Return the lines of a file of evidence by section; a file without any is one, named ""."""
+    """Return the normalised lines of a file of evidence by section.
+
+    A file without any is one section, named "". Addresses are numbered anew in each: one that came
+    or went in the output of one command shall not show in all that follow.
+    """
     if name == COMMANDS:
         return _by_command(text)
     if name.endswith(".json"):
         text = _written_out(text)
-    return {"": text.splitlines()}
+    return {"": normalised(text).splitlines()}
 
 
 def _by_command(text: str) -> dict[str, list[str]]:
-    outputs: dict[str, list[list[str]]] = {}
-    current: list[str] = []
+    outputs: dict[str, list[str]] = {}
+    command = None
     for line in text.splitlines():
         if _BEGIN.match(line):
-            current = []
-            outputs.setdefault(line, []).append(current)
-        elif outputs:
-            current.append(line.rstrip())
-    return {command: _each_once(said) for command, said in outputs.items()}
+            command = normalised(line)
+            outputs.setdefault(command, []).append("")
+        elif command is not None:
+            outputs[command][-1] += f"{line.rstrip()}\n"
+    found = {command: _each_once(said) for command, said in outputs.items()}
+    return {
+        command: _tables_in_order(said) if command.endswith(RULESET) else said
+        for command, said in found.items()
+    }
 
 
-def _each_once(outputs: list[list[str]]) -> list[str]:
-    kept = [said for said, before in zip(outputs, [None, *outputs], strict=False) if said != before]
-    return [line for said in kept for line in said]
+def _tables_in_order(lines: list[str]) -> list[str]:
+    """Return a ruleset with its tables by name: theirs is the order in which they were made."""
+    tables: list[list[str]] = [[]]
+    for line in lines:
+        tables[-1].append(line)
+        if line == "}":
+            tables.append([])
+    return [line for table in [*sorted(tables[:-1]), tables[-1]] for line in table]
+
+
+def _each_once(outputs: list[str]) -> list[str]:
+    """Return the lines of a command's outputs, without one that says what the last one said."""
+    said = normalised(_BETWEEN.join(outputs)).split(_BETWEEN)
+    kept = [one for one, before in zip(said, ["", *said], strict=False) if one != before]
+    return [line for one in kept for line in one.splitlines()]
 
 
 def _written_out(text: str) -> str:
