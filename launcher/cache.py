@@ -19,6 +19,7 @@ ENTRIES = (
     "accel-*.json*",
     "libvirt-capabilities*",
     "lint",
+    "allure",
     "*.lock",
 )
 

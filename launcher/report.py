@@ -14,7 +14,7 @@ EXAMPLES = (
     ("./plumbline report", "runs/latest as runs/latest/report.html"),
     ("./plumbline report RUN --format md --output -", "for a pipeline's job summary"),
     ("./plumbline report RUN --format junit", "RUN/junit.xml, for a CI server"),
-    ("./plumbline report RUN --format allure", "RUN/allure-results, for Allure 3"),
+    ("./plumbline report RUN --format allure", "RUN/allure, results for Allure 3"),
     ("./plumbline report RUN --bundle run.tar.gz", "all of it in one archive, with hashes"),
     ("./plumbline report RUN --bundle run.tar.gz --sign KEY", "signed with an SSH key"),
     ("./plumbline report RUN --bundle run.tar.gz --redact", "without what identifies the site"),

@@ -130,7 +130,7 @@ def _place(order: Order, form: Format, folder: Path) -> Path | None:
         return None
     mark = "-redacted" if order.redact else ""
     if form == "allure":
-        place = Path(order.output) if order.output else folder / f"allure-results{mark}"
+        place = Path(order.output) if order.output else folder / f"allure{mark}"
         if place.exists() and (not place.is_dir() or any(place.iterdir())):
             raise ReportError(f"{place}: not a new or empty folder", "name another with --output")
     else:

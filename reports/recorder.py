@@ -20,7 +20,7 @@ from typing import Any, cast
 
 import pytest
 
-from reports import hooks
+from reports import hooks, junit
 from reports.ledger import PLAN_FILE, Key, Ledger, parse_check, read_plan
 from reports.longrepr import crash_line
 from reports.provenance import tool
@@ -34,6 +34,7 @@ from reports.verdict import (
 )
 
 RECORD_FILE = "run.json"
+JUNIT_FILE = "junit.xml"
 PLUGIN_NAME = "plumbline-recorder"
 # What a property's name begins with when it is a piece of the record.
 OWN = "plumbline."
@@ -270,6 +271,7 @@ class Recorder:
     def _finish(self, session: pytest.Session) -> None:
         record = self._ledger.record(finished=datetime.now(UTC))
         save(record, self.output / RECORD_FILE)
+        (self.output / JUNIT_FILE).write_text(junit.render(record), encoding="utf-8")
         (self.output / PLAN_FILE).unlink(missing_ok=True)
         if self._exit_code is None and session.exitstatus != pytest.ExitCode.USAGE_ERROR:
             missing = getattr(self._config.option, "plumbline_missing", None) or []

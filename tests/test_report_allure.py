@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Allure results from a run record, and what Allure 3 makes of them."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, Route, sync_playwright
+
+from launcher.cache import make_cache_dir
+from launcher.lock import locked
+from reports.allure import write
+from reports.record import Measurement, RunRecord
+from reports.verdict import Verdict
+from tests.reported import REASONS, check, fault, kept, record
+
+ROOT = Path(__file__).resolve().parent.parent
+ALLURE = ROOT / "ci" / "allure"
+# A cold npm fetches some 50 MB; Allure itself takes seconds.
+INSTALL_DEADLINE_S = 300
+GENERATE_DEADLINE_S = 120
+# Its page counts its readers there, whatever its options say (allure 3.18); it is kept from it.
+ALLURES_OWN = "www.googletagmanager.com"
+HOSTILE = "<img src=http://taken.example/x onerror='window.taken=1'><script>window.taken=1</script>"
+STATUSES = {
+    Verdict.CONFORMS: "passed",
+    Verdict.VIOLATES: "failed",
+    Verdict.ERROR: "broken",
+    Verdict.INCONCLUSIVE: "unknown",
+    Verdict.NOT_TESTABLE: "skipped",
+}
+
+
+def results(run: RunRecord, folder: Path) -> list[dict[str, Any]]:
+    """Write the results to a folder `results`, and return them."""
+    write(run, folder, folder / "results")
+    files = sorted((folder / "results").glob("*-result.json"))
+    return [json.loads(file.read_text()) for file in files]
+
+
+def test_each_verdict_has_its_status(tmp_path: Path) -> None:
+    run = record([check(verdict) for verdict in Verdict])
+    found = {each["name"]: each for each in results(run, tmp_path)}
+    for verdict, status in STATUSES.items():
+        result = found[f"nat: {verdict.value.replace('-', '_')}"]
+        assert result["status"] == status
+        assert result["statusDetails"]["message"] == f"{verdict}: {REASONS[verdict]}"
+        labels = {(label["name"], label["value"]) for label in result["labels"]}
+        assert {("claim", "NT-01"), ("topology", "nat"), ("verdict", verdict)} <= labels
+        assert ("statement", "Guests reach the outside") in labels
+        assert result["stop"] - result["start"] == 1500
+
+
+def test_a_check_is_known_again_in_the_next_run(tmp_path: Path) -> None:
+    [before] = results(record([check(Verdict.CONFORMS)]), tmp_path / "before")
+    later = record([check(Verdict.CONFORMS)], id="99999999-2222-4333-8444-555555555555")
+    [after] = results(later, tmp_path / "after")
+    assert before["historyId"] == after["historyId"]
+    assert before["uuid"] != after["uuid"]
+
+
+def test_evidence_and_samples_are_attached(tmp_path: Path) -> None:
+    file = kept(tmp_path, "evidence/nat/commands.txt", b"[host]$ ip link\n")
+    samples = Measurement(name="throughput", unit="Mbit/s", samples=[1.0, 2.5])
+    run = record([check(Verdict.CONFORMS, evidence=[file], measurements=[samples])])
+    [result] = results(run, tmp_path)
+    told = {each["name"]: tmp_path / "results" / each["source"] for each in result["attachments"]}
+    assert told["commands.txt"].read_bytes() == b"[host]$ ip link\n"
+    [measured] = json.loads(told["measurements.json"].read_text())
+    assert (measured["samples"], measured["unit"]) == ([1.0, 2.5], "Mbit/s")
+
+
+@pytest.mark.parametrize(
+    "run",
+    [record([]), record([check(Verdict.CONFORMS)], finished=None)],
+    ids=["empty", "killed"],
+)
+def test_what_shows_nothing_or_not_all_is_broken(run: RunRecord, tmp_path: Path) -> None:
+    assert "broken" in {each["status"] for each in results(run, tmp_path)}
+
+
+def test_faults_have_their_outcome(tmp_path: Path) -> None:
+    run = record(
+        [check(Verdict.VIOLATES, topology="nat+nat-caught")],
+        faults=[fault("caught"), fault("got through"), fault("not decided")],
+    )
+    found = {each["name"]: each["status"] for each in results(run, tmp_path)}
+    assert found == {
+        "faults: nat-caught": "passed",
+        "faults: nat-got-through": "failed",
+        "faults: nat-not-decided": "unknown",
+    }
+
+
+@pytest.fixture(scope="module")
+def allure() -> Path:
+    """The Allure of ci/allure, installed into the cache."""
+    folder = make_cache_dir() / "allure"
+    with locked(folder.with_name("allure.lock"), lambda: None):
+        wanted = (ALLURE / "package-lock.json").read_bytes()
+        stamp = folder / "installed-lock.json"
+        if not stamp.exists() or stamp.read_bytes() != wanted:
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(ALLURE, folder)
+            npm = [str(Path(sys.executable).with_name("npm")), "ci", "--ignore-scripts"]
+            argv = [*npm, "--no-audit", "--no-fund", "--cache", str(folder / "npm")]
+            done = subprocess.run(
+                argv,
+                cwd=folder,
+                env=with_node(),
+                capture_output=True,
+                text=True,
+                timeout=INSTALL_DEADLINE_S,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            shutil.rmtree(folder / "npm")
+            stamp.write_bytes(wanted)
+    return folder / "node_modules" / ".bin" / "allure"
+
+
+def with_node() -> dict[str, str]:
+    """The environment with the node of the virtual environment first in its PATH."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path}
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    program = shutil.which("chromium")
+    assert program, "there is no chromium in PATH; install the package chromium"
+    with sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser.new_page()
+        browser.close()
+
+
+def test_allure_3_shows_the_checks_and_their_verdicts(
+    allure: Path, page: Page, tmp_path: Path
+) -> None:
+    file = kept(tmp_path, "evidence/nat/commands.txt", f"{HOSTILE}\n".encode())
+    hostile = check(Verdict.VIOLATES, "hostile", reason=f"said {HOSTILE}", evidence=[file])
+    others = [check(verdict) for verdict in Verdict if verdict is not Verdict.VIOLATES]
+    results(record([hostile, *others]), tmp_path)
+    options = {"singleFile": True, "reportLanguage": "en"}
+    config = tmp_path / "allurerc.json"
+    config.write_text(json.dumps({"plugins": {"awesome": {"options": options}}}))
+    argv = [str(allure), "generate", "--config", str(config), "--output", "report", "results"]
+    done = subprocess.run(
+        argv,
+        cwd=tmp_path,
+        env=with_node(),
+        capture_output=True,
+        text=True,
+        timeout=GENERATE_DEADLINE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    asked: set[str] = set()
+
+    def refuse(route: Route) -> None:
+        asked.add(urlsplit(route.request.url).netloc)
+        route.abort()
+
+    page.route(re.compile("^http"), refuse)
+    page.goto((tmp_path / "report" / "index.html").as_uri())
+    counts = {"Total": 5, "Passed": 1, "Failed": 1, "Broken": 1, "Skipped": 1, "Unknown": 1}
+    page.get_by_placeholder("Search tests").wait_for()
+    shown = page.inner_text("body")
+    assert [name for name, number in counts.items() if f"{name}\n{number}" not in shown] == []
+    page.get_by_text("nat: hostile", exact=True).first.click()
+    page.get_by_text(f"violates: said {HOSTILE}").first.wait_for()
+    page.get_by_text("NT-01", exact=True).first.wait_for()
+    # The description is in a frame of its own.
+    page.frame_locator("iframe").get_by_text("./plumbline run --topology nat").first.wait_for()
+    assert not any(frame.evaluate("window.taken") for frame in page.frames)
+    assert asked <= {ALLURES_OWN}
