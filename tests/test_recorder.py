@@ -23,6 +23,7 @@ from test_recorder_dummy import (
 )
 
 from fixtures.waiting import until
+from reports.junit import render
 from reports.ledger import NOT_DECIDED
 from reports.record import RunRecord, load
 
@@ -75,6 +76,13 @@ def test_what_a_claim_says_is_recorded(tmp_path: Path, workers: Sequence[str]) -
 
     said = {id_: each.model_dump() for id_, each in ended.record.statements.items()}
     assert said == {"NT-05": {"statement": "A guest gets its address by DHCP", "source": "D4: NAT"}}
+
+
+def test_junit_beside_the_record_is_made_from_it(tmp_path: Path) -> None:
+    run(tmp_path, checks("conforms", "inconclusive: no control"))
+
+    [junit] = tmp_path.rglob("junit.xml")
+    assert junit.read_text() == render(load(junit.with_name("run.json")))
 
 
 @alone_and_with_workers
