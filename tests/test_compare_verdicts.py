@@ -210,6 +210,17 @@ def test_the_wrong_order_and_another_plumbline_are_warned_of() -> None:
     assert any("two versions of Plumbline: 1 (cccccccccc)" in w for w in found.warnings)
 
 
+@pytest.mark.parametrize("which", ["before", "after"])
+def test_one_run_redacted_and_the_other_not_is_warned_of(which: str) -> None:
+    found = compared(
+        record(0, check("dhcp.lease"), redacted=which == "before"),
+        record(1, check("dhcp.lease"), redacted=which == "after"),
+    )
+    assert [f"the run {which} is redacted, the other is not" in w for w in found.warnings] == [True]
+    both = [record(number, check("dhcp.lease"), redacted=True) for number in range(2)]
+    assert not compared(*both).warnings
+
+
 def test_a_fact_that_differs_alike_on_several_topologies_stands_there_once() -> None:
     checks = check("dhcp.lease"), check("ovs.flows", topology="ovs", claims=["OV-01"])
     off = {"sysctls": {"net.ipv4.ip_forward": "0"}}
