@@ -21,6 +21,7 @@ from reports.intact import read, require_evidence
 from reports.record import RunRecord
 from reports.redaction.findings import Findings
 from reports.verdict import EXIT_CONFORMS, EXIT_USAGE
+from reports.wording import harmless
 
 Format = Literal["html", "md", "junit", "allure"]
 STANDARD_OUTPUT = "-"
@@ -54,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         if order.verify is not None:
             for line in verification.verify(order.verify, order.allowed_signers, order.signer):
-                print(line)
+                print(harmless(line))
         elif order.run is not None:
             _report(order, order.run)
     except ReportError as error:
@@ -95,7 +96,7 @@ def _as_asked(
         yield record, folder, None
         return
     # Imported here: reading captures needs scapy, which takes longer to load than all of the rest.
-    from reports.redaction import redact
+    from reports.redaction.copying import redact
 
     with tempfile.TemporaryDirectory(prefix="plumbline-report-") as copy:
         redacted, findings = redact(record, folder, Path(copy), order.redact_also)
@@ -165,7 +166,7 @@ def _put(text: str, place: Path | None) -> None:
 
 def _say(line: str) -> None:
     """Tell the user, apart from a report on standard output."""
-    print(line, file=sys.stderr)
+    print(harmless(line), file=sys.stderr)
 
 
 if __name__ == "__main__":

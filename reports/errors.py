@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a report cannot be made from, or a bundle not be believed."""
 
+from reports.wording import harmless
+
 
 class ReportError(Exception):
     """A report stops here.
@@ -16,4 +18,5 @@ class ReportError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return "\n  ".join(("plumbline: " + self.message, *self.hint.splitlines()))
+        # A record may be anybody's, and what is in it may be put in these words.
+        return harmless("\n  ".join(("plumbline: " + self.message, *self.hint.splitlines())))

@@ -29,6 +29,14 @@ OWN_COMMAND = "--after-build"
 ELLIPSIS = "…"
 SEPARATOR = " · "
 
+# What a host or a guest said may hold anything. A control character is shown by the picture that
+# Unicode has of it, so that no terminal obeys it; the length stays.
+_PICTURES = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"},
+    0x7F: 0x2421,
+    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+}
+
 _TENTHS_BELOW_S = 10
 _MINUTE_S = 60
 
@@ -58,6 +66,11 @@ def duration(seconds: float | None) -> str:
 def counted(number: int, noun: str) -> str:
     """Return `1 check`, `2 checks`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def harmless(text: str) -> str:
+    """Return text with control characters, but for tabs and ends of lines, as pictures."""
+    return text.translate(_PICTURES)
 
 
 def one_line(text: str, width: int | None = None) -> str:

@@ -178,6 +178,19 @@ def test_what_is_no_record_is_refused(content: str, said: str, tmp_path: Path) -
     assert "Traceback" not in done.stderr
 
 
+def test_a_record_of_somebody_else_s_writes_nothing_on_the_terminal_itself(tmp_path: Path) -> None:
+    foreign = record([check(Verdict.CONFORMS)]).model_dump(mode="json", by_alias=True)
+    (tmp_path / "run.json").write_text(json.dumps(foreign | {"\x1b[2J": 1}))
+    refused = report(".", "--format", "md", cwd=tmp_path)
+    assert refused.returncode == 4
+    evidence = kept(tmp_path, "evidence/\x1b[2J.txt", b"")
+    save(record([check(Verdict.CONFORMS, evidence=[evidence])]), tmp_path / "run.json")
+    (tmp_path / evidence.path).unlink()
+    missing = report(".", "--format", "md", cwd=tmp_path)
+    assert "evidence is missing" in missing.stderr
+    assert "\x1b" not in refused.stderr + missing.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

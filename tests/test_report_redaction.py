@@ -22,9 +22,9 @@ from scapy.packet import Packet, Raw
 
 from reports.intact import require_evidence
 from reports.record import load, save
-from reports.redaction import redact
 from reports.redaction.addresses import Addresses
 from reports.redaction.capture import NotACaptureError, redacted
+from reports.redaction.copying import redact
 from reports.redaction.findings import Findings
 from reports.redaction.text import Texts
 from reports.verdict import Verdict

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from reports.compare.model import Change, Comparison, Effect, OneSided, Outcome, Quantity, Run
 from reports.verdict import EXIT_CONFORMS, EXIT_VIOLATES
 from reports.wording import counted
+from reports.wording import harmless as harmless  # noqa: PLC0414 - one of these words too
 
 EFFECT_MEANINGS = {
     Effect.REGRESSED: "it conformed, and is violated now",
@@ -27,20 +28,8 @@ OUTCOME_MEANINGS = {
     Outcome.NOT_COMPARABLE: "the two hosts measure differently: not held against each other",
 }
 NOTHING = "–"
-# What a host or a guest said may hold anything. A control character is shown by the picture that
-# Unicode has of it, so that no terminal obeys it; the length stays.
-_PICTURES = {
-    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"},
-    0x7F: 0x2421,
-    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
-}
 # Below it a figure gets a digit behind its point, below a tenth of it two.
 _DIGIT_BELOW, _TWO_DIGITS_BELOW = 100, 10
-
-
-def harmless(text: str) -> str:
-    """Return text with control characters, but for tabs and ends of lines, as pictures."""
-    return text.translate(_PICTURES)
 
 
 def headline(comparison: Comparison) -> str:
