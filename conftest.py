@@ -8,6 +8,6 @@ pytest_plugins = [
     "fixtures.network",
     "fixtures.recording",
     "fixtures.sampling",
-    "reports.recorder",
-    "reports.terminal",
+    "reports.recording.recorder",
+    "reports.terminal.plugin",
 ]

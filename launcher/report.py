@@ -77,7 +77,7 @@ def main(argv: Sequence[str]) -> int:
     # Imported here: --help needs none of it.
     from launcher import reading
 
-    reading.become("reports.command", order)
+    reading.become("reports.files.command", order)
 
 
 def _refuse_what_contradicts(options: argparse.Namespace) -> None:

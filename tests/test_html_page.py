@@ -27,9 +27,9 @@ from html_run import (
 
 from reports.html.environment import FOLDER
 from reports.html.page import render
-from reports.html.whole import whole
 from reports.record import Evidence, RunRecord, Verdict
 from reports.verdict import NOT_DECIDED
+from reports.whole import whole
 
 
 def page(run: RunRecord, folder: Path) -> Parsed:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reports.ledger import NOT_DECIDED, Ledger, PlannedCheck, parse_check, read_plan
 from reports.record import RecordError, Statement, Tool, Verdict
+from reports.recording.ledger import NOT_DECIDED, Ledger, PlannedCheck, parse_check, read_plan
 
 TOOL = Tool(version="1", commit=None, dirty=None, command=[])
 

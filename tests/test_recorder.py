@@ -23,9 +23,9 @@ from test_recorder_dummy import (
 )
 
 from fixtures.waiting import until
-from reports.junit import render
-from reports.ledger import NOT_DECIDED
+from reports.files.junit import render
 from reports.record import RunRecord, load
+from reports.recording.ledger import NOT_DECIDED
 
 alone_and_with_workers = pytest.mark.parametrize(
     "workers", WITH_AND_WITHOUT_WORKERS, ids=["alone", "two-workers"]

@@ -29,7 +29,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["reports.recorder", "reports.terminal"]
+pytest_plugins = ["reports.recording.recorder", "reports.terminal.plugin"]
 
 
 def pytest_addoption(parser):

@@ -17,7 +17,7 @@ from playwright.sync_api import Page, Route, sync_playwright
 
 from launcher.cache import make_cache_dir
 from launcher.lock import locked
-from reports.allure import write
+from reports.files.allure import write
 from reports.record import Measurement, RunRecord
 from reports.verdict import Verdict
 from tests.reported import REASONS, check, fault, kept, record

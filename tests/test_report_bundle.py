@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from reports import archive, bundle
+from reports.bundle import archive
+from reports.bundle import making as bundle
+from reports.bundle.verification import verify
 from reports.errors import ReportError
 from reports.record import RunRecord
-from reports.verification import verify
 from tests.reported import saved
 
 EVIDENCE = {

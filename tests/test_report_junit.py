@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 import pytest
 import xmlschema
 
-from reports.junit import render
+from reports.files.junit import render
 from reports.record import RunRecord, Topology
 from reports.verdict import Verdict
 from tests.reported import check, fault, record

@@ -5,7 +5,7 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from reports.markdown import SIZE_MAX, render
+from reports.files.markdown import SIZE_MAX, render
 from reports.record import RunRecord, Topology
 from reports.verdict import Verdict
 from tests.reported import REASONS, check, fault, record

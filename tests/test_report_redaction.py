@@ -20,7 +20,7 @@ from scapy.layers.l2 import ARP, GRE, LLC, STP, Dot1Q, Dot3, Ether
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Packet, Raw
 
-from reports.intact import require_evidence
+from reports.files.intact import require_evidence
 from reports.record import load, save
 from reports.redaction.addresses import Addresses
 from reports.redaction.capture import NotACaptureError, redacted

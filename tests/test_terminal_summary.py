@@ -10,11 +10,11 @@ from uuid import UUID
 import pytest
 from rich.console import Console
 
-from reports.ledger import NOT_DECIDED
-from reports.matrix import print_matrix
-from reports.progress import check_line, columns
 from reports.record import Check, Evidence, RunRecord, Tool, Topology, Verdict, claim_verdicts
-from reports.summary import print_closing, print_findings
+from reports.recording.ledger import NOT_DECIDED
+from reports.terminal.matrix import print_matrix
+from reports.terminal.progress import check_line, columns
+from reports.terminal.summary import print_closing, print_findings
 from reports.verdict import EXIT_MEANINGS
 from reports.wording import both_ends, duration, few, label, one_line
 

@@ -24,8 +24,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.html.evidence import is_command, visible
-from reports.html.whole import OUTCOMES
 from reports.verdict import Verdict
+from reports.whole import OUTCOMES
 from reports.wording import counted, duration
 
 FOLDER = Path(__file__).parent

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from reports.html.claims import CheckEntry
 from reports.html.evidence import EvidenceFiles, Shown
 from reports.html.matrix import counts
-from reports.html.whole import OUTCOMES
 from reports.proof import is_named
 from reports.record import FaultResult, RunRecord, Topology
 from reports.verdict import NOT_DECIDED, Verdict
+from reports.whole import OUTCOMES
 from reports.wording import counted, label
 
 

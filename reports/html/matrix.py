@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from reports.html.whole import IN_ORDER
 from reports.record import Check, RunRecord
 from reports.verdict import Verdict, worst
+from reports.whole import IN_ORDER
 
 
 @dataclass(frozen=True)

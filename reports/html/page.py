@@ -13,9 +13,9 @@ from reports.html.faults import FaultEntry, by_fault
 from reports.html.matrix import Matrix, counts, matrix
 from reports.html.plots import Comparison, comparisons
 from reports.html.reaching import Way, ways
-from reports.html.whole import IN_ORDER, facts, open_questions, outcomes_of, settings, took, whole
 from reports.record import Check, RunRecord, Topology
 from reports.verdict import Verdict
+from reports.whole import IN_ORDER, facts, open_questions, outcomes_of, settings, took, whole
 
 
 @dataclass(frozen=True)

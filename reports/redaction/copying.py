@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from reports.intact import evidence
+from reports.files.intact import evidence
 from reports.record import Evidence, RunRecord, save
 from reports.redaction.addresses import Addresses
 from reports.redaction.capture import NotACaptureError, redacted

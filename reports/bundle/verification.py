@@ -8,14 +8,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from reports import archive
-from reports.bundle import MANIFEST, PAGE, RECORD, REDACTION, SIGNATURE, top_folder
-from reports.counting import counts_line
+from reports.bundle import archive
+from reports.bundle.making import MANIFEST, PAGE, RECORD, REDACTION, SIGNATURE, top_folder
+from reports.bundle.signature import signed_by
 from reports.errors import ReportError
-from reports.html.whole import whole
-from reports.intact import evidence, growing
+from reports.files.counting import counts_line
+from reports.files.intact import evidence, growing
 from reports.record import RunRecord, explain
-from reports.signature import signed_by
+from reports.whole import whole
 from reports.wording import counted
 
 # "8a04…(64 digits)  evidence/nat.masquerades_nat/commands.txt"

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from reports.counting import counts_line
-from reports.html.whole import OUTCOMES, facts, open_questions, took, whole
-from reports.matrix import NO_CHECK, cell, tally
+from reports.files.counting import counts_line
 from reports.record import Check, FaultResult, RunRecord
+from reports.terminal.matrix import NO_CHECK, cell, tally
 from reports.verdict import BY_GRAVITY, Verdict
+from reports.whole import OUTCOMES, facts, open_questions, took, whole
 from reports.wording import SIGNS, counted, label, one_line
 
 SIZE_MAX = 1 << 20

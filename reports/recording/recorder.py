@@ -20,11 +20,12 @@ from typing import Any, cast
 
 import pytest
 
-from reports import hooks, junit
-from reports.ledger import PLAN_FILE, Key, Ledger, parse_check, read_plan
-from reports.longrepr import crash_line
-from reports.provenance import tool
+from reports.files import junit
 from reports.record import Check, FaultResult, RecordError, Statement, save
+from reports.recording import hooks
+from reports.recording.ledger import PLAN_FILE, Key, Ledger, parse_check, read_plan
+from reports.recording.longrepr import crash_line
+from reports.recording.provenance import tool
 from reports.verdict import (
     EXIT_CONFORMS,
     EXIT_INTERRUPTED,

@@ -8,12 +8,12 @@ who has no Plumbline can verify a bundle too.
 import hashlib
 from pathlib import Path
 
-from reports import archive
+from reports.bundle import archive
+from reports.bundle.signature import sign
 from reports.errors import ReportError
-from reports.intact import evidence, sha256
+from reports.files.intact import evidence, sha256
 from reports.record import RunRecord
 from reports.redaction.findings import Findings
-from reports.signature import sign
 
 MANIFEST = "MANIFEST.sha256"
 SIGNATURE = "MANIFEST.sha256.sig"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reports.record import Tool
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 # A status of this tree takes some 10 ms; a cold disk may need a second or two.
 GIT_DEADLINE_S = 10.0

@@ -9,8 +9,7 @@ fault: the violations beside it were asked for.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from reports.counting import counts_line
-from reports.html.whole import OUTCOMES, whole
+from reports.files.counting import counts_line
 from reports.record import (
     Check,
     Evidence,
@@ -21,6 +20,7 @@ from reports.record import (
     Topology,
 )
 from reports.verdict import Verdict
+from reports.whole import OUTCOMES, whole
 from reports.wording import label
 
 # The suite of what is to be said of a run as a whole.

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from reports.cases import Case, cases
-from reports.counting import counts_line
-from reports.html.whole import whole
+from reports.files.cases import Case, cases
+from reports.files.counting import counts_line
 from reports.record import RunRecord
 from reports.verdict import Verdict
+from reports.whole import whole
 
 # How a test case ends, by verdict; one that conforms has no such element.
 _ELEMENTS = {

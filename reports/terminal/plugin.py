@@ -2,8 +2,8 @@
 """The pytest plugin that takes the place of pytest's own terminal output in a run.
 
 It is active with `--plumbline-terminal`, in the process that reports. It draws what the recorder
-tells (`reports.hooks`) and shows whatever pytest has to say beyond the checks: suites that can't
-be collected, internal errors, warnings, workers that died.
+tells (`reports.recording.hooks`) and shows whatever pytest has to say beyond the checks: suites
+that can't be collected, internal errors, warnings, workers that died.
 """
 
 import warnings
@@ -13,12 +13,19 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
-from reports.longrepr import last_lines, whole_traceback
-from reports.matrix import print_matrix
-from reports.progress import Columns, Running, check_line, columns, topology_line, topology_news
 from reports.record import Check, Host, RunRecord, Topology
-from reports.screen import Screen
-from reports.summary import print_closing, print_findings
+from reports.recording.longrepr import last_lines, whole_traceback
+from reports.terminal.matrix import print_matrix
+from reports.terminal.progress import (
+    Columns,
+    Running,
+    check_line,
+    columns,
+    topology_line,
+    topology_news,
+)
+from reports.terminal.screen import Screen
+from reports.terminal.summary import print_closing, print_findings
 from reports.verdict import EXIT_USAGE, Verdict
 from reports.wording import STYLES, counted, one_line
 
@@ -78,7 +85,7 @@ def pytest_configure(config: pytest.Config) -> None:
             "expected an output directory; name one, or leave the option out"
         )
     # Imported here: it builds on this module.
-    from reports.proof_terminal import ProofTerminal
+    from reports.terminal.proof import ProofTerminal
 
     proving = getattr(config.option, "plumbline_faults", None)
     config.pluginmanager.register((ProofTerminal if proving else Terminal)(config), PLUGIN_NAME)

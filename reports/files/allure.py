@@ -12,13 +12,13 @@ from uuid import UUID, uuid5
 
 from pydantic import JsonValue
 
-from reports.cases import RUN, Case, cases
-from reports.counting import counts_line
 from reports.errors import ReportError
-from reports.html.whole import facts, whole
-from reports.markdown import code_span, escaped
+from reports.files.cases import RUN, Case, cases
+from reports.files.counting import counts_line
+from reports.files.markdown import code_span, escaped
 from reports.record import RunRecord
 from reports.verdict import Verdict
+from reports.whole import facts, whole
 
 # Allure's own words; `broken` and `unknown` are as little green as `failed`.
 _STATUSES = {

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
-from reports.progress import check_line
 from reports.proof import is_named
 from reports.record import Check, FaultResult, RunRecord, Topology
-from reports.terminal import Terminal, from_here, heading
+from reports.terminal.plugin import Terminal, from_here, heading
+from reports.terminal.progress import check_line
 from reports.verdict import EXIT_CONFORMS, EXIT_UNDECIDED, EXIT_USAGE, EXIT_VIOLATES, Verdict
 from reports.wording import SEPARATOR, counted, duration, one_line
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What `./plumbline report` was asked for, done: `python -m reports.command ORDER`.
+"""What `./plumbline report` was asked for, done: `python -m reports.files.command ORDER`.
 
 The launcher has parsed the command line and started this in the virtual environment.
 """
@@ -13,14 +13,16 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from reports import allure, bundle, junit, markdown, verification
-from reports.counting import counts_line
+from reports.bundle import making as bundle
+from reports.bundle import verification
 from reports.errors import ReportError
-from reports.html.whole import whole
-from reports.intact import read, require_evidence
+from reports.files import allure, junit, markdown
+from reports.files.counting import counts_line
+from reports.files.intact import read, require_evidence
 from reports.record import RunRecord
 from reports.redaction.findings import Findings
 from reports.verdict import EXIT_CONFORMS, EXIT_USAGE
+from reports.whole import whole
 from reports.wording import harmless
 
 Format = Literal["html", "md", "junit", "allure"]

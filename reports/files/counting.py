@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How many of each verdict there are, in a line that leaves none out."""
 
-from reports.html.whole import IN_ORDER, OUTCOMES, outcomes_of
 from reports.record import RunRecord
+from reports.whole import IN_ORDER, OUTCOMES, outcomes_of
 from reports.wording import SEPARATOR
 
 
