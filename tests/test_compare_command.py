@@ -205,3 +205,11 @@ def test_the_launcher_hands_over_and_the_name_of_the_file_says_the_format(
     done = plumbline(before, before)
     assert done.returncode == 4
     assert "BEFORE and AFTER are one run" in done.stderr
+
+
+def test_a_defect_of_our_own_does_not_say_that_something_is_worse() -> None:
+    # The launcher never hands over such an order.
+    argv = [sys.executable, "-m", "reports.compare.command", "{}"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 10
+    assert "Traceback" in done.stderr

@@ -2,9 +2,11 @@
 """What `./plumbline compare` hands over to in its environment."""
 
 import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -17,7 +19,7 @@ from reports.compare.reading import read, runs
 from reports.compare.trend import trend_of
 from reports.errors import ReportError
 from reports.record import RecordError
-from reports.verdict import EXIT_CONFORMS, EXIT_USAGE
+from reports.verdict import EXIT_CONFORMS, EXIT_INTERRUPTED, EXIT_UNDECIDED, EXIT_USAGE
 
 # A log has no width: a row for each quantity fits.
 WIDTH_OF_A_LOG = 124
@@ -150,5 +152,13 @@ def _write(text: str | None, output: Path | None) -> None:
             ) from error
 
 
+def _broke(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """End with what a defect of our own decides, nothing: 1 would say that something is worse."""
+    sys.__excepthook__(kind, error, trace)
+    sys.stderr.flush()
+    os._exit(EXIT_INTERRUPTED if issubclass(kind, KeyboardInterrupt) else EXIT_UNDECIDED)
+
+
 if __name__ == "__main__":
+    sys.excepthook = _broke
     sys.exit(main(sys.argv[1:]))
