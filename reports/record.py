@@ -198,6 +198,12 @@ class RunRecord(Part):
     id: UUID
     started: Moment
     finished: Moment | None = Field(default=None, description="null while it runs, or when killed")
+    ended_with: int | None = Field(
+        default=None, description="the exit code; null while it runs, or when it was killed"
+    )
+    lacking: list[str] = Field(
+        default_factory=list, description="capabilities that were expected, and that the host lacks"
+    )
     redacted: bool = Field(
         default=False, description="whether what may identify a site was replaced in it (--redact)"
     )

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from reports.record import Check, Outcome, RunRecord
 from reports.verdict import (
     EXIT_CONFORMS,
+    EXIT_MEANINGS,
     EXIT_VIOLATES,
     NOT_DECIDED,
     Verdict,
@@ -91,9 +92,24 @@ def whole(record: RunRecord) -> Whole:
             found = Whole(Verdict.INCONCLUSIVE, "not finished", says, found.warnings)
     elif undecided:
         found.warnings.append(f"The run ended before {counted(undecided, 'check')} could be made.")
+    if (how := ending(record)) is not None:
+        found.warnings.append(how)
+        if found.verdict is Verdict.CONFORMS:
+            says = "What was decided conforms, and that is not all"
+            found = Whole(Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE, says, found.warnings)
     if record.tool.dirty:
         found.warnings.append("Plumbline's own files differed from the commit named below.")
     return found
+
+
+def ending(record: RunRecord) -> str | None:
+    """Return what was not well with a run beyond its checks; None: nothing, or it is not known."""
+    if record.lacking:
+        return f"Expected of this host, which lacks it: {', '.join(record.lacking)}."
+    if record.ended_with in (None, record.exit_code()):
+        return None
+    meaning = EXIT_MEANINGS.get(record.ended_with or 0, "no code of a run")
+    return f"The run ended with {record.ended_with}: {meaning}."
 
 
 def _of_checks(record: RunRecord) -> Whole:

@@ -196,7 +196,8 @@ def test_the_keys_are_the_contracts() -> None:
     written = json.loads(full().model_dump_json())
 
     assert list(written) == [
-        *("schema", "id", "started", "finished", "redacted", "tool", "host"),
+        *("schema", "id", "started", "finished", "ended_with", "lacking", "redacted"),
+        *("tool", "host"),
         *("topologies", "checks", "claims", "statements", "faults"),
     ]
     assert list(written["tool"]) == ["version", "commit", "dirty", "command"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.record import RecordError, Statement, Tool, Verdict
+from reports.record import Evidence, RecordError, Statement, Tool, Verdict
 from reports.recording.ledger import NOT_DECIDED, Ledger, PlannedCheck, parse_check, read_plan
 
 TOOL = Tool(version="1", commit=None, dirty=None, command=[])
@@ -191,3 +191,22 @@ def test_a_second_reason_does_not_hide_the_first() -> None:
     ledger.report_topology({"name": "nat", "reason": "it could not be undone"})
     ledger.report_topology({"name": "nat", "reason": "it stays", "teardown_s": 1.0})
     assert ledger.topology("nat").reason == "it could not be undone; then it stays"
+
+
+def test_a_violation_stays_and_its_files_are_as_they_are_now() -> None:
+    ledger = Ledger(TOOL)
+    ledger.plan([planned(1)])
+    entries = [
+        planned(1)
+        .entry(verdict, reason)
+        .model_copy(update={"evidence": [Evidence(**evidence("commands.txt", digit))]})
+        for verdict, reason, digit in (
+            (Verdict.VIOLATES, "no lease", "0"),
+            (Verdict.ERROR, "virbr1 is busy", "1"),
+        )
+    ]
+    assert ledger.decide(entries[0])
+    assert not ledger.decide(entries[1])
+    [check] = ledger.record().checks
+    assert (check.verdict, check.reason) == ("violates", "no lease")
+    assert [file.sha256 for file in check.evidence] == ["1" * 64]

@@ -66,9 +66,19 @@ def test_counts_are_those_of_the_run() -> None:
         record([], finished=None),
         record([]),
         record([check(Verdict.NOT_TESTABLE)]),
+        record([check(Verdict.CONFORMS)], ended_with=11, lacking=["kvm"]),
+        record([check(Verdict.CONFORMS)], ended_with=130),
         record([check(Verdict.CONFORMS)], faults=[fault("not testable")]),
     ],
-    ids=["killed", "killed at once", "empty", "nothing testable", "no fault testable"],
+    ids=[
+        "killed",
+        "killed at once",
+        "empty",
+        "nothing testable",
+        "lacking",
+        "interrupted",
+        "none caught",
+    ],
 )
 def test_what_shows_nothing_or_not_all_is_an_error(run: RunRecord) -> None:
     root = parsed(run)

@@ -47,6 +47,8 @@ def test_each_verdict_stands_beside_the_passes() -> None:
         (record([check(Verdict.CONFORMS), check(Verdict.VIOLATES)]), "❌"),
         (record([check(Verdict.CONFORMS), check(Verdict.INCONCLUSIVE)]), "⚠️"),
         (record([check(Verdict.CONFORMS)], finished=None), "⚠️"),
+        (record([check(Verdict.CONFORMS)], ended_with=11, lacking=["kvm"]), "⚠️"),
+        (record([check(Verdict.CONFORMS)], ended_with=0), "✅"),
         (record([check(Verdict.NOT_TESTABLE)]), "⚠️"),
         (record([]), "⚠️"),
         (record([], finished=None), "⚠️"),

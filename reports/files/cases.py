@@ -20,7 +20,7 @@ from reports.record import (
     Topology,
 )
 from reports.verdict import Verdict
-from reports.whole import OUTCOMES, whole
+from reports.whole import OUTCOMES, ending, whole
 from reports.wording import label
 
 # The suite of what is to be said of a run as a whole.
@@ -70,6 +70,8 @@ def cases(record: RunRecord) -> Iterator[Case]:
     if record.finished is None:
         said = f"the run was not finished: {counts_line(record)}"
         yield Case(RUN, RUN, "finished", Verdict.ERROR, said)
+    if (how := ending(record)) is not None:
+        yield Case(RUN, RUN, "ended well", Verdict.ERROR, how)
     outcomes = {fault.outcome for fault in record.faults}
     shown = "caught" in outcomes if outcomes else Verdict.CONFORMS in record.counts()
     if not shown:

@@ -169,6 +169,8 @@ class Ledger:
         key = (check.topology, check.id)
         before = self._checks.get(key)
         if before and before.verdict is Verdict.VIOLATES is not check.verdict:
+            # Its files may have grown since.
+            self._checks[key] = before.model_copy(update={"evidence": check.evidence})
             return False
         news = key not in self._decided or self._checks[key] != check
         self._checks[key] = check

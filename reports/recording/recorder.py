@@ -271,11 +271,8 @@ class Recorder:
 
     def _finish(self, session: pytest.Session) -> None:
         record = self._ledger.record(finished=datetime.now(UTC))
-        save(record, self.output / RECORD_FILE)
-        (self.output / JUNIT_FILE).write_text(junit.render(record), encoding="utf-8")
-        (self.output / PLAN_FILE).unlink(missing_ok=True)
+        missing = getattr(self._config.option, "plumbline_missing", None) or []
         if self._exit_code is None and session.exitstatus != pytest.ExitCode.USAGE_ERROR:
-            missing = getattr(self._config.option, "plumbline_missing", None) or []
             self._exit_code = record.exit_code(missing)
             if self._interrupted:
                 self._exit_code = EXIT_INTERRUPTED
@@ -284,6 +281,11 @@ class Recorder:
         elif self._exit_code is None:
             self._exit_code = EXIT_USAGE
         session.exitstatus = self._exit_code
+        ended = {"ended_with": self._exit_code, "lacking": list(missing)}
+        record = record.model_copy(update=ended)
+        save(record, self.output / RECORD_FILE)
+        (self.output / JUNIT_FILE).write_text(junit.render(record), encoding="utf-8")
+        (self.output / PLAN_FILE).unlink(missing_ok=True)
         self._config.hook.pytest_plumbline_finished(
             record=record, output=self.output, exit_code=self._exit_code
         )
