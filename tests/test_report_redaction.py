@@ -21,7 +21,17 @@ from scapy.layers.vxlan import VXLAN
 from scapy.packet import Packet, Raw
 
 from reports.files.intact import require_evidence
-from reports.record import load, save
+from reports.record import (
+    Built,
+    BuiltLink,
+    BuiltNode,
+    Host,
+    Measurement,
+    Reach,
+    Topology,
+    load,
+    save,
+)
 from reports.redaction.addresses import Addresses
 from reports.redaction.capture import NotACaptureError, redacted
 from reports.redaction.copying import redact
@@ -33,6 +43,9 @@ from tests.reported import RUN_ID, check, kept, record
 SECRET = b"the-site's-own-secret"
 MAC = "52:54:00:12:ab:cd"
 CARD = "b8:ce:f6:12:34:56"
+
+
+GUEST_TO_OUTSIDE = {"from": "guest", "to": "outside", "protocol": "udp", "promised": True}
 
 
 def texts(*learnt: str, words: tuple[str, ...] = (), own_host: str = "vm") -> Texts:
@@ -301,6 +314,63 @@ def test_a_run_is_redacted_whole_and_says_so(tmp_path: Path) -> None:
     assert re.search(r"MAC addresses: \d+ different, in \d+ places", said)
     assert "cut: 1 capture" in said
     assert "core.bin: application/octet-stream cannot be redacted" in said
+
+
+@pytest.mark.parametrize("words", [[], ["lab", "nat", "guest", "conforms", "more", "icmp"]])
+def test_a_word_of_the_record_s_own_choices_is_no_name(words: list[str], tmp_path: Path) -> None:
+    """A console shows machines that are called as parts of a network are."""
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    console = "".join(f"{name} login:\n" for name in ("bridge", "nic", "lab", "udp", "Mbit"))
+    built = Built(
+        nodes=[
+            BuiltNode(id="br0", kind="bridge", name="br0 on node7", within="h"),
+            BuiltNode(id="h", kind="host", name="node7"),
+        ],
+        links=[BuiltLink(ends=("br0", "h"), kind="nic")],
+    )
+    made = check(
+        Verdict.CONFORMS,
+        evidence=[kept(tmp_path, "evidence/console.txt", f"{console}node7 login:\n".encode())],
+        reach=Reach.model_validate(GUEST_TO_OUTSIDE),
+        measurements=[Measurement(name="rate", unit="Mbit", samples=[1.0], better="more")],
+    )
+    run = record(
+        [made],
+        host=Host(kind="lab", facts={"node7": 1, "NODE7": 2}),
+        topologies=[Topology(name="nat", verdict=Verdict.CONFORMS, built=built)],
+    )
+    new, _ = redact(run, tmp_path, copy, words)
+    assert new == load(copy / "run.json")
+    assert new.host.kind == "lab"
+    assert sorted(value for value in new.host.facts.values() if value in (1, 2)) == [1, 2]
+    [topology], [decided] = new.topologies, new.checks
+    assert topology.built is not None
+    assert [node.kind for node in topology.built.nodes] == ["bridge", "host"]
+    assert topology.built.links[0].ends == tuple(node.id for node in topology.built.nodes)
+    assert "node7" not in (copy / "run.json").read_text().lower()
+    assert (decided.reach, decided.verdict) == (made.reach, Verdict.CONFORMS)
+    assert decided.measurements[0].unit == "Mbit"
+    assert decided.measurements[0].better == "more"
+
+
+def test_files_whose_names_become_the_same_stay_two(tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    files = [
+        kept(tmp_path, f"evidence/node7.{domain}.corp/x.txt", domain.encode())
+        for domain in ("one", "two")
+    ]
+    new, _ = redact(record([check(Verdict.CONFORMS, evidence=files)]), tmp_path, copy, [])
+    assert require_evidence(new, copy) == []
+    [one, two] = new.checks[0].evidence
+    assert [(copy / file.path).read_text() for file in (one, two)] == ["one", "two"]
+
+
+@pytest.mark.parametrize("own_host", ["vm", "localhost", "guest", "debian"])
+def test_the_name_of_the_machine_that_redacts_may_be_everybody_s(own_host: str) -> None:
+    text = "guest debian on localhost, vm 1"
+    assert texts(text, own_host=own_host).redact(text) == text
 
 
 def test_json_stays_json_and_redacting_twice_changes_nothing_more() -> None:

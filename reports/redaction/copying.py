@@ -2,12 +2,13 @@
 """A copy of a run without what may identify the site; docs/bundle.md lists what that is."""
 
 import hashlib
-import json
+import itertools
 import socket
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Container, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, get_args
 
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 
 from reports.files.intact import evidence
 from reports.record import Evidence, RunRecord, save
@@ -18,8 +19,8 @@ from reports.redaction.text import Texts
 
 PCAP = "application/vnd.tcpdump.pcap"
 TEXTS = ("text/", "application/json", "application/xml")
-# Fields of a record that are names of the harness's own, or hashes.
-_OWN = {"schema", "sha256", "media_type", "verdict", "outcome", "started", "finished", "commit"}
+# Fields whose words are everybody's, though their type is that of any text.
+_OWN = {"sha256", "media_type", "commit", "version", "unit"}
 
 
 def redact(
@@ -42,18 +43,13 @@ def redact(
     addresses = Addresses(findings)
     texts = Texts(findings, addresses, words)
     texts.keep(str(record.id))
-    whole = record.model_dump(mode="json", by_alias=True)
-    said = list(_strings(whole))
+    said = list(_strings(record.model_dump(mode="json", by_alias=True)))
     texts.learn([*said, *_read_texts(record, folder)], socket.gethostname())
     files = {
         file.path: _copied(file, folder, copy, texts, addresses, findings)
         for file in evidence(record)
     }
-    new = {name: _replaced(part, texts, files) for name, part in whole.items()}
-    new["redacted"] = True
-    # The run's own id, times and schema are not names of anything.
-    new |= {name: whole[name] for name in _OWN & set(whole)}
-    new_record = RunRecord.model_validate_json(json.dumps(new))
+    new_record = RunRecord(**_fields(record, texts, files) | {"redacted": True})
     save(new_record, copy / "run.json")
     return new_record, findings
 
@@ -65,11 +61,11 @@ def _copied(
     texts: Texts,
     addresses: Addresses,
     findings: Findings,
-) -> dict[str, JsonValue]:
+) -> Evidence:
     """Write one redacted file, and return what the record says of it."""
     content = (folder / file.path).read_bytes()
     media_type = file.media_type
-    path = texts.redact(file.path)
+    path = _free(texts.redact(file.path), copy)
     try:
         if file.media_type == PCAP:
             content = redacted(content, addresses)
@@ -86,12 +82,19 @@ def _copied(
     place = copy / path
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(content)
-    return {
-        "name": texts.redact(file.name),
-        "media_type": media_type,
-        "path": path,
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
+    return Evidence(
+        name=texts.redact(file.name),
+        media_type=media_type,
+        path=path,
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def _free(path: str, copy: Path) -> str:
+    """Return where a file can be written: the names of two may be redacted to the same."""
+    place = PurePosixPath(path)
+    paths = (str(place.with_stem(f"{place.stem}-{number}")) for number in itertools.count(2))
+    return next(each for each in itertools.chain([path], paths) if not (copy / each).exists())
 
 
 def _read_texts(record: RunRecord, folder: Path) -> Iterator[str]:
@@ -112,17 +115,46 @@ def _strings(value: JsonValue) -> Iterator[str]:
             yield from _strings(each)
 
 
-def _replaced(value: JsonValue, texts: Texts, files: dict[str, dict[str, JsonValue]]) -> JsonValue:
-    """Return a part of a record with its texts redacted, and its evidence as it was written."""
+def _fields(part: BaseModel, texts: Texts, files: dict[str, Evidence]) -> dict[str, Any]:
+    """Return the fields of a part of a record, redacted where their type lets them say anything.
+
+    A word of a choice, such as a node's kind, is no name, even where it is spelt like one.
+    """
+    return {
+        name: _replaced(getattr(part, name), texts, files)
+        if name not in _OWN and _holds_text(field.annotation)
+        else getattr(part, name)
+        for name, field in type(part).model_fields.items()
+    }
+
+
+def _holds_text(annotation: Any) -> bool:
+    if annotation is str or annotation is JsonValue:
+        return True
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return True
+    return any(_holds_text(each) for each in get_args(annotation))
+
+
+def _replaced(value: Any, texts: Texts, files: dict[str, Evidence]) -> Any:
+    """Return a value with its texts redacted, and its evidence as it was written."""
     if isinstance(value, str):
         return texts.redact(value)
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_replaced(each, texts, files) for each in value]
+    if isinstance(value, Evidence):
+        return files[value.path]
+    if isinstance(value, BaseModel):
+        return type(value)(**_fields(value, texts, files))
     if not isinstance(value, dict):
         return value
-    if "sha256" in value and isinstance(path := value.get("path"), str):
-        return files[path]
-    return {
-        texts.redact(name): each if name in _OWN else _replaced(each, texts, files)
-        for name, each in value.items()
-    }
+    new: dict[str, Any] = {}
+    for name, each in value.items():
+        new[_apart(texts.redact(name), new)] = _replaced(each, texts, files)
+    return new
+
+
+def _apart(name: str, taken: Container[str]) -> str:
+    """Return a name that nothing else has: two may be redacted to the same."""
+    names = (f"{name} ({number})" for number in itertools.count(2))
+    return name if name not in taken else next(each for each in names if each not in taken)

@@ -7,7 +7,14 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from reports.redaction.addresses import Addresses
 from reports.redaction.findings import Findings
-from reports.redaction.names import DOMAIN_NAME, MAIL, host_names, is_public, own_machines
+from reports.redaction.names import (
+    DOMAIN_NAME,
+    MAIL,
+    host_names,
+    is_public,
+    is_telling,
+    own_machines,
+)
 
 WORD = "words that were named"
 HOST = "host names"
@@ -89,7 +96,7 @@ class Texts:
         """
         known = list(texts)
         own = {name.lower() for name in own_machines(known)}
-        found = {own_host.lower(): None} if len(own_host) > len("vm") else {}
+        found = {own_host.lower(): None} if is_telling(own_host) else {}
         for text in known:
             found |= dict.fromkeys(name.lower() for name in host_names(text))
             for octets in _OCTETS.findall(text):
