@@ -81,6 +81,20 @@ def texts(*learnt: str, words: tuple[str, ...] = (), own_host: str = "vm") -> Te
         ("alice@corp.de wrote", "person-1@mail.example wrote"),
         ("ssh-ed25519 AAAAC3Nza/1+2= alice@node7", "ssh-ed25519 key-1"),
         ("https://git.corp.de/x", "https://host-1.example/x"),
+        ("IP 93.184.216.34.443 > 10.0.0.2.80: Flags", "IP 240.0.1.34.443 > 10.0.0.2.80: Flags"),
+        (r'"a\n93.184.216.34\nb8:ce:f6:12:34:56\tx"', r'"a\n240.0.1.34\nb8:ce:f6:00:00:01\tx"'),
+        (r'"\u001B93.184.216.34"', r'"\u001b240.0.1.34"'),
+        ("[::ffff:93.184.216.34]:22", "[::ffff:240.0.1.34]:22"),
+        ("::ffff:5db8:d822/128", "::ffff:240.0.1.34/128"),
+        (f"{'1.0.' * 12}0.0.8.b.d.0.1.0.2.ip6.arpa.", "host-1.example."),
+        ("ID_SERIAL=5CG1234XYZ", "ID_SERIAL=serial-1"),
+        ("ID_SERIAL_SHORT=5CG1234XYZ", "ID_SERIAL_SHORT=serial-1"),
+        ("product_serial: 5CG1234XYZ", "product_serial: serial-1"),
+        ("  board.serial_number MT2107X01234", "  board.serial_number serial-1"),
+        ("alice@web1:~$ ls", "user-1@host-1:~$ ls"),
+        ("qemu+ssh://alice@web1/system", "qemu+ssh://user-1@host-1/system"),
+        ("Accepted publickey for alice from 10.0.0.2", "Accepted publickey for user-1 from 10.0"),
+        ("Failed password for invalid user alice from", "password for invalid user user-1 from"),
         ("search dc1.corp.internal", "search host-1.example"),
     ],
 )
@@ -103,6 +117,9 @@ def test_what_identifies_a_site_is_replaced(text: str, expected: str) -> None:
         "net.ipv4.conf.all.arp_ignore interface.xml rc.local commands.txt org.qemu.guest_agent.0",
         "<serial type='file'>\n  <alias name='serial0'/>\n</serial>\n<console type='file'>",
         "vnet0@if5: <BROADCAST> netdev@ovs-netdev --id=@queue",
+        "7: uplink.7@uplink: <UP>\nmacvtap0@eth0   UP   52:54 Started getty@tty1.service - Getty",
+        "root@localhost, cpu@0, ip6.arpa 8.e.f.ip6.arpa 1.3.6.1.4.1.311 a serial number of it",
+        r'"\\n \"x\" \u0000\u00fc \/ \n\t"',
         f"sha256 {'8a04' * 16} commit {'c0ff' * 10}",
         "/root/runs/plumbline /home USER=root",
     ],
@@ -128,8 +145,9 @@ def test_the_harness_s_own_machines_keep_their_names() -> None:
 
 
 def test_words_of_the_user_s_own_are_replaced_wherever_they_stand() -> None:
-    made = texts(words=("Acme", "acme-fra1"))
+    made = texts(words=("Acme", "acme-fra1", "CORP\\nina"))
     assert made.redact("ACME-FRA1/acme_bridge") == "site-1/site-2_bridge"
+    assert made.redact("by CORP\\nina") == "by site-3"
 
 
 def test_one_thing_has_one_replacement_in_every_form() -> None:
@@ -371,6 +389,16 @@ def test_files_whose_names_become_the_same_stay_two(tmp_path: Path) -> None:
 def test_the_name_of_the_machine_that_redacts_may_be_everybody_s(own_host: str) -> None:
     text = "guest debian on localhost, vm 1"
     assert texts(text, own_host=own_host).redact(text) == text
+
+
+def test_a_host_that_json_names_behind_a_line_s_end_is_known_again(tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    told = json.dumps({"out": "up\nnode7 login:\nnode7 is up"}).encode()
+    file = kept(tmp_path, "evidence/x.json", told, "application/json")
+    new, _ = redact(record([check(Verdict.CONFORMS, evidence=[file])]), tmp_path, copy, [])
+    said = json.loads((copy / new.checks[0].evidence[0].path).read_text())
+    assert said == {"out": "up\nhost-1 login:\nhost-1 is up"}
 
 
 def test_json_stays_json_and_redacting_twice_changes_nothing_more() -> None:

@@ -21,6 +21,8 @@ _GROUP = 0x01
 _SOLICITED_MAC = bytes.fromhex("3333ff")
 _SOLICITED = IPv6Network("ff02::1:ff00:0/104")
 _DOCUMENTATION = IPv6Network("2001:db8::/32")
+# IPv4-mapped (RFC 4291, 2.5.5.2)
+_MAPPED = int(IPv6Address("::ffff:0:0"))
 _LINK_LOCAL = IPv6Network("fe80::/10")
 _UNIQUE_LOCAL = IPv6Network("fc00::/7")
 # Where replacements are taken from: reserved for ever (RFC 1112, 4), for documents (RFC 3849).
@@ -78,6 +80,8 @@ class Addresses:
 
         Multicast groups, loopback and those for documents stay, but for what they have of a MAC.
         """
+        if address.ipv4_mapped is not None:
+            return IPv6Address(_MAPPED + int(self.ipv4(address.ipv4_mapped)))
         if address in _SOLICITED:
             low = int(address) & 0xFFFFFF
             new = int.from_bytes(self._nic(low.to_bytes(3, "big")), "big")

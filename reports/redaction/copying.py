@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A copy of a run without what may identify the site; docs/bundle.md lists what that is."""
 
+import contextlib
 import hashlib
 import itertools
+import json
 import socket
 from collections.abc import Container, Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -100,7 +102,12 @@ def _free(path: str, copy: Path) -> str:
 def _read_texts(record: RunRecord, folder: Path) -> Iterator[str]:
     for file in evidence(record):
         if file.media_type.startswith(TEXTS):
-            yield (folder / file.path).read_bytes().decode("utf-8", "replace")
+            text = (folder / file.path).read_bytes().decode("utf-8", "replace")
+            yield text
+            if file.media_type == "application/json":
+                # What begins a line shows names, and in JSON's own form nothing does.
+                with contextlib.suppress(ValueError):
+                    yield from _strings(json.loads(text))
 
 
 def _strings(value: JsonValue) -> Iterator[str]:

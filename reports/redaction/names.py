@@ -12,6 +12,12 @@ _EVERYBODYS = {
 _SHORTEST = 3
 # "[kvm1]$ ip route show default": how evidence shows on which of its machines a command ran.
 _OWN_MACHINE = re.compile(r"^\[([\w.-]+)\]\$ ", re.MULTILINE)
+# "alice@node7:~$", "ssh alice@node7"; but of `ip` "7: vnet0@if2: <…", "eth0.7@eth0  UP", of systemd
+# "getty@tty1.service", of Open vSwitch "netdev@ovs-netdev"
+LOGIN = re.compile(
+    r"(?<![\w.@+-])([A-Za-z_][\w-]*)@(?!if\d|ovs-)([A-Za-z][\w-]*)"
+    r"(?![\w@-]|\.\w|: <|\s+(?:UP|DOWN|UNKNOWN|LOWERLAYERDOWN)\b)"
+)
 _HOST_NAMES = (
     # uname -a: "Linux node7 6.1.0-18-amd64 #1 SMP …"
     re.compile(r"^Linux ([\w.-]+) \d+\.\d+", re.MULTILINE),
@@ -27,6 +33,7 @@ _HOST_NAMES = (
     re.compile(r"\bhost-?name[\"']?\s*[:= ]\s*[\"']?([A-Za-z0-9][\w.-]*)", re.IGNORECASE),
     # lldp: "SysName: switch3.example.com"
     re.compile(r"\bsysname:\s*([\w.-]+)", re.IGNORECASE),
+    re.compile(LOGIN.pattern.replace("([A-Za-z_]", "(?:[A-Za-z_]", 1)),
 )
 # Endings of host names that are not endings of file names.
 _TLD = (
@@ -40,7 +47,9 @@ MAIL = re.compile(rf"[\w.+-]+@(?:[\w-]+\.)+(?:{_TLD})\b", re.IGNORECASE)
 _PUBLIC = re.compile(
     r"(?:^|\.)(?:example\.(?:com|org|net)|(?:libvirt|qemu|openvswitch|kernel|debian|w3|netfilter|"
     r"isc|gnu|freedesktop|relaxng|nftables|iproute2|es|thekelleys)\.(?:com|org|net|org\.uk)|"
-    r"rc\.local|in-addr\.arpa|ip6\.arpa)$",
+    r"rc\.local|in-addr\.arpa)$"
+    # A prefix of 16 bits at most names nobody's network; an address is written nibble by nibble.
+    r"|^(?:[0-9a-f]\.){0,4}ip6\.arpa$",
     re.IGNORECASE,
 )
 

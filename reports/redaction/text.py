@@ -9,6 +9,7 @@ from reports.redaction.addresses import Addresses
 from reports.redaction.findings import Findings
 from reports.redaction.names import (
     DOMAIN_NAME,
+    LOGIN,
     MAIL,
     host_names,
     is_public,
@@ -32,10 +33,13 @@ _UUID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORE
 _NIL = "00000000-0000-0000-0000-000000000000"
 # /etc/machine-id, and a UUID that is written without its dashes
 _MACHINE = re.compile(r"\b[0-9a-f]{32}\b", re.IGNORECASE)
-# dmidecode "Serial Number: ABC123", lspci "[SN] Serial number: ABC", sysfs "serial=…", JSON and XML
+# dmidecode "Serial Number: ABC123", lspci "[SN] Serial number: ABC", udev "ID_SERIAL_SHORT=ABC",
+# devlink "serial_number ABC123", JSON and XML
 _SERIAL = re.compile(
-    r"(?P<key>\b(?:serial(?:[ _-]?(?:number|no))?|asset[ _-]tag|service[ _-]tag)"
-    r"(?:[\"']?\s*[:=]\s*[\"']?|[\"']?>))(?P<value>[\w][\w./+-]{2,})",
+    r"(?P<key>(?<![A-Za-z])(?:(?:serial(?:[ _-]?(?:number|no|short))?|asset[ _-]tag"
+    r"|service[ _-]tag)(?:\\?[\"']?\s*[:=]\s*\\?[\"']?|[\"']?>)"
+    # "Device Serial Number b8-ce-f6-…" has a MAC, and is replaced as one.
+    r"|serial[ _-]number[ \t]+(?=\S*\d)(?!(?:[0-9a-f]{2}[:-]){2})))(?P<value>[\w][\w./+-]{2,})",
     re.IGNORECASE,
 )
 _NO_SERIAL = {
@@ -61,10 +65,25 @@ _BRIDGE_ID = re.compile(r"\b([0-9a-f]{4}\.)([0-9a-f]{12})\b", re.IGNORECASE)
 # a datapath's id "0000525400559bd6", or a whole frame in hexadecimal
 _HEXADECIMAL = re.compile(r"(?<![0-9a-f])[0-9a-f]{12,}(?![0-9a-f])", re.IGNORECASE)
 # "from 2001:db8::1: icmp_seq=1": whether the last colon is a part of it only parsing shows
-_IPV6 = re.compile(r"(?<![0-9a-z_.])[0-9a-f]{0,4}:[0-9a-f]{0,4}:[0-9a-f:]*", re.IGNORECASE)
-_IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\d]|\.\d)")
+_IPV6 = re.compile(
+    r"(?<![0-9a-z_.])[0-9a-f]{0,4}:[0-9a-f]{0,4}:"
+    # "::ffff:198.51.100.1"
+    r"(?:(?:[0-9a-f:]*:)?(?:\d{1,3}\.){3}\d{1,3}(?![\w.])|[0-9a-f:]*)",
+    re.IGNORECASE,
+)
+# also as tcpdump writes it, with the port behind a dot: "198.51.100.1.443 > …"
+_IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\d|\.\d+\.\d)")
 _USER = re.compile(r"((?:/home|/var/home|/Users)/|\b(?:USER|LOGNAME|SUDO_USER)=)([A-Za-z_][\w.-]*)")
+# sshd "Accepted publickey for alice from …", "Failed password for invalid user alice from …"
+_LOGGED_IN = re.compile(
+    r"(\b(?:publickey|password|pam|none) for (?:invalid user )?)([A-Za-z_][\w.-]*)(?= from\b)"
+)
 _SYSTEM_USERS = {"root", "nobody", "qemu", "libvirt-qemu"}
+# In JSON a line's end is two signs, of which the second would be the first letter of a word.
+_ESCAPED = re.compile(r"\\(?:[bfnrt]|u00[01][0-9a-fA-F]|.)", re.DOTALL)
+_ONE_SIGN = re.compile("[\ud800-\ud8ff]")
+_ESCAPES = 0xD800
+_CONTROLS = 0xD880
 _MAC_OCTETS = 6
 _EUI_64_OCTETS = 8
 # destination, source and type
@@ -81,7 +100,7 @@ class Texts:
         self._hosts: re.Pattern[str] | None = None
         # The longest first: one word may be a part of another.
         ordered = sorted({word for word in words if word}, key=len, reverse=True)
-        self._words = _any_of(ordered, r"{}")
+        self._words = _any_of((_ESCAPED.sub(_as_one_sign, word) for word in ordered), r"{}")
 
     def keep(self, uuid: str) -> None:
         """Leave one UUID as it is: a run's own, by which it is called."""
@@ -106,10 +125,11 @@ class Texts:
 
     def redact(self, text: str) -> str:
         """Return a text without what may identify a site."""
+        text = _ESCAPED.sub(_as_one_sign, text)
         for pattern, replacement in self._rules():
             if pattern is not None:
                 text = pattern.sub(replacement, text)
-        return text
+        return _ONE_SIGN.sub(_as_escape, text)
 
     def _rules(self) -> list[tuple[re.Pattern[str] | None, Callable[[re.Match[str]], str]]]:
         return [
@@ -125,6 +145,8 @@ class Texts:
             (_IPV6, self._ipv6),
             (_IPV4, self._ipv4),
             (_USER, self._user),
+            (_LOGGED_IN, self._user),
+            (LOGIN, self._login),
             (DOMAIN_NAME, self._domain),
             (self._hosts, lambda found: self._host(found[0])),
         ]
@@ -154,6 +176,13 @@ class Texts:
             return found[0]
         return found[1] + self._named(USER, found[2], "user-{}")
 
+    def _login(self, found: re.Match[str]) -> str:
+        user, host = found.groups()
+        if user not in _SYSTEM_USERS:
+            user = self._named(USER, user, "user-{}")
+        # Its host was learnt, if it is one that tells anything.
+        return f"{user}@{host}"
+
     def _domain(self, found: re.Match[str]) -> str:
         return found[0] if is_public(found[0]) else self._host(found[0])
 
@@ -178,7 +207,10 @@ class Texts:
                 # A time of day, as 01:00:17, or a path of Python's.
                 continue
             new = self._addresses.ipv6(address)
-            return text if new == address else text.replace(said, str(new))
+            if new == address:
+                return text
+            as_said = f"::ffff:{new.ipv4_mapped}" if new.ipv4_mapped else str(new)
+            return text.replace(said, as_said)
         return text
 
     def _learn_mac(self, text: str) -> None:
@@ -231,6 +263,19 @@ class Texts:
                 at += 1
         said = "".join(parts)
         return said[: max(last, _FRAME_DIGITS)] if last else said
+
+
+def _as_one_sign(found: re.Match[str]) -> str:
+    """Return an escape with no letter in it: a surrogate, which no text in UTF-8 has."""
+    escape = found[0][1:]
+    if len(escape) > 1:
+        return f"\\{chr(_CONTROLS + int(escape[1:], 16))}"
+    return f"\\{chr(_ESCAPES + ord(escape))}" if escape in "bfnrt" else found[0]
+
+
+def _as_escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"u{code - _CONTROLS:04x}" if code >= _CONTROLS else chr(code - _ESCAPES)
 
 
 def _any_of(words: Iterable[str], around: str) -> re.Pattern[str] | None:
