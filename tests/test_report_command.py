@@ -2,9 +2,11 @@
 """`./plumbline report` as its user meets it: what it writes, where, and what it refuses."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -127,20 +129,62 @@ def test_a_redacted_report_does_not_take_the_name_of_the_whole_one(
     }
 
 
-def test_evidence_that_was_altered_or_is_missing_is_no_base_for_a_report(
-    run: Path, tmp_path: Path
-) -> None:
-    evidence = run / "evidence/nat/commands.txt"
+def alter(evidence: Path) -> None:
     evidence.write_text("[host]$ something else\n")
-    altered = report("--format", "md", cwd=tmp_path)
-    assert altered.returncode == 4
-    assert "evidence is not as it was recorded: evidence/nat/commands.txt" in altered.stderr
+
+
+def remove(evidence: Path) -> None:
+    shutil.rmtree(evidence.parent.parent)
+
+
+def lead_away(evidence: Path) -> None:
     evidence.unlink()
-    missing = report("--format", "md", cwd=tmp_path)
-    assert missing.returncode == 4
-    assert "evidence is missing: evidence/nat/commands.txt" in missing.stderr
     evidence.symlink_to("/etc/hostname")
-    assert "evidence is missing" in report("--format", "md", cwd=tmp_path).stderr
+
+
+def lead_nowhere(evidence: Path) -> None:
+    evidence.unlink()
+    evidence.symlink_to(evidence.name)
+
+
+def pipe(evidence: Path) -> None:
+    evidence.unlink()
+    os.mkfifo(evidence)
+
+
+def too_long(evidence: Path) -> None:
+    """Stands for what a user may not read, which root may: the system refuses to look at it."""
+    record_file = evidence.parent.parent.parent / "run.json"
+    told = record_file.read_text().replace("nat/commands.txt", f"nat/{'c' * 300}.txt")
+    record_file.write_text(told)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (alter, "evidence is not as it was recorded: evidence/nat/commands.txt"),
+        (remove, "evidence is missing: evidence/nat/commands.txt"),
+        (lead_away, "evidence is missing: evidence/nat/commands.txt"),
+        (lead_nowhere, "evidence is missing: evidence/nat/commands.txt"),
+        (pipe, "evidence is missing: evidence/nat/commands.txt"),
+        (too_long, "evidence cannot be read: evidence/nat/ccc"),
+    ],
+)
+def test_evidence_with_a_fault_is_told_of_and_never_handed_over(
+    spoil: Callable[[Path], None], said: str, run: Path, tmp_path: Path
+) -> None:
+    spoil(run / "evidence/nat/commands.txt")
+    for form, name in (("md", "report.md"), ("junit", "junit.xml"), ("html", "report.html")):
+        done = report("--format", form, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert said in done.stderr
+        head = "evidence/nat/c" if form == "html" else said.partition(":")[0]
+        assert head in (run / name).read_text()
+    for words in (["--bundle", "b"], ["--redact"], ["--format", "allure"]):
+        refused = report(*words, cwd=tmp_path)
+        assert refused.returncode == 4
+        assert said in refused.stderr
+        assert "Traceback" not in refused.stderr
 
 
 def test_what_a_killed_run_was_still_writing_is_no_reason_to_refuse_it(
@@ -188,6 +232,7 @@ def test_a_record_of_somebody_else_s_writes_nothing_on_the_terminal_itself(tmp_p
     (tmp_path / evidence.path).unlink()
     missing = report(".", "--format", "md", cwd=tmp_path)
     assert "evidence is missing" in missing.stderr
+    assert "\x1b" not in (tmp_path / "report.md").read_text()
     assert "\x1b" not in refused.stderr + missing.stderr
 
 

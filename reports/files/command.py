@@ -18,7 +18,7 @@ from reports.bundle import verification
 from reports.errors import ReportError
 from reports.files import allure, junit, markdown
 from reports.files.counting import counts_line
-from reports.files.intact import read, require_evidence
+from reports.files.intact import inspect, read
 from reports.record import RunRecord
 from reports.redaction.findings import Findings
 from reports.verdict import EXIT_CONFORMS, EXIT_USAGE
@@ -73,8 +73,7 @@ def _report(order: Order, record_file: Path) -> None:
     if order.sign is not None and not order.sign.is_file():
         raise ReportError(f"--sign {order.sign}: there is no such file", "name an SSH key")
     place = _place(order, form, folder) if form else None
-    for path in require_evidence(record, folder):
-        _say(f"{path}: grew after the record's last word of it; the run was not finished")
+    faults = _faults(order, form, record, folder)
     with _as_asked(order, record, folder) as (record, folder, findings):
         if order.bundle is not None:
             _require_elsewhere(order.bundle, record_file.parent)
@@ -83,10 +82,27 @@ def _report(order: Order, record_file: Path) -> None:
         if form == "allure" and place is not None:
             allure.write(record, folder, place)
         elif form is not None:
-            _put(_RENDER[form](record, folder), place)
+            _put(_RENDER[form](record, folder, faults), place)
     if place is not None:
         _say(f"{form}: {place}")
     _say(f"{whole(record).says}: {counts_line(record)}")
+
+
+def _faults(order: Order, form: Format | None, record: RunRecord, folder: Path) -> list[str]:
+    """Return what is wrong with the evidence, for reports that say so themselves.
+
+    Raises:
+        ReportError: something is, and what was asked for is made from the files themselves.
+    """
+    found = inspect(record, folder)
+    if order.bundle is not None or order.redact or form == "allure":
+        found.require(folder)
+    for path in found.grown:
+        _say(f"{path}: grew after the record's last word of it; the run was not finished")
+    told = [what for what, _ in found.faults]
+    for what, hint in found.faults:
+        _say(f"{folder}: {what}\n  {hint}")
+    return told
 
 
 @contextlib.contextmanager
@@ -107,17 +123,18 @@ def _as_asked(
         yield redacted, Path(copy), findings
 
 
-def _html(record: RunRecord, folder: Path) -> str:
+def _html(record: RunRecord, folder: Path, _: Sequence[str]) -> str:
+    # The page finds faults of the evidence itself, file by file.
     # Imported here: templates and drawings are for this one alone.
     from reports.html.page import render
 
     return render(record, folder)
 
 
-_RENDER: dict[Format, Callable[[RunRecord, Path], str]] = {
+_RENDER: dict[Format, Callable[[RunRecord, Path, Sequence[str]], str]] = {
     "html": _html,
-    "md": lambda record, _: markdown.render(record),
-    "junit": lambda record, _: junit.render(record),
+    "md": lambda record, _, faults: markdown.render(record, faults=faults),
+    "junit": lambda record, _, faults: junit.render(record, faults),
 }
 
 

@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reports.errors import ReportError
@@ -80,6 +81,73 @@ def growing(record: RunRecord) -> set[str]:
     }
 
 
+@dataclass(frozen=True)
+class Evidences:
+    """How the evidence of a run was found, by paths.
+
+    Attributes:
+        missing: not there, or not a plain file in the folder.
+        unreadable: the system refuses to read it, for want of a permission above all.
+        altered: not as the record says.
+        grown: the same, by what was still being written when the run was killed: no fault.
+    """
+
+    missing: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    altered: list[str] = field(default_factory=list)
+    grown: list[str] = field(default_factory=list)
+
+    @property
+    def faults(self) -> list[tuple[str, str]]:
+        """What is wrong, each with what to do about it."""
+        told = [
+            (
+                "is missing",
+                self.missing,
+                "a report is made from a whole run: run.json with its evidence folder beside it",
+            ),
+            ("cannot be read", self.unreadable, "make it readable: chmod -R u+rX, or chown"),
+            (
+                "is not as it was recorded",
+                self.altered,
+                "its SHA-256 is not the one in run.json: the file was altered after the run",
+            ),
+        ]
+        return [(f"evidence {what}: {_named(paths)}", hint) for what, paths, hint in told if paths]
+
+    def require(self, folder: Path) -> None:
+        """Stop where anything is wrong.
+
+        Raises:
+            ReportError: something is; the first of it.
+        """
+        for what, hint in self.faults:
+            raise ReportError(f"{folder}: {what}", hint)
+
+
+def inspect(record: RunRecord, folder: Path) -> Evidences:
+    """Return how the evidence of a run was found.
+
+    Args:
+        record: the run.
+        folder: where its run.json is.
+    """
+    found = Evidences()
+    unsettled = growing(record)
+    for file in evidence(record):
+        place = folder / file.path
+        try:
+            # A link could lead anywhere, and what it leads to is not part of the run.
+            if not place.is_file() or not _is_plain(place, folder):
+                found.missing.append(file.path)
+            elif sha256(place) != file.sha256:
+                is_growing = file.path in unsettled
+                (found.grown if is_growing else found.altered).append(file.path)
+        except OSError:
+            found.unreadable.append(file.path)
+    return found
+
+
 def require_evidence(record: RunRecord, folder: Path) -> list[str]:
     """Check that all evidence is there and as the record says.
 
@@ -93,30 +161,12 @@ def require_evidence(record: RunRecord, folder: Path) -> list[str]:
         The paths that grew in that way.
 
     Raises:
-        ReportError: a file is missing, is not a plain file in the folder, or was altered.
+        ReportError: a file is missing, is not a plain file in the folder, cannot be read, or was
+            altered.
     """
-    missing: list[str] = []
-    altered: list[str] = []
-    for file in evidence(record):
-        place = folder / file.path
-        # A link could lead anywhere, and what it leads to is not part of the run.
-        if not place.is_file() or not _is_plain(place, folder):
-            missing.append(file.path)
-        elif sha256(place) != file.sha256:
-            altered.append(file.path)
-    unsettled = growing(record)
-    wrong = [path for path in altered if path not in unsettled]
-    if missing:
-        raise ReportError(
-            f"{folder}: evidence is missing: {_named(missing)}",
-            "a report is made from a whole run: run.json with its evidence folder beside it",
-        )
-    if wrong:
-        raise ReportError(
-            f"{folder}: evidence is not as it was recorded: {_named(wrong)}",
-            "its SHA-256 is not the one in run.json: the file was altered after the run",
-        )
-    return altered
+    found = inspect(record, folder)
+    found.require(folder)
+    return found.grown
 
 
 def _is_plain(place: Path, folder: Path) -> bool:

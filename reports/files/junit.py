@@ -31,8 +31,8 @@ _DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
-def render(record: RunRecord) -> str:
-    """Return the run as JUnit XML.
+def render(record: RunRecord, faults: Sequence[str] = ()) -> str:
+    """Return the run as JUnit XML; each suite names the evidence's faults among its properties.
 
     A run that was not finished, or in which nothing conforms, has an `error` that says so.
     """
@@ -44,12 +44,14 @@ def render(record: RunRecord) -> str:
     if record.finished is not None:
         root.set("time", _seconds((record.finished - record.started).total_seconds()))
     for name, of_suite in by_suite.items():
-        root.append(_suite(name, of_suite, record))
+        root.append(_suite(name, of_suite, record, faults))
     ElementTree.indent(root, " ")
     return f"{_DECLARATION}\n{ElementTree.tostring(root, encoding='unicode')}\n"
 
 
-def _suite(name: str, of_suite: Sequence[Case], record: RunRecord) -> Element:
+def _suite(
+    name: str, of_suite: Sequence[Case], record: RunRecord, faults: Sequence[str]
+) -> Element:
     took = sum(case.seconds or 0 for case in of_suite)
     suite = Element("testsuite", {"name": _text(name), **_totals(of_suite)})
     suite.set("skipped", str(_number(of_suite, "skipped")))
@@ -58,6 +60,8 @@ def _suite(name: str, of_suite: Sequence[Case], record: RunRecord) -> Element:
     properties = SubElement(suite, "properties")
     for key, value in _facts(record, name).items():
         SubElement(properties, "property", {"name": key, "value": _text(value)})
+    for fault in faults:
+        SubElement(properties, "property", {"name": "fault", "value": _text(fault)})
     for case in of_suite:
         suite.append(_element(case))
     return suite

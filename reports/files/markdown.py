@@ -57,10 +57,10 @@ class Section:
         return bool(self.head)
 
 
-def render(record: RunRecord, size_max: int = SIZE_MAX) -> str:
-    """Return the page, at most `size_max` octets of UTF-8."""
+def render(record: RunRecord, size_max: int = SIZE_MAX, faults: Sequence[str] = ()) -> str:
+    """Return the page, at most `size_max` octets of UTF-8; it names the evidence's faults."""
     page = _Page(size_max - _RESERVED)
-    for section in _sections(record):
+    for section in _sections(record, faults):
         page.add(section)
     return page.text()
 
@@ -105,8 +105,9 @@ class _Page:
         return "\n\n".join(parts) + "\n"
 
 
-def _sections(record: RunRecord) -> Iterator[Section]:
+def _sections(record: RunRecord, faults: Sequence[str]) -> Iterator[Section]:
     yield Section("", [_heading(record)], "heading")
+    yield Section("", [f"⚠️ {escaped(fault)}" for fault in faults], "fault of the evidence")
     yield Section("", [_rests_on(record)], "heading")
     if record.faults:
         yield _faults(record)

@@ -6,6 +6,7 @@ under test: it is escaped by the templates, and shown with what would not be see
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -124,9 +125,13 @@ class EvidenceFiles:
             size=None,
         )
         path = self._folder / file.path
-        if not path.resolve().is_relative_to(self._folder):
+        # A link that leads to itself makes Path.resolve raise.
+        if not Path(os.path.realpath(path)).is_relative_to(self._folder):
             return replace(plain, fault="leads out of the folder of the record: not read")
         try:
+            if path.exists() and not path.is_file():
+                # Reading a pipe would wait for ever.
+                return replace(plain, fault="is not a plain file: not read")
             content = path.read_bytes()
         except OSError as error:
             return replace(plain, fault=f"cannot be read: {error.strerror}")
