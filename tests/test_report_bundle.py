@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.bundle import archive
+from reports.bundle import archive, signature
 from reports.bundle import making as bundle
 from reports.bundle.verification import verify
 from reports.errors import ReportError
@@ -335,6 +335,32 @@ def test_nothing_half_written_is_left(run: tuple[RunRecord, Path], tmp_path: Pat
     with pytest.raises(FileNotFoundError):
         bundle.write(tmp_path / "b.tar.gz", record, folder, None, None)
     assert not list(tmp_path.glob("*b.tar.gz*"))
+
+
+@pytest.mark.parametrize(
+    "name", ["report.html", "run.json", "MANIFEST.sha256", "MANIFEST.sha256.sig", "REDACTION.txt"]
+)
+def test_evidence_cannot_take_the_place_of_a_bundle_s_own_file(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    run = saved(folder, {name: b"foreign\n"})
+    with pytest.raises(ReportError, match="the name of a file that a bundle has itself"):
+        bundle.write(tmp_path / "b.tar.gz", run, folder, None, None)
+    assert not list(tmp_path.glob("*b.tar.gz*"))
+
+
+def test_a_keygen_that_does_not_end_is_one_message(
+    run: tuple[RunRecord, Path], key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "signed.tar.gz"
+    bundle.write(file, *run, None, key)
+    stuck = tmp_path / "bin/ssh-keygen"
+    stuck.parent.mkdir()
+    stuck.write_text("#!/bin/sh\nexec sleep 60\n")
+    stuck.chmod(0o755)
+    monkeypatch.setenv("PATH", str(stuck.parent), prepend=os.pathsep)
+    monkeypatch.setattr(signature, "VERIFY_DEADLINE_S", 0.2)
+    with pytest.raises(ReportError, match=r"ssh-keygen -Y check-novalidate did not end within"):
+        verify(file, None, None)
 
 
 def test_any_content_comes_back(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ SIGNATURE = "MANIFEST.sha256.sig"
 RECORD = "run.json"
 PAGE = "report.html"
 REDACTION = "REDACTION.txt"
+_OWN = {MANIFEST, SIGNATURE, RECORD, PAGE, REDACTION}
 
 
 def top_folder(record: RunRecord) -> str:
@@ -45,6 +46,12 @@ def write(
     # Imported here: only a bundle and the HTML page itself need templates and drawings.
     from reports.html.page import render
 
+    for file in evidence(record):
+        if file.path.partition("/")[0] in _OWN:
+            raise ReportError(
+                f"{file.path!r}: evidence with the name of a file that a bundle has itself",
+                "no run of Plumbline keeps it there: expected a path below evidence/",
+            )
     files: dict[str, Path | bytes] = {
         PAGE: render(record, folder).encode(),
         RECORD: folder / RECORD,

@@ -87,14 +87,20 @@ def _principals(allowed: Path, signature: Path, content: bytes) -> Sequence[str]
 
 def _verify(argv: Sequence[str], content: bytes) -> str | None:
     """Return what ssh-keygen says of a signature; None when it is not good."""
-    done = subprocess.run(
-        [_ssh_keygen(), "-Y", *argv],
-        input=content,
-        capture_output=True,
-        timeout=VERIFY_DEADLINE_S,
-        env=os.environ | {"LC_ALL": "C"},
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [_ssh_keygen(), "-Y", *argv],
+            input=content,
+            capture_output=True,
+            timeout=VERIFY_DEADLINE_S,
+            env=os.environ | {"LC_ALL": "C"},
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ReportError(
+            f"ssh-keygen -Y {argv[0]} did not end within {VERIFY_DEADLINE_S} s",
+            "expected it to read a few files and end: try it by hand, see docs/bundle.md",
+        ) from error
     return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
 
 
