@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The drawing of a topology, its arrows, the strip plots and the matrix: shapes with places."""
 
+import sys
 from itertools import combinations, pairwise
 
 import pytest
@@ -155,6 +156,9 @@ def test_without_an_outside_no_arrow_leads_there() -> None:
     assert len(made.arrows) == 1
 
 
+LARGEST = sys.float_info.max
+
+
 def measured(*samples: float) -> Measurement:
     return Measurement(name="rate", unit="Mbit/s", samples=list(samples))
 
@@ -203,6 +207,27 @@ def test_a_cold_sample_is_shown_and_does_not_count() -> None:
 
 def test_without_samples_there_is_no_plot() -> None:
     assert plots.of([measured()]) == []
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        (1e308, -1e308),
+        (LARGEST, -LARGEST),
+        (LARGEST,),
+        (-LARGEST,),
+        (LARGEST, LARGEST * 0.999999),
+        (5e-324,),
+        (5e-324, 0.0),
+        (1e16, 1e16 + 2),
+    ],
+)
+def test_samples_at_the_ends_of_what_a_number_can_be_have_a_plot(samples: list[float]) -> None:
+    made = plot(measured(*samples))
+    assert made is not None
+    places = [point.x for point in made.points] + [made.median_x] + [tick.x for tick in made.ticks]
+    assert all(0 <= x <= plots.WIDTH for x in places), places
+    assert "inf" not in made.says
 
 
 def test_many_samples_are_told_in_part() -> None:

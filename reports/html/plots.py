@@ -6,6 +6,7 @@ Points stand from top to bottom in the order in which they were taken, so that a
 
 import math
 import statistics
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,9 @@ TOP, BAND, FOOT = 4, 26, 17
 # As many as are told in words beside the plot; the record has all.
 SAMPLES_TOLD = 24
 _TICKS = 4
+# An axis that is narrower has no marks that could be told apart.
+_NARROWEST = 1e-300
+_LARGEST = sys.float_info.max
 # From here on all digits stand before the point.
 _WHOLE_FROM = 10_000
 
@@ -84,7 +88,9 @@ def plot(measurement: Measurement, axis: Sequence[float] = ()) -> Plot | None:
     low, high = marks[0], marks[-1]
 
     def place(value: float) -> float:
-        return round(MARGIN + (value - low) / (high - low) * (WIDTH - 2 * MARGIN), 1)
+        return round(
+            MARGIN + (value / 2 - low / 2) / (high / 2 - low / 2) * (WIDTH - 2 * MARGIN), 1
+        )
 
     step = BAND / (len(samples) + 1)
     cold = measurement.cold or 0
@@ -94,7 +100,8 @@ def plot(measurement: Measurement, axis: Sequence[float] = ()) -> Plot | None:
     ]
     # A record may say of its only sample that it was cold.
     counting = samples[cold:] or samples
-    median = statistics.median(counting)
+    # Half and half: the sum of two may be larger than any number.
+    median = statistics.median_low(counting) / 2 + statistics.median_high(counting) / 2
     told = [figure(sample) for sample in samples[:SAMPLES_TOLD]]
     spread = f", from {figure(min(counting))} to {figure(max(counting))}"
     how_many = "1 sample" if len(counting) == 1 else f"{len(counting)} samples, median"
@@ -119,13 +126,17 @@ def ticks(low: float, high: float) -> list[float]:
     """Return round numbers, evenly apart, the first not above `low`, the last not below `high`."""
     if low == high:
         # One value: it stands in the middle of an axis that gives its size away.
-        low, high = (0.0, 1.0) if low == 0 else (low - abs(low) / 2, low + abs(low) / 2)
-    raw = (high - low) / _TICKS
+        half = abs(low) / 2
+        low, high = max(low - half, -_LARGEST), min(low + half, _LARGEST)
+        high = high if half else 1.0
+    high = max(high, low + _NARROWEST)
+    raw = high / _TICKS - low / _TICKS
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(power * each for each in (1, 2, 5, 10) if power * each >= raw)
     first = math.floor(low / step)
     last = math.ceil(high / step)
-    return [number * step for number in range(first, last + 1)]
+    # The largest numbers have no round one above them.
+    return [max(-_LARGEST, min(number * step, _LARGEST)) for number in range(first, last + 1)]
 
 
 def figure(value: float) -> str:
