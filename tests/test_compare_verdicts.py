@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reports.compare import markdown
 from reports.compare.comparing import compare
 from reports.compare.hosts import NotComparable
 from reports.compare.model import Comparison, Effect, Outcome
@@ -24,7 +25,11 @@ def compared(before: RunRecord, after: RunRecord, *topologies: str) -> Compariso
 
 
 def flipped(before: Verdict, after: Verdict) -> Comparison:
-    return compared(record(0, check("dhcp.lease", before)), record(1, check("dhcp.lease", after)))
+    decided = check("nat.rules", claims=["NT-08"])
+    return compared(
+        record(0, check("dhcp.lease", before), decided),
+        record(1, check("dhcp.lease", after), decided),
+    )
 
 
 def test_only_from_conforms_to_violates_is_a_regression() -> None:
@@ -60,10 +65,50 @@ def test_undecided_for_another_reason_is_told_and_no_change() -> None:
     assert found.exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [*product(OPEN, OPEN), (Verdict.ERROR, CONFORMS)],
+)
+def test_where_both_runs_decided_nothing_nothing_can_be_said(
+    before: Verdict, after: Verdict
+) -> None:
+    found = compared(record(0, check("dhcp.lease", before)), record(1, check("dhcp.lease", after)))
+    assert found.exit_code == 10
+    assert found.because == ["no check and no claim is decided in both runs"]
+
+
+def broken(found: RunRecord, verdict: Verdict) -> RunRecord:
+    reason = "it could not be taken down"
+    changes = {"verdict": verdict, "reason": reason}
+    return found.model_copy(
+        update={"topologies": [t.model_copy(update=changes) for t in found.topologies]}
+    )
+
+
+@pytest.mark.parametrize("verdict", [Verdict.ERROR, Verdict.INCONCLUSIVE])
+def test_a_topology_that_broke_beside_its_checks_leaves_it_open(verdict: Verdict) -> None:
+    after = broken(record(1, check("dhcp.lease")), verdict)
+    found = compared(record(0, check("dhcp.lease")), after)
+    assert found.exit_code == 10
+    assert found.because == [f"nat: conforms → {verdict}"]
+    assert [(f.of, f.id, f.effect, f.reason_after) for f in found.flips] == [
+        ("topology", "nat", Effect.LOST, "it could not be taken down")
+    ]
+    assert "| nat | the topology itself | conforms |" in markdown.page(found)
+
+
+def test_a_topology_that_was_broken_before_or_whose_check_says_it_is_told_once() -> None:
+    steady, lost = check("nat.rules"), check("dhcp.lease", Verdict.ERROR)
+    before = broken(record(0, steady), Verdict.ERROR)
+    assert not compared(before, broken(record(1, steady), Verdict.ERROR)).flips
+    found = compared(record(0, steady, check("dhcp.lease")), record(1, steady, lost))
+    assert [flip.of for flip in found.flips] == ["check"]
+
+
 def test_what_stayed_violated_is_no_regression() -> None:
     found = flipped(VIOLATES, VIOLATES)
     assert not found.flips
-    assert found.same == {VIOLATES: 1}
+    assert found.same == {CONFORMS: 1, VIOLATES: 1}
     assert found.exit_code == 0
 
 

@@ -10,7 +10,7 @@ from reports.compare.hosts import NotComparable, require_comparable, warnings, w
 from reports.compare.measured import measured
 from reports.compare.model import Comparison, Run, outcome_of
 from reports.compare.quantities import Criteria, judge
-from reports.compare.verdicts import flips, of_topologies, one_sided, same
+from reports.compare.verdicts import decided_in_both, flips, of_topologies, one_sided, same
 from reports.record import RunRecord
 
 
@@ -42,9 +42,12 @@ def compare(
     readers = Reader(before[1]), Reader(after[1])
     flipped = flips(was, now)
     explained = differences(flipped, (was, readers[0]), (now, readers[1]))
-    unfinished = was.finished is None or now.finished is None
     vanished, appeared = one_sided(was, now), one_sided(now, was)
-    exit_code, because = outcome_of(flipped, vanished, appeared, quantities, unfinished=unfinished)
+    unfinished = was.finished is None or now.finished is None
+    undecided = ["a run did not finish"] if unfinished else []
+    if not decided_in_both(was, now):
+        undecided.append("no check and no claim is decided in both runs")
+    exit_code, because = outcome_of(flipped, vanished, appeared, quantities, undecided)
     return Comparison(
         before=_run(was, before[1]),
         after=_run(now, after[1]),

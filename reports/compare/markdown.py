@@ -4,7 +4,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from reports.compare import wording
-from reports.compare.model import Comparison, Difference, Effect, Quantity
+from reports.compare.model import Comparison, Difference, Effect, Flip, Quantity
 
 # So that no line of evidence ends its own block.
 FENCE = "`````"
@@ -53,7 +53,7 @@ def _flips(comparison: Comparison) -> Iterator[str]:
                 (
                     f"**{flip.effect}**" if flip.effect is Effect.REGRESSED else flip.effect,
                     plain(flip.topology),
-                    plain(f"{flip.id} ({', '.join(flip.claims)})"),
+                    plain(_what(flip)),
                     flip.before,
                     flip.after,
                     plain(flip.reason_after or ""),
@@ -63,6 +63,12 @@ def _flips(comparison: Comparison) -> Iterator[str]:
         )
     yield plain(wording.kept(comparison))
     yield ""
+
+
+def _what(flip: Flip) -> str:
+    if flip.of == "topology":
+        return "the topology itself"
+    return f"{flip.id} ({', '.join(flip.claims)})" if flip.claims else flip.id
 
 
 def _quantities(comparison: Comparison) -> Iterator[str]:

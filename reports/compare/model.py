@@ -71,9 +71,12 @@ class Run(_Part):
 
 
 class Flip(_Part):
-    """A verdict that is another one now: of a check, or of a claim whose checks are others."""
+    """A verdict that is another one now.
 
-    of: Literal["check", "claim"]
+    Of a check, of a claim whose checks are others, or of a topology that no check says it of.
+    """
+
+    of: Literal["check", "claim", "topology"]
     id: str
     claims: list[str]
     topology: str
@@ -178,20 +181,30 @@ def outcome_of(
     vanished: list[OneSided],
     appeared: list[OneSided],
     quantities: list[Quantity],
-    *,
-    unfinished: bool,
+    undecided: list[str],
 ) -> tuple[int, list[str]]:
     """Return the exit code and what it rests on.
 
     What is certain comes first: something that is worse (1), then whatever leaves open whether
     something is (10).
+
+    Args:
+        flips: verdicts that are others now.
+        vanished: what only the run before looked at.
+        appeared: what only the run after did.
+        quantities: those of both.
+        undecided: what leaves it open as to the runs as a whole.
     """
     worse = [f"{f.id}: {f.before} → {f.after}" for f in flips if f.effect is Effect.REGRESSED]
     worse += [f"{named(q)} regressed" for q in quantities if q.outcome is Outcome.REGRESSED]
     if worse:
         return EXIT_VIOLATES, worse
-    open_ = ["a run did not finish"] if unfinished else []
-    open_ += [f"{f.id}: {f.before} → {f.after}" for f in flips if f.effect in WORSE_UNKNOWN]
+    open_ = list(undecided)
+    open_ += [
+        f"{f.id}: {f.before} → {f.after}"
+        for f in flips
+        if f.effect in WORSE_UNKNOWN or f.of == "topology"
+    ]
     decided = {Verdict.CONFORMS, Verdict.VIOLATES}
     if gone := _claims_told([each for each in vanished if each.verdict in decided], vanished):
         open_.append(f"decided before, and not looked at after: {gone}")

@@ -75,7 +75,8 @@ def _flips(comparison: Comparison, console: Console) -> None:
 
 
 def _flip(flip: Flip, console: Console) -> None:
-    line = Text(f"  {flip.topology}  {flip.id}  ")
+    what = "the topology itself" if flip.of == "topology" else flip.id
+    line = Text(f"  {flip.topology}  {what}  ")
     line.append(str(flip.before), STYLES[flip.before]).append(" → ")
     line.append(str(flip.after), STYLES[flip.after])
     if flip.of == "check" and flip.claims:

@@ -34,7 +34,8 @@ def effect(before: Verdict, after: Verdict) -> Effect:
 def flips(before: RunRecord, after: RunRecord) -> list[Flip]:
     """Return the checks whose verdict is another one, the gravest first.
 
-    Then the claims of which that can only be said of the claim: checks of it came or went.
+    Then the claims of which that can only be said of the claim: checks of it came or went. And the
+    topologies that broke beside their checks, as one that could not be taken down.
     """
     was, now = _checks(before), _checks(after)
     found = [
@@ -58,7 +59,19 @@ def flips(before: RunRecord, after: RunRecord) -> list[Flip]:
         for place, verdict in claims_after.items()
         if place in claims_before and claims_before[place] != verdict and place not in told
     ]
+    found += _topologies(before, after)
     return sorted(found, key=lambda flip: ORDER.index(flip.effect))
+
+
+def decided_in_both(before: RunRecord, after: RunRecord) -> bool:
+    """Return whether there is a check, or a claim of other checks, that both runs decided."""
+    checks = [{p: c.verdict for p, c in _checks(record).items()} for record in (before, after)]
+    claims = [_claims(record) for record in (before, after)]
+    return any(
+        was[place] in _DECIDED and now[place] in _DECIDED
+        for was, now in (checks, claims)
+        for place in was.keys() & now.keys()
+    )
 
 
 def same(before: RunRecord, after: RunRecord) -> dict[Verdict, int]:
@@ -102,6 +115,29 @@ def of_topologies(record: RunRecord, names: Iterable[str]) -> RunRecord:
             "claims": [c for c in record.claims if c.topology in kept],
         }
     )
+
+
+def _topologies(before: RunRecord, after: RunRecord) -> list[Flip]:
+    was = {topology.name: topology for topology in before.topologies}
+    by_checks = {(check.topology, check.verdict) for check in after.checks}
+    return [
+        Flip(
+            of="topology",
+            id=now.name,
+            claims=[],
+            topology=now.name,
+            before=was[now.name].verdict,
+            after=now.verdict,
+            effect=effect(was[now.name].verdict, now.verdict),
+            reason_before=was[now.name].reason,
+            reason_after=now.reason,
+        )
+        for now in after.topologies
+        if now.name in was
+        and now.verdict in (Verdict.ERROR, Verdict.INCONCLUSIVE)
+        and now.verdict != was[now.name].verdict
+        and (now.name, now.verdict) not in by_checks
+    ]
 
 
 def _flip(was: Check, now: Check) -> Flip:
