@@ -2,6 +2,7 @@
 """`./plumbline compare`: what changed between two runs, or over many."""
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -101,7 +102,7 @@ def _require_what_to_compare(options: argparse.Namespace) -> None:
     if options.trend is None and options.after is None:
         raise UsageError("compare: expected two runs", hint)
     for place in (options.before, options.after, options.trend):
-        if place is not None and not place.exists():
+        if place is not None and not os.path.lexists(place):
             raise UsageError(f"compare {place}: there is no such file or folder", hint)
 
 

@@ -207,6 +207,26 @@ def test_the_launcher_hands_over_and_the_name_of_the_file_says_the_format(
     assert "BEFORE and AFTER are one run" in done.stderr
 
 
+def test_a_run_is_not_written_over(before: Path, after: Path) -> None:
+    kept = (before / "run.json").read_bytes()
+    for place in (before / "run.json", before / "evidence" / "changes.json"):
+        words = order(before=before, after=after, format="json", output=place)
+        assert main(words) == 4
+    assert (before / "run.json").read_bytes() == kept
+
+
+def test_what_a_record_says_reaches_no_terminal_as_an_escape(before: Path, tmp_path: Path) -> None:
+    hostile = tmp_path / "hostile"
+    hostile.mkdir()
+    told = json.loads((before / "run.json").read_text()) | {"\x1b]0;taken\x07\u202e": 1}
+    (hostile / "run.json").write_text(json.dumps(told))
+    argv = [sys.executable, "-m", "reports.compare.command", *order(before=before, after=hostile)]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 4
+    assert "]0;taken" in done.stderr
+    assert not {"\x1b", "\x07", "\u202e"} & set(done.stderr)
+
+
 def test_a_defect_of_our_own_does_not_say_that_something_is_worse() -> None:
     # The launcher never hands over such an order.
     argv = [sys.executable, "-m", "reports.compare.command", "{}"]

@@ -168,6 +168,44 @@ def test_a_new_claim_that_is_violated_leaves_open_whether_that_is_new(
     assert found.exit_code == code
 
 
+def test_a_check_without_a_claim_counts_where_only_one_run_has_it() -> None:
+    common, own = check("dhcp.lease"), check("connectivity.reach[nat]", claims=[])
+    vanished = compared(record(0, common, own), record(1, common))
+    assert (vanished.exit_code, vanished.because) == (
+        10,
+        ["decided before, and not looked at after: connectivity.reach[nat] (nat)"],
+    )
+    broken_one = check("connectivity.reach[nat]", VIOLATES, claims=[])
+    appeared = compared(record(0, common), record(1, common, broken_one))
+    assert appeared.exit_code == 10
+    assert compared(record(0, common), record(1, common, own)).exit_code == 0
+
+
+@pytest.mark.parametrize(("better", "code"), [("more", 10), (None, 0)])
+def test_a_quantity_that_is_no_longer_measured_is_named(better: str | None, code: int) -> None:
+    samples = [1000.0, 1012, 990, 1005, 998, 1020]
+    steady, lost = quantity("tcp up", samples), quantity("tcp down", samples, better=better)
+    before = record(0, check("throughput.n", measurements=[steady, lost]))
+    found = compared(before, record(1, check("throughput.n", measurements=[steady])))
+    assert found.exit_code == code
+    named = "measured before, and not after: tcp down (nat)"
+    assert (named in found.because) is (code == 10)
+
+
+def test_a_quantity_with_nothing_but_a_cold_sample_is_none() -> None:
+    cold = quantity("tcp up", [1000.0]).model_copy(update={"cold": 1})
+    runs = [record(n, check("throughput.n", measurements=[cold])) for n in (0, 1)]
+    assert not compared(*runs).quantities
+
+
+@pytest.mark.parametrize(("memory_mib", "warned"), [(16100, False), (64000, True)])
+def test_a_machine_with_other_memory_is_another_one(memory_mib: int, *, warned: bool) -> None:
+    hosts = [other_host(facts={**FACTS, "memory_mib": mib}) for mib in (16000, memory_mib)]
+    runs = [record(n, check("dhcp.lease"), host=host) for n, host in enumerate(hosts)]
+    said = "two different hosts: memory 16000 MiB before, 64000 MiB after"
+    assert (said in compared(*runs).warnings) is warned
+
+
 def test_a_topology_can_be_looked_at_alone() -> None:
     before = record(0, check("dhcp.lease"), check("ovs.flows", topology="ovs", claims=["OV-01"]))
     after = record(1, check("dhcp.lease"))

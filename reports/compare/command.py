@@ -18,8 +18,10 @@ from reports.compare.quantities import Criteria
 from reports.compare.reading import read, runs
 from reports.compare.trend import trend_of
 from reports.errors import ReportError
+from reports.place import put, require_elsewhere
 from reports.record import RecordError
 from reports.verdict import EXIT_CONFORMS, EXIT_INTERRUPTED, EXIT_UNDECIDED, EXIT_USAGE
+from reports.wording import harmless
 
 # A log has no width: a row for each quantity fits.
 WIDTH_OF_A_LOG = 124
@@ -59,15 +61,15 @@ def main(argv: Sequence[str]) -> int:
     order = Order.model_validate_json(argv[0])
     try:
         if order.trend is not None:
-            _write(_trend(order, order.trend), order.output)
+            _write(_trend(order, order.trend), order)
             return EXIT_CONFORMS
         found = _compared(order)
-        _write(_comparison(found, order), order.output)
+        _write(_comparison(found, order), order)
     except RecordError as error:
-        print(f"plumbline: {error}", file=sys.stderr)
+        print(harmless(f"plumbline: {error}"), file=sys.stderr)
         return EXIT_USAGE
     except ReportError as error:
-        print(error, file=sys.stderr)
+        print(harmless(str(error)), file=sys.stderr)
         return EXIT_USAGE
     return found.exit_code
 
@@ -137,19 +139,15 @@ def _shown(draw: Callable[[Console], None], output: Path | None) -> str | None:
     return console.export_text() if output is not None else None
 
 
-def _write(text: str | None, output: Path | None) -> None:
-    """Write a text to a file, or else to standard output; None was printed already."""
+def _write(text: str | None, order: Order) -> None:
+    """Write a text where it was asked for; None was printed already."""
     if text is None:
         return
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        try:
-            output.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise ReportError(
-                f"{output}: cannot be written: {error.strerror}", "name another file"
-            ) from error
+    if order.output is not None:
+        for run in (order.before, order.after):
+            if run is not None:
+                require_elsewhere(order.output, run if run.is_dir() else run.parent)
+    put(text, order.output)
 
 
 def _broke(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -36,9 +36,9 @@ def compare(
     if topologies:
         _require_known(topologies, was, now)
         was, now = of_topologies(was, topologies), of_topologies(now, topologies)
-    method, quantities = judge(
-        measured(was), measured(now), criteria, why_speeds_differ(was.host, now.host)
-    )
+    quantities_before, quantities_now = measured(was), measured(now)
+    different = why_speeds_differ(was.host, now.host)
+    method, quantities = judge(quantities_before, quantities_now, criteria, different)
     readers = Reader(before[1]), Reader(after[1])
     flipped = flips(was, now)
     explained = differences(flipped, (was, readers[0]), (now, readers[1]))
@@ -47,6 +47,14 @@ def compare(
     undecided = ["a run did not finish"] if unfinished else []
     if not decided_in_both(was, now):
         undecided.append("no check and no claim is decided in both runs")
+    built = {topology.name for topology in now.topologies}
+    undecided += [
+        f"measured before, and not after: {name} ({topology})"
+        for (topology, check, name), known in quantities_before.items()
+        if known.better is not None
+        and topology in built
+        and (topology, check, name) not in quantities_now
+    ]
     exit_code, because = outcome_of(flipped, vanished, appeared, quantities, undecided)
     return Comparison(
         before=_run(was, before[1]),

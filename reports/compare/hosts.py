@@ -8,6 +8,9 @@ from pydantic import JsonValue
 from reports.errors import ReportError
 from reports.record import Host, RunRecord
 
+# As a share of it.
+SAME_MEMORY = 0.05
+
 
 class NotComparable(ReportError):
     """Two records between which a comparison makes no sense."""
@@ -79,6 +82,11 @@ def _machine(before: Host, after: Host) -> Iterator[tuple[str, JsonValue, JsonVa
         after.accel.name if after.accel else None,
     )
     yield "CPU", _cpu(before), _cpu(after)
+    was, now = (host.facts.get("memory_mib") for host in (before, after))
+    if isinstance(was, int) and isinstance(now, int):
+        # Another kernel keeps a little more or less for itself.
+        differs = abs(was - now) > SAME_MEMORY * max(was, now)
+        yield "memory", f"{was} MiB", f"{now if differs else was} MiB"
 
 
 def _cpu(host: Host) -> JsonValue:

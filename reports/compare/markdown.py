@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from reports.compare import wording
 from reports.compare.model import Comparison, Difference, Effect, Flip, Quantity
+from reports.files.markdown import escaped
 
 # So that no line of evidence ends its own block.
 FENCE = "`````"
-_SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\`*_[]<>|#~"} | {"\n": " "})
 
 
 def page(comparison: Comparison) -> str:
@@ -137,7 +137,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 def plain(text: str) -> str:
     """Return text that Markdown takes as it is, whatever a guest or a host said."""
-    return text.translate(_SPECIAL)
+    return escaped(text)
 
 
 def _code(text: str) -> str:

@@ -93,7 +93,7 @@ def direction(measurement: Measurement) -> Better | None:
 
 
 def read(measurement: Measurement) -> Measured | None:
-    """Return a quantity as it is judged; None: it has no sample.
+    """Return a quantity as it is judged; None: it has no sample, or none but cold ones.
 
     Raises:
         RecordError: trials and samples do not fit together.
@@ -104,6 +104,8 @@ def read(measurement: Measurement) -> Measured | None:
     known = "cold" in measurement.model_fields_set
     cold = (measurement.cold if known else cold_ones(measurement.samples, better)) or 0
     values = trial_values(measurement, cold)
+    if not values:
+        return None
     return Measured(
         unit=measurement.unit,
         better=better,

@@ -95,6 +95,7 @@ class OneSided(_Part):
     id: str
     topology: str
     verdict: Verdict
+    claims: list[str] = Field(default_factory=list, description="of a check")
 
 
 class Fact(_Part):
@@ -220,8 +221,12 @@ def outcome_of(
 
 
 def _claims_told(ones: list[OneSided], whole: list[OneSided]) -> str:
-    """Return the claims among these; those of a topology that is not there at all, by its name."""
-    claims = [each for each in ones if each.of == "claim"]
+    """Return the claims among these, and the checks that belong to none.
+
+    Those of a topology that is not there at all go by its name.
+    """
+    by_claim = [each for each in ones if each.of == "claim"]
+    claims = by_claim + [each for each in ones if each.of == "check" and not each.claims]
     topologies = {each.topology for each in whole if each.of == "topology"}
     told = [f"all of {each.topology}" for each in claims if each.topology in topologies]
     told += [f"{each.id} ({each.topology})" for each in claims if each.topology not in topologies]

@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import median
 
 from reports.cold import Better
 from reports.compare.estimates import Detection, change, change_interval, visible_change
@@ -127,6 +128,9 @@ def _outcome(pair: Pair, adjusted: float, criteria: Criteria) -> tuple[Outcome, 
     moved = change(*_values(pair), in_points=in_points)
     if moved is not None and abs(moved) < criteria.detection(1, in_points=in_points).relevant:
         return Outcome.SMALL, "a difference is shown, and is smaller than what matters"
+    was, now = _values(pair)
+    if moved == 0 or median(was) == median(now):
+        return Outcome.SMALL, "the samples differ, and their medians do not"
     # From 0 any way: less than nothing there is not.
     more = moved is None or moved > 0
     return (Outcome.IMPROVED if more == (better == "more") else Outcome.REGRESSED), None

@@ -98,7 +98,7 @@ def one_sided(one: RunRecord, other: RunRecord) -> list[OneSided]:
         if (topology, id_) not in claims
     ]
     gone += [
-        OneSided(of="check", id=id_, topology=topology, verdict=check.verdict)
+        OneSided(of="check", id=id_, topology=topology, verdict=check.verdict, claims=check.claims)
         for (topology, id_), check in _checks(one).items()
         if (topology, id_) not in checks and topology in topologies
     ]

@@ -19,6 +19,7 @@ from reports.errors import ReportError
 from reports.files import allure, junit, markdown
 from reports.files.counting import counts_line
 from reports.files.intact import inspect, read
+from reports.place import put, require_elsewhere
 from reports.record import RunRecord
 from reports.redaction.findings import Findings
 from reports.verdict import EXIT_CONFORMS, EXIT_USAGE
@@ -76,13 +77,13 @@ def _report(order: Order, record_file: Path) -> None:
     faults = _faults(order, form, record, folder)
     with _as_asked(order, record, folder) as (record, folder, findings):
         if order.bundle is not None:
-            _require_elsewhere(order.bundle, record_file.parent)
+            require_elsewhere(order.bundle, record_file.parent)
             bundle.write(order.bundle, record, folder, findings, order.sign)
             _say(f"bundle: {order.bundle}{', signed' if order.sign else ''}")
         if form == "allure" and place is not None:
             allure.write(record, folder, place)
         elif form is not None:
-            _put(_RENDER[form](record, folder, faults), place)
+            put(_RENDER[form](record, folder, faults), place)
     if place is not None:
         _say(f"{form}: {place}")
     _say(f"{whole(record).says}: {counts_line(record)}")
@@ -157,30 +158,8 @@ def _place(order: Order, form: Format, folder: Path) -> Path | None:
         name = Path(_FILES[form])
         place = folder / f"{name.stem}{mark}{name.suffix}"
         place = Path(order.output) if order.output else place
-    _require_elsewhere(place, folder)
+    require_elsewhere(place, folder)
     return place
-
-
-def _require_elsewhere(place: Path, folder: Path) -> None:
-    """Refuse to write over what a report is made from."""
-    there, kept = place.resolve(), folder.resolve()
-    if there == kept / "run.json" or (kept / "evidence") in (there, *there.parents):
-        raise ReportError(f"{place}: this belongs to the run itself", "name another file")
-
-
-def _put(text: str, place: Path | None) -> None:
-    if place is None:
-        sys.stdout.write(text)
-        return
-    draft = place.with_name(f".{place.name}.part")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(place)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise ReportError(
-            f"{place}: cannot be written: {error.strerror}", "name another with --output"
-        ) from error
 
 
 def _say(line: str) -> None:
