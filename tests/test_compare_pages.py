@@ -207,3 +207,16 @@ def test_a_folder_without_any_run_is_an_error(tmp_path: Path) -> None:
         trend_of(*runs(tmp_path))
     with pytest.raises(RecordError, match="there is no such folder"):
         runs(tmp_path / "nowhere")
+
+
+def test_a_trend_leaves_out_by_name_what_it_cannot_read(tmp_path: Path) -> None:
+    odd = quantity("tcp up", [1000.0, 990]).model_copy(update={"trials": [1]})
+    for number, measured in enumerate((quantity("tcp up", [1000.0, 990]), odd)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        save(record(number, check("throughput.n", measurements=[measured])), folder / "run.json")
+    found = trend_of(*runs(tmp_path))
+    assert len(found.runs) == 1
+    assert list(found.left_out) == [str(tmp_path / "1")]
+    with pytest.raises(RecordError, match="--topology ovs: none of these runs has it"):
+        trend_of(*runs(tmp_path), ["ovs"])

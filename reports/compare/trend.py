@@ -86,17 +86,28 @@ def trend_of(
         topologies: only these; empty: all.
 
     Raises:
-        RecordError: there is no run.
+        RecordError: there is no run, or none has one of these topologies.
     """
-    if not runs:
-        why = "".join(f"\n  {file}: {reason}" for file, reason in left_out.items())
+    taken: list[tuple[RunRecord, Path, dict[Key, Measured]]] = []
+    out = dict(left_out)
+    for whole, folder in runs:
+        record = of_topologies(whole, topologies) if topologies else whole
+        try:
+            taken.append((record, folder, measured(record)))
+        except RecordError as error:
+            out[str(folder)] = str(error)
+    if not taken:
+        why = "".join(f"\n  {file}: {reason}" for file, reason in out.items())
         raise RecordError(f"no run was found; expected run.json in folders of the one named{why}")
-    records = [of_topologies(r, topologies) if topologies else r for r, _ in runs]
+    built = {topology.name for record, _, _ in taken for topology in record.topologies}
+    if unknown := [name for name in topologies if name not in built]:
+        raise RecordError(f"--topology {unknown[0]}: none of these runs has it")
+    records = [record for record, _, _ in taken]
     return Trend(
-        runs=[_point(record, folder) for record, (_, folder) in zip(records, runs, strict=True)],
+        runs=[_point(record, folder) for record, folder, _ in taken],
         claims=_claims(records),
-        quantities=_quantities([measured(record) for record in records]),
-        left_out=dict(left_out),
+        quantities=_quantities([known for _, _, known in taken]),
+        left_out=out,
     )
 
 
