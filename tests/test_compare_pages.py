@@ -14,7 +14,7 @@ from rich.console import Console
 from reports.compare import markdown, trend_text
 from reports.compare.comparing import compare
 from reports.compare.html import comparison_page, trend_page
-from reports.compare.model import Comparison
+from reports.compare.model import Comparison, Difference
 from reports.compare.quantities import Criteria
 from reports.compare.reading import runs
 from reports.compare.terminal import show
@@ -220,3 +220,15 @@ def test_a_trend_leaves_out_by_name_what_it_cannot_read(tmp_path: Path) -> None:
     assert list(found.left_out) == [str(tmp_path / "1")]
     with pytest.raises(RecordError, match="--topology ovs: none of these runs has it"):
         trend_of(*runs(tmp_path), ["ovs"])
+
+
+def test_markdown_stays_below_what_github_takes(tmp_path: Path) -> None:
+    whole = made(tmp_path)
+    lines = [f"+{number} {'x' * 500}" for number in range(300)]
+    long = Difference(
+        topology="nat", check="nat.rules\n\n# taken", name="rules.txt", lines=lines, left_out=0
+    )
+    text = markdown.page(whole.model_copy(update={"differences": [long] * 20}))
+    assert 900_000 < len(text.encode()) < 1 << 20
+    assert "files more did not fit: --format html shows all." in text
+    assert "\n# taken" not in text

@@ -5,15 +5,37 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from reports.compare import wording
 from reports.compare.model import Comparison, Difference, Effect, Flip, Quantity
-from reports.files.markdown import escaped
+from reports.files.markdown import SIZE_MAX, escaped
+from reports.wording import counted, one_line
 
+# What is said of what did not fit.
+ROOM_FOR_WORDS = 1024
 # So that no line of evidence ends its own block.
 FENCE = "`````"
 
 
 def page(comparison: Comparison) -> str:
-    """Return the page."""
-    return wording.harmless("\n".join([*_lines(comparison), ""]))
+    """Return the page, below the size that GitHub takes: evidence that does not fit is left out."""
+    lines = list(_lines(comparison))
+    notes = list(_list("Evidence that was not compared", comparison.notes))
+    room = SIZE_MAX - ROOM_FOR_WORDS - _size([*lines, *notes])
+    left_out = 0
+    if comparison.differences:
+        lines += _heading("Evidence that differs, beside the verdicts that do")
+    for each in comparison.differences:
+        shown = list(_difference(each))
+        room -= _size(shown)
+        if room < 0:
+            left_out += 1
+        else:
+            lines += shown
+    if left_out:
+        lines += [f"{counted(left_out, 'file')} more did not fit: --format html shows all.", ""]
+    return wording.harmless("\n".join([*lines, *notes, ""]))
+
+
+def _size(lines: Sequence[str]) -> int:
+    return sum(len(line.encode()) + 1 for line in lines)
 
 
 def _lines(comparison: Comparison) -> Iterator[str]:
@@ -40,8 +62,6 @@ def _lines(comparison: Comparison) -> Iterator[str]:
         yield from _heading("The host")
         rows = [(f.name, wording.fact(f.before), wording.fact(f.after)) for f in comparison.facts]
         yield from table(("fact", "before", "after"), [[plain(c) for c in row] for row in rows])
-    yield from _differences(comparison.differences)
-    yield from _list("Evidence that was not compared", comparison.notes)
 
 
 def _flips(comparison: Comparison) -> Iterator[str]:
@@ -98,21 +118,18 @@ def _row(each: Quantity) -> Sequence[str]:
     )
 
 
-def _differences(differences: Iterable[Difference]) -> Iterator[str]:
-    found = list(differences)
-    if found:
-        yield from _heading("Evidence that differs, beside the verdicts that do")
-    for each in found:
-        yield f"<details><summary>{_html(f'{each.check or each.topology}: {each.name}')}</summary>"
-        yield ""
-        yield f"{FENCE}diff"
-        yield from (line.replace(FENCE, "'''''") for line in each.lines)
-        yield FENCE
-        if each.left_out:
-            yield f"… {each.left_out} lines more"
-        yield ""
-        yield "</details>"
-        yield ""
+def _difference(each: Difference) -> Iterator[str]:
+    title = one_line(f"{each.check or each.topology}: {each.name}")
+    yield f"<details><summary>{_html(title)}</summary>"
+    yield ""
+    yield f"{FENCE}diff"
+    yield from (line.replace(FENCE, "'''''") for line in each.lines)
+    yield FENCE
+    if each.left_out:
+        yield f"… {each.left_out} lines more"
+    yield ""
+    yield "</details>"
+    yield ""
 
 
 def _heading(title: str) -> Iterator[str]:
