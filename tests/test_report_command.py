@@ -30,6 +30,12 @@ def report(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def unpack(bundle: Path, folder: Path) -> None:
+    """Unpack a bundle as its reader would."""
+    folder.mkdir()
+    subprocess.run(["tar", "-xzf", bundle, "-C", folder], check=True)
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A run with evidence, in runs/latest of the current folder."""
@@ -114,7 +120,7 @@ def test_a_redacted_bundle_names_what_was_found(tmp_path: Path) -> None:
     assert "replaced: MAC addresses: 1 different, in 1 place" in done.stderr
     assert "replaced: words that were named: 1 different, in 1 place" in done.stderr
     assert "redacted: REDACTION.txt" in report("--verify", "b.tar.gz", cwd=tmp_path).stdout
-    shutil.unpack_archive(tmp_path / "b.tar.gz", tmp_path / "out", filter="data")
+    unpack(tmp_path / "b.tar.gz", tmp_path / "out")
     [told] = (tmp_path / "out").rglob("commands.txt")
     assert told.read_text() == "[host]$ site-1\n52:54:00:00:00:01\n"
     assert all(b"12:ab:cd" not in content for content in listing(tmp_path / "out").values())
@@ -288,6 +294,6 @@ def test_the_record_says_that_it_was_redacted(run: Path, tmp_path: Path) -> None
 
     assert told(run / "run.json") is False
     assert report("--bundle", "b.tar.gz", "--redact", cwd=tmp_path).returncode == 0
-    shutil.unpack_archive(tmp_path / "b.tar.gz", tmp_path / "out", filter="data")
+    unpack(tmp_path / "b.tar.gz", tmp_path / "out")
     [copy] = (tmp_path / "out").rglob("run.json")
     assert told(copy) is True
