@@ -9,7 +9,6 @@ headless Chromium until the page is parsed, its filters work and it was painted.
 """
 
 import hashlib
-import shutil
 import sys
 import tempfile
 import time
@@ -19,7 +18,7 @@ from pathlib import Path
 from statistics import median
 from uuid import UUID
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from reports.html.page import render
 from reports.record import (
@@ -33,6 +32,7 @@ from reports.record import (
     Verdict,
     claim_verdicts,
 )
+from tests.browser import chromium
 
 CHECKS, MEGABYTES, ROUNDS = 500, 50, 5
 TOPOLOGIES = [f"network-{number}" for number in range(8)]
@@ -71,12 +71,8 @@ def _made(record: RunRecord, folder: Path) -> float:
 
 def _opened(report: Path, rounds: int) -> tuple[list[float], list[float]]:
     """Return how long it took until the page was usable and until a filter was, each round."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        sys.exit("there is no Chromium in PATH; install the package chromium")
     usable, filtered = [], []
-    with sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with chromium() as browser:
         for _ in range(rounds):
             # A context of its own: nothing of the round before is kept.
             context = browser.new_context()
@@ -85,7 +81,6 @@ def _opened(report: Path, rounds: int) -> tuple[list[float], list[float]]:
             usable.append(_seconds(page, USABLE))
             filtered.append(_seconds(page, FILTERED))
             context.close()
-        browser.close()
     return usable, filtered
 
 

@@ -7,17 +7,17 @@ RUN is a run's folder; docs/report.md names the command that made the one shown.
 written beside this file.
 """
 
-import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Browser, FloatRect, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Locator, Page
 
 from reports.html.page import render
 from reports.record import RecordError, load
+from tests.browser import chromium
 
 HERE = Path(__file__).resolve().parent
 WIDE, PHONE = (1120, 900), (390, 780)
@@ -31,23 +31,17 @@ def main(argv: Sequence[str]) -> int:
     if len(argv) != 1:
         print("python -m docs.pictures RUN: the folder of one run", file=sys.stderr)
         return 4
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        print("there is no Chromium in PATH; install the package chromium", file=sys.stderr)
-        return 4
     folder = Path(argv[0])
     try:
         record = load(folder / "run.json")
     except RecordError as error:
         print(error, file=sys.stderr)
         return 4
-    with tempfile.TemporaryDirectory(prefix="plumbline-") as name, sync_playwright() as running:
+    with tempfile.TemporaryDirectory(prefix="plumbline-") as name, chromium() as browser:
         report = Path(name) / "report.html"
         report.write_text(render(record, folder))
-        browser = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
         _wide(browser, report)
         _phone(browser, report)
-        browser.close()
     return 0
 
 

@@ -49,7 +49,7 @@ def test_a_link_that_goes_down_is_waited_for() -> None:
         with capture(host, "lo") as frames:
             host.run(["ip", "link", "set", "lo", "up"])
             host.run(["ping", "-c", "1", "127.0.0.1"])
-            until(
+            assert until(
                 lambda: frames.frames(lambda packet: ICMP in packet),
                 "a frame after the link came up",
                 deadline_s=HANG_S,

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The pages of a comparison and of a trend: in a browser, and with what a hostile guest may say."""
 
-import shutil
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from rich.console import Console
 
 from reports.compare import markdown, trend_text
@@ -20,6 +19,7 @@ from reports.compare.reading import runs
 from reports.compare.terminal import show
 from reports.compare.trend import Trend, trend_of
 from reports.record import FaultResult, RecordError, Verdict, save
+from tests.browser import chromium
 from tests.compared import HOST, check, kept, quantity, record
 
 HOSTILE = (
@@ -84,14 +84,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The machine's own Chromium, without a window."""
-    program = shutil.which("chromium")
-    assert program, "there is no chromium in PATH; install the package chromium"
-    with sync_playwright() as running:
-        # Nothing but files of ours is opened, and root's Chromium has no sandbox of its own.
-        opened = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(params=["compare.html", "trend.html"])

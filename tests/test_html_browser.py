@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The report page in a real browser: filters, folding, links, keyboard, accessibility, paper."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from html_run import C, N, V, check, fault, full, record
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from reports.html.page import render
+from tests.browser import chromium
+from tests.html_run import C, N, V, check, fault, full, record
 
 WIDE, NARROW = {"width": 1200, "height": 900}, {"width": 360, "height": 740}
 REPORT, PROOF = "report.html", "proof.html"
@@ -18,14 +18,8 @@ REPORT, PROOF = "report.html", "proof.html"
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The machine's own Chromium, without a window."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert program, "there is no Chromium in PATH; install the package chromium"
-    with sync_playwright() as running:
-        # Nothing but files of ours is opened, and root's Chromium has no sandbox of its own.
-        opened = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

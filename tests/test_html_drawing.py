@@ -5,7 +5,6 @@ import sys
 from itertools import combinations, pairwise
 
 import pytest
-from html_run import C, E, N, U, V, check, full, graph, reached, record, way
 
 from reports.html import plots
 from reports.html.drawing import Box, Drawing, drawing
@@ -13,6 +12,7 @@ from reports.html.matrix import matrix
 from reports.html.plots import comparisons, figure, plot, ticks
 from reports.html.reaching import ways
 from reports.record import Built, BuiltLink, BuiltNode, Check, Measurement, Verdict
+from tests.html_run import C, E, N, U, V, check, full, graph, reached, record, way
 
 ALL_WAYS = list(
     reached(

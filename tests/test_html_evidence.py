@@ -4,10 +4,10 @@
 from pathlib import Path
 
 import pytest
-from html_run import C, N, V, check, keep, record
 
 from reports.html.evidence import FILE_BEGIN, FILE_MAX, EvidenceFiles, is_command, visible
 from reports.record import Evidence
+from tests.html_run import C, N, V, check, keep, record
 
 
 def read(folder: Path, *files: Evidence, page_max: int = 1 << 20) -> EvidenceFiles:

@@ -9,7 +9,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from html_run import (
+
+from reports.html.environment import FOLDER
+from reports.html.page import render
+from reports.record import Evidence, RunRecord, Verdict
+from reports.verdict import NOT_DECIDED
+from reports.whole import whole
+from tests.html_run import (
     HOSTILE,
     C,
     E,
@@ -24,12 +30,6 @@ from html_run import (
     keep,
     record,
 )
-
-from reports.html.environment import FOLDER
-from reports.html.page import render
-from reports.record import Evidence, RunRecord, Verdict
-from reports.verdict import NOT_DECIDED
-from reports.whole import whole
 
 
 def page(run: RunRecord, folder: Path) -> Parsed:

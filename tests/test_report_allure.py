@@ -13,13 +13,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, Route, sync_playwright
+from playwright.sync_api import Page, Route
 
 from launcher.cache import make_cache_dir
 from launcher.lock import locked
 from reports.files.allure import write
 from reports.record import Measurement, RunRecord
 from reports.verdict import Verdict
+from tests.browser import chromium
 from tests.reported import REASONS, check, fault, kept, record
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -135,12 +136,8 @@ def with_node() -> dict[str, str]:
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    program = shutil.which("chromium")
-    assert program, "there is no chromium in PATH; install the package chromium"
-    with sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser.new_page()
-        browser.close()
 
 
 def test_allure_3_shows_the_checks_and_their_verdicts(
