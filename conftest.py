@@ -2,12 +2,12 @@
 """Registers Plumbline's pytest options and plugins."""
 
 pytest_plugins = [
-    "fixtures.options",
-    "fixtures.collection",
-    "fixtures.distribution",
-    "fixtures.network",
-    "fixtures.recording",
-    "fixtures.sampling",
+    "fixtures.plugin.settings",
+    "fixtures.plugin.collection",
+    "fixtures.plugin.xdist_scheduling",
+    "fixtures.plugin.pytest_fixtures",
+    "fixtures.plugin.verdict_reporting",
+    "fixtures.plugin.sampling",
     "reports.recording.recorder",
     "reports.terminal.plugin",
 ]

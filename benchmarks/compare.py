@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.cold import Better
 from reports.compare.measured import Key, Measured, read
 from reports.compare.model import Outcome
 from reports.compare.quantities import Criteria, decisions
 from reports.record import Measurement
+from reports.warmup import Better
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int], Floats]

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 
 from fixtures.guest import image as images
-from fixtures.guest.domain import GuestPlan, Nic
+from fixtures.guest.domain_xml import GuestPlan, Nic
 from fixtures.guest.guest import running
 from fixtures.guest.image import Image
 from fixtures.guest.keys import RunKeys, make_keys

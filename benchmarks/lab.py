@@ -16,7 +16,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from launcher import setup
-from launcher.lab import image
+from launcher.lab import disk_image
 from launcher.progress import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
     """Run, print, and return 1 if a run did not conform."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.lab")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--release", default=image.DEFAULT)
+    parser.add_argument("--release", default=disk_image.DEFAULT)
     own, words = (list(argv), ["--topology", "passthrough"])
     if "--" in own:
         own, words = own[: own.index("--")], own[own.index("--") + 1 :]
@@ -50,8 +50,8 @@ def main(argv: Sequence[str]) -> int:
 
 def _print_image(release: str) -> None:
     setup.ensure(release, lab=True)
-    was, begin = image.cached(release), time.monotonic()
-    disk = image.ensure(release, Progress())
+    was, begin = disk_image.cached(release), time.monotonic()
+    disk = disk_image.ensure(release, Progress())
     size = sum(path.stat().st_blocks * 512 for path in disk.disk.parent.rglob("*"))
     how = "cached" if was else f"built in {time.monotonic() - begin:.0f} s"
     print(f"image of {release}: {size / 2**20:.0f} MiB on disk, {how}", flush=True)

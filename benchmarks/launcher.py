@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from launcher import environment
+from launcher import virtual_environment
 from launcher.cache import cache_dir
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,11 +29,11 @@ def main(argv: Sequence[str]) -> None:
     rounds = int(argv[0]) if argv else ROUNDS
     with tempfile.TemporaryDirectory(prefix="plumbline-") as name:
         folder = Path(name)
-        surroundings = _prepared(folder)
+        hook_environment = _prepared(folder)
         measured = {
-            "--help": _seconds(["--help"], folder, surroundings, rounds),
-            "run --help": _seconds(["run", "--help"], folder, surroundings, rounds),
-            "run, hand-over": _seconds(["run", "--workers", "1"], folder, surroundings, rounds),
+            "--help": _seconds(["--help"], folder, hook_environment, rounds),
+            "run --help": _seconds(["run", "--help"], folder, hook_environment, rounds),
+            "run, hand-over": _seconds(["run", "--workers", "1"], folder, hook_environment, rounds),
         }
     print(f"{'seconds':20}{'min':>8}{'median':>8}{'max':>8}   ({rounds} rounds)")
     for what, samples in measured.items():
@@ -47,9 +47,9 @@ def _prepared(folder: Path) -> dict[str, str]:
         raise SystemExit("there is no guest image; ./plumbline image build makes it")
     (folder / "guest-image").symlink_to(images)
     os.environ["PLUMBLINE_CACHE"] = str(folder)
-    venv = environment.path()
+    venv = virtual_environment.path()
     (venv / "bin").mkdir(parents=True)
-    (venv / environment.STAMP).touch()
+    (venv / virtual_environment.STAMP).touch()
     (venv / "bin" / "python").write_text("#!/bin/sh\nexit 0\n")
     (venv / "bin" / "python").chmod(0o755)
     return dict(os.environ)

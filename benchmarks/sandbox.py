@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from fixtures.guest import image as images
-from fixtures.guest.domain import GuestPlan
+from fixtures.guest.domain_xml import GuestPlan
 from fixtures.guest.guest import running
 from fixtures.guest.keys import make_keys
 from fixtures.host.host import Host

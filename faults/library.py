@@ -8,12 +8,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from faults.model import SCHEMA, SHIPPED_FOLDER, Fault
-from topologies import naming
+from faults.fault import SCHEMA, SHIPPED_FOLDER, Fault
+from topologies import cli_names
 from topologies.catalogue import claims
-from topologies.errors import DataError, gathered, near_miss
-from topologies.reader import Document, read
-from topologies.structure import refusals
+from topologies.data_error import DataError, gathered, near_miss
+from topologies.schema_errors import refusals
+from topologies.yaml_reader import Document, read
 
 
 class _File(BaseModel):
@@ -58,7 +58,7 @@ def load_all(ids_or_paths: Sequence[str] = ()) -> tuple[Fault, ...]:
 
 
 def _named(word: str) -> Iterable[Fault]:
-    naming.require_faults([word], _shipped())
+    cli_names.require_faults([word], _shipped())
     return [_shipped()[word]] if word in _shipped() else _read(Path(word))
 
 

@@ -5,7 +5,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from launcher.errors import UsageError, near_miss
+from launcher.launcher_error import UsageError, near_miss
 
 
 class Parser(argparse.ArgumentParser):

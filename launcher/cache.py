@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from launcher.errors import LauncherError
+from launcher.launcher_error import LauncherError
 
 MIB = 1024 * 1024
 # What Plumbline puts there, by name. `clean --cache` removes these and nothing else: a

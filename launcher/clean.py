@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fixtures.host.journal import PLACE, Journal, JournalBroken, is_left, load
-from fixtures.host.takedown import TakedownFailed, take_down
-from launcher import environment, holders
+from fixtures.host.local_cleanup import TakedownFailed, take_down
+from launcher import holders, virtual_environment
 from launcher.arguments import Parser
 from launcher.cache import ENTRIES, MIB, cache_dir, cache_dir_of
-from launcher.errors import LauncherError, UsageError
+from launcher.launcher_error import LauncherError, UsageError
 from launcher.lock import is_held, remove_if_free
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -102,7 +102,9 @@ def _half_built(*, dry_run: bool) -> Iterator[str]:
         print("a set-up is at work in the cache; what it builds is left alone", flush=True)
         return
     half = [*cache.glob("*/build-*")]
-    half += [venv for venv in cache.glob("venv-*/") if not (venv / environment.STAMP).exists()]
+    half += [
+        venv for venv in cache.glob("venv-*/") if not (venv / virtual_environment.STAMP).exists()
+    ]
     for folder in sorted(half):
         size = _described(folder)
         if not dry_run:

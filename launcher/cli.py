@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from launcher.errors import INTERRUPTED, LauncherError, UsageError, near_miss
+from contracts.exit_codes import EXIT_INTERRUPTED
+from launcher.launcher_error import LauncherError, UsageError, near_miss
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -55,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         print("\nplumbline: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
 
 
 def dispatch(argv: Sequence[str]) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from launcher.arguments import Parser, one_of
-from launcher.errors import UsageError
+from launcher.launcher_error import UsageError
 
 FORMATS = ("terminal", "md", "html", "json")
 # Which format the name of the file asks for.
@@ -90,9 +90,9 @@ def main(argv: Sequence[str]) -> int:
         for name, value in vars(options).items()
     }
     # Imported here: --help needs none of it.
-    from launcher import reading
+    from launcher import venv_exec
 
-    reading.become("reports.compare.command", order)
+    venv_exec.exec_in_venv("reports.compare.command", order)
 
 
 def _require_what_to_compare(options: argparse.Namespace) -> None:

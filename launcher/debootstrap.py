@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from launcher import packages, step
-from launcher.errors import MissingError
+from launcher import packages, subprocess_step
+from launcher.launcher_error import MissingError
 
 
 def debootstrap(
@@ -31,7 +31,7 @@ def debootstrap(
     argv += ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--format=directory"]
     argv += ["--architectures=amd64", f"--include={','.join(names)}"]
     argv += ["--aptopt=APT::Install-Recommends false", *words, suite, str(folder), source]
-    status, said = step.run(argv, os.environ | {"PATH": packages.search_path()})
+    status, said = subprocess_step.run(argv, os.environ | {"PATH": packages.search_path()})
     if status != 0:
         raise MissingError(
             f"the root folder of {suite} could not be built; mmdebstrap's last words:", said

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import NamedTuple, TextIO
 
+from contracts.exit_codes import EXIT_CONFORMS, EXIT_MISSING_CAPABILITY
 from launcher import hardware_probes, kernel_probes, tool_probes
 from launcher.arguments import Parser
-from launcher.errors import CONFORMS, MISSING
 from launcher.finding import Finding, State
 
 WIDTH = 100
@@ -110,14 +110,14 @@ def diagnose() -> list[Diagnosis]:
 def exit_code(diagnoses: Iterable[Diagnosis]) -> int:
     """Return 11 if something that every topology needs is known to be missing, else 0."""
     missing = any(d.needed and d.finding.state == State.NO for d in diagnoses)
-    return MISSING if missing else CONFORMS
+    return EXIT_MISSING_CAPABILITY if missing else EXIT_CONFORMS
 
 
 def as_json(diagnoses: Iterable[Diagnosis], code: int) -> dict[str, object]:
     """Return the findings as `doctor --json` prints them."""
     return {
         "schema": "plumbline/doctor/1",
-        "sandbox": code == CONFORMS,
+        "sandbox": code == EXIT_CONFORMS,
         "findings": [
             {"title": d.title, "needed": d.needed, **asdict(d.finding)} for d in diagnoses
         ],

@@ -4,41 +4,41 @@
 import os
 from pathlib import Path
 
-from fixtures.guest import accel, image
+from fixtures.guest import image, kvm_proof
 from launcher.finding import INSTALL, Finding, Module, State
 from launcher.tool_probes import qemu_path
 
 
 def kvm() -> Finding:
     """KVM, proven by a boot; the result is remembered until the machine boots again."""
-    if not accel.KVM.exists():
+    if not kvm_proof.KVM.exists():
         return Finding(
             "kvm",
             State.NO,
-            f"there is no {accel.KVM}: guests run under TCG",
+            f"there is no {kvm_proof.KVM}: guests run under TCG",
             "sudo modprobe kvm_intel (or kvm_amd), with virtualisation on in the firmware",
         )
     qemu = qemu_path()
     if qemu is None:
-        return Finding("kvm", State.NOT_PROVEN, f"{accel.KVM} is there, QEMU is not", INSTALL)
+        return Finding("kvm", State.NOT_PROVEN, f"{kvm_proof.KVM} is there, QEMU is not", INSTALL)
     try:
         cached = image.cached()
     except image.ImageError as error:
         return Finding("kvm", State.NOT_PROVEN, error.message, error.hint)
     if cached is None:
         fix = "./plumbline image build"
-        detail = f"{accel.KVM} is there; there is no guest image yet to prove it by a boot"
+        detail = f"{kvm_proof.KVM} is there; there is no guest image yet to prove it by a boot"
         return Finding("kvm", State.NOT_PROVEN, detail, fix)
     return _proven(cached, qemu)
 
 
 def _proven(cached: image.Image, qemu: str) -> Finding:
     """Return what a boot of the image under KVM shows, or showed before."""
-    proof = accel.remembered(cached, qemu)
-    if proof is None and not os.access(accel.KVM, os.R_OK | os.W_OK):
-        detail = f"{accel.KVM} may not be opened by this user"
+    proof = kvm_proof.remembered(cached, qemu)
+    if proof is None and not os.access(kvm_proof.KVM, os.R_OK | os.W_OK):
+        detail = f"{kvm_proof.KVM} may not be opened by this user"
         return Finding("kvm", State.NOT_PROVEN, detail, "sudo ./plumbline doctor")
-    proof = proof or accel.kvm(cached, qemu)
+    proof = proof or kvm_proof.kvm(cached, qemu)
     if proof.proven:
         return Finding("kvm", State.YES, proof.reason)
     fix = "no fix: needs hardware virtualisation that works; guests run under TCG"

@@ -11,10 +11,10 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.errors import LauncherError
+from launcher.launcher_error import LauncherError
 
 # The end of the path that a sandbox's first process, and the unshare that starts it, are run with.
-MARK = "fixtures/host/holder.py"
+MARK = "fixtures/host/namespace_init.py"
 HARNESS = "--harness"
 # The kernel takes a sandbox's daemons and guests down with it; that took 50 ms with two guests.
 END_DEADLINE_S = 10.0

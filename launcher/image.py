@@ -4,11 +4,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from contracts.exit_codes import EXIT_MISSING_CAPABILITY
 from fixtures.guest import image
 from launcher import setup
 from launcher.arguments import Parser, one_of
 from launcher.cache import MIB
-from launcher.errors import MISSING, LauncherError, UsageError
+from launcher.launcher_error import LauncherError, UsageError
 from launcher.progress import Progress
 
 EXAMPLES = (
@@ -62,7 +63,7 @@ def _act(action: str, file: Path | None, *, force: bool) -> int:
         cached = image.cached()
         if cached is None:
             print("no guest image of this version is cached; ./plumbline image build makes it")
-            return MISSING
+            return EXIT_MISSING_CAPABILITY
         if file is not None:
             if file.exists() and not force:
                 raise UsageError(

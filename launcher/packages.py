@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from launcher import step
-from launcher.errors import LauncherError, MissingError
+from launcher import subprocess_step
+from launcher.launcher_error import LauncherError, MissingError
 from launcher.progress import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -91,7 +91,7 @@ def install(stages: Iterable[Stage], progress: Progress) -> None:
     """
     progress("system packages: installing")
     argv = [str(SETUP), "--for", ",".join(stages), "--python", sys.executable]
-    status, said = step.run(argv)
+    status, said = subprocess_step.run(argv)
     if status != 0:
         raise MissingError(
             f"the system packages could not be installed (exit {status}); its last words:", said

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from launcher.arguments import Parser, split_at_dashes
-from launcher.errors import UsageError
+from launcher.launcher_error import UsageError
 from launcher.run import ROOT, WORKERS_MAX, add_build_options, auto_workers, start
-from topologies import naming
-from topologies.errors import DataError
+from topologies import cli_names
+from topologies.data_error import DataError
 
 FAULTS = ROOT / "faults"
 # Beside a fault most checks wait for what does not come: one worker leaves a core idle.
@@ -72,7 +72,7 @@ def _prove(options: argparse.Namespace, words: Sequence[str], argv: Sequence[str
     if options.workers == "auto" and options.host == "sandbox":
         options.workers = str(auto_workers(_builds(options.fault), PER_CORE))
     # A lab is another machine; there, as here, the whole path names the file.
-    files = [Path(f).suffix in naming.SUFFIXES for f in options.fault]
+    files = [Path(f).suffix in cli_names.SUFFIXES for f in options.fault]
     options.fault = [
         str(Path(fault).resolve()) if is_file else fault
         for fault, is_file in zip(options.fault, files, strict=True)
@@ -84,9 +84,9 @@ def _prove(options: argparse.Namespace, words: Sequence[str], argv: Sequence[str
 def _refuse_unknown_names(options: argparse.Namespace) -> None:
     """Refuse before set-up, which takes minutes, what would be refused after it."""
     try:
-        naming.require_topologies(options.topology)
-        naming.require_faults(options.fault, [id_ for id_, _ in shipped()])
-        naming.require_part(options.part)
+        cli_names.require_topologies(options.topology)
+        cli_names.require_faults(options.fault, [id_ for id_, _ in shipped()])
+        cli_names.require_part(options.part)
     except DataError as error:
         raise UsageError(str(error)) from error
 

@@ -25,6 +25,6 @@ _ALLURES = """
 # A run's own, as plain pytest has them.
 _OWN = """
     --accel --after-build --claim --expect --fault --firewall-backend --host --output --part
-    --plumbline-command --pf --release --samples --topology --whole --wire
+    --plumbline-command --pf --release --samples --topology --spare-nic --peer-nic
 """
 TAKE_A_VALUE = frozenset((_PYTESTS + _XDISTS + _ALLURES + _OWN).split())

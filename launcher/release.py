@@ -13,7 +13,7 @@ from pathlib import Path
 
 from launcher import debootstrap, packages
 from launcher.cache import cache_dir, make_cache_dir, require_space
-from launcher.errors import LauncherError, UsageError, near_miss
+from launcher.launcher_error import LauncherError, UsageError, near_miss
 from launcher.lock import locked
 
 SUITES = ("bullseye", "bookworm", "trixie")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from launcher.arguments import Parser, one_of
-from launcher.errors import UsageError
+from launcher.launcher_error import UsageError
 
 LATEST = Path("runs", "latest")
 
@@ -75,9 +75,9 @@ def main(argv: Sequence[str]) -> int:
     if options.verify is None:
         order["run"] = str(_record(options.run))
     # Imported here: --help needs none of it.
-    from launcher import reading
+    from launcher import venv_exec
 
-    reading.become("reports.files.command", order)
+    venv_exec.exec_in_venv("reports.exports.command", order)
 
 
 def _refuse_what_contradicts(options: argparse.Namespace) -> None:

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from launcher import local, packages
+from launcher import local_preflight, packages
 from launcher.arguments import Parser, number_from_one, one_of, split_at_dashes
-from launcher.errors import UsageError
+from launcher.launcher_error import UsageError
 from launcher.pytest_options import TAKE_A_VALUE
-from topologies import naming
-from topologies.errors import DataError
+from topologies import cli_names
+from topologies.data_error import DataError
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITES = ROOT / "suites"
@@ -99,8 +99,10 @@ def add_build_options(own: Parser, topology: str, workers: str) -> None:
         "an SR-IOV NIC, or this machine itself",
     )
     add("--pf", metavar="NIC", help="the SR-IOV NIC whose functions guests get (passthrough)")
-    add("--wire", metavar="NIC", help="a NIC on the same wire, which the outside gets meanwhile")
-    add("--whole", metavar="NIC", help="a NIC on that wire that a guest may be given as it is")
+    add(
+        "--peer-nic", metavar="NIC", help="a NIC on the same wire, which the outside gets meanwhile"
+    )
+    add("--spare-nic", metavar="NIC", help="a NIC on that wire that a guest may be given as it is")
     add(
         "--release",
         metavar="NAME|DIR",
@@ -164,9 +166,9 @@ def start(
     if options.output is not None:
         _require_new(options.output)
     if options.host == "local":
-        local.require(subcommand, options)
+        local_preflight.require(subcommand, options)
     if options.host == "lab":
-        from launcher.lab import run as lab
+        from launcher.lab import lab_run as lab
 
         return lab.run(options, words, command)
     if options.release is not None:
@@ -204,7 +206,7 @@ def pytest_argv(
     for flag, values in (("--topology", options.topology), ("--claim", options.claim)):
         argv += [f"{flag}={value}" for value in values]
     argv += [f"--host={options.host}", f"--accel={options.accel}"]
-    for name in ("release", "pf", "wire", "whole", "firewall_backend"):
+    for name in ("release", "pf", "peer_nic", "spare_nic", "firewall_backend"):
         if (value := getattr(options, name)) is not None:
             argv.append(f"--{name.replace('_', '-')}={value}")
     if options.after_build is not None:
@@ -247,7 +249,7 @@ def workers_for(options: argparse.Namespace) -> int:
         return int(options.workers)
     if options.host != "sandbox":
         return 1
-    return auto_workers(len(options.topology) or len(naming.SHIPPED))
+    return auto_workers(len(options.topology) or len(cli_names.SHIPPED))
 
 
 def auto_workers(builds: int, per_core: int = 1) -> int:
@@ -273,9 +275,9 @@ def _refuse_unknown_names(options: argparse.Namespace) -> None:
     from launcher.probes import CAPABILITIES
 
     try:
-        naming.require_topologies(options.topology)
-        naming.require_claims(options.claim)
-        naming.require_known(_expected(options), CAPABILITIES, "--expect", "capability")
+        cli_names.require_topologies(options.topology)
+        cli_names.require_claims(options.claim)
+        cli_names.require_known(_expected(options), CAPABILITIES, "--expect", "capability")
     except DataError as error:
         raise UsageError(str(error)) from error
 

@@ -5,9 +5,9 @@ import os
 import subprocess
 from collections.abc import Sequence
 
+from contracts.exit_codes import EXIT_USAGE, EXIT_VIOLATES
 from launcher import packages
 from launcher.arguments import Parser, split_at_dashes
-from launcher.errors import USAGE, VIOLATES
 from launcher.run import ROOT, WORKERS_MAX, cores, with_paths
 
 TESTS = ROOT / "tests"
@@ -52,7 +52,7 @@ def pytest_argv(words: Sequence[str]) -> list[str]:
 def exit_code(pytest_status: int) -> int:
     """Return the contract's exit code for pytest's: a run without a test is a failure."""
     # pytest's 5 (no test ran) is a failure like 1: nothing was shown.
-    return {0: 0, PYTEST_USAGE: USAGE}.get(pytest_status, VIOLATES)
+    return {0: 0, PYTEST_USAGE: EXIT_USAGE}.get(pytest_status, EXIT_VIOLATES)
 
 
 def _run(argv: Sequence[str]) -> int:

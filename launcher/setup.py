@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 from fixtures.guest import image
-from launcher import environment, packages
+from launcher import packages, virtual_environment
 from launcher import release as releases
 from launcher.cache import cache_dir, require_space
-from launcher.errors import LauncherError, UsageError
+from launcher.launcher_error import LauncherError, UsageError
 from launcher.packages import Stage
 from launcher.progress import Progress
 
@@ -36,14 +36,14 @@ def ensure(release: str | None = None, *, lab: bool = False, tests: bool = False
 
     Args:
         release: whose userland the host runs; None is the machine's own.
-        lab: whether that is a lab's; its image is `launcher.lab.image`'s matter.
+        lab: whether that is a lab's; its image is `launcher.lab.disk_image`'s matter.
         tests: whether the harness's own tests are to run.
 
     Raises:
         LauncherError: something could not be made; what was half made is removed.
     """
-    venv = not environment.is_complete(environment.path())
-    for_tests = tests and not environment.has_tests(environment.path())
+    venv = not virtual_environment.is_complete(virtual_environment.path())
+    for_tests = tests and not virtual_environment.has_tests(virtual_environment.path())
     guest_image = cached_image() is None
     root_folder = None if lab or release is None or releases.root_of(release) else release
     stages: list[Stage] = ["run"]
@@ -53,14 +53,14 @@ def ensure(release: str | None = None, *, lab: bool = False, tests: bool = False
     stages += ["release"] if root_folder or (lab and _lacks_lab(release)) else []
     lacking = packages.missing(stages)
     if not (lacking or venv or for_tests or guest_image or root_folder):
-        return environment.python()
-    venv_mib = environment.SIZE_MIB * venv + environment.TESTS_SIZE_MIB * for_tests
+        return virtual_environment.python()
+    venv_mib = virtual_environment.SIZE_MIB * venv + virtual_environment.TESTS_SIZE_MIB * for_tests
     _announce(lacking, venv_mib=venv_mib, guest_image=guest_image, release=root_folder)
     _check_space(2 * venv_mib + IMAGE_SPACE_MIB * guest_image)
     progress = Progress()
     if lacking:
         packages.install(stages, progress)
-    interpreter = environment.ensure(progress, tests=tests)
+    interpreter = virtual_environment.ensure(progress, tests=tests)
     if guest_image:
         ensure_image(progress)
     if root_folder:
@@ -75,22 +75,22 @@ def ensure_environment() -> Path:
     Raises:
         LauncherError: it could not be built; what was half made is removed.
     """
-    if environment.is_complete(environment.path()):
-        return environment.python()
+    if virtual_environment.is_complete(virtual_environment.path()):
+        return virtual_environment.python()
     lacking = packages.missing(["venv"])
-    _announce(lacking, venv_mib=environment.SIZE_MIB, guest_image=False)
-    _check_space(2 * environment.SIZE_MIB)
+    _announce(lacking, venv_mib=virtual_environment.SIZE_MIB, guest_image=False)
+    _check_space(2 * virtual_environment.SIZE_MIB)
     progress = Progress()
     if lacking:
         packages.install(["venv"], progress)
-    interpreter = environment.ensure(progress)
+    interpreter = virtual_environment.ensure(progress)
     progress("set-up is complete")
     return interpreter
 
 
 def _lacks_lab(release: str | None) -> bool:
     """Whether a lab's disk, or the newer QEMU that runs it, has to be built."""
-    from launcher.lab import image as labs
+    from launcher.lab import disk_image as labs
     from launcher.lab import qemu
 
     no_disk = labs.cached(release or labs.DEFAULT) is None
@@ -138,7 +138,7 @@ def _announce(
         who = "as root" if os.geteuid() == 0 else "by sudo"
         say.append(f"  system packages ({tool}, {who}; no service is started): {' '.join(lacking)}")
     if venv_mib:
-        say.append(f"  virtual environment, below {venv_mib} MiB: {environment.path()}")
+        say.append(f"  virtual environment, below {venv_mib} MiB: {virtual_environment.path()}")
     if guest_image:
         say.append(f"  guest image, below 40 MiB, from distribution packages: {cache_dir()}")
     if release:

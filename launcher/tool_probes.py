@@ -4,7 +4,8 @@
 from pathlib import Path
 
 from fixtures.guest import image
-from launcher import environment, packages
+from launcher import packages
+from launcher import virtual_environment as environment
 from launcher.cache import MIB, cache_dir, free_mib
 from launcher.finding import INSTALL, Finding, State, ask
 from launcher.setup import IMAGE_SPACE_MIB

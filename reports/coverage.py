@@ -13,8 +13,9 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from contracts.exit_codes import EXIT_USAGE
+from contracts.verdicts import Verdict, worst
 from reports.record import RecordError, RunRecord, load
-from reports.verdict import EXIT_USAGE, Verdict, worst
 
 HEAD = """\
 # Where each claim was decided

@@ -13,7 +13,14 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue, ValidationError
 
-from reports.parts import (
+from contracts.exit_codes import (
+    EXIT_CONFORMS,
+    EXIT_MISSING_CAPABILITY,
+    EXIT_UNDECIDED,
+    EXIT_VIOLATES,
+)
+from contracts.verdicts import Verdict, worst
+from reports.record_types import (
     Built,
     BuiltLink,
     BuiltNode,
@@ -23,14 +30,6 @@ from reports.parts import (
     Part,
     Reach,
     Seconds,
-)
-from reports.verdict import (
-    EXIT_CONFORMS,
-    EXIT_MISSING_CAPABILITY,
-    EXIT_UNDECIDED,
-    EXIT_VIOLATES,
-    Verdict,
-    worst,
 )
 
 __all__ = [

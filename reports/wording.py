@@ -3,8 +3,8 @@
 
 from collections.abc import Sequence
 
+from contracts.verdicts import Verdict
 from reports.record import Check
-from reports.verdict import Verdict
 
 STYLES = {
     Verdict.CONFORMS: "green",

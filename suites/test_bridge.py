@@ -13,8 +13,8 @@ from fixtures.evidence import Evidence
 from fixtures.host.host import Host
 from fixtures.host.links import has_link, link_index, link_kind, link_mac, set_up
 from fixtures.probe.station import NIC, plugged_station, station
-from fixtures.standing import Standing
 from fixtures.switch.linux_bridge import delete_by_ioctl, linux_bridge
+from fixtures.testbed.testbed import Testbed
 
 EMPTY_ID = "8000.000000000000"
 SCRATCH = "plumb-new"
@@ -24,7 +24,7 @@ SENDER_MAC, RECEIVER_MAC = "02:00:5e:00:53:01", "02:00:5e:00:53:02"
 
 
 @pytest.mark.claims("LB-01")
-def test_kernel_offers_bridging(net: Standing, evidence: Evidence) -> None:
+def test_kernel_offers_bridging(testbed: Testbed, evidence: Evidence) -> None:
     """The kernel offers 802.1d bridging, and it is named where it comes from.
 
     Steps: make a bridge, bring it up, plug in two stations; one sends a frame to the other.
@@ -33,18 +33,18 @@ def test_kernel_offers_bridging(net: Standing, evidence: Evidence) -> None:
     frame = Ether(src=SENDER_MAC, dst=RECEIVER_MAC, type=EXPERIMENTAL) / Raw(b"802.1d".ljust(46))
     with contextlib.ExitStack() as stack:
         try:
-            new = stack.enter_context(linux_bridge(net.host, SCRATCH))
+            new = stack.enter_context(linux_bridge(testbed.host, SCRATCH))
         except NetlinkError as error:
             raise AssertionError(f"the kernel makes no bridge: {error}") from error
-        kind = link_kind(net.host, SCRATCH)
-        set_up(net.host, SCRATCH)
-        sender = stack.enter_context(station(net.host, new, "st1"))
-        receiver = stack.enter_context(station(net.host, new, "st2"))
+        kind = link_kind(testbed.host, SCRATCH)
+        set_up(testbed.host, SCRATCH)
+        sender = stack.enter_context(station(testbed.host, new, "st1"))
+        receiver = stack.enter_context(station(testbed.host, new, "st2"))
         frames = stack.enter_context(evidence.capture(receiver.machine, NIC))
         sender.send(frame)
         frames.wait_for(lambda p: bytes(p) == bytes(frame), "the frame through the bridge")
-    origin = _origin(net.host)
-    release = net.host.run(["uname", "-r"]).stdout.strip()
+    origin = _origin(testbed.host)
+    release = testbed.host.run(["uname", "-r"]).stdout.strip()
     evidence.json("kernel.json", {"release": release, "bridging": origin, "kind": kind})
     evidence.reason = f"Linux {release}, {origin}: a frame passed a new bridge"
     assert kind == "bridge", f"{SCRATCH} is a {kind}, not a bridge"
@@ -61,9 +61,9 @@ def _origin(host: Host) -> str:
 
 
 @pytest.mark.claims("LB-02")
-def test_new_bridge_is_empty(net: Standing, evidence: Evidence) -> None:
+def test_new_bridge_is_empty(testbed: Testbed, evidence: Evidence) -> None:
     """A new bridge has no ports, STP off, and no address in its id until it has a port."""
-    with linux_bridge(net.host, SCRATCH) as new:
+    with linux_bridge(testbed.host, SCRATCH) as new:
         seen = (new.ports(), new.stp(), new.bridge_id())
     evidence.json("bridge.json", {"ports": seen[0], "stp": seen[1], "id": seen[2]})
     evidence.reason = f"ports {seen[0]}, STP {seen[1]}, id {seen[2]}"
@@ -72,14 +72,14 @@ def test_new_bridge_is_empty(net: Standing, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("LB-03")
-def test_bridge_that_is_down_is_deleted(net: Standing, evidence: Evidence) -> None:
+def test_bridge_that_is_down_is_deleted(testbed: Testbed, evidence: Evidence) -> None:
     """A bridge that is down can be deleted, and is then gone.
 
     Steps: a bridge with a port, up and down again; delete it, once as `brctl delbr` asks for it
     and once as `ip link delete` does. The same with one that is up, which no claim is about.
     Verify: the link is gone, and the port is a link of its own again.
     """
-    host = net.host
+    host = testbed.host
     said = {
         f"{way}, {state}": _deleted(host, delete, state)
         for way, delete in DELETIONS.items()
@@ -121,15 +121,15 @@ def _deleted(host: Host, delete: Callable[[Host, str], None], state: str) -> str
 
 
 @pytest.mark.claims("LB-04")
-def test_taps_are_ports(net: Standing, evidence: Evidence) -> None:
+def test_taps_are_ports(testbed: Testbed, evidence: Evidence) -> None:
     """Each guest's TAP is a port, and the bridge's id carries the lowest MAC of its ports."""
-    bridge = net.linux_bridge
+    bridge = testbed.linux_bridge
     ports = bridge.ports()
-    for guest in net.guests:
+    for guest in testbed.guests:
         assert guest.tap in ports, (
             f"{guest.tap} of {guest.name} is no port of {bridge.name}: {ports}"
         )
-    macs = {port: link_mac(net.host, port) for port in ports}
+    macs = {port: link_mac(testbed.host, port) for port in ports}
     evidence.json("ports.json", {"id": bridge.bridge_id(), "ports": macs})
     lowest = min(macs.values())
     seen, wanted = bridge.bridge_id(), f"8000.{lowest.replace(':', '')}"

@@ -12,10 +12,10 @@ from fixtures.host.links import addresses, has_link, is_up
 from fixtures.probe.dhcp import Clients, new_mac
 from fixtures.probe.dnsmasq import configuration_path, serving
 from fixtures.probe.station import NIC, station
-from fixtures.standing import Standing
 from fixtures.switch import libvirt_network
 from fixtures.switch.default_network import NAME, SHIPPED, network_names
 from fixtures.switch.linux_bridge import LinuxBridge
+from fixtures.testbed.testbed import Testbed
 
 BRIDGE = "virbr0"
 SUBNET = IPv4Network("192.168.122.0/24")
@@ -24,7 +24,7 @@ FIRST, LAST = IPv4Address("192.168.122.2"), IPv4Address("192.168.122.254")
 
 @pytest.mark.lengthy
 @pytest.mark.claims("NT-16")
-def test_default_network_as_shipped(net: Standing, evidence: Evidence) -> None:
+def test_default_network_as_shipped(testbed: Testbed, evidence: Evidence) -> None:
     """The default network is virbr0 with 192.168.122.1/24, and leases .2 to .254.
 
     Steps: define the network from the distribution's own file, start it, and have two clients take
@@ -32,50 +32,50 @@ def test_default_network_as_shipped(net: Standing, evidence: Evidence) -> None:
     Verify: name, bridge and address; the range of the one dnsmasq that serves it; both clients get
     what they asked for, from the bridge's address.
     """
-    _require_room(net)
-    xml = net.host.read(SHIPPED)
+    _require_room(testbed)
+    xml = testbed.host.read(SHIPPED)
     evidence.text("default.xml", xml, "application/xml")
-    with libvirt_network.defined(net.host, xml) as network:
+    with libvirt_network.defined(testbed.host, xml) as network:
         assert network.name() == NAME, f"the shipped network is called {network.name()}"
         network.create()
         live = network.XMLDesc()
         evidence.text("default-live.xml", live, "application/xml")
         assert network.bridgeName() == BRIDGE, f"its bridge is {network.bridgeName()}"
-        held, wanted = addresses(net.host, BRIDGE), f"{SUBNET[1]}/{SUBNET.prefixlen}"
+        held, wanted = addresses(testbed.host, BRIDGE), f"{SUBNET[1]}/{SUBNET.prefixlen}"
         assert held == [wanted], f"{BRIDGE} holds {held}, not {wanted}"
-        assert is_up(net.host, BRIDGE), f"{BRIDGE} is down"
+        assert is_up(testbed.host, BRIDGE), f"{BRIDGE} is down"
         ranges = [(r.get("start"), r.get("end")) for r in ET.fromstring(live).iter("range")]
         assert ranges == [(str(FIRST), str(LAST))], f"its ranges are {ranges}"
-        found = serving(net.host, NAME)
+        found = serving(testbed.host, NAME)
         assert len(found) == 1, f"{len(found)} dnsmasq serve network {NAME}"
-        text = net.host.read(configuration_path(found[0]))
+        text = testbed.host.read(configuration_path(found[0]))
         evidence.text("default.conf", text)
         assert f"dhcp-range={FIRST},{LAST}" in text, f"its dnsmasq does not serve {FIRST}–{LAST}"
-        _lease_the_ends(net, evidence)
+        _lease_the_ends(testbed, evidence)
     evidence.reason = f"{BRIDGE} with {wanted}; clients leased {FIRST} and {LAST}"
 
 
-def _require_room(net: Standing) -> None:
+def _require_room(testbed: Testbed) -> None:
     """Require the file, and that nothing of the topology is in its way."""
-    if not net.host.seen(SHIPPED).exists():
+    if not testbed.host.seen(SHIPPED).exists():
         raise NotTestable(
             "the default network of its distribution",
             f"no file {SHIPPED}, which the package libvirt-daemon-config-network brings",
         )
-    if NAME in network_names(net.host):
+    if NAME in network_names(testbed.host):
         raise NotTestable(f"a free name {NAME}", f"libvirt has a network {NAME} already")
-    if has_link(net.host, BRIDGE):
-        raise NotTestable(f"a free {BRIDGE}", f"topology {net.topology.name} has a {BRIDGE}")
-    subnets = [network.subnet for network in net.topology.networks]
-    subnets += [net.topology.physical.subnet] if net.topology.physical is not None else []
+    if has_link(testbed.host, BRIDGE):
+        raise NotTestable(f"a free {BRIDGE}", f"topology {testbed.topology.name} has a {BRIDGE}")
+    subnets = [network.subnet for network in testbed.topology.networks]
+    subnets += [testbed.topology.physical.subnet] if testbed.topology.physical is not None else []
     for subnet in subnets:
         if subnet is not None and subnet.overlaps(SUBNET):
-            raise NotTestable(f"a free {SUBNET}", f"topology {net.topology.name} uses {subnet}")
+            raise NotTestable(f"a free {SUBNET}", f"topology {testbed.topology.name} uses {subnet}")
 
 
-def _lease_the_ends(net: Standing, evidence: Evidence) -> None:
+def _lease_the_ends(testbed: Testbed, evidence: Evidence) -> None:
     with (
-        station(net.host, LinuxBridge(net.host, BRIDGE), "st1") as port,
+        station(testbed.host, LinuxBridge(testbed.host, BRIDGE), "st1") as port,
         evidence.capture(port.machine, NIC) as frames,
     ):
         asking = Clients(port, frames)

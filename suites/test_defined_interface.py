@@ -27,8 +27,8 @@ from fixtures.host.links import (
 )
 from fixtures.host.machine import Machine
 from fixtures.probe.reach import End, send
-from fixtures.standing import Standing
 from fixtures.switch.linux_bridge import LinuxBridge
+from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import expect
 
 NAME, PORT, NEIGHBOUR, NEIGHBOUR_NIC = "test_bridge", "plumb-port", "neighbour", "eth0"
@@ -40,9 +40,9 @@ LINK_DEADLINE_S = 40.0
 
 
 @pytest.mark.claims("IF-01")
-def test_defined_is_listed_and_inactive(net: Standing, evidence: Evidence) -> None:
+def test_defined_is_listed_and_inactive(testbed: Testbed, evidence: Evidence) -> None:
     """An interface that was defined is listed as inactive, and there is no such link yet."""
-    host = net.host
+    host = testbed.host
     with _defined(host, evidence):
         listed = _listed(host)
         evidence.json("interfaces.json", listed)
@@ -53,17 +53,17 @@ def test_defined_is_listed_and_inactive(net: Standing, evidence: Evidence) -> No
 
 
 @pytest.mark.claims("IF-02")
-def test_started_is_there_with_its_address(net: Standing, evidence: Evidence) -> None:
+def test_started_is_there_with_its_address(testbed: Testbed, evidence: Evidence) -> None:
     """An interface that was started is active, a bridge with its port, and its address answers.
 
     Verify: a neighbour on the other end of the port's cable reaches the address by ICMP, and did
     not before.
     """
-    host = net.host
+    host = testbed.host
     with _cabled(host) as neighbour, _defined(host, evidence) as defined:
         near, far = (
-            End(neighbour, str(NEIGHBOURS.ip), net.tool),
-            End(host, str(ADDRESS.ip), net.tool),
+            End(neighbour, str(NEIGHBOURS.ip), testbed.tool),
+            End(host, str(ADDRESS.ip), testbed.tool),
         )
         before = send("icmp", near, far, wait_s=1)
         assert before.none_answered, f"{ADDRESS.ip} answers before {NAME} is started: {before}"
@@ -81,9 +81,9 @@ def test_started_is_there_with_its_address(net: Standing, evidence: Evidence) ->
 
 
 @pytest.mark.claims("IF-03")
-def test_name_and_mac_map_to_each_other(net: Standing, evidence: Evidence) -> None:
+def test_name_and_mac_map_to_each_other(testbed: Testbed, evidence: Evidence) -> None:
     """The MAC that libvirt says is the link's, and it gives the name back for it."""
-    host = net.host
+    host = testbed.host
     with _cabled(host), _started(host, evidence):
         # Asked anew: a handle keeps what was known when it was made.
         mac = host.libvirt.interfaceLookupByName(NAME).MACString()
@@ -98,9 +98,9 @@ def test_name_and_mac_map_to_each_other(net: Standing, evidence: Evidence) -> No
 
 
 @pytest.mark.claims("IF-04")
-def test_destroyed_is_inactive_and_undefined_is_gone(net: Standing, evidence: Evidence) -> None:
+def test_destroyed_is_inactive_and_undefined_is_gone(testbed: Testbed, evidence: Evidence) -> None:
     """Destroyed, an interface is inactive and its link gone; undefined, it is listed no more."""
-    host = net.host
+    host = testbed.host
     with _cabled(host), _started(host, evidence) as started:
         started.destroy()
         destroyed = _listed(host)

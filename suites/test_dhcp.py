@@ -10,10 +10,10 @@ from scapy.layers.dhcp import BOOTP
 from scapy.layers.inet import IP, UDP
 from scapy.packet import Packet
 
-from fixtures.addressing import Lease, request_lease
 from fixtures.evidence import Evidence
 from fixtures.guest.guest import Guest
-from fixtures.standing import Standing
+from fixtures.guest.guest_address import Lease, request_lease
+from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause
 
 BOOTREPLY = 2  # RFC 951
@@ -35,48 +35,48 @@ def _is_answer(packet: Packet) -> bool:
     return UDP in packet and BOOTP in packet and bool(packet[BOOTP].op == BOOTREPLY)
 
 
-def _in_range(net: Standing, lease: Lease) -> None:
-    served = net.dhcp
+def _in_range(testbed: Testbed, lease: Lease) -> None:
+    served = testbed.dhcp
     assert IPv4Address(lease.address) in served, (
         f"{lease.address} is outside {served.start}–{served.end}"
     )
-    mask = str(net.subnet.netmask)
+    mask = str(testbed.subnet.netmask)
     assert lease.mask == mask, f"mask {lease.mask}, the network has {mask}"
 
 
 @pytest.mark.claims("NT-05")
-def test_lease(net: Standing, evidence: Evidence) -> None:
+def test_lease(testbed: Testbed, evidence: Evidence) -> None:
     """A guest gets an address of the range, the mask, and the bridge as router and DNS server.
 
     Verify: so says the lease; and nobody but the host answers what the guest asks, also not later
     than the guest takes an answer.
     """
-    for guest in net.dhcp_guests:
-        with evidence.capture(*net.nearest(guest)) as frames:
+    for guest in testbed.dhcp_guests:
+        with evidence.capture(*testbed.nearest(guest)) as frames:
             lease = _lease(guest, evidence)
             pause(LATE_ANSWER_S)
             servers = {frame.packet[IP].src for frame in frames.frames(_is_answer)}
-        _in_range(net, lease)
-        router = net.host_address
+        _in_range(testbed, lease)
+        router = testbed.host_address
         assert servers == {router}, f"{guest.name} is answered by {sorted(servers)}, not {router}"
         assert lease.routers == [router], f"{guest.name}: router {lease.routers}, not {router}"
         assert lease.dns == [router], f"{guest.name}: DNS {lease.dns}, not {router}"
 
 
 @pytest.mark.claims("IS-05")
-def test_lease_without_router(net: Standing, evidence: Evidence) -> None:
+def test_lease_without_router(testbed: Testbed, evidence: Evidence) -> None:
     """On an isolated network a guest gets an address of the range and the mask, but no router."""
-    for guest in net.dhcp_guests:
+    for guest in testbed.dhcp_guests:
         lease = _lease(guest, evidence)
-        _in_range(net, lease)
+        _in_range(testbed, lease)
         assert not lease.routers, f"the isolated network offers router {lease.routers}"
 
 
 @pytest.mark.claims("BR-05")
-def test_lease_from_the_physical_network(net: Standing, evidence: Evidence) -> None:
+def test_lease_from_the_physical_network(testbed: Testbed, evidence: Evidence) -> None:
     """A guest gets its address from the physical network's own DHCP server."""
-    figures = net.figures
-    for guest in net.dhcp_guests:
+    figures = testbed.figures
+    for guest in testbed.dhcp_guests:
         lease = _lease(guest, evidence)
         address = IPv4Address(lease.address)
         assert address in figures.dhcp, f"{address} is not of the physical network's range"
@@ -85,15 +85,15 @@ def test_lease_from_the_physical_network(net: Standing, evidence: Evidence) -> N
 
 
 @pytest.mark.claims("NT-07")
-def test_lease_is_recorded(net: Standing, evidence: Evidence) -> None:
+def test_lease_is_recorded(testbed: Testbed, evidence: Evidence) -> None:
     """Status file and lease API of libvirt both have address, MAC, host name and expiry."""
-    path = net.host.seen(STATUS.format(bridge=net.topology.network.bridge))
+    path = testbed.host.seen(STATUS.format(bridge=testbed.topology.network.bridge))
     assert path.exists(), f"libvirt has no status file {path.name} of the bridge"
     status = json.loads(path.read_text())
-    listed = net.libvirt_network.DHCPLeases()
+    listed = testbed.libvirt_network.DHCPLeases()
     evidence.json("status.json", status)
     evidence.json("leases.json", listed)
-    for guest in net.dhcp_guests:
+    for guest in testbed.dhcp_guests:
         lease = request_lease(guest)
         mine = [entry for entry in status if entry["mac-address"] == guest.mac]
         assert len(mine) == 1, f"{len(mine)} entries for {guest.mac} in the status file"
@@ -109,4 +109,4 @@ def test_lease_is_recorded(net: Standing, evidence: Evidence) -> None:
         assert int(known[0]["expirytime"]) == expiry, f"expiry {known[0]['expirytime']}, {expiry}"
         left = expiry - time.time()
         assert 0 < left <= lease.seconds, f"{left:.0f} s are left of a lease of {lease.seconds} s"
-    evidence.reason = ", ".join(f"{guest.name} {guest.address}" for guest in net.dhcp_guests)
+    evidence.reason = ", ".join(f"{guest.name} {guest.address}" for guest in testbed.dhcp_guests)

@@ -18,12 +18,12 @@ from scapy.packet import Packet
 from fixtures.errors import Inconclusive, NotTestable
 from fixtures.evidence import Evidence
 from fixtures.guest.guest import NIC
-from fixtures.host.physical import OUTSIDE_NIC
+from fixtures.host.physical_network import OUTSIDE_NIC
 from fixtures.probe.blocking import IN_FLIGHT_S, WAIT_S, Attempt, attempt
 from fixtures.probe.bridge_filter import IPV4, IPV6, Filter, arp_filter, called, dropped
 from fixtures.probe.capture import Capture
 from fixtures.probe.reach import PROTOCOLS, End, Runner, ping
-from fixtures.standing import Standing
+from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause
 
 WHO_HAS = 1  # RFC 826, ares_op$REQUEST
@@ -40,29 +40,29 @@ pytestmark = pytest.mark.needs("bridge-nf")
 
 @pytest.mark.lengthy
 @pytest.mark.claims("BR-09")
-def test_bridged_ipv4_is_not_filtered(net: Standing, evidence: Evidence) -> None:
+def test_bridged_ipv4_is_not_filtered(testbed: Testbed, evidence: Evidence) -> None:
     """With bridge-nf-call-iptables at 0 a DROP in FORWARD changes nothing for bridged IPv4.
 
     Verify: ICMP, TCP and UDP are answered; at 1 none of them arrives.
     """
-    near, far = net.guest_end(net.guests[0]), net.end("outside")
+    near, far = testbed.guest_end(testbed.guests[0]), testbed.end("outside")
 
     def probe(frames: Capture) -> list[Attempt]:
         return [attempt(proto, near, far, frames) for proto in PROTOCOLS]
 
-    _decide(net, evidence, IPV4, [["-s", near.address, "-d", far.address]], probe)
+    _decide(testbed, evidence, IPV4, [["-s", near.address, "-d", far.address]], probe)
 
 
 @pytest.mark.lengthy
 @pytest.mark.claims("BR-09")
-def test_bridged_ipv6_is_not_filtered(net: Standing, evidence: Evidence) -> None:
+def test_bridged_ipv6_is_not_filtered(testbed: Testbed, evidence: Evidence) -> None:
     """With bridge-nf-call-ip6tables at 0 a DROP in FORWARD changes nothing for bridged IPv6.
 
     Verify: the guest's echo requests between link-local addresses, and the neighbour discovery
     before them, get through; at 1 none of them arrives.
     """
-    near = net.guest_end(net.guests[0])
-    mine, theirs = _link_local(near.runner, NIC), _link_local(net.outside, OUTSIDE_NIC)
+    near = testbed.guest_end(testbed.guests[0])
+    mine, theirs = _link_local(near.runner, NIC), _link_local(testbed.outside, OUTSIDE_NIC)
 
     def is_echo(packet: Packet) -> bool:
         return ICMPv6EchoRequest in packet and bool(packet[IPv6].src == mine)
@@ -71,18 +71,18 @@ def test_bridged_ipv6_is_not_filtered(net: Standing, evidence: Evidence) -> None
         _forget(near.runner, theirs)
         return [_pinged(near, f"{theirs}%{NIC}", frames, is_echo)]
 
-    _decide(net, evidence, IPV6, [["-s", mine]], probe)
+    _decide(testbed, evidence, IPV6, [["-s", mine]], probe)
 
 
 @pytest.mark.lengthy
 @pytest.mark.claims("BR-09")
-def test_bridged_arp_is_not_filtered(net: Standing, evidence: Evidence) -> None:
+def test_bridged_arp_is_not_filtered(testbed: Testbed, evidence: Evidence) -> None:
     """With bridge-nf-call-arptables at 0 a DROP in FORWARD changes nothing for bridged ARP.
 
     Verify: the guest, made to forget the outside's MAC, asks for it and gets through; at 1 its
     request does not arrive.
     """
-    near, far = net.guest_end(net.guests[0]), net.end("outside")
+    near, far = testbed.guest_end(testbed.guests[0]), testbed.end("outside")
 
     def asks(packet: Packet) -> bool:
         return (
@@ -97,11 +97,11 @@ def test_bridged_arp_is_not_filtered(net: Standing, evidence: Evidence) -> None:
 
     # Both ways: the outside's own request would tell the guest what it asks for.
     matches = [["-s", near.address], ["-s", far.address]]
-    _decide(net, evidence, arp_filter(net.host), matches, probe)
+    _decide(testbed, evidence, arp_filter(testbed.host), matches, probe)
 
 
 def _decide(
-    net: Standing,
+    testbed: Testbed,
     evidence: Evidence,
     which: Filter,
     matches: Sequence[Sequence[str]],
@@ -111,9 +111,9 @@ def _decide(
     tried: dict[str, list[Attempt]] = {}
     for phase, on, drop in PHASES:
         with (
-            called(net.host, which, on=on),
-            dropped(net.host, which, *matches) if drop else contextlib.nullcontext(),
-            evidence.capture(net.outside, OUTSIDE_NIC, phase.replace(" ", "-")) as frames,
+            called(testbed.host, which, on=on),
+            dropped(testbed.host, which, *matches) if drop else contextlib.nullcontext(),
+            evidence.capture(testbed.outside, OUTSIDE_NIC, phase.replace(" ", "-")) as frames,
         ):
             tried[phase] = probe(frames)
     said = {phase: "; ".join(map(str, attempts)) for phase, attempts in tried.items()}

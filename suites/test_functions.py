@@ -17,19 +17,19 @@ from scapy.packet import Packet
 
 from fixtures.errors import NotTestable, StartRefused
 from fixtures.evidence import Evidence
-from fixtures.guest.domain import Nic
+from fixtures.guest.domain_xml import Nic
 from fixtures.guest.guest import NIC, Guest, another, held
 from fixtures.host import pci
-from fixtures.host.functions import require_free, require_own_group
 from fixtures.host.host import Host
 from fixtures.host.links import has_link, is_up, link_mac
+from fixtures.host.nic_preflight import require_free, require_own_group
 from fixtures.host.pci import Address
-from fixtures.host.physical import HOST_PORT
-from fixtures.probe.functions import free_function, function_in, function_of, views
+from fixtures.host.physical_network import HOST_PORT
 from fixtures.probe.guest_nics import guest_nics
 from fixtures.probe.reach import End, send
+from fixtures.probe.sriov import free_function, function_in, function_of, views
 from fixtures.probe.vlan_link import vlan_link
-from fixtures.standing import GUEST_TOOL, Standing
+from fixtures.testbed.testbed import GUEST_TOOL, Testbed
 from fixtures.waiting import expect
 
 VFIO = "vfio-pci"
@@ -44,7 +44,7 @@ BACK_DEADLINE_S = 20.0
 
 
 @pytest.mark.claims("PT-05", "PT-06")
-def test_explicit_function(net: Standing, evidence: Evidence) -> None:
+def test_explicit_function(testbed: Testbed, evidence: Evidence) -> None:
     """A guest gets exactly the function that its XML names, and the host gets it back.
 
     Steps: boot a guest with `<interface type='hostdev' managed='yes'>` and the address of a
@@ -53,21 +53,23 @@ def test_explicit_function(net: Standing, evidence: Evidence) -> None:
     under its host driver again after; of all functions only this one changed; in the guest there is
     one NIC, with the XML's MAC and the function's vendor and device; and it reaches the outside.
     """
-    host = net.host
-    number, address = free_function(net)
-    before = _drivers(net)
-    with _booted(net, Nic("hostdev", str(address), MAC, ""), evidence) as guest:
-        meanwhile = _drivers(net)
+    host = testbed.host
+    number, address = free_function(testbed)
+    before = _drivers(testbed)
+    with _booted(testbed, Nic("hostdev", str(address), MAC, ""), evidence) as guest:
+        meanwhile = _drivers(testbed)
         given = function_of(guest)
         assert given == address, f"its XML names {address}, the guest has {given}"
         _expect_function(host, guest, address, MAC, evidence)
-        answer = send("icmp", _addressed(guest, _spare(net)), net.end("outside"))
+        answer = send("icmp", _addressed(guest, _spare(testbed)), testbed.end("outside"))
     expect(
-        lambda: _drivers(net) == before,
+        lambda: _drivers(testbed) == before,
         f"each function is under the driver that it had, {before}",
         deadline_s=BACK_DEADLINE_S,
     )
-    evidence.json("drivers.json", {"before": before, "while": meanwhile, "after": _drivers(net)})
+    evidence.json(
+        "drivers.json", {"before": before, "while": meanwhile, "after": _drivers(testbed)}
+    )
     assert before[str(address)] not in (None, VFIO), f"{address} is the host's: {before}"
     wanted = before | {str(address): VFIO}
     assert meanwhile == wanted, f"while the guest runs the drivers are {meanwhile}, not {wanted}"
@@ -79,7 +81,7 @@ def test_explicit_function(net: Standing, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("PT-08")
-def test_mac_and_tag(net: Standing, evidence: Evidence) -> None:
+def test_mac_and_tag(testbed: Testbed, evidence: Evidence) -> None:
     """A function has the MAC and the VLAN tag of its XML, on the wire and in the NIC's own view.
 
     Steps: boot a guest on a function with a MAC and tag 42; have it ping an address that is behind
@@ -88,14 +90,14 @@ def test_mac_and_tag(net: Standing, evidence: Evidence) -> None:
     tagged 42; each is answered, and the guest sees no tag. Of the topology's own guests, which have
     no tag, the physical function lists the MAC and tag 0, and does not trust them to take another.
     """
-    host, pf = net.host, net.topology.network.pf
-    number, address = free_function(net)
-    lan = net.lan
+    host, pf = testbed.host, testbed.topology.network.pf
+    number, address = free_function(testbed)
+    lan = testbed.lan
     assert is_up(lan, HOST_PORT), f"the other end of the wire of {pf} is down"
     nic = Nic("hostdev", str(address), MAC, "", vlan=TAG)
     with (
         vlan_link(lan, HOST_PORT, TAG, TAGGED),
-        _booted(net, nic, evidence) as guest,
+        _booted(testbed, nic, evidence) as guest,
         evidence.capture(lan, HOST_PORT) as frames,
     ):
         seen = views(host, pf)
@@ -110,7 +112,7 @@ def test_mac_and_tag(net: Standing, evidence: Evidence) -> None:
     assert answer.all_answered, f"with tag {TAG} the guest does not reach its peer: {answer}"
     assert tags == {(MAC, TAG)}, f"on the wire its frames have MAC and tag {sorted(tags)}"
     everyone = pci.functions(host, pci.of_nic(host, pf))
-    for each in net.guests:
+    for each in testbed.guests:
         position = everyone.index(function_of(each) or address)
         own_view = seen[position]
         listed = (own_view.mac, own_view.vlan)
@@ -120,7 +122,7 @@ def test_mac_and_tag(net: Standing, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("PT-09")
-def test_exhaustion(net: Standing, evidence: Evidence) -> None:
+def test_exhaustion(testbed: Testbed, evidence: Evidence) -> None:
     """When every function is taken the next guest is refused; one that was freed is taken again.
 
     Steps: have domains of the network take what functions are left; start one more; end the others
@@ -128,9 +130,9 @@ def test_exhaustion(net: Standing, evidence: Evidence) -> None:
     Verify: each of the first gets a function of its own; the one more is refused with an error of
     libvirt's that names the network, and leaves nothing; then it gets one that was freed.
     """
-    guest, name = net.guests[0], str(net.topology.network.network_name)
-    everyone = pci.functions(net.host, pci.of_nic(net.host, net.topology.network.pf))
-    left = [each for each in everyone if each not in {function_of(g) for g in net.guests}]
+    guest, name = testbed.guests[0], str(testbed.topology.network.network_name)
+    everyone = pci.functions(testbed.host, pci.of_nic(testbed.host, testbed.topology.network.pf))
+    left = [each for each in everyone if each not in {function_of(g) for g in testbed.guests}]
     assert left, f"no function is left beside the guests': {len(everyone)} are on"
     refusal, names, taken = "", [], []
     try:
@@ -141,11 +143,11 @@ def test_exhaustion(net: Standing, evidence: Evidence) -> None:
                 domain = stack.enter_context(held(guest, f"{NAME}-{number}", [nic]))
                 taken.append(function_in(domain, mac))
             refusal = _refusal(guest, Nic("network", name, MAC, ""))
-            names = [each.name() for each in net.host.libvirt.listAllDomains()]
+            names = [each.name() for each in testbed.host.libvirt.listAllDomains()]
         evidence.text("refusal.txt", f"{refusal}\n")
         with held(guest, NAME, [Nic("network", name, MAC, "")]) as domain:
             again = function_in(domain, MAC)
-            bound = pci.driver(net.host, again) if again else None
+            bound = pci.driver(testbed.host, again) if again else None
     except StartRefused as error:
         raise AssertionError(
             f"with {len(left) - len(taken)} of {len(everyone)} functions left, {error.message}: "
@@ -161,7 +163,7 @@ def test_exhaustion(net: Standing, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("PT-11")
-def test_whole_nic(net: Standing, evidence: Evidence) -> None:
+def test_whole_nic(testbed: Testbed, evidence: Evidence) -> None:
     """A whole PCI NIC, physical function and all, is a guest's for as long as the guest runs.
 
     Steps: boot a guest with `<hostdev>` and the address of a NIC on the same wire; have it and the
@@ -170,17 +172,17 @@ def test_whole_nic(net: Standing, evidence: Evidence) -> None:
     has it, with its own MAC; both are answered; then it is a link of the host's again under the
     driver that it had.
     """
-    host, name = net.host, net.host.nics.whole
+    host, name = testbed.host, testbed.host.nics.spare
     if name is None:
-        raise NotTestable("a NIC that may be given to a guest whole", "--whole names none")
-    require_free(host, name, "--whole")
+        raise NotTestable("a NIC that may be given to a guest whole", "--spare-nic names none")
+    require_free(host, name, "--spare-nic")
     address = pci.of_nic(host, name)
     require_own_group(host, address, name)
     mac, before = link_mac(host, name), pci.driver(host, address)
-    with _booted(net, Nic("device", str(address), mac, ""), evidence) as guest:
+    with _booted(testbed, Nic("device", str(address), mac, ""), evidence) as guest:
         bound, is_there = pci.driver(host, address), has_link(host, name)
         _expect_function(host, guest, address, mac, evidence)
-        inside, outside = _addressed(guest, _spare(net)), net.end("outside")
+        inside, outside = _addressed(guest, _spare(testbed)), testbed.end("outside")
         there, back = send("icmp", inside, outside), send("icmp", outside, inside)
     expect(
         lambda: has_link(host, name) and pci.driver(host, address) == before,
@@ -197,20 +199,20 @@ def test_whole_nic(net: Standing, evidence: Evidence) -> None:
 
 
 @contextlib.contextmanager
-def _booted(net: Standing, nic: Nic, evidence: Evidence) -> Iterator[Guest]:
+def _booted(testbed: Testbed, nic: Nic, evidence: Evidence) -> Iterator[Guest]:
     """Boot one more guest with a NIC; that libvirt does not start it is a violation."""
     try:
-        with another(net.guests[0], NAME, [nic]) as guest:
+        with another(testbed.guests[0], NAME, [nic]) as guest:
             guest.transcript = evidence
             yield guest
     except StartRefused as error:
         raise AssertionError(f"{error.message}: {error.hint}") from error
 
 
-def _drivers(net: Standing) -> dict[str, str | None]:
+def _drivers(testbed: Testbed) -> dict[str, str | None]:
     """Return the driver of each virtual function, by address."""
-    everyone = pci.functions(net.host, pci.of_nic(net.host, net.topology.network.pf))
-    return {str(each): pci.driver(net.host, each) for each in everyone}
+    everyone = pci.functions(testbed.host, pci.of_nic(testbed.host, testbed.topology.network.pf))
+    return {str(each): pci.driver(testbed.host, each) for each in everyone}
 
 
 def _expect_function(
@@ -225,9 +227,9 @@ def _expect_function(
     assert seen == (mac, wanted), f"{guest.name} has {seen}; MAC and function are {mac}, {wanted}"
 
 
-def _spare(net: Standing) -> IPv4Interface:
+def _spare(testbed: Testbed) -> IPv4Interface:
     """Return an address of the physical network that nobody has: its last."""
-    return IPv4Interface((net.figures.subnet[-2], net.figures.subnet.prefixlen))
+    return IPv4Interface((testbed.figures.subnet[-2], testbed.figures.subnet.prefixlen))
 
 
 def _addressed(guest: Guest, address: IPv4Interface) -> End:

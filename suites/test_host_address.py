@@ -13,18 +13,18 @@ from scapy.packet import Packet
 
 from fixtures.errors import HarnessError, Inconclusive, NotTestable
 from fixtures.evidence import Evidence
-from fixtures.host.addressed import default_gateways, leased, without_address
+from fixtures.host.dhcp_client import default_gateways, leased, without_address
 from fixtures.host.links import add_address, addresses, link_mac
 from fixtures.host.machine import Machine
-from fixtures.host.physical import HOST_PORT, OUTSIDE_NIC
+from fixtures.host.physical_network import HOST_PORT, OUTSIDE_NIC
 from fixtures.probe.reach import PROTOCOLS, End, send
-from fixtures.standing import Standing
+from fixtures.testbed.testbed import Testbed
 
 DHCP_ACK = 5  # RFC 2132, section 9.6
 
 
 @pytest.mark.claims("BR-04")
-def test_address_by_dhcp(net: Standing, evidence: Evidence) -> None:
+def test_address_by_dhcp(testbed: Testbed, evidence: Evidence) -> None:
     """The bridge takes its address from the physical network's DHCP server.
 
     Steps: take the static address away; `dhclient` on the bridge; probe it from outside.
@@ -32,11 +32,11 @@ def test_address_by_dhcp(net: Standing, evidence: Evidence) -> None:
     address of its range; the bridge holds that one alone, with the server's router; the outside
     reaches it by all protocols, answered by the bridge's MAC. The static address is back after.
     """
-    host, figures, bridge = net.host, net.figures, net.switch.name
+    host, figures, bridge = testbed.host, testbed.figures, testbed.switch.name
     mac = link_mac(host, bridge)
     with (
-        _put_back(net),
-        evidence.capture(_lan(net), HOST_PORT) as wire,
+        _put_back(testbed),
+        evidence.capture(_lan(testbed), HOST_PORT) as wire,
         leased(host, bridge) as held,
     ):
         given = wire.wait_for(lambda p: _is_ack(p, mac), f"the server's ACK for {mac}")
@@ -49,47 +49,50 @@ def test_address_by_dhcp(net: Standing, evidence: Evidence) -> None:
         assert IPv4Interface(held).ip in figures.dhcp, f"{held} is outside the server's range"
         assert IPv4Interface(held).network == figures.subnet, f"{held} is not of {figures.subnet}"
         assert gateways == [str(figures.router)], f"the default routes go to {gateways}"
-        answers = _reached(net, address, evidence)
+        answers = _reached(testbed, address, evidence)
     evidence.reason = f"{held} from {figures.router} by DHCP; from outside: {answers}"
 
 
 @pytest.mark.claims("BR-04")
-def test_static_address(net: Standing, evidence: Evidence) -> None:
+def test_static_address(testbed: Testbed, evidence: Evidence) -> None:
     """The bridge takes a static address of the physical network.
 
     Steps: exchange the bridge's address for one that nobody else has; probe it from outside.
     Verify: the outside does not reach it before and reaches it after, by all protocols, answered
     by the bridge's MAC. The topology's own address is back after.
     """
-    free = _free_address(net)
-    with _put_back(net):
-        before = send("icmp", net.end("outside"), _host_at(net, str(free.ip)), wait_s=1)
+    free = _free_address(testbed)
+    with _put_back(testbed):
+        before = send("icmp", testbed.end("outside"), _host_at(testbed, str(free.ip)), wait_s=1)
         if not before.none_answered:
             raise Inconclusive(f"somebody else answers at {free.ip}: {before}")
-        add_address(net.host, net.switch.name, str(free))
-        answers = _reached(net, str(free.ip), evidence)
+        add_address(testbed.host, testbed.switch.name, str(free))
+        answers = _reached(testbed, str(free.ip), evidence)
     evidence.reason = f"static {free}: from outside {answers}; nobody answered there before"
 
 
 @contextlib.contextmanager
-def _put_back(net: Standing) -> Iterator[None]:
+def _put_back(testbed: Testbed) -> Iterator[None]:
     """Take the bridge's address away for a `with` block, and see that it is back after."""
-    host, bridge = net.host, net.switch.name
+    host, bridge = testbed.host, testbed.switch.name
     held, gateways = addresses(host, bridge), default_gateways(host, bridge)
     with without_address(host, bridge):
         yield
     now = addresses(host, bridge), default_gateways(host, bridge)
     if now != (held, gateways):
         raise HarnessError(f"{bridge} held {held} via {gateways}, and now {now}")
-    answer = send("icmp", net.end("outside"), net.end("host"))
+    answer = send("icmp", testbed.end("outside"), testbed.end("host"))
     assert answer.all_answered, f"with {held} back the outside does not reach the host: {answer}"
 
 
-def _reached(net: Standing, address: str, evidence: Evidence) -> str:
+def _reached(testbed: Testbed, address: str, evidence: Evidence) -> str:
     """Probe an address of the host's from outside; it is the bridge's MAC that answers."""
-    near, far = net.end("outside"), _host_at(net, address)
-    own, bridge = link_mac(net.outside, OUTSIDE_NIC), link_mac(net.host, net.switch.name)
-    with evidence.capture(net.outside, OUTSIDE_NIC) as frames:
+    near, far = testbed.end("outside"), _host_at(testbed, address)
+    own, bridge = (
+        link_mac(testbed.outside, OUTSIDE_NIC),
+        link_mac(testbed.host, testbed.switch.name),
+    )
+    with evidence.capture(testbed.outside, OUTSIDE_NIC) as frames:
         for proto in PROTOCOLS:
             answer = send(proto, near, far)
             assert answer.all_answered, f"the outside does not reach {address} by {proto}: {answer}"
@@ -101,14 +104,14 @@ def _reached(net: Standing, address: str, evidence: Evidence) -> str:
     return f"answered by {', '.join(PROTOCOLS)}"
 
 
-def _lan(net: Standing) -> Machine:
-    if net.physical is None:
-        raise net.without("a physical network", "physical is null")
-    return net.physical.lan
+def _lan(testbed: Testbed) -> Machine:
+    if testbed.physical is None:
+        raise testbed.without("a physical network", "physical is null")
+    return testbed.physical.lan
 
 
-def _host_at(net: Standing, address: str) -> End:
-    return End(net.host, address, net.tool)
+def _host_at(testbed: Testbed, address: str) -> End:
+    return End(testbed.host, address, testbed.tool)
 
 
 def _is_ack(packet: Packet, mac: str) -> bool:
@@ -117,11 +120,11 @@ def _is_ack(packet: Packet, mac: str) -> bool:
     return bool(packet[BOOTP].chaddr[:6].hex(":") == mac)
 
 
-def _free_address(net: Standing) -> IPv4Interface:
+def _free_address(testbed: Testbed) -> IPv4Interface:
     """Return an address of the physical network that nothing of the topology has or may get."""
-    figures = net.figures
+    figures = testbed.figures
     taken = {figures.host, figures.router, figures.outside}
-    taken |= {guest.static_address.ip for guest in net.topology.guests if guest.static_address}
+    taken |= {guest.static_address.ip for guest in testbed.topology.guests if guest.static_address}
     for address in figures.subnet.hosts():
         if address not in taken and address not in figures.dhcp:
             return IPv4Interface((address, figures.subnet.prefixlen))

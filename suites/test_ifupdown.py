@@ -12,15 +12,15 @@ from scapy.layers.l2 import Ether
 
 from fixtures.errors import Inconclusive
 from fixtures.evidence import Evidence
-from fixtures.host.configured import Configuration, brought_up, require_tool
+from fixtures.host.ifcfg_backends import Configuration, brought_up, require_tool
 from fixtures.host.links import has_link, link_mac
 from fixtures.host.nic_state import nic_state
-from fixtures.host.spare import ROUTER_NIC, Spare, spare_network
+from fixtures.host.scratch_network import ROUTER_NIC, Spare, spare_network
 from fixtures.probe.reach import End, ping
-from fixtures.standing import Standing
 from fixtures.switch.linux_bridge import LinuxBridge
+from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import expect
-from topologies.model import DhcpRange
+from topologies.topology import DhcpRange
 
 # D4's router; the range is our own.
 ROUTER = IPv4Interface("192.168.1.1/24")
@@ -117,7 +117,7 @@ GATEWAY=192.168.1.1
 
 @pytest.mark.lengthy
 @pytest.mark.claims("BR-11")
-def test_static_configuration(net: Standing, evidence: Evidence) -> None:
+def test_static_configuration(testbed: Testbed, evidence: Evidence) -> None:
     """D4's stanza, or its ifcfg pair, brings the bridge up with its port, STP and static address.
 
     Steps: write the file; `ifup`; ping from beyond the NIC; `ifdown`.
@@ -125,9 +125,9 @@ def test_static_configuration(net: Standing, evidence: Evidence) -> None:
     address and the default route, and answers the router with its own MAC. After, the bridge is
     gone and the NIC nobody's port.
     """
-    tool = _require_tool(net, evidence, STATIC)
-    with spare_network(net.host, "eth1", ROUTER, SERVED) as spare:
-        with brought_up(net.host, spare, STATIC):
+    tool = _require_tool(testbed, evidence, STATIC)
+    with spare_network(testbed.host, "eth1", ROUTER, SERVED) as spare:
+        with brought_up(testbed.host, spare, STATIC):
             bridge = nic_state(spare.machine, "virbr2")
             _require_port(spare, "virbr2", stp=True)
             assert bridge.addresses == ("192.168.1.2/24",), f"virbr2: {bridge}"
@@ -140,15 +140,15 @@ def test_static_configuration(net: Standing, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("BR-11")
-def test_dhcp_configuration(net: Standing, evidence: Evidence) -> None:
+def test_dhcp_configuration(testbed: Testbed, evidence: Evidence) -> None:
     """D5's stanza, or D2's ifcfg pair, brings the bridge up with its port and a leased address.
 
     Steps and Verify: as for the static one; STP is off, and the address is of the server's range.
     """
-    tool = _require_tool(net, evidence, DHCP)
-    with spare_network(net.host, "eth0", ROUTER, SERVED) as spare:
+    tool = _require_tool(testbed, evidence, DHCP)
+    with spare_network(testbed.host, "eth0", ROUTER, SERVED) as spare:
         spare.machine.run(["ip", "link", "set", "eth0", "address", D2_MAC])
-        with brought_up(net.host, spare, DHCP):
+        with brought_up(testbed.host, spare, DHCP):
             bridge = nic_state(spare.machine, "br0")
             _require_port(spare, "br0", stp=False)
             assert len(bridge.addresses) == 1, f"br0: {bridge}"
@@ -163,25 +163,25 @@ def test_dhcp_configuration(net: Standing, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("BR-11")
-def test_former_configuration_put_back(net: Standing, evidence: Evidence) -> None:
+def test_former_configuration_put_back(testbed: Testbed, evidence: Evidence) -> None:
     """With the bridge's configuration deleted and the NIC's put back, the NIC has it again (D3).
 
     Steps: bring the NIC up by its own file; take it down and D4's bridge up; take the bridge down
     and the NIC up by its own file again. The router pings the address on the NIC each time.
     Verify: the NIC is configured as it was before, and answers; the bridge is gone.
     """
-    tool = _require_tool(net, evidence, PLAIN)
-    with spare_network(net.host, "eth1", ROUTER, SERVED) as spare:
-        with brought_up(net.host, spare, PLAIN):
+    tool = _require_tool(testbed, evidence, PLAIN)
+    with spare_network(testbed.host, "eth1", ROUTER, SERVED) as spare:
+        with brought_up(testbed.host, spare, PLAIN):
             former = nic_state(spare.machine, "eth1")
             if former.addresses != ("192.168.1.2/24",):
                 raise Inconclusive(f"the NIC's own file did not configure it: {former}")
             _require_answer(spare, "eth1", "192.168.1.2", evidence, "before")
-        with brought_up(net.host, spare, STATIC):
+        with brought_up(testbed.host, spare, STATIC):
             bridged = nic_state(spare.machine, "eth1")
             if bridged.bridge != "virbr2":
                 raise Inconclusive(f"the NIC was never a port of virbr2: {bridged}")
-        with brought_up(net.host, spare, PLAIN):
+        with brought_up(testbed.host, spare, PLAIN):
             back = nic_state(spare.machine, "eth1")
             left = has_link(spare.machine, "virbr2")
             states = {"former": former, "bridged": bridged, "back": back}
@@ -192,9 +192,9 @@ def test_former_configuration_put_back(net: Standing, evidence: Evidence) -> Non
             _require_answer(spare, "eth1", "192.168.1.2", evidence, "after")
 
 
-def _require_tool(net: Standing, evidence: Evidence, written: Configuration) -> str:
+def _require_tool(testbed: Testbed, evidence: Evidence, written: Configuration) -> str:
     """Return the tool that the host has for a configuration, which is kept as evidence."""
-    tool = require_tool(net.host)
+    tool = require_tool(testbed.host)
     if tool == "ifupdown":
         evidence.text("interfaces", written.stanzas)
     else:

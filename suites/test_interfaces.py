@@ -11,8 +11,8 @@ from fixtures.evidence import Evidence
 from fixtures.host.host import Host
 from fixtures.host.interface import bridge_interface_xml
 from fixtures.host.links import has_link, link_kind, link_mac
-from fixtures.standing import Standing
 from fixtures.switch.linux_bridge import linux_bridge
+from fixtures.testbed.testbed import Testbed
 
 SCRATCH, DEFINED = "plumb-listed", "plumb-defined"
 # Locally administered: a MAC that no other link of the host has, as mapping it back needs.
@@ -22,7 +22,7 @@ BRIDGE_XML = bridge_interface_xml(DEFINED, IPv4Interface("198.18.0.1/24"), "plum
 
 
 @pytest.mark.claims("IF-05")
-def test_listed_and_not_defined(net: Standing, evidence: Evidence) -> None:
+def test_listed_and_not_defined(testbed: Testbed, evidence: Evidence) -> None:
     """A libvirt without netcf lists and maps the host's interfaces, and refuses to define one.
 
     Steps: define a bridge; add another by hand; list; map its name to its MAC and back.
@@ -31,7 +31,7 @@ def test_listed_and_not_defined(net: Standing, evidence: Evidence) -> None:
     bridges (they stand in their bridge's entry); the added bridge is in it, inactive while it is
     down, and no longer once it is deleted.
     """
-    host = net.host
+    host = testbed.host
     before = _listed(host)
     refusal = _refusal(host)
     evidence.text("refusal.txt", f"{refusal}\n")

@@ -17,8 +17,8 @@ from fixtures.guest.guest import Guest
 from fixtures.probe.capture import Capture
 from fixtures.probe.reach import ping
 from fixtures.probe.station import NIC, Station, station
-from fixtures.standing import Standing
 from fixtures.switch.switch import FdbEntry, Switch
+from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import expect, pause
 
 DEFAULT_AGEING_S = 300
@@ -48,14 +48,14 @@ OVS_SHORTEST_AGEING_S = 15  # ovs-vswitchd.conf.db(5): anything below is taken a
 
 
 @pytest.mark.claims("LB-08", "OV-09")
-def test_guest_is_learnt(net: Standing, evidence: Evidence) -> None:
+def test_guest_is_learnt(testbed: Testbed, evidence: Evidence) -> None:
     """The switch learns the guest's MAC on the guest's port, and keeps it there.
 
     Steps: have the switch forget the port; ping the host from the guest.
     Verify: the guest's MAC is there, on its TAP, not local, seen a moment ago, and for a second it
     is nowhere else; on a Linux bridge the TAP's own `fe:` MAC is there as local.
     """
-    guest, switch = net.guests[0], net.switch
+    guest, switch = testbed.guests[0], testbed.switch
     switch.flush(guest.tap)
 
     def learnt() -> list[FdbEntry]:
@@ -66,7 +66,7 @@ def test_guest_is_learnt(net: Standing, evidence: Evidence) -> None:
 
     def pinged() -> list[FdbEntry]:
         # Open vSwitch learns when it revalidates a flow that it has forwarded: not at once.
-        ping(net.end("guest"), net.host_address, count=1)
+        ping(testbed.end("guest"), testbed.host_address, count=1)
         return learnt()
 
     what = f"{switch.name} has learnt {guest.mac} after pings of {guest.name}"
@@ -82,7 +82,7 @@ def test_guest_is_learnt(net: Standing, evidence: Evidence) -> None:
         pause(STAYS_POLL_S)
         elsewhere = [entry.port for entry in learnt() if entry.port != guest.tap]
         assert not elsewhere, f"{guest.mac} was on {guest.tap}, and then on {elsewhere[0]}"
-    if net.topology.switch == "linux":
+    if testbed.topology.switch == "linux":
         own = f"fe{guest.mac[2:]}"
         there = [entry.port for entry in entries if entry.mac == own and entry.local]
         assert guest.tap in there, f"{own} is not local on {guest.tap}: {there}"
@@ -90,23 +90,23 @@ def test_guest_is_learnt(net: Standing, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("LB-09", "OV-09")
-def test_ageing_time(net: Standing, evidence: Evidence) -> None:
+def test_ageing_time(testbed: Testbed, evidence: Evidence) -> None:
     """The ageing time is 300 s by default, can be set, and stays set."""
-    default = net.switch.ageing_s()
+    default = testbed.switch.ageing_s()
     evidence.json("ageing.json", {"default_s": default})
-    assert default == DEFAULT_AGEING_S, f"{net.switch.name} ages after {default:g} s by default"
-    net.switch.set_ageing_s(2 * DEFAULT_AGEING_S)
+    assert default == DEFAULT_AGEING_S, f"{testbed.switch.name} ages after {default:g} s by default"
+    testbed.switch.set_ageing_s(2 * DEFAULT_AGEING_S)
     try:
-        seen = net.switch.ageing_s()
+        seen = testbed.switch.ageing_s()
     finally:
-        net.switch.set_ageing_s(DEFAULT_AGEING_S)
+        testbed.switch.set_ageing_s(DEFAULT_AGEING_S)
     evidence.json("ageing.json", {"default_s": default, "set_s": seen})
     evidence.reason = f"default {default:g} s; set to {2 * DEFAULT_AGEING_S}: {seen:g} s"
     assert seen == 2 * DEFAULT_AGEING_S, f"set to {2 * DEFAULT_AGEING_S} s, it reads {seen:g} s"
 
 
 @pytest.mark.claims("LB-09", "OV-09")
-def test_entry_expires(net: Standing, evidence: Evidence) -> None:
+def test_entry_expires(testbed: Testbed, evidence: Evidence) -> None:
     """An entry that is not refreshed for the ageing time is gone, and frames to it are flooded.
 
     Steps: set a short ageing time. A station sends from two addresses, then from one of them
@@ -115,13 +115,14 @@ def test_entry_expires(net: Standing, evidence: Evidence) -> None:
     frame to it leaves only its port before, and another port too after. The refreshed address is
     still known, and its frame leaves no other port: it was not all forgotten at once.
     """
-    switch = net.switch
-    linux = net.topology.switch == "linux"
+    switch = testbed.switch
+    linux = testbed.topology.switch == "linux"
     ageing_s = SHORT_AGEING_S if linux else OVS_SHORTEST_AGEING_S
     least_s = ageing_s - (LINUX_TICKS_S if linux else OVS_CLOCK_S)
     with contextlib.ExitStack() as stack:
         far, sender, listener = (
-            stack.enter_context(station(net.host, switch, name)) for name in ("st1", "st2", "st3")
+            stack.enter_context(station(testbed.host, switch, name))
+            for name in ("st1", "st2", "st3")
         )
         heard = stack.enter_context(evidence.capture(listener.machine, NIC))
         stack.enter_context(_ageing(switch, ageing_s))
@@ -187,7 +188,7 @@ def _until_forgotten(switch: Switch, far: Station, *, deadline_s: float) -> list
 
 
 @pytest.mark.claims("LB-11")
-def test_mac_moves(net: Standing, evidence: Evidence) -> None:
+def test_mac_moves(testbed: Testbed, evidence: Evidence) -> None:
     """A MAC seen on another port moves there.
 
     Steps: three stations. The first says something, the third sends a frame to its MAC; then the
@@ -196,10 +197,11 @@ def test_mac_moves(net: Standing, evidence: Evidence) -> None:
     leaves that port and not the one where the MAC was. Each capture sees a frame of its own, so
     that it would have seen the other's.
     """
-    bridge = net.linux_bridge
+    bridge = testbed.linux_bridge
     with contextlib.ExitStack() as stack:
         first, second, sender = (
-            stack.enter_context(station(net.host, bridge, name)) for name in ("st1", "st2", "st3")
+            stack.enter_context(station(testbed.host, bridge, name))
+            for name in ("st1", "st2", "st3")
         )
         taken = {
             there.port: stack.enter_context(
@@ -235,7 +237,7 @@ def _expect_known_on(switch: Switch, mac: str, port: str) -> None:
 
 
 @pytest.mark.claims("LB-10")
-def test_learnt_goes_out_of_one_port(net: Standing, evidence: Evidence) -> None:
+def test_learnt_goes_out_of_one_port(testbed: Testbed, evidence: Evidence) -> None:
     """A frame to a learnt MAC leaves only its port; one to an unknown MAC leaves every other port.
 
     Steps: two stations and two guests on the bridge, both guests have just spoken. One station
@@ -243,14 +245,14 @@ def test_learnt_goes_out_of_one_port(net: Standing, evidence: Evidence) -> None:
     Verify: captures on all ports but the sender's. The frame to the unknown MAC is the control for
     the silent ports: there each capture shows that it would have seen the first frame too.
     """
-    bridge = net.linux_bridge
-    first, second = net.guests[:2]
+    bridge = testbed.linux_bridge
+    first, second = testbed.guests[:2]
     with contextlib.ExitStack() as stack:
-        sender = stack.enter_context(station(net.host, bridge, "st1"))
-        listener = stack.enter_context(station(net.host, bridge, "st2"))
-        captures = _captures(stack, net, evidence, listener, (first, second))
+        sender = stack.enter_context(station(testbed.host, bridge, "st1"))
+        listener = stack.enter_context(station(testbed.host, bridge, "st2"))
+        captures = _captures(stack, testbed, evidence, listener, (first, second))
         for guest in (first, second):
-            ping(net.guest_end(guest), net.host_address, count=1)
+            ping(testbed.guest_end(guest), testbed.host_address, count=1)
         sender.send(_frame(first.mac, b"learnt"))
         _wait_for(captures[first.tap], b"learnt")
         sender.send(_frame(UNKNOWN_MAC, b"unknown"))
@@ -270,12 +272,12 @@ def test_learnt_goes_out_of_one_port(net: Standing, evidence: Evidence) -> None:
 
 def _captures(
     stack: contextlib.ExitStack,
-    net: Standing,
+    testbed: Testbed,
     evidence: Evidence,
     listener: Station,
     guests: tuple[Guest, Guest],
 ) -> dict[str, Capture]:
-    taken = {g.tap: stack.enter_context(evidence.capture(net.host, g.tap)) for g in guests}
+    taken = {g.tap: stack.enter_context(evidence.capture(testbed.host, g.tap)) for g in guests}
     return taken | {listener.port: stack.enter_context(evidence.capture(listener.machine, NIC))}
 
 

@@ -11,7 +11,7 @@ from fixtures.errors import Inconclusive, NotTestable
 from fixtures.evidence import Evidence
 from fixtures.probe.dhcp import Clients, clients, new_mac
 from fixtures.probe.station import NIC, station
-from fixtures.standing import Standing
+from fixtures.testbed.testbed import Testbed
 
 # libvirt writes its list of leases anew for each lease, so that time grows with the square of their
 # number: 65534 would take hours.
@@ -24,7 +24,7 @@ TRIES_WHEN_FULL = 3
 
 @pytest.mark.lengthy
 @pytest.mark.claims("NT-06", "IS-05")
-def test_range_is_leased_whole(net: Standing, evidence: Evidence) -> None:
+def test_range_is_leased_whole(testbed: Testbed, evidence: Evidence) -> None:
     """Every address of the range is leased once; one client more gets none; none is outside it.
 
     Steps: clients ask one after the other until every address that no guest holds is leased, the
@@ -34,23 +34,23 @@ def test_range_is_leased_whole(net: Standing, evidence: Evidence) -> None:
     who asked after it was answered, and then just the address that was given back. Every offer is
     in the range, with the bridge as router on a NAT network and with none on an isolated one.
     """
-    served, held = net.dhcp, _held(net)
+    served, held = testbed.dhcp, _held(testbed)
     free = served.size - len(held)
     if free < 1:
         raise NotTestable("a free address in the range", f"guests have all {served.size} of it")
     with (
-        station(net.host, net.switch, "st1") as port,
+        station(testbed.host, testbed.switch, "st1") as port,
         evidence.capture(port.machine, NIC) as frames,
         clients(port, frames) as asking,
     ):
         if served.size > WHOLE_MAX:
-            _lease_samples(net, asking, held)
+            _lease_samples(testbed, asking, held)
             raise Inconclusive(
                 f"of {served.size} addresses {len(asking.leases)} were asked for and leased, "
                 "the first and the last among them; all of them would take too long"
             )
-        for asked in itertools.islice(itertools.chain(_outside(net), _anything()), free):
-            _lease(net, asking, held, asked)
+        for asked in itertools.islice(itertools.chain(_outside(testbed), _anything()), free):
+            _lease(testbed, asking, held, asked)
         evidence.json("leases.json", {m: r.address for m, r in asking.leases.items()})
         _require_none_left(asking)
         frames.require_whole()
@@ -60,17 +60,23 @@ def test_range_is_leased_whole(net: Standing, evidence: Evidence) -> None:
     )
 
 
-def _held(net: Standing) -> set[IPv4Address]:
+def _held(testbed: Testbed) -> set[IPv4Address]:
     """Return the addresses of the range that are leased already: the guests'."""
-    listed = [lease["ipaddr"] for lease in net.libvirt_network.DHCPLeases()]
-    known = {IPv4Address(text) for text in (*listed, *(guest.address for guest in net.guests))}
-    return {address for address in known if address in net.dhcp}
+    listed = [lease["ipaddr"] for lease in testbed.libvirt_network.DHCPLeases()]
+    known = {IPv4Address(text) for text in (*listed, *(guest.address for guest in testbed.guests))}
+    return {address for address in known if address in testbed.dhcp}
 
 
-def _outside(net: Standing) -> Iterator[IPv4Address | None]:
+def _outside(testbed: Testbed) -> Iterator[IPv4Address | None]:
     """Give addresses that are not in the range: its neighbours, the subnet's ends, elsewhere."""
-    near = (net.dhcp.start - 1, net.dhcp.end + 1, net.subnet[0], net.subnet[-1], ELSEWHERE)
-    yield from dict.fromkeys(address for address in near if address not in net.dhcp)
+    near = (
+        testbed.dhcp.start - 1,
+        testbed.dhcp.end + 1,
+        testbed.subnet[0],
+        testbed.subnet[-1],
+        ELSEWHERE,
+    )
+    yield from dict.fromkeys(address for address in near if address not in testbed.dhcp)
 
 
 def _anything() -> Iterator[IPv4Address | None]:
@@ -78,7 +84,7 @@ def _anything() -> Iterator[IPv4Address | None]:
 
 
 def _lease(
-    net: Standing, asking: Clients, held: set[IPv4Address], asked: IPv4Address | None
+    testbed: Testbed, asking: Clients, held: set[IPv4Address], asked: IPv4Address | None
 ) -> IPv4Address:
     """Have a new client take a lease, and return its address.
 
@@ -87,19 +93,19 @@ def _lease(
     """
     taken = held | {lease.address for lease in asking.leases.values()}
     lease = asking.lease(new_mac(), asked)
-    _require_in_range(net, asking)
-    left = net.dhcp.size - len(taken)
+    _require_in_range(testbed, asking)
+    left = testbed.dhcp.size - len(taken)
     assert lease is not None, (
-        f"with {len(taken)} of {net.dhcp.size} addresses leased and {left} free a client got none"
+        f"a client got no address with {len(taken)} of {testbed.dhcp.size} leased and {left} free"
     )
     assert lease.address not in taken, f"{lease.address} was leased although somebody has it"
     return lease.address
 
 
-def _require_in_range(net: Standing, asking: Clients) -> None:
+def _require_in_range(testbed: Testbed, asking: Clients) -> None:
     """Require of all that servers said: addresses of the range, and the network's own router."""
-    served = net.dhcp
-    routers = [net.host_address] if net.topology.network.forward == "nat" else []
+    served = testbed.dhcp
+    routers = [testbed.host_address] if testbed.topology.network.forward == "nat" else []
     for reply in asking.replies():
         if reply.kind != "nak":
             assert reply.address in served, (
@@ -131,13 +137,13 @@ def _require_none_left(asking: Clients) -> None:
         raise Inconclusive(f"control failed: {freed} was given back, and {told} is offered")
 
 
-def _lease_samples(net: Standing, asking: Clients, held: set[IPv4Address]) -> None:
+def _lease_samples(testbed: Testbed, asking: Clients, held: set[IPv4Address]) -> None:
     """Lease the first and the last address of a range and some between, each by its name."""
-    served = net.dhcp
+    served = testbed.dhcp
     step = (served.size - 1) / (SAMPLES - 1)
     for asked in (served.start + round(number * step) for number in range(SAMPLES)):
         if asked not in held:
-            given = _lease(net, asking, held, asked)
+            given = _lease(testbed, asking, held, asked)
             assert given == asked, f"a client asked for {asked}, which is free, and got {given}"
-    for outside in _outside(net):
-        _lease(net, asking, held, outside)
+    for outside in _outside(testbed):
+        _lease(testbed, asking, held, outside)

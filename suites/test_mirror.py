@@ -14,9 +14,9 @@ from fixtures.host.links import link_mac
 from fixtures.probe.capture import Capture
 from fixtures.probe.reach import COUNT, ping
 from fixtures.probe.station import NIC, Station, station
-from fixtures.standing import Standing
 from fixtures.switch.openflow import forget_flows
 from fixtures.switch.ovs_bridge import vsctl
+from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import expect, pause
 
 MIRROR = "plumb-mirror"
@@ -29,7 +29,7 @@ QUIET_S = 0.3
 
 
 @pytest.mark.claims("OV-16")
-def test_mirror_copies_a_port(net: Standing, evidence: Evidence) -> None:
+def test_mirror_copies_a_port(testbed: Testbed, evidence: Evidence) -> None:
     """A mirror copies a guest's traffic, both ways, to a station's port.
 
     Steps: the guest pings the host without a mirror of its port, with one, and without one again.
@@ -37,31 +37,31 @@ def test_mirror_copies_a_port(net: Standing, evidence: Evidence) -> None:
     they pass the guest's TAP, then none of it.
     """
     seen: list[str] = []
-    with station(net.host, net.switch, "probe") as listener:
-        seen.append(_pinged(net, evidence, listener, "before", mirrored=False))
-        with _mirror(net, net.guests[0].tap, listener):
-            seen.append(_pinged(net, evidence, listener, "mirrored", mirrored=True))
-        seen.append(_pinged(net, evidence, listener, "after", mirrored=False))
+    with station(testbed.host, testbed.switch, "probe") as listener:
+        seen.append(_pinged(testbed, evidence, listener, "before", mirrored=False))
+        with _mirror(testbed, testbed.guests[0].tap, listener):
+            seen.append(_pinged(testbed, evidence, listener, "mirrored", mirrored=True))
+        seen.append(_pinged(testbed, evidence, listener, "after", mirrored=False))
     evidence.reason = "; ".join(seen)
 
 
 def _pinged(
-    net: Standing, evidence: Evidence, listener: Station, phase: str, *, mirrored: bool
+    testbed: Testbed, evidence: Evidence, listener: Station, phase: str, *, mirrored: bool
 ) -> str:
     """Ping the host; all of it must be copied to the listener, or none."""
-    tap = net.guests[0].tap
+    tap = testbed.guests[0].tap
 
     def copied() -> tuple[list[bytes], list[bytes]]:
         with (
-            evidence.capture(net.host, tap, phase) as on_tap,
+            evidence.capture(testbed.host, tap, phase) as on_tap,
             evidence.capture(listener.machine, NIC, phase) as on_listener,
         ):
-            return _copied(net, on_tap, on_listener)
+            return _copied(testbed, on_tap, on_listener)
 
     def in_force() -> bool:
         # A mirror is no reason for Open vSwitch 3.1 to look again at flows that it is forwarding:
         # seen to be copied, or not, as before for as long as they went on.
-        forget_flows(net.host)
+        forget_flows(testbed.host)
         passed, copies = copied()
         return copies == (passed if mirrored else [])
 
@@ -75,16 +75,16 @@ def _pinged(
     return said
 
 
-def _copied(net: Standing, tap: Capture, listener: Capture) -> tuple[list[bytes], list[bytes]]:
+def _copied(testbed: Testbed, tap: Capture, listener: Capture) -> tuple[list[bytes], list[bytes]]:
     """Ping the host from the guest; returns what passes its TAP, and what of it the listener sees.
 
     What the switch floods because it does not know the address is not a copy: so the frames that
     count are those after a ping that taught it both ends.
     """
-    guest, near = net.guests[0], net.guest_end(net.guests[0])
-    _have_learnt(net)
+    guest, near = testbed.guests[0], testbed.guest_end(testbed.guests[0])
+    _have_learnt(testbed)
     before = len(tap.frames(_is_echo)), len(listener.frames(_is_echo))
-    answer = ping(near, net.host_address)
+    answer = ping(near, testbed.host_address)
     if not answer.all_answered:
         raise Inconclusive(f"{guest.name} does not reach the host: {answer}")
     wanted = before[0] + 2 * COUNT
@@ -96,16 +96,16 @@ def _copied(net: Standing, tap: Capture, listener: Capture) -> tuple[list[bytes]
     return sorted(passed), sorted(f.raw for f in listener.frames(_is_echo)[before[1] :])
 
 
-def _have_learnt(net: Standing) -> None:
+def _have_learnt(testbed: Testbed) -> None:
     """Have the switch know both ends of the ping: else it floods, mirror or not."""
-    guest = net.guests[0]
-    ends = {guest.mac, link_mac(net.host, net.switch.name)}
+    guest = testbed.guests[0]
+    ends = {guest.mac, link_mac(testbed.host, testbed.switch.name)}
 
     def known() -> bool:
-        ping(net.guest_end(guest), net.host_address, count=1)
-        return ends <= {entry.mac for entry in net.switch.fdb()}
+        ping(testbed.guest_end(guest), testbed.host_address, count=1)
+        return ends <= {entry.mac for entry in testbed.switch.fdb()}
 
-    expect(known, f"{net.switch.name} knows {sorted(ends)}", deadline_s=LEARN_DEADLINE_S)
+    expect(known, f"{testbed.switch.name} knows {sorted(ends)}", deadline_s=LEARN_DEADLINE_S)
 
 
 def _is_echo(packet: Packet) -> bool:
@@ -113,9 +113,9 @@ def _is_echo(packet: Packet) -> bool:
 
 
 @contextlib.contextmanager
-def _mirror(net: Standing, port: str, listener: Station) -> Iterator[None]:
+def _mirror(testbed: Testbed, port: str, listener: Station) -> Iterator[None]:
     """Have everything that enters or leaves a port copied to the listener's."""
-    host, bridge = net.host, net.switch.name
+    host, bridge = testbed.host, testbed.switch.name
     argv = ["--", "--id=@from", "get", "Port", port, "--", "--id=@to", "get", "Port", listener.port]
     argv += ["--", "--id=@new", "create", "Mirror", f"name={MIRROR}", "select_src_port=@from"]
     argv += ["select_dst_port=@from", "output_port=@to", "--", "add", "Bridge", bridge, "mirrors"]

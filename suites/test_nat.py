@@ -11,13 +11,13 @@ from scapy.packet import Packet
 
 from fixtures.evidence import Evidence
 from fixtures.guest.guest import default_route
-from fixtures.host.physical import OUTSIDE_NIC
+from fixtures.host.physical_network import OUTSIDE_NIC
 from fixtures.probe.capture import Capture
-from fixtures.probe.masquerading import outcome, read_rules
-from fixtures.probe.obstacle import lifted, route
+from fixtures.probe.forward_bypass import forward_bypass, route
+from fixtures.probe.nat_rules import outcome, read_rules
 from fixtures.probe.packets import is_request
 from fixtures.probe.reach import PROTOCOLS, Proto, send, send_one
-from fixtures.standing import Standing
+from fixtures.testbed.testbed import Testbed
 
 NAT_PORTS = range(1024, 65536)
 # Below the range: kept as it is, it would show that no range is applied.
@@ -27,38 +27,38 @@ ELSEWHERE = IPv4Address("203.0.113.1")
 NEVER_TRANSLATED = (IPv4Address("224.0.0.251"), IPv4Address("255.255.255.255"))
 
 
-def _arrived(net: Standing, proto: Proto, frames: Capture, count: int = 1) -> list[Packet]:
+def _arrived(testbed: Testbed, proto: Proto, frames: Capture, count: int = 1) -> list[Packet]:
     """Return the guests' requests that were seen outside, as soon as there are `count`."""
-    to = net.end("outside").address
+    to = testbed.end("outside").address
     what = f"{count} {proto} requests of a guest"
     found = frames.wait_for(lambda p: is_request(p, proto, to), what, count=count)
     return [frame.packet for frame in found]
 
 
-def _sources_of_the_subnet(net: Standing) -> list[IPv4Address]:
+def _sources_of_the_subnet(testbed: Testbed) -> list[IPv4Address]:
     """Return the guests' addresses, and the first and last that the subnet has."""
-    guests = [IPv4Address(guest.address) for guest in net.guests]
-    return [*guests, net.subnet[2], net.subnet[-2]]
+    guests = [IPv4Address(guest.address) for guest in testbed.guests]
+    return [*guests, testbed.subnet[2], testbed.subnet[-2]]
 
 
 @pytest.mark.claims("NT-09")
-def test_outside_sees_the_host(net: Standing, evidence: Evidence) -> None:
+def test_outside_sees_the_host(testbed: Testbed, evidence: Evidence) -> None:
     """The outside sees the uplink's address as source, and a source port in 1024–65535.
 
     Steps: capture on the outside machine; each guest sends ICMP, and TCP and UDP both from an
     ordinary port and from port 777, which is outside the range.
     Verify: every packet's source is the host's; every source port is in the range.
     """
-    [far], host = net.ends("outside"), str(net.figures.host)
+    [far], host = testbed.ends("outside"), str(testbed.figures.host)
     seen: list[str] = []
-    for guest in net.guests:
-        near = net.guest_end(guest)
+    for guest in testbed.guests:
+        near = testbed.guest_end(guest)
         for proto in PROTOCOLS:
-            with evidence.capture(net.outside, OUTSIDE_NIC, f"{guest.name}-{proto}") as frames:
+            with evidence.capture(testbed.outside, OUTSIDE_NIC, f"{guest.name}-{proto}") as frames:
                 asked = [send(proto, near, far)]
                 if proto != "icmp":
                     asked.append(send_one(proto, near, far, port=PRIVILEGED_PORT))
-                packets = _arrived(net, proto, frames, sum(answer.sent for answer in asked))
+                packets = _arrived(testbed, proto, frames, sum(answer.sent for answer in asked))
             sources = {packet[IP].src for packet in packets}
             assert sources == {host}, f"{proto} arrives outside from {sorted(sources)}, not {host}"
             lost = [answer for answer in asked if not answer.all_answered]
@@ -72,15 +72,15 @@ def test_outside_sees_the_host(net: Standing, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("NT-08")
-def test_rules(net: Standing, evidence: Evidence) -> None:
+def test_rules(testbed: Testbed, evidence: Evidence) -> None:
     """The rules masquerade the subnet to anywhere else, tcp and udp to ports 1024–65535.
 
     Verify: what the rules make of a packet of each guest, and of the first and last address of the
     subnet, in the order of the kernel and for whichever backend.
     """
-    rules = read_rules(net.host)
+    rules = read_rules(testbed.host)
     evidence.text("rules.txt", "\n".join(rule.text for rule in rules) + "\n")
-    for source in _sources_of_the_subnet(net):
+    for source in _sources_of_the_subnet(testbed):
         for proto in PROTOCOLS:
             rule = outcome(rules, proto, source, ELSEWHERE)
             assert rule is not None, f"no rule masquerades {proto} from {source} ({rules.backend})"
@@ -88,49 +88,49 @@ def test_rules(net: Standing, evidence: Evidence) -> None:
             assert rule.ports == wanted, (
                 f"{proto} is masqueraded to ports {rule.ports}: {rule.text}"
             )
-            for address in (*NEVER_TRANSLATED, net.subnet[1]):
+            for address in (*NEVER_TRANSLATED, testbed.subnet[1]):
                 wrong = outcome(rules, proto, source, address)
                 assert wrong is None, f"{proto} to {address} is masqueraded: {wrong and wrong.text}"
     evidence.reason = f"{len(list(rules))} rules by {rules.backend}"
 
 
 @pytest.mark.claims("IS-04")
-def test_isolated_is_not_masqueraded(net: Standing, evidence: Evidence) -> None:
+def test_isolated_is_not_masqueraded(testbed: Testbed, evidence: Evidence) -> None:
     """No rule masquerades an isolated subnet; a packet let out would keep the guest's address.
 
     Steps: besides reading the rules, lift the packet filter, give the guest a route, and capture
     what its ICMP, TCP and UDP look like outside.
     """
-    rules, guest = read_rules(net.host), net.guests[0]
+    rules, guest = read_rules(testbed.host), testbed.guests[0]
     evidence.text("rules.txt", "\n".join(rule.text for rule in rules) + "\n")
-    for source in _sources_of_the_subnet(net):
+    for source in _sources_of_the_subnet(testbed):
         for proto in PROTOCOLS:
             rule = outcome(rules, proto, source, ELSEWHERE)
             assert rule is None, f"{proto} from {source} is masqueraded: {rule and rule.text}"
     seen = set()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(route(net.outside, net.subnet, str(net.figures.host)))
-        stack.enter_context(default_route(guest, net.host_address))
-        stack.enter_context(lifted(net.host, net.switch.name, rules.backend))
-        frames = stack.enter_context(evidence.capture(net.outside, OUTSIDE_NIC))
+        stack.enter_context(route(testbed.outside, testbed.subnet, str(testbed.figures.host)))
+        stack.enter_context(default_route(guest, testbed.host_address))
+        stack.enter_context(forward_bypass(testbed.host, testbed.switch.name, rules.backend))
+        frames = stack.enter_context(evidence.capture(testbed.outside, OUTSIDE_NIC))
         for proto in PROTOCOLS:
-            send(proto, net.guest_end(guest), net.end("outside"))
-            seen |= {packet[IP].src for packet in _arrived(net, proto, frames)}
-    evidence.reason = f"{rules.backend}: no rule for {net.subnet}; on the wire {sorted(seen)}"
+            send(proto, testbed.guest_end(guest), testbed.end("outside"))
+            seen |= {packet[IP].src for packet in _arrived(testbed, proto, frames)}
+    evidence.reason = f"{rules.backend}: no rule for {testbed.subnet}; on the wire {sorted(seen)}"
     assert seen == {guest.address}, f"let out, the guest's packets came from {sorted(seen)}"
 
 
 @pytest.mark.claims("BR-06")
-def test_outside_sees_the_guest(net: Standing, evidence: Evidence) -> None:
+def test_outside_sees_the_guest(testbed: Testbed, evidence: Evidence) -> None:
     """On a bridged network the guests' packets arrive outside with their own address and MAC."""
-    [far] = net.ends("outside")
-    for guest in net.guests:
-        near = net.guest_end(guest)
+    [far] = testbed.ends("outside")
+    for guest in testbed.guests:
+        near = testbed.guest_end(guest)
         for proto in PROTOCOLS:
-            with evidence.capture(net.outside, OUTSIDE_NIC, f"{guest.name}-{proto}") as frames:
+            with evidence.capture(testbed.outside, OUTSIDE_NIC, f"{guest.name}-{proto}") as frames:
                 send(proto, near, far)
-                packets = _arrived(net, proto, frames)
+                packets = _arrived(testbed, proto, frames)
             seen = {(packet[Ether].src, packet[IP].src) for packet in packets}
             wanted = {(guest.mac, near.address)}
             assert seen == wanted, f"{proto} arrives outside from {seen}, not {wanted}"
-    evidence.reason = ", ".join(f"{guest.address} at {guest.mac}" for guest in net.guests)
+    evidence.reason = ", ".join(f"{guest.address} at {guest.mac}" for guest in testbed.guests)

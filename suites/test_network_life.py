@@ -7,22 +7,22 @@ from ipaddress import IPv4Network
 import pytest
 from scapy.layers.inet import IP
 
-from fixtures.addressing import request_lease
 from fixtures.errors import DeadlineExpired, Inconclusive
 from fixtures.evidence import Evidence
+from fixtures.guest.guest_address import request_lease
 from fixtures.host.host import Host
 from fixtures.host.links import add_address, link_mac
-from fixtures.host.physical import OUTSIDE_NIC
+from fixtures.host.physical_network import OUTSIDE_NIC
 from fixtures.probe.dhcp import Clients
+from fixtures.probe.libvirt_leftovers import libvirt_leftovers
 from fixtures.probe.packets import is_request
 from fixtures.probe.reach import PROTOCOLS, End, send
 from fixtures.probe.station import NIC, station
-from fixtures.probe.traces import traces
-from fixtures.standing import Standing
 from fixtures.switch import libvirt_network
 from fixtures.switch.linux_bridge import LinuxBridge
+from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import until
-from topologies.model import Network
+from topologies.topology import Network
 
 # libvirt ends its dnsmasq by a signal and does not wait for it.
 GONE_DEADLINE_S = 20.0
@@ -31,7 +31,7 @@ DEFINITIONS = ("/etc/libvirt/qemu/networks", "/etc/libvirt/qemu/networks/autosta
 
 @pytest.mark.lengthy
 @pytest.mark.claims("NT-14")
-def test_two_side_by_side(net: Standing, evidence: Evidence) -> None:
+def test_two_side_by_side(testbed: Testbed, evidence: Evidence) -> None:
     """Two NAT networks have each their own, and taking one down leaves the other working.
 
     Steps: start a second network like the one under test. Have a client there take a lease and
@@ -40,31 +40,31 @@ def test_two_side_by_side(net: Standing, evidence: Evidence) -> None:
     second alone; what the outside sees comes from the host. With the second down nothing of it is
     left, the first's is what it was, and its guests are served and masqueraded as before.
     """
-    first = net.topology.network
+    first = testbed.topology.network
     # A port of a bridge with STP would first listen and learn for 4 s.
-    second = _beside(net, "plumb-second").model_copy(update={"stp": False})
-    alone = traces(net.host, first)
+    second = _beside(testbed, "plumb-second").model_copy(update={"stp": False})
+    alone = libvirt_leftovers(testbed.host, first)
     if not alone.all_there:
         raise Inconclusive(f"{first.name} is not whole even alone: {alone}")
     try:
-        _works(net, "alone", evidence)
+        _works(testbed, "alone", evidence)
     except AssertionError as error:
         raise Inconclusive(f"{first.name} does not work even alone: {error}") from error
-    with libvirt_network.defined(net.host, libvirt_network.network_xml(second)) as network:
+    with libvirt_network.defined(testbed.host, libvirt_network.network_xml(second)) as network:
         network.create()
-        one, other = traces(net.host, first), traces(net.host, second)
+        one, other = libvirt_leftovers(testbed.host, first), libvirt_leftovers(testbed.host, second)
         for name, seen in ((first.name, one), (second.name, other)):
             assert seen.all_there, f"side by side, {name} has {seen}"
         assert one.dnsmasq != other.dnsmasq, f"both are served by dnsmasq {one.dnsmasq}"
         shared = [p for p in PROTOCOLS if one.masquerading[p] == other.masquerading[p]]
         assert not shared, f"one rule masquerades both: {[one.masquerading[p] for p in shared]}"
-        _works(net, "both up", evidence)
-        served = _client_of(net, second, evidence)
+        _works(testbed, "both up", evidence)
+        served = _client_of(testbed, second, evidence)
         network.destroy()
-        _require_gone(net.host, second)
-    left = traces(net.host, first)
+        _require_gone(testbed.host, second)
+    left = libvirt_leftovers(testbed.host, first)
     assert left == alone, f"without {second.name}, {first.name} has {left}, it had {alone}"
-    _works(net, f"{second.name} down", evidence)
+    _works(testbed, f"{second.name} down", evidence)
     evidence.reason = (
         f"{first.name}: {one}; {second.name}: {other}, its client {served}; with {second.name} "
         f"down {first.name} serves and masquerades"
@@ -72,56 +72,58 @@ def test_two_side_by_side(net: Standing, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("NT-15")
-def test_destroyed_and_undefined(net: Standing, evidence: Evidence) -> None:
+def test_destroyed_and_undefined(testbed: Testbed, evidence: Evidence) -> None:
     """Destroyed, a network's bridge, dnsmasq and rules are gone; undefined, its definition is.
 
     Steps: define a network like the one under test, start it, with autostart; destroy; undefine.
     Verify: before, nothing of it; started, all of it; destroyed, nothing but the definition, which
     reads back as inactive; undefined, neither libvirt nor its folders have it.
     """
-    gone = _beside(net, "plumb-gone")
-    before = traces(net.host, gone)
+    gone = _beside(testbed, "plumb-gone")
+    before = libvirt_leftovers(testbed.host, gone)
     if not before.none_there:
         raise Inconclusive(f"before the network is made there is something of it: {before}")
-    with libvirt_network.defined(net.host, libvirt_network.network_xml(gone)) as network:
+    with libvirt_network.defined(testbed.host, libvirt_network.network_xml(gone)) as network:
         libvirt_network.start(network)
-        running = traces(net.host, gone)
-        files = _definitions(net.host, gone.name)
-        if not (running.all_there and files and _known(net.host, gone.name)):
+        running = libvirt_leftovers(testbed.host, gone)
+        files = _definitions(testbed.host, gone.name)
+        if not (running.all_there and files and _known(testbed.host, gone.name)):
             raise Inconclusive(f"control failed: started, there is {running}, and {files}")
         network.destroy()
-        _require_gone(net.host, gone)
-        assert _known(net.host, gone.name), "destroyed, the network's definition is gone as well"
+        _require_gone(testbed.host, gone)
+        assert _known(testbed.host, gone.name), (
+            "destroyed, the network's definition is gone as well"
+        )
         state = (network.isActive(), network.isPersistent())
         assert state == (0, 1), f"destroyed: active, persistent are {state}"
         network.undefine()
-        assert not _known(net.host, gone.name), "undefined, libvirt still knows the network"
-        left = _definitions(net.host, gone.name)
+        assert not _known(testbed.host, gone.name), "undefined, libvirt still knows the network"
+        left = _definitions(testbed.host, gone.name)
         assert not left, f"undefined, its definition is still in {left}"
     evidence.json("definitions.json", {"started": files, "undefined": left})
     evidence.reason = f"started: {running}; destroyed: none of it; undefined: {files} gone"
 
 
-def _beside(net: Standing, name: str) -> Network:
+def _beside(testbed: Testbed, name: str) -> Network:
     """Return a network like the one under test that overlaps nothing of the topology."""
-    subnets = [network.subnet for network in net.topology.networks]
+    subnets = [network.subnet for network in testbed.topology.networks]
     taken: list[IPv4Network] = [subnet for subnet in subnets if subnet is not None]
-    if net.topology.physical is not None:
-        taken.append(net.topology.physical.subnet)
-    return libvirt_network.beside(net.topology.network, name, taken)
+    if testbed.topology.physical is not None:
+        taken.append(testbed.topology.physical.subnet)
+    return libvirt_network.beside(testbed.topology.network, name, taken)
 
 
 def _require_gone(host: Host, network: Network) -> None:
     try:
         until(
-            lambda: traces(host, network).none_there,
+            lambda: libvirt_leftovers(host, network).none_there,
             f"nothing of {network.name} is left",
             deadline_s=GONE_DEADLINE_S,
             interval_s=0.2,
         )
     except DeadlineExpired as error:
         raise AssertionError(
-            f"destroyed, {network.name} has left {traces(host, network)}"
+            f"destroyed, {network.name} has left {libvirt_leftovers(host, network)}"
         ) from error
 
 
@@ -136,23 +138,23 @@ def _definitions(host: Host, name: str) -> list[str]:
     return [path for path in paths if host.seen(path).is_symlink() or host.seen(path).exists()]
 
 
-def _works(net: Standing, when: str, evidence: Evidence) -> None:
+def _works(testbed: Testbed, when: str, evidence: Evidence) -> None:
     """Require that a guest of the first network is served by DHCP, and masqueraded outside."""
-    for guest in net.guests[:1]:
-        if guest.name in net.leases:
+    for guest in testbed.guests[:1]:
+        if guest.name in testbed.leases:
             lease = request_lease(guest)
             assert lease.address == guest.address, (
                 f"{when}, {guest.name} is given {lease.address}, it had {guest.address}"
             )
-        _is_masqueraded(net, net.guest_end(guest), when, evidence)
+        _is_masqueraded(testbed, testbed.guest_end(guest), when, evidence)
 
 
-def _client_of(net: Standing, network: Network, evidence: Evidence) -> str:
+def _client_of(testbed: Testbed, network: Network, evidence: Evidence) -> str:
     """Have a client of a network take a lease and reach the outside; returns what it was given."""
     if network.address is None or network.dhcp is None:
         raise ValueError(f"network {network.name} has no address or no range")
     with (
-        station(net.host, LinuxBridge(net.host, network.bridge), "st1") as port,
+        station(testbed.host, LinuxBridge(testbed.host, network.bridge), "st1") as port,
         evidence.capture(port.machine, NIC) as frames,
     ):
         port.machine.transcript = evidence
@@ -165,15 +167,15 @@ def _client_of(net: Standing, network: Network, evidence: Evidence) -> str:
         assert lease.address in network.dhcp, f"{network.name} leases {lease.address}"
         add_address(port.machine, NIC, f"{lease.address}/{network.address.network.prefixlen}")
         port.machine.netlink.route("add", dst="default", gateway=own)
-        near = End(port.machine, str(lease.address), net.tool)
-        _is_masqueraded(net, near, "both up", evidence)
+        near = End(port.machine, str(lease.address), testbed.tool)
+        _is_masqueraded(testbed, near, "both up", evidence)
     return str(lease.address)
 
 
-def _is_masqueraded(net: Standing, near: End, when: str, evidence: Evidence) -> None:
-    far, host = net.end("outside"), str(net.figures.host)
+def _is_masqueraded(testbed: Testbed, near: End, when: str, evidence: Evidence) -> None:
+    far, host = testbed.end("outside"), str(testbed.figures.host)
     label = f"{near.name}-{when.replace(' ', '-')}"
-    with evidence.capture(net.outside, OUTSIDE_NIC, label) as frames:
+    with evidence.capture(testbed.outside, OUTSIDE_NIC, label) as frames:
         for proto in PROTOCOLS:
             answer = send(proto, near, far)
             assert answer.all_answered, f"{when}, {near.name} is not answered by {proto}: {answer}"

@@ -20,7 +20,7 @@ from fixtures.probe.extra_nic import GuestNamespace, apart, like_the_first, plug
 from fixtures.probe.guest_nics import GuestNic, guest_nics
 from fixtures.probe.reach import COUNT, FULL_PAYLOAD, End, ping
 from fixtures.probe.station import NIC, Station, station, wait_for_port
-from fixtures.standing import GUEST_TOOL, Standing
+from fixtures.testbed.testbed import GUEST_TOOL, Testbed
 from fixtures.waiting import expect
 
 ETHERNET_CLASS = "0x020000"
@@ -82,7 +82,7 @@ MODELS = (
 
 @pytest.mark.lengthy
 @pytest.mark.claims("GN-04")
-def test_each_model_gives_a_working_link(net: Standing, evidence: Evidence) -> None:
+def test_each_model_gives_a_working_link(testbed: Testbed, evidence: Evidence) -> None:
     """Each NIC model gives a working link: virtio, rtl8139, e1000 and e1000e.
 
     Steps: plug a NIC of each model into a running guest, attached as its first one is, and give
@@ -91,20 +91,20 @@ def test_each_model_gives_a_working_link(net: Standing, evidence: Evidence) -> N
     1500, and pings that fill a frame are answered both ways; the station sees them whole, with the
     NIC's MAC as source.
     """
-    guest = net.guests[0]
-    missing = _missing(net, guest)
+    guest = testbed.guests[0]
+    missing = _missing(testbed, guest)
     with contextlib.ExitStack() as stack:
         models = [model for model in MODELS if model.name not in missing]
-        nics = [like_the_first(net.host, guest, model.name, model.mac) for model in models]
+        nics = [like_the_first(testbed.host, guest, model.name, model.mac) for model in models]
         taps = stack.enter_context(plugged_in(guest, nics))
-        peer = stack.enter_context(station(net.host, net.switch, "st1"))
+        peer = stack.enter_context(station(testbed.host, testbed.switch, "st1"))
         peer.machine.transcript = evidence
         for model in models:
             add_address(peer.machine, NIC, str(model.ends[1]))
         seen = _seen(guest, models)
         evidence.json("nics.json", {m.name: asdict(nic) for m, nic in seen.items()})
         for tap in taps.values():
-            wait_for_port(net.switch, tap)
+            wait_for_port(testbed.switch, tap)
         addresses = {nic.name: str(model.ends[0]) for model, nic in seen.items()}
         inside = stack.enter_context(apart(guest, NAMESPACE, addresses))
         _expect_up(inside, seen)
@@ -116,14 +116,14 @@ def test_each_model_gives_a_working_link(net: Standing, evidence: Evidence) -> N
 
 
 @pytest.mark.claims("GN-05")
-def test_nic_is_where_the_xml_says(net: Standing, evidence: Evidence) -> None:
+def test_nic_is_where_the_xml_says(testbed: Testbed, evidence: Evidence) -> None:
     """Each guest's NIC sits at the PCI address that the domain XML gives, as the guest sees it.
 
     Verify: the address in the XML that the domain was made from, in libvirt's live XML, and that of
     the Ethernet function with the NIC's MAC in the guest's sysfs are one and the same.
     """
     places = {}
-    for guest in net.guests:
+    for guest in testbed.guests:
         given, live = (_pci_address(xml, guest.mac) for xml in (guest.xml, guest.domain.XMLDesc()))
         found = [nic for nic in guest_nics(guest) if nic.mac == guest.mac]
         evidence.json(f"{guest.name}.json", [given, live, *(asdict(nic) for nic in found)])
@@ -138,17 +138,17 @@ def test_nic_is_where_the_xml_says(net: Standing, evidence: Evidence) -> None:
     evidence.reason = "; ".join(f"{name}: {place}" for name, place in places.items())
 
 
-def _devices(net: Standing, guest: Guest) -> set[str]:
+def _devices(testbed: Testbed, guest: Guest) -> set[str]:
     """Return the devices that the guest's QEMU offers, by name."""
     emulator = ET.fromstring(guest.domain.XMLDesc()).findtext("devices/emulator", "")
     # name "e1000", bus PCI, alias "e1000-82540em", desc "Intel Gigabit Ethernet"
-    listed = net.host.run([emulator, "-device", "help"]).stdout.splitlines()
+    listed = testbed.host.run([emulator, "-device", "help"]).stdout.splitlines()
     return {line.split('"')[1] for line in listed if line.startswith('name "')}
 
 
-def _missing(net: Standing, guest: Guest) -> dict[str, str]:
+def _missing(testbed: Testbed, guest: Guest) -> dict[str, str]:
     """Return the models that cannot be tested, by name, and why."""
-    devices, drivers = _devices(net, guest), _drivers(guest)
+    devices, drivers = _devices(testbed, guest), _drivers(guest)
     missing = {}
     for model in MODELS:
         if model.device not in devices:

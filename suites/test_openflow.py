@@ -9,8 +9,8 @@ from fixtures.errors import Inconclusive
 from fixtures.evidence import Evidence
 from fixtures.probe.blocking import Attempt, attempt
 from fixtures.probe.reach import ECHO_PORT, End, Proto
-from fixtures.standing import Standing
 from fixtures.switch.openflow import flow, matched_packets
+from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import expect
 
 # Open vSwitch applies a change to flows that it has forwarded, and brings home what its datapath
@@ -19,7 +19,7 @@ IN_FORCE_DEADLINE_S = 20.0
 
 
 @pytest.mark.claims("OV-13")
-def test_rule_drops_one_flow(net: Standing, evidence: Evidence) -> None:
+def test_rule_drops_one_flow(testbed: Testbed, evidence: Evidence) -> None:
     """A rule that drops one guest's TCP to one port of the host leaves all other traffic.
 
     Steps: the guest opens TCP connections to the host without the rule, with it, and without it
@@ -27,9 +27,9 @@ def test_rule_drops_one_flow(net: Standing, evidence: Evidence) -> None:
     Verify: works, is blocked (nothing is answered, nothing arrives at the host, and the rule counts
     it), works again; what the rule does not match works with it.
     """
-    host, bridge = net.host, net.switch.name
-    guest, other = (net.guest_end(each) for each in net.guests[:2])
-    far = net.end("host")
+    host, bridge = testbed.host, testbed.switch.name
+    guest, other = (testbed.guest_end(each) for each in testbed.guests[:2])
+    far = testbed.end("host")
     others: list[tuple[End, Proto]] = [(guest, "icmp"), (guest, "udp"), (other, "tcp")]
 
     def tried(near: End, proto: Proto, phase: str) -> Attempt:
@@ -50,7 +50,7 @@ def test_rule_drops_one_flow(net: Standing, evidence: Evidence) -> None:
             )
         blocked = tried(guest, "tcp", "blocked")
         left = {f"{near.name} {proto}": tried(near, proto, "beside") for near, proto in others}
-        counted = _counted(net, cookie) if blocked.arrived == 0 else 0
+        counted = _counted(testbed, cookie) if blocked.arrived == 0 else 0
     after = tried(guest, "tcp", "after")
     evidence.reason = (
         f"{match}: before {before}; dropped {blocked}, the rule counts {counted} packets; "
@@ -67,10 +67,10 @@ def _works(done: Attempt) -> bool:
     return done.answer.all_answered and done.arrived > 0
 
 
-def _counted(net: Standing, cookie: int) -> int:
+def _counted(testbed: Testbed, cookie: int) -> int:
     """Return how many packets the rule dropped; the datapath's counters come home now and then."""
     return expect(
-        lambda: matched_packets(net.host, net.switch.name, cookie),
+        lambda: matched_packets(testbed.host, testbed.switch.name, cookie),
         "the rule counts packets that it dropped",
         deadline_s=IN_FORCE_DEADLINE_S,
     )

@@ -8,9 +8,9 @@ import pytest
 from fixtures.evidence import Evidence
 from fixtures.host.links import has_link
 from fixtures.host.processes import processes
-from fixtures.standing import Standing
 from fixtures.switch.ovs_bridge import DATABASE_SOCKET, interface_row, ovs_bridge, rows, vsctl
 from fixtures.switch.ovsdb import ovsdb
+from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import expect
 
 SCRATCH = "plumb-new"
@@ -28,11 +28,11 @@ DOCUMENTED_TABLES = {
 
 
 @pytest.mark.claims("OV-01")
-def test_daemons_are_healthy(net: Standing, evidence: Evidence) -> None:
+def test_daemons_are_healthy(testbed: Testbed, evidence: Evidence) -> None:
     """Both daemons answer and are healthy; their version is the one that the database reports."""
-    said, running = {}, processes(net.host)
+    said, running = {}, processes(testbed.host)
     for daemon in DAEMONS:
-        answer = net.host.run(["ovs-appctl", "-t", daemon, "version"], check=False)
+        answer = testbed.host.run(["ovs-appctl", "-t", daemon, "version"], check=False)
         assert answer.status == 0, f"{daemon} does not answer: {answer.stderr.strip()}"
         said[daemon] = answer.stdout.splitlines()[0]
         # The monitor's title: "ovs-vswitchd: monitoring pid 22265 (healthy)"
@@ -42,35 +42,35 @@ def test_daemons_are_healthy(net: Standing, evidence: Evidence) -> None:
         titles = [" ".join(monitor.argv) for monitor in monitors]
         healthy = [title.endswith("(healthy)") for title in titles]
         assert healthy == [True], f"no monitor says that {daemon} is healthy: {titles}"
-    reported = rows(net.host, "Open_vSwitch")[0]["ovs_version"]
+    reported = rows(testbed.host, "Open_vSwitch")[0]["ovs_version"]
     for daemon, line in said.items():
         assert line.split()[-1] == reported, f"{daemon} says {line}, the database {reported}"
     evidence.reason = "; ".join(said.values())
 
 
 @pytest.mark.claims("OV-02")
-def test_datapath_is_named(net: Standing, evidence: Evidence) -> None:
+def test_datapath_is_named(testbed: Testbed, evidence: Evidence) -> None:
     """The datapath that carries the bridge is the one asked for, by the switch's own word."""
-    kind = str(net.host.ovs_datapath)
-    shown = net.host.run(["ovs-appctl", "dpif/show"]).stdout
+    kind = str(testbed.host.ovs_datapath)
+    shown = testbed.host.run(["ovs-appctl", "dpif/show"]).stdout
     # dpif/show begins each datapath's block with its name: "netdev@ovs-netdev: hit:10 missed:2"
     block, carrying = "", ""
     for line in shown.splitlines():
         if "@" in line.split(":")[0]:
             block = line.split(":")[0].strip()
-        if line.strip().startswith(f"{net.switch.name}:"):
+        if line.strip().startswith(f"{testbed.switch.name}:"):
             carrying = block
-    evidence.reason = f"{net.switch.name} is on {carrying}"
-    assert carrying == DATAPATHS[kind], f"{net.switch.name} is on {carrying!r}, expected {kind}"
+    evidence.reason = f"{testbed.switch.name} is on {carrying}"
+    assert carrying == DATAPATHS[kind], f"{testbed.switch.name} is on {carrying!r}, expected {kind}"
 
 
 @pytest.mark.claims("OV-03")
-def test_new_bridge_has_its_own_port(net: Standing, evidence: Evidence) -> None:
+def test_new_bridge_has_its_own_port(testbed: Testbed, evidence: Evidence) -> None:
     """A new bridge holds one port with one interface, both of its name, of type internal."""
-    with ovs_bridge(net.host, SCRATCH):
-        [bridge] = rows(net.host, "Bridge", f"name={SCRATCH}")
-        ports = rows(net.host, "Port", f"name={SCRATCH}")
-        interfaces = rows(net.host, "Interface", f"name={SCRATCH}")
+    with ovs_bridge(testbed.host, SCRATCH):
+        [bridge] = rows(testbed.host, "Bridge", f"name={SCRATCH}")
+        ports = rows(testbed.host, "Port", f"name={SCRATCH}")
+        interfaces = rows(testbed.host, "Interface", f"name={SCRATCH}")
     evidence.json("rows.json", {"Bridge": bridge, "Port": ports, "Interface": interfaces})
     assert len(ports) == 1, f"{SCRATCH} has {len(ports)} ports of its own name"
     assert bridge["ports"] == ports[0]["_uuid"], f"{SCRATCH} holds other ports: {bridge['ports']}"
@@ -81,23 +81,23 @@ def test_new_bridge_has_its_own_port(net: Standing, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("OV-04")
-def test_taps_are_ports(net: Standing, evidence: Evidence) -> None:
+def test_taps_are_ports(testbed: Testbed, evidence: Evidence) -> None:
     """Each guest's TAP is a port of the bridge, with its rows in Port and Interface."""
-    [bridge] = rows(net.host, "Bridge", f"name={net.switch.name}")
-    for guest in net.guests:
-        ports = rows(net.host, "Port", f"name={guest.tap}")
-        interfaces = rows(net.host, "Interface", f"name={guest.tap}")
+    [bridge] = rows(testbed.host, "Bridge", f"name={testbed.switch.name}")
+    for guest in testbed.guests:
+        ports = rows(testbed.host, "Port", f"name={guest.tap}")
+        interfaces = rows(testbed.host, "Interface", f"name={guest.tap}")
         assert len(ports) == 1, f"{guest.tap} of {guest.name} has {len(ports)} rows in Port"
         assert len(interfaces) == 1, f"{guest.tap} has {len(interfaces)} rows in Interface"
         held = ports[0]["_uuid"] in bridge["ports"]
-        assert held, f"{guest.tap} of {guest.name} is a port, but not of {net.switch.name}"
+        assert held, f"{guest.tap} of {guest.name} is a port, but not of {testbed.switch.name}"
         error = interfaces[0]["error"]
         assert not error, f"Open vSwitch has an error on {guest.tap}: {error}"
-    evidence.reason = f"ports of {net.switch.name}: {', '.join(net.switch.ports())}"
+    evidence.reason = f"ports of {testbed.switch.name}: {', '.join(testbed.switch.ports())}"
 
 
 @pytest.mark.claims("OV-06")
-def test_database_serves_its_tables(net: Standing, evidence: Evidence) -> None:
+def test_database_serves_its_tables(testbed: Testbed, evidence: Evidence) -> None:
     """The database server serves `Open_vSwitch` with the documented tables.
 
     Steps: over the server's own socket (RFC 7047) ask for the databases, for the schema, and for
@@ -105,7 +105,7 @@ def test_database_serves_its_tables(net: Standing, evidence: Evidence) -> None:
     Verify: the database is there, its schema has the tables, each of them can be read, and the
     bridge under test and its guests' TAPs are among the rows.
     """
-    with ovsdb(net.host.seen(DATABASE_SOCKET)) as database:
+    with ovsdb(testbed.host.seen(DATABASE_SOCKET)) as database:
         databases = database.call("list_dbs")
         assert DATABASE in databases, f"the server has {databases}, not {DATABASE}"
         schema = database.call("get_schema", DATABASE)
@@ -119,8 +119,8 @@ def test_database_serves_its_tables(net: Standing, evidence: Evidence) -> None:
     evidence.json("rows.json", answers)
     unread = {table: answer for table, answer in answers.items() if "rows" not in answer}
     assert not unread, f"tables that cannot be read: {unread}"
-    ports = {net.switch.name, *(guest.tap for guest in net.guests)}
-    for table, wanted in (("Bridge", {net.switch.name}), ("Port", ports), ("Interface", ports)):
+    ports = {testbed.switch.name, *(guest.tap for guest in testbed.guests)}
+    for table, wanted in (("Bridge", {testbed.switch.name}), ("Port", ports), ("Interface", ports)):
         names = {row["name"] for row in answers[table]["rows"]}
         assert wanted <= names, (
             f"table {table} has {sorted(names)}, without {sorted(wanted - names)}"
@@ -132,13 +132,13 @@ def test_database_serves_its_tables(net: Standing, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("OV-08")
-def test_deleted_bridge_is_gone(net: Standing, evidence: Evidence) -> None:
+def test_deleted_bridge_is_gone(testbed: Testbed, evidence: Evidence) -> None:
     """Deleting a bridge removes its ports, its rows and its internal interface.
 
     Steps: a bridge with a second internal port; delete the bridge.
     Verify: both interfaces were on the host; then none is, nor any row of theirs.
     """
-    host, names = net.host, (SCRATCH, SCRATCH_PORT)
+    host, names = testbed.host, (SCRATCH, SCRATCH_PORT)
     with ovs_bridge(host, SCRATCH):
         kind = ["--", "set", "Interface", SCRATCH_PORT, "type=internal"]
         vsctl(host, "add-port", SCRATCH, SCRATCH_PORT, *kind)
@@ -159,10 +159,10 @@ def test_deleted_bridge_is_gone(net: Standing, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("OV-11")
-def test_interface_row_names_the_guest(net: Standing, evidence: Evidence) -> None:
+def test_interface_row_names_the_guest(testbed: Testbed, evidence: Evidence) -> None:
     """Through libvirt's virtual port the row carries iface-id, attached-mac and vm-id."""
-    for guest in net.guests:
-        row = interface_row(net.host, guest.tap)
+    for guest in testbed.guests:
+        row = interface_row(testbed.host, guest.tap)
         ids = row["external_ids"]
         evidence.json(f"{guest.tap}.json", row)
         xml = ET.fromstring(guest.domain.XMLDesc())

@@ -13,32 +13,32 @@ from fixtures.host import pci
 from fixtures.host.host import Host
 from fixtures.host.links import link_kind
 from fixtures.host.pci import Address
-from fixtures.probe.functions import address_in, function_of, listed, views
 from fixtures.probe.guest_nics import guest_nics
-from fixtures.standing import Standing
+from fixtures.probe.sriov import address_in, function_of, listed, views
+from fixtures.testbed.testbed import Testbed
 
 
 @pytest.mark.claims("PT-01")
-def test_iommu_and_functions(net: Standing, evidence: Evidence) -> None:
+def test_iommu_and_functions(testbed: Testbed, evidence: Evidence) -> None:
     """The NIC's virtual functions are on, and the IOMMU keeps each apart from everything else.
 
     Verify: there are as many as the topology asks for and no more than the NIC offers; each is in
     an IOMMU group with nothing else in it; and the guests run on functions of theirs, which the
     kernel gives to no guest without an IOMMU that translates (VFIO).
     """
-    host, pf = net.host, pci.of_nic(net.host, net.topology.network.pf)
+    host, pf = testbed.host, pci.of_nic(testbed.host, testbed.topology.network.pf)
     offered = int(pci.attribute(host, pf, "sriov_totalvfs"))
     functions = pci.functions(host, pf)
     groups = {str(each): pci.group(host, each) for each in functions}
     evidence.json("groups.json", groups)
-    wanted = net.topology.network.vfs
+    wanted = testbed.topology.network.vfs
     assert len(functions) == wanted, f"{len(functions)} functions are on, {wanted} were asked for"
     assert len(functions) <= offered, f"{len(functions)} functions of {offered} that are offered"
     for each in functions:
         number = groups[str(each)]
         assert number is not None, f"{each} is in no IOMMU group"
         assert pci.members(host, number) == [each], f"{each} shares IOMMU group {number}"
-    for guest in net.guests:
+    for guest in testbed.guests:
         assert function_of(guest) in functions, f"{guest.name} runs without a function of {pf}"
     evidence.reason = (
         f"{len(functions)} of {offered} functions of {pf} are on, in IOMMU groups of their own: "
@@ -47,13 +47,13 @@ def test_iommu_and_functions(net: Standing, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("PT-02")
-def test_node_device(net: Standing, evidence: Evidence) -> None:
+def test_node_device(testbed: Testbed, evidence: Evidence) -> None:
     """Libvirt's node device of the NIC says what the PCI bus says.
 
     Verify: driver, domain, bus, slot, function, vendor and product of libvirt's device are those in
     sysfs, its vendor and product have names, and it lists the NIC's virtual functions.
     """
-    host, name = net.host, net.topology.network.pf
+    host, name = testbed.host, testbed.topology.network.pf
     pf = pci.of_nic(host, name)
     device = f"pci_{str(pf).replace(':', '_').replace('.', '_')}"
     try:
@@ -90,13 +90,13 @@ def test_node_device(net: Standing, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("PT-03")
-def test_network_lists_functions(net: Standing, evidence: Evidence) -> None:
+def test_network_lists_functions(testbed: Testbed, evidence: Evidence) -> None:
     """The hostdev network is active, starts with libvirtd, and lists every virtual function.
 
     Verify: its definition has the NIC and managed='yes'; it is active, persistent and set to
     autostart; its live XML lists exactly the functions that the PCI bus has.
     """
-    network, host = net.libvirt_network, net.host
+    network, host = testbed.libvirt_network, testbed.host
     xml = network.XMLDesc()
     evidence.text("network.xml", xml, "application/xml")
     forward = ET.fromstring(xml).find("forward")
@@ -105,10 +105,10 @@ def test_network_lists_functions(net: Standing, evidence: Evidence) -> None:
     given = (forward.get("mode"), forward.get("managed"))
     assert given == ("hostdev", "yes"), f"its live XML has mode and managed {given}"
     named = physical.get("dev") if physical is not None else None
-    assert named == net.topology.network.pf, f"its live XML names the physical function {named}"
+    assert named == testbed.topology.network.pf, f"its live XML names the physical function {named}"
     state = (network.isActive(), network.isPersistent(), network.autostart())
     assert all(state), f"active, persistent, autostart: {state}"
-    functions = pci.functions(host, pci.of_nic(host, net.topology.network.pf))
+    functions = pci.functions(host, pci.of_nic(host, testbed.topology.network.pf))
     shown = listed(network)
     assert sorted(shown, key=str) == sorted(functions, key=str), (
         f"its live XML lists {', '.join(map(str, shown))}; on are {', '.join(map(str, functions))}"
@@ -117,18 +117,18 @@ def test_network_lists_functions(net: Standing, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("PT-04")
-def test_guest_has_a_function(net: Standing, evidence: Evidence) -> None:
+def test_guest_has_a_function(testbed: Testbed, evidence: Evidence) -> None:
     """A guest on the network has a virtual function: a PCI NIC under the driver for it, and no TAP.
 
     Verify: libvirt lists its NIC as `hostdev` with a function of the network's; in the guest that
     NIC is a PCI function with the vendor of the host's NIC and the device number that the NIC gives
     its virtual functions; no guest shares it; and no TAP is on the host.
     """
-    host, pf = net.host, pci.of_nic(net.host, net.topology.network.pf)
+    host, pf = testbed.host, pci.of_nic(testbed.host, testbed.topology.network.pf)
     functions = pci.functions(host, pf)
     taken: dict[str, Address] = {}
     said = []
-    for guest in net.guests:
+    for guest in testbed.guests:
         [nic] = guest.nics()
         address = function_of(guest)
         assert nic.kind == "hostdev", f"libvirt lists the NIC of {guest.name} as {nic.kind}"
@@ -144,7 +144,9 @@ def test_guest_has_a_function(net: Standing, evidence: Evidence) -> None:
         said.append(f"{guest.name}: {address}, in the guest {found[0].driver}")
     taps = _taps(host)
     assert not taps, f"the host has the TAP devices {taps}"
-    evidence.json("functions.json", [asdict(view) for view in views(host, net.topology.network.pf)])
+    evidence.json(
+        "functions.json", [asdict(view) for view in views(host, testbed.topology.network.pf)]
+    )
     evidence.reason = f"{'; '.join(said)}; no TAP on the host"
 
 

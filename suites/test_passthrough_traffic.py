@@ -13,21 +13,21 @@ from scapy.packet import Packet, Raw
 
 from fixtures.errors import Inconclusive, NotTestable
 from fixtures.evidence import Evidence
-from fixtures.guest.domain import Nic
+from fixtures.guest.domain_xml import Nic
 from fixtures.guest.guest import NIC, Guest
 from fixtures.host import pci
 from fixtures.host.host import Host
 from fixtures.host.links import add_address, set_up
-from fixtures.host.physical import HOST_PORT
+from fixtures.host.physical_network import HOST_PORT
+from fixtures.plugin.sampling import Sampling, Series
 from fixtures.probe.capture import Capture
 from fixtures.probe.extra_nic import GuestNamespace, apart, plugged_in
-from fixtures.probe.functions import function_of, views
 from fixtures.probe.guest_nics import guest_nics
 from fixtures.probe.reach import send
+from fixtures.probe.sriov import function_of, views
 from fixtures.probe.throughput import TRIALS, Far, tcp_mbit_s
-from fixtures.sampling import Sampling, Series
-from fixtures.standing import GUEST_TOOL, Standing
 from fixtures.switch.linux_bridge import linux_bridge
+from fixtures.testbed.testbed import GUEST_TOOL, Testbed
 from fixtures.waiting import expect, until
 
 BRIDGE, BRIDGED_MAC, NAMESPACE = "plumb-br", "52:54:00:1b:f0:55", "plumb"
@@ -43,16 +43,16 @@ EMULATED = "0x1af4"
 
 
 @pytest.mark.claims("PT-07")
-def test_past_the_host(net: Standing, evidence: Evidence) -> None:
+def test_past_the_host(testbed: Testbed, evidence: Evidence) -> None:
     """What a guest and the outside say to each other passes no link of the host's.
 
     Verify: requests and answers are seen on the wire, and neither on the NIC that the host has of
     it nor on any bridge of the host's; what the host itself says to the outside is seen there.
     """
-    near, far, host = net.guest_end(net.guests[0]), net.end("outside"), net.host
-    links = [net.topology.network.pf, *_bridges(host)]
+    near, far, host = testbed.guest_end(testbed.guests[0]), testbed.end("outside"), testbed.host
+    links = [testbed.topology.network.pf, *_bridges(host)]
     with contextlib.ExitStack() as stack:
-        wire = stack.enter_context(evidence.capture(net.lan, HOST_PORT))
+        wire = stack.enter_context(evidence.capture(testbed.lan, HOST_PORT))
         watched = {link: stack.enter_context(evidence.capture(host, link)) for link in links}
         answer = send("icmp", near, far)
 
@@ -61,7 +61,7 @@ def test_past_the_host(net: Standing, evidence: Evidence) -> None:
 
         assert answer.all_answered, f"{near.name} does not reach the outside: {answer}"
         passed = len(wire.wait_for(theirs, "ping and answer", count=answer.sent + answer.answered))
-        own = send("icmp", net.end("host"), far)
+        own = send("icmp", testbed.end("host"), far)
         try:
             # Sent after the guest's: when they are there, the guest's would be.
             control = len(watched[links[0]].wait_for(_is_icmp, "the host's own pings"))
@@ -79,27 +79,27 @@ def test_past_the_host(net: Standing, evidence: Evidence) -> None:
 
 @pytest.mark.lengthy
 @pytest.mark.claims("PT-07")
-def test_throughput(net: Standing, evidence: Evidence, sampling: Sampling) -> None:
+def test_throughput(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None:
     """TCP throughput through a function meets the floor; beside it, that of virtio on a bridge.
 
     Steps: measure between a guest and the outside; plug a virtio NIC on a bridge of the host's into
     the same guest, and measure between the guest and the host over it.
     Verify: through the function the median of the trials meets the topology's floor both ways.
     """
-    guest, outside = net.guests[0], Far(net.outside, str(net.figures.outside))
+    guest, outside = testbed.guests[0], Far(testbed.outside, str(testbed.figures.outside))
     upward = Series(lambda: tcp_mbit_s(guest, outside), TRIALS)
     downward = Series(lambda: tcp_mbit_s(guest, outside, reverse=True), TRIALS)
     sampling.take(upward, downward)
     up = evidence.measurement("tcp guest → outside, function", "Mbit/s", upward.samples, "more")
     down = evidence.measurement("tcp outside → guest, function", "Mbit/s", downward.samples, "more")
-    _require_rate_kept(net, guest, median(up))
-    floor = net.topology.throughput.guest_host_tcp_mbit_s
+    _require_rate_kept(testbed, guest, median(up))
+    floor = testbed.topology.throughput.guest_host_tcp_mbit_s
     for name, rates in (("guest → outside", up), ("outside → guest", down)):
         assert median(rates) >= floor, (
             f"TCP {name}: median {median(rates):.1f} Mbit/s of {len(rates)} trials, floor {floor:g}"
         )
-    with _on_a_bridge(net, guest) as inside:
-        host = Far(net.host, str(ON_BRIDGE.ip))
+    with _on_a_bridge(testbed, guest) as inside:
+        host = Far(testbed.host, str(ON_BRIDGE.ip))
         try:
             beside = Series(lambda: tcp_mbit_s(inside, host), TRIALS)
             sampling.take(beside)
@@ -114,7 +114,7 @@ def test_throughput(net: Standing, evidence: Evidence, sampling: Sampling) -> No
 
 
 @pytest.mark.claims("PT-12")
-def test_spoof_checking(net: Standing, evidence: Evidence) -> None:
+def test_spoof_checking(testbed: Testbed, evidence: Evidence) -> None:
     """With spoof checking on, a frame from an address that is not the guest's does not get out.
 
     Steps: with checking off, on, and off again, have the guest send frames from its own address and
@@ -122,7 +122,7 @@ def test_spoof_checking(net: Standing, evidence: Evidence) -> None:
     Verify: those from its own are on the wire each time; those from the foreign one with checking
     off, and not with it on.
     """
-    host, pf, guest = net.host, net.topology.network.pf, net.guests[0]
+    host, pf, guest = testbed.host, testbed.topology.network.pf, testbed.guests[0]
     number = _number(host, pf, guest)
     was = views(host, pf)[number].spoofcheck
     if was is None:
@@ -131,8 +131,8 @@ def test_spoof_checking(net: Standing, evidence: Evidence) -> None:
     try:
         for phase, check in (("off", False), ("on", True), ("off again", False)):
             _set_check(host, pf, number, check=check)
-            with evidence.capture(net.lan, HOST_PORT, phase.replace(" ", "-")) as frames:
-                seen[phase] = _sent_and_seen(guest, (FOREIGN, guest.mac), frames, net)
+            with evidence.capture(testbed.lan, HOST_PORT, phase.replace(" ", "-")) as frames:
+                seen[phase] = _sent_and_seen(guest, (FOREIGN, guest.mac), frames, testbed)
                 frames.require_whole()
     finally:
         _set_check(host, pf, number, check=was)
@@ -153,13 +153,13 @@ def test_spoof_checking(net: Standing, evidence: Evidence) -> None:
     assert seen["on"][FOREIGN] == 0, f"with checking on, foreign frames get out: {seen['on']}"
 
 
-def _require_rate_kept(net: Standing, guest: Guest, rate_mbit_s: float) -> None:
+def _require_rate_kept(testbed: Testbed, guest: Guest, rate_mbit_s: float) -> None:
     """Check that a function that has a limit is held to it.
 
     Raises:
         NotTestable: it is not, as the NIC is emulated.
     """
-    host, pf = net.host, net.topology.network.pf
+    host, pf = testbed.host, testbed.topology.network.pf
     limit = views(host, pf)[_number(host, pf, guest)].rate_mbit_s
     if limit and rate_mbit_s > 2 * limit and _is_emulated(host, pf):
         raise NotTestable(
@@ -177,12 +177,12 @@ def _number(host: Host, pf: str, guest: Guest) -> int:
 
 
 @contextlib.contextmanager
-def _on_a_bridge(net: Standing, guest: Guest) -> Iterator[GuestNamespace]:
+def _on_a_bridge(testbed: Testbed, guest: Guest) -> Iterator[GuestNamespace]:
     """Plug a virtio NIC into a guest, on a bridge of the host's with an address."""
     nic = Nic("bridge", BRIDGE, BRIDGED_MAC, "virtio")
-    with linux_bridge(net.host, BRIDGE):
-        set_up(net.host, BRIDGE)
-        add_address(net.host, BRIDGE, str(ON_BRIDGE))
+    with linux_bridge(testbed.host, BRIDGE):
+        set_up(testbed.host, BRIDGE)
+        add_address(testbed.host, BRIDGE, str(ON_BRIDGE))
         with plugged_in(guest, [nic]):
             [name] = until(
                 lambda: [each.name for each in guest_nics(guest) if each.mac == nic.mac],
@@ -214,13 +214,13 @@ def _set_check(host: Host, pf: str, number: int, *, check: bool) -> None:
 
 
 def _sent_and_seen(
-    guest: Guest, sources: Sequence[str], frames: Capture, net: Standing
+    guest: Guest, sources: Sequence[str], frames: Capture, testbed: Testbed
 ) -> dict[str, int]:
     """Have a guest send frames from each source address; return how many of each are on the wire.
 
     The last source's frames are sent last: when they are there, so are the others'.
     """
-    ip = IP(src=guest.address, dst=str(net.figures.outside))
+    ip = IP(src=guest.address, dst=str(testbed.figures.outside))
     for source in sources:
         # To everybody, so that no switch on the way has to know whom it is for.
         frame = Ether(src=source, dst="ff:ff:ff:ff:ff:ff") / ip / ICMP() / Raw(MARK)

@@ -16,13 +16,13 @@ import pytest
 from fixtures.errors import Inconclusive, NotTestable
 from fixtures.evidence import Evidence
 from fixtures.host.links import add_address
+from fixtures.plugin.sampling import Sampling, Series
 from fixtures.probe.station import NIC, Station, station
 from fixtures.probe.throughput import TRIALS, Far, tcp_mbit_s, udp
 from fixtures.probe.traffic_control import POLICING, SHAPING, refused
-from fixtures.sampling import Sampling, Series
-from fixtures.standing import Standing
 from fixtures.switch.ovs_bridge import OvsBridge
 from fixtures.switch.qos import metered, policed, shaped
+from fixtures.testbed.testbed import Testbed
 
 FIGURE_MBIT_S = 10.0
 # What a policer lets through at once: a tenth of a second's worth, and room for some full frames.
@@ -63,7 +63,7 @@ class Rates:
 
 @pytest.mark.lengthy
 @pytest.mark.claims("OV-14")
-def test_ingress_policing(net: Standing, evidence: Evidence, sampling: Sampling) -> None:
+def test_ingress_policing(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None:
     """`ingress_policing_rate` holds what a port receives near the figure.
 
     Steps: a station offers four times the figure by UDP without a limit, with it, and without it.
@@ -71,14 +71,14 @@ def test_ingress_policing(net: Standing, evidence: Evidence, sampling: Sampling)
     it is not held, and the kernel refuses the policer that the switch asks it for, it is the kernel
     that lacks something.
     """
-    with _stations(net) as (sender, receiver):
+    with _stations(testbed) as (sender, receiver):
         rates = _measured(
             sampling,
-            lambda: policed(net.host, sender.port, FIGURE_MBIT_S, BURST_MBIT),
+            lambda: policed(testbed.host, sender.port, FIGURE_MBIT_S, BURST_MBIT),
             lambda: udp(sender.machine, Far(receiver.machine, RECEIVER), OFFERED_MBIT_S).mbit_s,
         )
     _keep(evidence, rates)
-    if not rates.near and (refusal := refused(net.host, *POLICING)):
+    if not rates.near and (refusal := refused(testbed.host, *POLICING)):
         seen = f"{refusal}; the switch takes the setting, and the rate is {rates}"
         raise NotTestable("the kernel's policer (police action)", seen)
     _require_near(rates)
@@ -86,18 +86,18 @@ def test_ingress_policing(net: Standing, evidence: Evidence, sampling: Sampling)
 
 @pytest.mark.lengthy
 @pytest.mark.claims("OV-14")
-def test_egress_shaping(net: Standing, evidence: Evidence, sampling: Sampling) -> None:
+def test_egress_shaping(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None:
     """A `linux-htb` queue holds what leaves a port near the figure.
 
     Steps: a station sends to another by TCP without a limit on the other's port, with it, without.
     Verify: the rate is near the figure with it, and far above without.
     """
-    if refusal := refused(net.host, *SHAPING):
+    if refusal := refused(testbed.host, *SHAPING):
         raise NotTestable("the kernel's hierarchical token bucket (sch_htb)", refusal)
-    with _stations(net) as (sender, receiver):
+    with _stations(testbed) as (sender, receiver):
         rates = _measured(
             sampling,
-            lambda: shaped(net.host, receiver.port, FIGURE_MBIT_S),
+            lambda: shaped(testbed.host, receiver.port, FIGURE_MBIT_S),
             lambda: tcp_mbit_s(sender.machine, Far(receiver.machine, RECEIVER)),
         )
     _keep(evidence, rates)
@@ -106,17 +106,17 @@ def test_egress_shaping(net: Standing, evidence: Evidence, sampling: Sampling) -
 
 @pytest.mark.lengthy
 @pytest.mark.claims("OV-14")
-def test_meter(net: Standing, evidence: Evidence, sampling: Sampling) -> None:
+def test_meter(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None:
     """An OpenFlow meter on all that comes in by a port holds it near the figure.
 
     Steps: a station offers four times the figure by UDP without a meter, with one, and without it.
     Verify: the rate that arrives at another is near the figure with it, and far above without.
     """
-    bridge = OvsBridge(net.host, net.switch.name)
-    with _stations(net) as (sender, receiver):
+    bridge = OvsBridge(testbed.host, testbed.switch.name)
+    with _stations(testbed) as (sender, receiver):
         rates = _measured(
             sampling,
-            lambda: metered(net.host, bridge, sender.port, FIGURE_MBIT_S, BURST_MBIT),
+            lambda: metered(testbed.host, bridge, sender.port, FIGURE_MBIT_S, BURST_MBIT),
             lambda: udp(sender.machine, Far(receiver.machine, RECEIVER), OFFERED_MBIT_S).mbit_s,
         )
     _keep(evidence, rates)
@@ -124,8 +124,11 @@ def test_meter(net: Standing, evidence: Evidence, sampling: Sampling) -> None:
 
 
 @contextlib.contextmanager
-def _stations(net: Standing) -> Iterator[tuple[Station, Station]]:
-    with station(net.host, net.switch, "st1") as one, station(net.host, net.switch, "st2") as two:
+def _stations(testbed: Testbed) -> Iterator[tuple[Station, Station]]:
+    with (
+        station(testbed.host, testbed.switch, "st1") as one,
+        station(testbed.host, testbed.switch, "st2") as two,
+    ):
         for each, address in ((one, SENDER), (two, RECEIVER)):
             add_address(each.machine, NIC, f"{address}/30")
         yield one, two

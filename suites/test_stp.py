@@ -19,8 +19,8 @@ from fixtures.host.links import cable, link_mac, set_up
 from fixtures.probe.capture import Capture
 from fixtures.probe.port_states import watched_port
 from fixtures.probe.station import NIC, plugged_station, wait_for_port
-from fixtures.standing import Standing
 from fixtures.switch.linux_bridge import LinuxBridge, linux_bridge
+from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import expect
 
 SCRATCH = "plumb-stp"
@@ -52,14 +52,17 @@ MACS = {state: f"02:00:5e:00:53:{number:02x}" for number, state in enumerate(WAL
 
 
 @pytest.mark.claims("LB-06")
-def test_lone_bridge_is_its_own_root(net: Standing, evidence: Evidence) -> None:
+def test_lone_bridge_is_its_own_root(testbed: Testbed, evidence: Evidence) -> None:
     """STP can be turned on: a lone bridge takes itself for the root, and the timers read back.
 
     Verify: off before and on after; root id and bridge id are the same; hello 2 s, max age 20 s,
     the forward delay 15 s by default and as set after that.
     """
-    with linux_bridge(net.host, SCRATCH) as bridge, plugged_station(net.host, bridge, "st1"):
-        set_up(net.host, SCRATCH)
+    with (
+        linux_bridge(testbed.host, SCRATCH) as bridge,
+        plugged_station(testbed.host, bridge, "st1"),
+    ):
+        set_up(testbed.host, SCRATCH)
         before = bridge.stp()
         bridge.set_stp(True)
         after, default_s = bridge.stp(), bridge.forward_delay_s()
@@ -82,7 +85,7 @@ def test_lone_bridge_is_its_own_root(net: Standing, evidence: Evidence) -> None:
 
 @pytest.mark.lengthy
 @pytest.mark.claims("LB-06")
-def test_port_walks_to_forwarding(net: Standing, evidence: Evidence) -> None:
+def test_port_walks_to_forwarding(testbed: Testbed, evidence: Evidence) -> None:
     """A port listens, learns and then forwards, each for the forward delay; frames show it.
 
     Steps: bring up a bridge with a port; in each state a frame comes in at the port, from another
@@ -91,7 +94,7 @@ def test_port_walks_to_forwarding(net: Standing, evidence: Evidence) -> None:
     forward delays after the beginning. The bridge learns nothing while it listens, learns and
     passes nothing on while it learns, and passes on once it forwards (the control of the others).
     """
-    host = net.host
+    host = testbed.host
     with contextlib.ExitStack() as stack:
         bridge = stack.enter_context(_bridge(host, SCRATCH))
         far = stack.enter_context(plugged_station(host, bridge, "st1"))
@@ -124,13 +127,13 @@ def test_port_walks_to_forwarding(net: Standing, evidence: Evidence) -> None:
 
 @pytest.mark.lengthy
 @pytest.mark.claims("LB-06")
-def test_bpdus_every_hello_time(net: Standing, evidence: Evidence) -> None:
+def test_bpdus_every_hello_time(testbed: Testbed, evidence: Evidence) -> None:
     """BPDUs leave the port every hello time, and say what the bridge is set to.
 
     Verify: at the far end of the port, configuration BPDUs to the bridges' group address that name
     the bridge as root and as sender, at cost 0, with its timers; 2 s from one to the next.
     """
-    host = net.host
+    host = testbed.host
     with contextlib.ExitStack() as stack:
         bridge = stack.enter_context(_bridge(host, SCRATCH))
         far = stack.enter_context(plugged_station(host, bridge, "st1"))
@@ -161,7 +164,7 @@ def test_bpdus_every_hello_time(net: Standing, evidence: Evidence) -> None:
 
 @pytest.mark.lengthy
 @pytest.mark.claims("LB-07")
-def test_loop_is_broken(net: Standing, evidence: Evidence) -> None:
+def test_loop_is_broken(testbed: Testbed, evidence: Evidence) -> None:
     """Of two bridges joined by two links exactly one port blocks, and a broadcast arrives once.
 
     Steps: two bridges with STP on, a station on each; join them by two links; when all ports have
@@ -170,7 +173,7 @@ def test_loop_is_broken(net: Standing, evidence: Evidence) -> None:
     not at all. Control: the same broadcast did come in over the second link, at the blocked port.
     Without STP no loop is ever built: a storm would know no end.
     """
-    host = net.host
+    host = testbed.host
     with contextlib.ExitStack() as stack:
         bridges = [stack.enter_context(_bridge(host, name)) for name in (ROOT, OTHER)]
         bridges[0].set_priority(ROOT_PRIORITY)

@@ -6,21 +6,21 @@ from statistics import median
 import pytest
 
 from fixtures.evidence import Evidence
+from fixtures.plugin.sampling import Sampling, Series
 from fixtures.probe.rtt import round_trips_ms
 from fixtures.probe.throughput import TRIALS, Far, tcp_mbit_s, udp
-from fixtures.sampling import Sampling, Series
-from fixtures.standing import Standing
+from fixtures.testbed.testbed import Testbed
 
 
 @pytest.mark.lengthy
 @pytest.mark.claims("GN-07")
-def test_guest_host(net: Standing, evidence: Evidence, sampling: Sampling) -> None:
+def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None:
     """Between guest and host: TCP in both directions and UDP with its loss meet the floors.
 
     Verify: the median of the trials is at or above the floor of the topology.
     """
-    guest, floors = net.guests[0], net.topology.throughput
-    host = Far(net.host, net.host_address)
+    guest, floors = testbed.guests[0], testbed.topology.throughput
+    host = Far(testbed.host, testbed.host_address)
     upward = Series(lambda: tcp_mbit_s(guest, host), TRIALS)
     downward = Series(lambda: tcp_mbit_s(guest, host, reverse=True), TRIALS)
     datagrams = Series(lambda: udp(guest, host, floors.udp_offered_mbit_s), TRIALS)
@@ -50,9 +50,9 @@ def test_guest_host(net: Standing, evidence: Evidence, sampling: Sampling) -> No
 
 @pytest.mark.lengthy
 @pytest.mark.claims("GN-08")
-def test_guest_guest(net: Standing, evidence: Evidence, sampling: Sampling) -> None:
+def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None:
     """Between two guests: TCP throughput and round-trip times."""
-    one, two = net.guests[:2]
+    one, two = testbed.guests[:2]
     bursts = Series(lambda: round_trips_ms(one, two.address), 1)
     tcp = Series(lambda: tcp_mbit_s(one, Far(two, two.address)), TRIALS)
     sampling.take(bursts, tcp)
@@ -66,5 +66,5 @@ def test_guest_guest(net: Standing, evidence: Evidence, sampling: Sampling) -> N
         f"median of {len(rates)}: {median(rates):.0f} Mbit/s; "
         f"median round trip of {len(times)}: {median(times):.2f} ms"
     )
-    floor = net.topology.throughput.guest_guest_tcp_mbit_s
+    floor = testbed.topology.throughput.guest_guest_tcp_mbit_s
     assert median(rates) >= floor, f"TCP: median {median(rates):.1f} Mbit/s, floor {floor:g}"

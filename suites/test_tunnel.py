@@ -17,9 +17,9 @@ from fixtures.evidence import Evidence
 from fixtures.host.links import add_address, cable, set_up
 from fixtures.probe.capture import Frame
 from fixtures.probe.reach import PROTOCOLS, End, ping, send
-from fixtures.standing import Standing
 from fixtures.switch.ovs_bridge import ovs_bridge, vsctl
 from fixtures.switch.second_ovs import OvsMachine, second_ovs
+from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import expect
 
 FAR, FAR_BRIDGE, TUNNEL = "far", "far-lan", "plumb-tunnel"
@@ -68,7 +68,7 @@ KINDS = (Kind("vxlan", _in_vxlan), Kind("gre", _in_gre))
 
 @pytest.mark.claims("OV-15")
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_tunnel_joins_two_bridges(net: Standing, evidence: Evidence, kind: Kind) -> None:
+def test_tunnel_joins_two_bridges(testbed: Testbed, evidence: Evidence, kind: Kind) -> None:
     """A tunnel joins the bridge under test with one of another switch on another machine.
 
     Steps: run a second Open vSwitch beside the host, with a wire between the two; a guest pings an
@@ -76,17 +76,17 @@ def test_tunnel_joins_two_bridges(net: Standing, evidence: Evidence, kind: Kind)
     Verify: nobody answers before; all is answered, of full size too; on the wire each of the
     guest's frames is inside a packet of the tunnel, between the tunnel's ends, under its key.
     """
-    guest, near = net.guests[0], net.guest_end(net.guests[0])
-    address = _free_address(net)
-    with _far_switch(net) as far:
+    guest, near = testbed.guests[0], testbed.guest_end(testbed.guests[0])
+    address = _free_address(testbed)
+    with _far_switch(testbed) as far:
         add_address(far, FAR_BRIDGE, str(address))
-        target = End(far, str(address.ip), net.tool)
+        target = End(far, str(address.ip), testbed.tool)
         before = ping(near, target.address, wait_s=1)
         if not before.none_answered:
             raise Inconclusive(f"without a tunnel somebody answers at {address.ip}: {before}")
         with (
-            _tunnel(net, far, kind.name),
-            far.background([net.tool, "serve"]),
+            _tunnel(testbed, far, kind.name),
+            far.background([testbed.tool, "serve"]),
             evidence.capture(far, FAR_NIC) as wire,
         ):
             expect(
@@ -121,9 +121,9 @@ def _require_ends(frames: list[Frame], source: IPv4Address, destination: IPv4Add
 
 
 @contextlib.contextmanager
-def _far_switch(net: Standing) -> Iterator[OvsMachine]:
+def _far_switch(testbed: Testbed) -> Iterator[OvsMachine]:
     """Have another machine with a switch and a bridge of its own, and a wire to it."""
-    host = net.host
+    host = testbed.host
     with contextlib.ExitStack() as stack:
         far = stack.enter_context(second_ovs(host, FAR))
         stack.enter_context(cable(host, NEAR_NIC, far, FAR_NIC))
@@ -141,11 +141,11 @@ def _far_switch(net: Standing) -> Iterator[OvsMachine]:
 
 
 @contextlib.contextmanager
-def _tunnel(net: Standing, far: OvsMachine, kind: str) -> Iterator[None]:
+def _tunnel(testbed: Testbed, far: OvsMachine, kind: str) -> Iterator[None]:
     """Join the bridge under test and the far one by a tunnel for the length of a `with` block."""
     with contextlib.ExitStack() as stack:
         for machine, bridge, remote in (
-            (net.host, net.switch.name, FAR_ADDRESS.ip),
+            (testbed.host, testbed.switch.name, FAR_ADDRESS.ip),
             (far, FAR_BRIDGE, NEAR_ADDRESS.ip),
         ):
             settings = [f"type={kind}", f"options:remote_ip={remote}", f"options:key={KEY}"]
@@ -155,12 +155,14 @@ def _tunnel(net: Standing, far: OvsMachine, kind: str) -> Iterator[None]:
         yield
 
 
-def _free_address(net: Standing) -> IPv4Interface:
+def _free_address(testbed: Testbed) -> IPv4Interface:
     """Return the last address of the guests' subnet that nothing of the topology has or may get."""
-    network = net.topology.network
-    taken = {net.host_address, *(guest.address for guest in net.guests)}
-    for number in range(int(net.subnet.broadcast_address) - 1, int(net.subnet.network_address), -1):
+    network = testbed.topology.network
+    taken = {testbed.host_address, *(guest.address for guest in testbed.guests)}
+    for number in range(
+        int(testbed.subnet.broadcast_address) - 1, int(testbed.subnet.network_address), -1
+    ):
         address = IPv4Address(number)
         if str(address) not in taken and (network.dhcp is None or address not in network.dhcp):
-            return IPv4Interface((address, net.subnet.prefixlen))
-    raise NotTestable(f"a free address in {net.subnet}", f"{len(taken)} taken, the rest DHCP's")
+            return IPv4Interface((address, testbed.subnet.prefixlen))
+    raise NotTestable(f"a free address in {testbed.subnet}", f"{len(taken)} taken, the rest DHCP's")

@@ -14,13 +14,13 @@ from fixtures.evidence import Evidence
 from fixtures.guest.guest import Guest
 from fixtures.host.links import add_address, link_index
 from fixtures.host.machine import Machine
-from fixtures.host.physical import OUTSIDE_NIC
+from fixtures.host.physical_network import OUTSIDE_NIC
 from fixtures.probe.capture import Capture
 from fixtures.probe.datagram import send_out
-from fixtures.probe.obstacle import route
+from fixtures.probe.forward_bypass import route
 from fixtures.probe.packets import is_request
 from fixtures.probe.reach import PROTOCOLS, End, Proto, send_one
-from fixtures.standing import Standing
+from fixtures.testbed.testbed import Testbed
 
 MULTICAST, BROADCAST = "224.0.0.251", "255.255.255.255"
 # A group that is not in 224.0.0.0/24: nothing exempts it (RFC 5771: 224.0.1.0/24 is beyond the
@@ -33,7 +33,7 @@ NO_WAIT_S = 0.05
 
 
 @pytest.mark.claims("NT-13")
-def test_own_subnet_is_not_masqueraded(net: Standing, evidence: Evidence) -> None:
+def test_own_subnet_is_not_masqueraded(testbed: Testbed, evidence: Evidence) -> None:
     """A guest's packets to its own subnet keep their source, even out of the uplink.
 
     Steps: give the outside an address of the guests' subnet, and host and guest a route to it over
@@ -41,17 +41,17 @@ def test_own_subnet_is_not_masqueraded(net: Standing, evidence: Evidence) -> Non
     Verify: outside, the first have the guest's address and port, while the others, at the same
     time, have the host's.
     """
-    host, [far] = str(net.figures.host), net.ends("outside")
+    host, [far] = str(testbed.figures.host), testbed.ends("outside")
     seen = []
-    with _own_subnet_outside(net) as near_by:
-        for guest in net.guests:
+    with _own_subnet_outside(testbed) as near_by:
+        for guest in testbed.guests:
             with (
-                _route_in_guest(guest, near_by.address, net.host_address),
-                evidence.capture(net.outside, OUTSIDE_NIC, guest.name) as frames,
+                _route_in_guest(guest, near_by.address, testbed.host_address),
+                evidence.capture(testbed.outside, OUTSIDE_NIC, guest.name) as frames,
             ):
                 for proto in PROTOCOLS:
                     for to in (near_by, far):
-                        send_one(proto, net.guest_end(guest), to, port=PORT)
+                        send_one(proto, testbed.guest_end(guest), to, port=PORT)
                     translated = _sources(frames, proto, far.address)
                     if {address for address, _port in translated} != {host}:
                         raise Inconclusive(
@@ -69,7 +69,7 @@ def test_own_subnet_is_not_masqueraded(net: Standing, evidence: Evidence) -> Non
 
 @pytest.mark.claims("NT-13")
 def test_local_multicast_and_broadcast_are_not_masqueraded(
-    net: Standing, evidence: Evidence
+    testbed: Testbed, evidence: Evidence
 ) -> None:
     """Packets of the subnet to 224.0.0.0/24 and 255.255.255.255 keep their source.
 
@@ -82,21 +82,21 @@ def test_local_multicast_and_broadcast_are_not_masqueraded(
     Verify: each arrives with its own address and port, while the host's to a multicast group that
     is not exempted, at the same time and out of the same link, is masqueraded.
     """
-    bridge, tap = net.switch.name, net.guests[1].tap
+    bridge, tap = testbed.switch.name, testbed.guests[1].tap
     seen = [
-        _keeps_its_source(net, net.figures.uplink, net.outside, OUTSIDE_NIC, evidence),
-        _keeps_its_source(net, bridge, net.host, tap, evidence),
+        _keeps_its_source(testbed, testbed.figures.uplink, testbed.outside, OUTSIDE_NIC, evidence),
+        _keeps_its_source(testbed, bridge, testbed.host, tap, evidence),
     ]
-    sender = net.guests[0]
-    near = net.guest_end(sender)
-    with evidence.capture(net.host, tap, f"from-{sender.name}") as frames:
+    sender = testbed.guests[0]
+    near = testbed.guest_end(sender)
+    with evidence.capture(testbed.host, tap, f"from-{sender.name}") as frames:
         own = sender.address
         for to in (MULTICAST, BROADCAST):
-            everyone = End(net.outside, to, near.tool)
+            everyone = End(testbed.outside, to, near.tool)
             send_one("icmp", near, everyone, source=own, wait_s=NO_WAIT_S)
             kept = _sources(frames, "icmp", to)
             assert kept == {(own, None)}, f"ICMP of a guest to {to} comes from {kept}"
-        group = End(net.outside, MULTICAST, near.tool)
+        group = End(testbed.outside, MULTICAST, near.tool)
         send_one("udp", near, group, port=PORT, source=own, wait_s=NO_WAIT_S)
         kept = _sources(frames, "udp", MULTICAST)
         assert kept == {(own, PORT)}, f"UDP of a guest to {MULTICAST} comes from {kept}"
@@ -104,21 +104,21 @@ def test_local_multicast_and_broadcast_are_not_masqueraded(
 
 
 def _keeps_its_source(
-    net: Standing, link: str, watcher: Machine, watched: str, evidence: Evidence
+    testbed: Testbed, link: str, watcher: Machine, watched: str, evidence: Evidence
 ) -> str:
     """Send from the host's address on the bridge out of a link, and say how that arrived."""
-    own = net.host_address
+    own = testbed.host_address
     with evidence.capture(watcher, watched, f"out-of-{link}") as frames:
         # Out of the bridge a masquerading rule would put the same address: only a port tells.
-        for protocol in ("udp", "icmp") if link != net.switch.name else ("udp",):
-            control = send_out(net.host, link, protocol, own, OTHER_GROUP)
+        for protocol in ("udp", "icmp") if link != testbed.switch.name else ("udp",):
+            control = send_out(testbed.host, link, protocol, own, OTHER_GROUP)
             translated = _first(frames, control.is_in, f"{protocol} to {OTHER_GROUP}")
             if control.unchanged(translated):
                 raise Inconclusive(
                     f"control failed: out of {link} {protocol} to {OTHER_GROUP} is not masqueraded"
                 )
             for to in (MULTICAST, BROADCAST):
-                sent = send_out(net.host, link, protocol, own, to)
+                sent = send_out(testbed.host, link, protocol, own, to)
                 packet = _first(frames, sent.is_in, f"{protocol} to {to}")
                 assert sent.unchanged(packet), (
                     f"{protocol} from {own} port {sent.port} to {to} leaves {link} as "
@@ -147,20 +147,20 @@ def _first(frames: Capture, wanted: Callable[[Packet], bool], what: str) -> Pack
 
 
 @contextlib.contextmanager
-def _own_subnet_outside(net: Standing) -> Iterator[End]:
+def _own_subnet_outside(testbed: Testbed) -> Iterator[End]:
     """Put a free address of the guests' subnet on the outside machine, and route to it."""
-    used = {net.host_address, *(guest.address for guest in (*net.guests, *net.others))}
-    address = next(a for a in _from_the_end(net.subnet) if str(a) not in used)
-    index = link_index(net.outside, OUTSIDE_NIC)
+    used = {testbed.host_address, *(guest.address for guest in (*testbed.guests, *testbed.others))}
+    address = next(a for a in _from_the_end(testbed.subnet) if str(a) not in used)
+    index = link_index(testbed.outside, OUTSIDE_NIC)
     only = IPv4Network(address)
     with contextlib.ExitStack() as stack:
-        add_address(net.outside, OUTSIDE_NIC, str(only))
+        add_address(testbed.outside, OUTSIDE_NIC, str(only))
         stack.callback(
-            net.outside.netlink.addr, "del", index=index, address=str(address), prefixlen=32
+            testbed.outside.netlink.addr, "del", index=index, address=str(address), prefixlen=32
         )
-        stack.enter_context(route(net.outside, net.subnet, str(net.figures.host)))
-        stack.enter_context(route(net.host, only, str(net.figures.outside)))
-        yield End(net.outside, str(address), net.tool)
+        stack.enter_context(route(testbed.outside, testbed.subnet, str(testbed.figures.host)))
+        stack.enter_context(route(testbed.host, only, str(testbed.figures.outside)))
+        yield End(testbed.outside, str(address), testbed.tool)
 
 
 def _from_the_end(subnet: IPv4Network) -> Iterator[IPv4Address]:

@@ -9,7 +9,6 @@ from scapy.layers.inet import IP
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet
 
-from fixtures.building import built_network
 from fixtures.errors import Inconclusive
 from fixtures.evidence import Evidence
 from fixtures.host.links import (
@@ -21,10 +20,11 @@ from fixtures.host.links import (
     namespace_machine,
 )
 from fixtures.host.nic_state import nic_state
-from fixtures.host.physical import OUTSIDE_NIC
+from fixtures.host.physical_network import OUTSIDE_NIC
 from fixtures.probe.reach import PROTOCOLS, End, ping, send
-from fixtures.standing import Standing
 from fixtures.switch.default_network import default_network, network_names
+from fixtures.testbed.build_testbed import built_network
+from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import expect
 
 SCRATCH_NIC, SCRATCH_BRIDGE = "plumb-nic", "plumb-br"
@@ -35,20 +35,20 @@ PORT_DEADLINE_S = 60.0
 
 
 @pytest.mark.claims("BR-01")
-def test_nic_is_a_port(net: Standing, evidence: Evidence) -> None:
+def test_nic_is_a_port(testbed: Testbed, evidence: Evidence) -> None:
     """The physical NIC is a port of the bridge."""
-    uplink, ports = net.topology.network.uplink, net.switch.ports()
+    uplink, ports = testbed.topology.network.uplink, testbed.switch.ports()
     evidence.json("ports.json", ports)
-    evidence.reason = f"ports of {net.switch.name}: {', '.join(ports)}"
-    assert uplink in ports, f"{uplink} is no port of {net.switch.name}: {ports}"
+    evidence.reason = f"ports of {testbed.switch.name}: {', '.join(ports)}"
+    assert uplink in ports, f"{uplink} is no port of {testbed.switch.name}: {ports}"
 
 
 @pytest.mark.claims("BR-02")
-def test_address_is_on_the_bridge(net: Standing, evidence: Evidence) -> None:
+def test_address_is_on_the_bridge(testbed: Testbed, evidence: Evidence) -> None:
     """The NIC holds no address; the bridge holds the host's."""
-    network = net.topology.network
+    network = testbed.topology.network
     uplink = str(network.uplink)
-    on_nic, on_bridge = addresses(net.host, uplink), addresses(net.host, network.bridge)
+    on_nic, on_bridge = addresses(testbed.host, uplink), addresses(testbed.host, network.bridge)
     evidence.json("addresses.json", {uplink: on_nic, network.bridge: on_bridge})
     evidence.reason = f"{uplink}: {on_nic or 'none'}; {network.bridge}: {on_bridge}"
     assert not on_nic, f"{uplink} still holds {on_nic}"
@@ -56,18 +56,18 @@ def test_address_is_on_the_bridge(net: Standing, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("BR-03")
-def test_host_stays_reachable(net: Standing, evidence: Evidence) -> None:
+def test_host_stays_reachable(testbed: Testbed, evidence: Evidence) -> None:
     """The outside reaches the host, and the answers come from the bridge's own MAC."""
-    near, far = net.end("outside"), net.end("host")
-    own = link_mac(net.outside, OUTSIDE_NIC)
-    with evidence.capture(net.outside, OUTSIDE_NIC) as frames:
+    near, far = testbed.end("outside"), testbed.end("host")
+    own = link_mac(testbed.outside, OUTSIDE_NIC)
+    with evidence.capture(testbed.outside, OUTSIDE_NIC) as frames:
         for proto in PROTOCOLS:
             answer = send(proto, near, far)
             assert answer.all_answered, f"the outside does not reach the host by {proto}: {answer}"
         answers = frames.wait_for(
             lambda p: p.dst == own and _from_host(p, far.address), "answers of the host"
         )
-    bridge = link_mac(net.host, net.switch.name)
+    bridge = link_mac(testbed.host, testbed.switch.name)
     sources = {frame.packet[Ether].src for frame in answers}
     evidence.reason = f"answered by {', '.join(PROTOCOLS)} from {sorted(sources)}"
     assert sources == {bridge}, f"answers come from {sorted(sources)}, the bridge has {bridge}"
@@ -80,20 +80,22 @@ def _from_host(packet: Packet, address: str) -> bool:
 
 
 @pytest.mark.claims("BR-13")
-def test_both_ways_to_attach(net: Standing, evidence: Evidence) -> None:
+def test_both_ways_to_attach(testbed: Testbed, evidence: Evidence) -> None:
     """A guest attached by the bridge's name and one by a libvirt network both are on it."""
-    listed = {guest.name: guest.nics()[0] for guest in net.guests}
-    network, ports = net.topology.network, net.switch.ports()
-    planned = {guest.attach for guest in net.topology.guests if guest.network == network.name}
+    listed = {guest.name: guest.nics()[0] for guest in testbed.guests}
+    network, ports = testbed.topology.network, testbed.switch.ports()
+    planned = {guest.attach for guest in testbed.topology.guests if guest.network == network.name}
     if planned != {"bridge", "network"}:
-        raise net.without("a guest attached each way", f"attach is {' and '.join(planned)} alone")
+        raise testbed.without(
+            "a guest attached each way", f"attach is {' and '.join(planned)} alone"
+        )
     ways = {nic.network for nic in listed.values()}
     wanted = {"", str(network.libvirt_name)}
     assert ways == wanted, f"the guests are on libvirt networks {ways}, expected {wanted}"
-    for guest in net.guests:
+    for guest in testbed.guests:
         nic = listed[guest.name]
-        assert nic.tap in ports, f"{nic.tap} of {guest.name} is no port of {net.switch.name}"
-        answer = ping(net.guest_end(guest), net.end("outside").address)
+        assert nic.tap in ports, f"{nic.tap} of {guest.name} is no port of {testbed.switch.name}"
+        answer = ping(testbed.guest_end(guest), testbed.end("outside").address)
         assert answer.all_answered, f"{guest.name} does not reach outside: {answer}"
     evidence.reason = ", ".join(
         f"{name} by {'network ' + nic.network if nic.network else 'bridge ' + nic.source}"
@@ -103,27 +105,27 @@ def test_both_ways_to_attach(net: Standing, evidence: Evidence) -> None:
 
 @pytest.mark.lengthy
 @pytest.mark.claims("BR-10")
-def test_independent_of_virbr0(net: Standing, evidence: Evidence) -> None:
+def test_independent_of_virbr0(testbed: Testbed, evidence: Evidence) -> None:
     """The default network can be destroyed and undefined without effect on bridged guests.
 
     Steps: probe; start the default network; probe; `net-destroy`; probe; `net-undefine`; probe.
     Verify: guests and outside reach each other each time, both ways, by all protocols; the default
     network's bridge was there and is gone once it is destroyed, its definition once undefined.
     """
-    _require_both_ways(net, "without the default network")
-    with default_network(net.host) as default:
+    _require_both_ways(testbed, "without the default network")
+    with default_network(testbed.host) as default:
         name, bridge = default.name(), default.bridgeName()
-        if not (default.isActive() and has_link(net.host, bridge)):
+        if not (default.isActive() and has_link(testbed.host, bridge)):
             raise Inconclusive(f"network {name} did not come up: there was nothing to destroy")
-        held = addresses(net.host, bridge)
-        _require_both_ways(net, f"while {name} is active on {bridge}")
+        held = addresses(testbed.host, bridge)
+        _require_both_ways(testbed, f"while {name} is active on {bridge}")
         default.destroy()
-        assert not has_link(net.host, bridge), f"{name} is destroyed, and {bridge} still there"
-        _require_both_ways(net, f"with {name} destroyed")
+        assert not has_link(testbed.host, bridge), f"{name} is destroyed, and {bridge} still there"
+        _require_both_ways(testbed, f"with {name} destroyed")
         default.undefine()
-        known = network_names(net.host)
+        known = network_names(testbed.host)
         assert name not in known, f"{name} is undefined, and libvirt lists {known}"
-        answers = _require_both_ways(net, f"with {name} undefined")
+        answers = _require_both_ways(testbed, f"with {name} undefined")
     evidence.json("answers.json", answers)
     evidence.reason = (
         f"{name} ({bridge}, {held}) started, destroyed and undefined: "
@@ -131,10 +133,10 @@ def test_independent_of_virbr0(net: Standing, evidence: Evidence) -> None:
     )
 
 
-def _require_both_ways(net: Standing, when: str) -> dict[str, str]:
+def _require_both_ways(testbed: Testbed, when: str) -> dict[str, str]:
     """Probe from each guest to the outside and back, by all protocols, side by side."""
-    outside = net.end("outside")
-    pairs = [pair for end in net.ends("guest") for pair in ((end, outside), (outside, end))]
+    outside = testbed.end("outside")
+    pairs = [pair for end in testbed.ends("guest") for pair in ((end, outside), (outside, end))]
 
     def probe(pair: tuple[End, End]) -> dict[str, str]:
         near, far = pair
@@ -148,7 +150,7 @@ def _require_both_ways(net: Standing, when: str) -> dict[str, str]:
 
 
 @pytest.mark.claims("BR-12")
-def test_nic_gets_its_configuration_back(net: Standing, evidence: Evidence) -> None:
+def test_nic_gets_its_configuration_back(testbed: Testbed, evidence: Evidence) -> None:
     """Taking the bridge down gives the NIC its former configuration back.
 
     Steps: on a second NIC with an address and a neighbour, build a bridge as the one under test is
@@ -156,8 +158,8 @@ def test_nic_gets_its_configuration_back(net: Standing, evidence: Evidence) -> N
     Verify: the neighbour reaches the address before, on the bridge, and on the NIC again; the NIC
     is configured as it was, and the bridge is gone.
     """
-    host = net.host
-    planned = net.topology.network.model_copy(
+    host = testbed.host
+    planned = testbed.topology.network.model_copy(
         update={
             "name": SCRATCH_BRIDGE,
             "bridge_name": SCRATCH_BRIDGE,
@@ -174,7 +176,7 @@ def test_nic_gets_its_configuration_back(net: Standing, evidence: Evidence) -> N
     ):
         add_address(host, SCRATCH_NIC, str(SCRATCH_HOST))
         add_address(neighbour, OUTSIDE_NIC, str(SCRATCH_NEIGHBOUR))
-        near = End(neighbour, str(SCRATCH_NEIGHBOUR.ip), net.tool)
+        near = End(neighbour, str(SCRATCH_NEIGHBOUR.ip), testbed.tool)
         former = nic_state(host, SCRATCH_NIC)
         if not ping(near, str(SCRATCH_HOST.ip)).all_answered:
             raise Inconclusive(f"the neighbour did not reach {SCRATCH_HOST} even before: {former}")

@@ -9,9 +9,9 @@ import pytest
 from fixtures.evidence import Evidence
 from fixtures.host.links import addresses, is_up, link_mac
 from fixtures.probe.dnsmasq import configuration_path, serving
-from fixtures.standing import Standing
 from fixtures.switch import libvirt_network
-from topologies.model import DhcpRange, Network
+from fixtures.testbed.testbed import Testbed
+from topologies.topology import DhcpRange, Network
 
 # RFC 2544's benchmarking addresses: no network of anybody's.
 SCRATCH_XML = """\
@@ -27,12 +27,12 @@ LEAST_DELAY_S = 2.0  # BR_MIN_FORWARD_DELAY of the kernel's net/bridge/br_privat
 
 
 @pytest.mark.claims("NT-01")
-def test_life_of_a_network(net: Standing, evidence: Evidence) -> None:
+def test_life_of_a_network(testbed: Testbed, evidence: Evidence) -> None:
     """Defined: inactive, persistent, no autostart. Started: active. Autostart set: yes.
 
     Verify: on a new network step by step; then the network under test reads back as what it is.
     """
-    with libvirt_network.defined(net.host, SCRATCH_XML) as new:
+    with libvirt_network.defined(testbed.host, SCRATCH_XML) as new:
         state = (new.isActive(), new.isPersistent(), new.autostart())
         assert state == (0, 1, 0), f"defined: active, persistent, autostart are {state}"
         new.create()
@@ -40,7 +40,7 @@ def test_life_of_a_network(net: Standing, evidence: Evidence) -> None:
         new.setAutostart(1)
         assert new.autostart() == 1, "with autostart set, libvirt does not say so"
         evidence.text("new.xml", new.XMLDesc(), "application/xml")
-    network, live = net.topology.network, net.libvirt_network
+    network, live = testbed.topology.network, testbed.libvirt_network
     state = (live.isActive(), live.isPersistent(), live.autostart())
     assert state == (1, 1, 1), f"{live.name()}: active, persistent, autostart are {state}"
     seen = (live.name(), live.bridgeName())
@@ -51,18 +51,20 @@ def test_life_of_a_network(net: Standing, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("NT-02")
-def test_libvirt_fills_in(net: Standing, evidence: Evidence) -> None:
+def test_libvirt_fills_in(testbed: Testbed, evidence: Evidence) -> None:
     """What the XML leaves out libvirt fills in: UUID, MAC, NAT ports, STP on, delay 0.
 
     Verify: the live XML says so, and the bridge has that MAC and no longer delay.
     """
-    xml = net.libvirt_network.XMLDesc()
+    xml = testbed.libvirt_network.XMLDesc()
     evidence.text("network.xml", xml, "application/xml")
-    root, network = ET.fromstring(xml), net.topology.network
+    root, network = ET.fromstring(xml), testbed.topology.network
     uuid = UUID(root.findtext("uuid", ""))
     assert network.uuid in (None, uuid), f"UUID {uuid}, given was {network.uuid}"
     mac = _attribute(root, "mac", "address")
-    assert mac == link_mac(net.host, network.bridge), f"MAC {mac} is not that of {network.bridge}"
+    assert mac == link_mac(testbed.host, network.bridge), (
+        f"MAC {mac} is not that of {network.bridge}"
+    )
     assert network.mac in (None, mac), f"MAC {mac}, given was {network.mac}"
     ports = (
         _attribute(root, "forward/nat/port", "start"),
@@ -77,7 +79,7 @@ def test_libvirt_fills_in(net: Standing, evidence: Evidence) -> None:
     assert stp == wanted, f"bridge STP and delay are {stp}, expected {wanted}"
     # With STP on the kernel counts no delay below 2 s.
     kept, most = (
-        net.linux_bridge.forward_delay_s(),
+        testbed.linux_bridge.forward_delay_s(),
         max(LEAST_DELAY_S, network.forward_delay_s or 0),
     )
     assert kept <= most, f"{network.bridge} waits {kept:g} s before it forwards, expected {most:g}"
@@ -87,29 +89,29 @@ def test_libvirt_fills_in(net: Standing, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("NT-03")
-def test_bridge_is_up(net: Standing, evidence: Evidence) -> None:
+def test_bridge_is_up(testbed: Testbed, evidence: Evidence) -> None:
     """The bridge is up with the network's address and prefix, and STP on."""
-    network = net.topology.network
-    held = addresses(net.host, network.bridge)
+    network = testbed.topology.network
+    held = addresses(testbed.host, network.bridge)
     evidence.json("addresses.json", held)
     evidence.reason = f"{network.bridge}: {', '.join(held)}"
-    assert is_up(net.host, network.bridge), f"{network.bridge} is down"
+    assert is_up(testbed.host, network.bridge), f"{network.bridge} is down"
     assert held == [str(network.address)], f"{network.bridge} has {held}, not {network.address}"
     wanted = network.stp is not False
-    assert net.linux_bridge.stp() == wanted, f"STP on {network.bridge} is {not wanted}"
+    assert testbed.linux_bridge.stp() == wanted, f"STP on {network.bridge} is {not wanted}"
 
 
 @pytest.mark.claims("NT-04")
-def test_one_dnsmasq(net: Standing, evidence: Evidence) -> None:
+def test_one_dnsmasq(testbed: Testbed, evidence: Evidence) -> None:
     """One dnsmasq serves the network, from libvirt's configuration, with the range as its limit."""
-    network = net.topology.network
+    network = testbed.topology.network
     configuration = f"{network.name}.conf"
-    found = serving(net.host, network.name)
+    found = serving(testbed.host, network.name)
     assert len(found) == 1, f"{len(found)} dnsmasq run from {configuration}"
     path = configuration_path(found[0])
-    text = net.host.read(path)
+    text = testbed.host.read(path)
     evidence.text(configuration, text)
-    _check_configuration(text, network, net.dhcp)
+    _check_configuration(text, network, testbed.dhcp)
     evidence.reason = f"process {found[0].pid} from {path}"
 
 
@@ -126,9 +128,9 @@ def _check_configuration(text: str, network: Network, served: DhcpRange) -> None
 
 
 @pytest.mark.claims("IS-01")
-def test_no_forward_is_isolated(net: Standing, evidence: Evidence) -> None:
+def test_no_forward_is_isolated(testbed: Testbed, evidence: Evidence) -> None:
     """The live XML of a network without `<forward>` has none either: it is isolated."""
-    xml = net.libvirt_network.XMLDesc()
+    xml = testbed.libvirt_network.XMLDesc()
     evidence.text("network.xml", xml, "application/xml")
     modes = [forward.get("mode") for forward in ET.fromstring(xml).findall("forward")]
     assert not modes, f"the live XML has a <forward>, mode {modes[0]}"

@@ -14,8 +14,8 @@ from scapy.packet import Packet, Raw
 from fixtures.evidence import Evidence
 from fixtures.probe.capture import Capture
 from fixtures.probe.station import NIC, Station, station
-from fixtures.standing import Standing
 from fixtures.switch.ovs_bridge import vsctl
+from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import expect, pause
 
 RED, BLUE, GREEN = 10, 20, 30
@@ -55,7 +55,7 @@ class Plugged:
 
 
 @pytest.mark.claims("OV-12")
-def test_access_ports(net: Standing, evidence: Evidence) -> None:
+def test_access_ports(testbed: Testbed, evidence: Evidence) -> None:
     """Access ports with one tag hear each other, with different tags they do not.
 
     Steps: four stations on access ports, two of each of two tags. One of them gets the tag of the
@@ -64,11 +64,11 @@ def test_access_ports(net: Standing, evidence: Evidence) -> None:
     tag in the frame.
     """
     tags = {"st1": RED, "st2": RED, "st3": BLUE, "st4": BLUE}
-    with _plugged(net, evidence, *tags) as stations:
+    with _plugged(testbed, evidence, *tags) as stations:
         for third in (RED, BLUE, RED):
             tags["st3"] = third
             for name, tag in tags.items():
-                vsctl(net.host, "set", "Port", stations[name].station.port, f"tag={tag}")
+                vsctl(testbed.host, "set", "Port", stations[name].station.port, f"tag={tag}")
             _require(
                 stations,
                 [Said(name, None) for name in tags],
@@ -85,7 +85,7 @@ def test_access_ports(net: Standing, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("OV-12")
-def test_trunk_carries_tags(net: Standing, evidence: Evidence) -> None:
+def test_trunk_carries_tags(testbed: Testbed, evidence: Evidence) -> None:
     """A trunk carries the tags of its VLANs, both ways, and of no other.
 
     Steps: a station on each of three access ports, one on a trunk for two of the tags, then for all
@@ -95,12 +95,12 @@ def test_trunk_carries_tags(net: Standing, evidence: Evidence) -> None:
     hears the frames of its tag alone, without it; the third tag passes only when the trunk has it.
     """
     tags = {"st1": RED, "st2": BLUE, "st3": GREEN}
-    with _plugged(net, evidence, *tags, "trunk") as stations:
+    with _plugged(testbed, evidence, *tags, "trunk") as stations:
         for name, tag in tags.items():
-            vsctl(net.host, "set", "Port", stations[name].station.port, f"tag={tag}")
+            vsctl(testbed.host, "set", "Port", stations[name].station.port, f"tag={tag}")
         for trunks in ({RED, BLUE}, {RED, BLUE, GREEN}, {RED, BLUE}):
             carried = ",".join(map(str, sorted(trunks)))
-            vsctl(net.host, "set", "Port", stations["trunk"].station.port, f"trunks={carried}")
+            vsctl(testbed.host, "set", "Port", stations["trunk"].station.port, f"trunks={carried}")
             said, wanted = [], set()
             for name, tag in tags.items():
                 up, down = Said(name, None), Said("trunk", tag)
@@ -115,11 +115,11 @@ def test_trunk_carries_tags(net: Standing, evidence: Evidence) -> None:
 
 
 @contextlib.contextmanager
-def _plugged(net: Standing, evidence: Evidence, *names: str) -> Iterator[dict[str, Plugged]]:
+def _plugged(testbed: Testbed, evidence: Evidence, *names: str) -> Iterator[dict[str, Plugged]]:
     with contextlib.ExitStack() as stack:
         stations = {}
         for name in names:
-            made = stack.enter_context(station(net.host, net.switch, name))
+            made = stack.enter_context(station(testbed.host, testbed.switch, name))
             frames = stack.enter_context(evidence.capture(made.machine, NIC))
             stations[name] = Plugged(made, frames)
         yield stations

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from contracts.verdicts import Verdict, worst
 from reports.record import (
     Check,
     Evidence,
@@ -20,7 +21,6 @@ from reports.record import (
     claim_verdicts,
     save,
 )
-from reports.verdict import Verdict, worst
 
 STARTED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 FINISHED = datetime(2026, 3, 1, 12, 3, 41, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from topologies import catalogue, library
-from topologies.errors import DataError
+from topologies.data_error import DataError
 
 # Ids are stable: what is here is never reused and never renumbered.
 # fmt: off

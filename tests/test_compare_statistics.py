@@ -16,7 +16,7 @@ from reports.compare.estimates import (
     median_interval,
     visible_change,
 )
-from reports.compare.family import able, holm
+from reports.compare.multiple_testing import holm, testable
 from reports.compare.ranks import least_p, rank_test, samples_needed, significant_rows
 
 FAST = Detection(level=0.05, power=0.8, relevant=0.05)
@@ -102,10 +102,10 @@ def test_holm_is_step_by_step_and_keeps_the_order() -> None:
 
 def test_what_cannot_reach_its_share_takes_none_from_the_others() -> None:
     few = dict.fromkeys(("a", "b", "c"), 0.1)
-    assert able({**few, "d": 0.04}, 0.05) == ["d"]
-    assert able(dict.fromkeys("abcdef", 2 / 252), 0.05) == list("abcdef")
-    assert able(dict.fromkeys("abcdefg", 2 / 252), 0.05) == []
-    assert able({}, 0.05) == []
+    assert testable({**few, "d": 0.04}, 0.05) == ["d"]
+    assert testable(dict.fromkeys("abcdef", 2 / 252), 0.05) == list("abcdef")
+    assert testable(dict.fromkeys("abcdefg", 2 / 252), 0.05) == []
+    assert testable({}, 0.05) == []
 
 
 def test_an_interval_needs_as_many_samples_as_can_enclose_the_median() -> None:

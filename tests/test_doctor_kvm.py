@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.guest import accel, image
+from fixtures.guest import image, kvm_proof
 from fixtures.guest.image import boot
 from fixtures.waiting import until
 from launcher.packages import find
@@ -37,7 +37,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
     monkeypatch.setenv("PLUMBLINE_CACHE", str(tmp_path / "cache"))
     node = tmp_path / "kvm"
     node.touch()
-    monkeypatch.setattr(accel, "KVM", node)
+    monkeypatch.setattr(kvm_proof, "KVM", node)
     return Files("abc", tmp_path / "kernel", tmp_path / "initrd")
 
 
@@ -50,7 +50,7 @@ def program(folder: Path, body: str) -> str:
 
 def test_a_guest_that_comes_up_proves_it(files: Files, tmp_path: Path) -> None:
     up = "echo booting; echo plumbline: userland up; exec sleep 60"
-    proof = accel.prove_kvm(files, program(tmp_path, up), 30.0)
+    proof = kvm_proof.prove_kvm(files, program(tmp_path, up), 30.0)
     assert proof.proven
     assert "a guest booted under it in" in proof.reason
     assert proof.seconds < 30
@@ -58,7 +58,7 @@ def test_a_guest_that_comes_up_proves_it(files: Files, tmp_path: Path) -> None:
 
 def test_a_guest_that_hangs_is_given_up_at_the_deadline(files: Files, tmp_path: Path) -> None:
     begin = time.monotonic()
-    proof = accel.prove_kvm(files, program(tmp_path, "echo SeaBIOS; exec sleep 60"), 0.5)
+    proof = kvm_proof.prove_kvm(files, program(tmp_path, "echo SeaBIOS; exec sleep 60"), 0.5)
     assert not proof.proven
     assert "within" in proof.reason
     assert "SeaBIOS" in proof.reason
@@ -66,13 +66,13 @@ def test_a_guest_that_hangs_is_given_up_at_the_deadline(files: Files, tmp_path: 
 
 
 def test_a_silent_guest_is_called_silent(files: Files, tmp_path: Path) -> None:
-    proof = accel.prove_kvm(files, program(tmp_path, "exec sleep 60"), 0.3)
+    proof = kvm_proof.prove_kvm(files, program(tmp_path, "exec sleep 60"), 0.3)
     assert "its console stayed empty" in proof.reason
 
 
 def test_what_qemu_complains_of_is_the_reason(files: Files, tmp_path: Path) -> None:
     refusing = "echo 'qemu: failed to initialize kvm: Permission denied' >&2; exit 1"
-    proof = accel.prove_kvm(files, program(tmp_path, refusing), 30.0)
+    proof = kvm_proof.prove_kvm(files, program(tmp_path, refusing), 30.0)
     assert not proof.proven
     assert "failed to initialize kvm: Permission denied" in proof.reason
 
@@ -81,34 +81,34 @@ def test_without_a_device_nothing_is_started_nor_remembered(
     files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     qemu = program(tmp_path, f"touch {tmp_path / 'started'}")
-    monkeypatch.setattr(accel, "KVM", tmp_path / "nothing")
-    proof = accel.kvm(files, qemu)
+    monkeypatch.setattr(kvm_proof, "KVM", tmp_path / "nothing")
+    proof = kvm_proof.kvm(files, qemu)
     assert not proof.proven
     assert "there is no" in proof.reason
     assert not (tmp_path / "started").exists()
-    assert accel.remembered(files, qemu) is None
+    assert kvm_proof.remembered(files, qemu) is None
 
 
 def test_it_is_tried_once_per_boot_image_and_qemu(files: Files, tmp_path: Path) -> None:
     log = tmp_path / "starts"
     qemu = program(tmp_path, f"echo x >> {log}; echo plumbline: userland up")
-    first = accel.kvm(files, qemu)
-    assert accel.kvm(files, qemu) == first == accel.remembered(files, qemu)
+    first = kvm_proof.kvm(files, qemu)
+    assert kvm_proof.kvm(files, qemu) == first == kvm_proof.remembered(files, qemu)
     assert log.read_text().count("x") == 1
-    accel.kvm(Files("def", files.kernel, files.initrd), qemu)
+    kvm_proof.kvm(Files("def", files.kernel, files.initrd), qemu)
     assert log.read_text().count("x") == 2
     program(tmp_path, f"echo y >> {log}; echo plumbline: userland up; true")
-    accel.kvm(files, qemu)
+    kvm_proof.kvm(files, qemu)
     assert log.read_text().count("y") == 1
 
 
 def test_a_memory_that_cannot_be_read_is_made_again(files: Files, tmp_path: Path) -> None:
     qemu = program(tmp_path, "echo plumbline: userland up")
-    accel.kvm(files, qemu)
+    kvm_proof.kvm(files, qemu)
     [memory] = (tmp_path / "cache").glob("accel-*.json")
     memory.write_text('{"proven": tr')
-    assert accel.remembered(files, qemu) is None
-    assert accel.kvm(files, qemu).proven
+    assert kvm_proof.remembered(files, qemu) is None
+    assert kvm_proof.kvm(files, qemu).proven
 
 
 PROVE = """\
@@ -116,9 +116,9 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 sys.path.insert(0, sys.argv[1])
-from fixtures.guest import accel
-accel.KVM = Path(sys.argv[2])
-accel.prove_kvm(SimpleNamespace(key="k", kernel="k", initrd="i"), sys.argv[3], 60.0)
+from fixtures.guest import kvm_proof
+kvm_proof.KVM = Path(sys.argv[2])
+kvm_proof.prove_kvm(SimpleNamespace(key="k", kernel="k", initrd="i"), sys.argv[3], 60.0)
 """
 
 
@@ -128,7 +128,7 @@ def test_qemu_dies_with_the_harness(files: Files, tmp_path: Path) -> None:
     qemu = program(
         tmp_path, f"echo $$ > {pid_file}.new; mv {pid_file}.new {pid_file}; exec sleep 60"
     )
-    argv = [sys.executable, "-c", PROVE, str(ROOT), str(accel.KVM), qemu]
+    argv = [sys.executable, "-c", PROVE, str(ROOT), str(kvm_proof.KVM), qemu]
     with subprocess.Popen(argv) as harness:
         until(pid_file.exists, "the program stands in QEMU's place", deadline_s=20)
         child = Path("/proc", pid_file.read_text().strip())
@@ -151,4 +151,4 @@ def test_the_real_image_boots_with_the_probes_words() -> None:
     done = subprocess.run(
         argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=True
     )
-    assert accel.UP in done.stdout
+    assert kvm_proof.UP in done.stdout

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from contracts.verdicts import NOT_DECIDED, Verdict
 from faults import load_all
-from fixtures.variant import broken_ones
+from fixtures.testbed.faulted_topology import broken_ones
 from launcher import prove
-from reports.proof import results
+from reports.fault_outcomes import results
 from reports.record import Check, FaultResult, Topology
-from reports.verdict import NOT_DECIDED, Verdict
 from topologies.catalogue import claims
-from topologies.errors import DataError
+from topologies.data_error import DataError
 from topologies.library import load
 
 GOOD = """\

@@ -10,7 +10,7 @@ import pytest
 from fixtures.errors import BootFailed, CommandFailed
 from fixtures.guest import guest as guests_
 from fixtures.guest import image as images
-from fixtures.guest.domain import GuestPlan, Hypervisor, Nic, domain_xml
+from fixtures.guest.domain_xml import GuestPlan, Hypervisor, Nic, domain_xml
 from fixtures.guest.guest import Guest, running
 from fixtures.guest.image import Image, boot
 from fixtures.guest.keys import make_keys

@@ -15,7 +15,16 @@ from pathlib import Path
 import pytest
 
 from fixtures.guest import image as images
-from fixtures.guest.image import Image, ImageError, build, kernel, modules, packages, recipe, store
+from fixtures.guest.image import (
+    Image,
+    ImageError,
+    build,
+    deb_packages,
+    kernel,
+    modules,
+    recipe,
+    store,
+)
 from fixtures.guest.image.greeting import GreetedSocket
 from launcher.cache import cache_dir
 
@@ -227,7 +236,7 @@ def test_packages_that_apt_does_not_offer_are_told(
     work = tmp_path / "work"
     work.mkdir()
     with pytest.raises(ImageError, match="apt offers no complete set") as caught:
-        packages.fetch(work, said.append)
+        deb_packages.fetch(work, said.append)
     assert "dropbear-bin" in caught.value.hint
     assert any("fetching package lists" in line for line in said)
 

@@ -14,7 +14,7 @@ import pytest
 
 from fixtures.guest import image as images
 from fixtures.guest.channel import transport_over
-from fixtures.guest.domain import GuestPlan, Nic
+from fixtures.guest.domain_xml import GuestPlan, Nic
 from fixtures.guest.guest import Guest, running
 from fixtures.guest.image import Image
 from fixtures.guest.keys import RunKeys, make_keys

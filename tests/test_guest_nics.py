@@ -6,9 +6,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from fixtures.guest.domain import Nic, interface_xml
+from fixtures.guest.domain_xml import Nic, interface_xml
 from fixtures.guest.guest import Guest
-from fixtures.host.process import Completed
+from fixtures.host.command import Completed
 from fixtures.probe.guest_nics import GuestNic, guest_nics
 
 # What busybox prints in a guest: a virtio NIC, an e1000 behind a PCI bridge, one without a driver,

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from contracts.verdicts import NOT_DECIDED
 from reports.html.environment import FOLDER
 from reports.html.page import render
 from reports.record import Evidence, RunRecord, Verdict
-from reports.verdict import NOT_DECIDED
-from reports.whole import whole
+from reports.run_verdict import whole
 from tests.html_run import (
     HOSTILE,
     C,

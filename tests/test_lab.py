@@ -16,9 +16,9 @@ import pytest
 
 from fixtures.waiting import until
 from launcher import setup
-from launcher.errors import UsageError
-from launcher.lab import image, machine, qemu
+from launcher.lab import disk_image, lab_machine, qemu
 from launcher.lab.job import Share
+from launcher.launcher_error import UsageError
 from launcher.progress import Progress
 from tests.launched import ROOT, SCHEMA, launched
 
@@ -37,7 +37,7 @@ DEADLINE_S = 600.0
 )
 def test_an_unknown_release_is_refused(word: str, said: str) -> None:
     with pytest.raises(UsageError) as refused:
-        image.require_known(word)
+        disk_image.require_known(word)
     assert said in str(refused.value)
 
 
@@ -53,7 +53,7 @@ def test_a_firewall_backend_that_a_release_does_not_know_is_refused(tmp_path: Pa
 
 
 def test_the_lock_is_cut_by_whole_entries() -> None:
-    whole, cut = image._lock_without(()), image._lock_without(("libvirt-python",))
+    whole, cut = disk_image._lock_without(()), disk_image._lock_without(("libvirt-python",))
     assert "\nlibvirt-python==" in whole
     assert "libvirt-python" not in cut
     # An entry is one line with its version, and its hashes.
@@ -68,7 +68,7 @@ def test_what_runs_in_a_lab_is_a_shell_script(name: str) -> None:
 
 
 def test_no_nic_of_a_lab_leads_anywhere() -> None:
-    disk = image.Image("trixie", *map(Path, ("/disk", "/kernel", "/initrd", "/kept")))
+    disk = disk_image.Image("trixie", *map(Path, ("/disk", "/kernel", "/initrd", "/kept")))
     words = qemu.argv(disk, "tcg", [Share("a", Path("/a,b"))], Path("/console"))
     netdevs = [after for word, after in itertools.pairwise(words) if word == "-netdev"]
     assert netdevs
@@ -81,11 +81,11 @@ def test_a_lab_that_does_not_boot_says_what_its_emulator_said(tmp_path: Path) ->
     setup.ensure("trixie", lab=True)
     no_kernel = tmp_path / "kernel"
     no_kernel.write_text("this is no kernel")
-    disk = image.Image("trixie", no_kernel, no_kernel, no_kernel, tmp_path)
+    disk = disk_image.Image("trixie", no_kernel, no_kernel, no_kernel, tmp_path)
     console = tmp_path / "console.txt"
-    plan = machine.Plan(disk, "tcg", [], ["true"], {}, tmp_path, console)
-    with pytest.raises(machine.LabFailed) as failed:
-        machine.run(plan, qemu.emulator(Progress()), Progress())
+    plan = lab_machine.Plan(disk, "tcg", [], ["true"], {}, tmp_path, console)
+    with pytest.raises(lab_machine.LabFailed) as failed:
+        lab_machine.run(plan, qemu.emulator(Progress()), Progress())
     assert "the lab ended before it was ready" in str(failed.value)
     assert "QEMU ended with status 1" in str(failed.value)
     assert str(console) in str(failed.value)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher import environment
+from launcher import virtual_environment
 from launcher.cache import cache_dir
 from launcher.run import cores, parser, pytest_argv, with_paths
 
@@ -34,9 +34,9 @@ def recording_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cache.mkdir()
     (cache / "guest-image").symlink_to(real / "guest-image")
     monkeypatch.setenv("PLUMBLINE_CACHE", str(cache))
-    venv = environment.path()
+    venv = virtual_environment.path()
     (venv / "bin").mkdir(parents=True)
-    (venv / environment.STAMP).touch()
+    (venv / virtual_environment.STAMP).touch()
     (venv / "bin" / "python").write_text(RECORDER)
     (venv / "bin" / "python").chmod(0o755)
     return cache

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from fixtures.probe.traces import _names
+from fixtures.probe.libvirt_leftovers import _names
 from fixtures.switch.libvirt_network import SPARE, beside, network_xml
 from topologies import library
 

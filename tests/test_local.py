@@ -12,9 +12,9 @@ from fixtures.host import journal
 from fixtures.host.journal import Journal, JournalBroken, NicBefore
 from launcher import setup
 from launcher.cache import cache_dir
-from launcher.lab import image, machine, qemu
+from launcher.lab import disk_image, lab_machine, qemu
 from launcher.lab.job import Share
-from launcher.lab.run import PATH
+from launcher.lab.lab_run import PATH
 from launcher.progress import Progress
 from tests.launched import ROOT
 
@@ -41,7 +41,7 @@ state() {
 run() {
     exec python3 -P -m pytest -p no:cacheprovider -c "$ROOT/pyproject.toml" \
         --rootdir "$ROOT" "$ROOT/suites" --host=local --topology=passthrough \
-        --pf=$PF --wire=$WIRE --whole=$WHOLE "$@"
+        --pf=$PF --peer-nic=$WIRE --spare-nic=$WHOLE "$@"
 }
 decided() {
     round=0
@@ -67,7 +67,7 @@ cp /var/lib/plumbline/taken-down.log .
 
 run --claim=PT-10 --output="$FOLDER/both" >both.said 2>&1 &
 decided both
-pkill -KILL -f fixtures.host.takedown
+pkill -KILL -f fixtures.host.local_cleanup
 kill -KILL $!
 sleep 1
 python3 "$ROOT/plumbline" clean --dry-run >dry.said 2>&1
@@ -82,7 +82,7 @@ def test_nothing_is_left_however_a_run_ends(tmp_path: Path) -> None:
     progress = Progress()
     guest_image = setup.cached_image()
     assert guest_image is not None
-    disk = image.ensure("trixie", progress)
+    disk = disk_image.ensure("trixie", progress)
     script = tmp_path / "script"
     script.write_text(SCRIPT)
     environment = {
@@ -91,18 +91,18 @@ def test_nothing_is_left_however_a_run_ends(tmp_path: Path) -> None:
         "LANG": "C.UTF-8",
         "ROOT": str(ROOT),
         "PF": qemu.PF,
-        "WIRE": qemu.WIRE,
-        "WHOLE": qemu.WHOLE,
+        "WIRE": qemu.PEER_NIC,
+        "WHOLE": qemu.SPARE_NIC,
         "FOLDER": str(tmp_path),
         "PLUMBLINE_CACHE": str(cache_dir().resolve()),
-        "PYTHONPYCACHEPREFIX": str(disk.kept / image.COMPILED),
+        "PYTHONPYCACHEPREFIX": str(disk.kept / disk_image.COMPILED),
     }
     shares = [
         Share("folder0", ROOT),
         Share("folder1", guest_image.kernel.parent.resolve()),
         Share("folder2", tmp_path, writable=True),
     ]
-    plan = machine.Plan(
+    plan = lab_machine.Plan(
         image=disk,
         accel="tcg",
         shares=shares,
@@ -111,7 +111,7 @@ def test_nothing_is_left_however_a_run_ends(tmp_path: Path) -> None:
         folder=tmp_path,
         console=tmp_path / "console.txt",
     )
-    machine.run(plan, qemu.emulator(progress), progress)
+    lab_machine.run(plan, qemu.emulator(progress), progress)
     said = {file.name: file.read_text() for file in tmp_path.iterdir() if file.is_file()}
     before, meanwhile = said["before"], said["meanwhile"]
     for made in ("kvm1", "passthrough_net", "outside", "192.168.1.2/24", "local.json"):
@@ -121,7 +121,7 @@ def test_nothing_is_left_however_a_run_ends(tmp_path: Path) -> None:
     assert said["after-whole"] == before, said["whole.said"]
     assert said["after-killed"] == before, said["taken-down.log"]
     assert "libvirt's domain kvm1" in said["taken-down.log"]
-    assert f"the name to-host of {qemu.WIRE}" in said["taken-down.log"]
+    assert f"the name to-host of {qemu.PEER_NIC}" in said["taken-down.log"]
     assert "would remove what process" in said["dry.said"]
     assert "removed libvirt's network passthrough_net" in said["clean.said"]
     assert said["after-both"] == before, said["clean.said"]

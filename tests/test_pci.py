@@ -8,14 +8,14 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from fixtures.errors import HostFailed
-from fixtures.guest.domain import Nic, interface_xml
+from fixtures.guest.domain_xml import Nic, interface_xml
 from fixtures.host import pci
-from fixtures.host.functions import require_free, require_own_group, wire_of
 from fixtures.host.host import Host, Nics
 from fixtures.host.links import add_address, cable, namespace_machine
+from fixtures.host.name_conflicts import require_no_name_conflicts
+from fixtures.host.nic_preflight import peer_nic, require_free, require_own_group
 from fixtures.host.pci import Address
 from fixtures.host.sandbox import sandbox
-from fixtures.host.taken import require_not_taken
 from fixtures.switch.linux_bridge import linux_bridge
 from topologies import library
 
@@ -121,21 +121,21 @@ def test_a_nic_that_the_host_needs_is_refused(host: Host) -> None:
         with pytest.raises(HostFailed, match="--pf nic0: it is part of a bridge or bond"):
             require_free(host, "nic0", "--pf")
     with pytest.raises(HostFailed, match="has no such NIC"):
-        require_free(host, "nic0", "--wire")
+        require_free(host, "nic0", "--peer-nic")
 
 
 def test_a_nic_without_functions_is_refused(host: Host) -> None:
     network = library.load("passthrough").network.model_copy(update={"uplink": "nic0"})
     with namespace_machine(host, "peer") as peer, cable(host, "nic0", peer, "eth0"):
         with pytest.raises(HostFailed, match="nic0 is no PCI NIC"):
-            wire_of(host, network)
+            peer_nic(host, network)
         with (
             pytest.raises(HostFailed, match="nic0 is no PCI NIC"),
             pci.functions_on(host, "nic0", 2),
         ):
             pass
     host.nics = Nics()
-    assert wire_of(host, library.load("nat").network) is None
+    assert peer_nic(host, library.load("nat").network) is None
 
 
 @pytest.mark.parametrize(
@@ -159,13 +159,13 @@ def test_too_few_functions_or_ones_in_use_are_refused(
 
 def test_what_a_host_has_already_is_named(host: Host) -> None:
     topology = library.load("nat")
-    require_not_taken(host, topology)
+    require_no_name_conflicts(host, topology)
     with (
         linux_bridge(host, topology.network.bridge),
         namespace_machine(host, "lan"),
         pytest.raises(HostFailed) as refused,
     ):
-        require_not_taken(host, topology)
+        require_no_name_conflicts(host, topology)
     assert "link virbr1, network namespace lan" in refused.value.message
 
 

@@ -23,7 +23,7 @@ from test_recorder_dummy import (
 )
 
 from fixtures.waiting import until
-from reports.files.junit import render
+from reports.exports.junit import render
 from reports.record import RunRecord, load
 from reports.recording.ledger import NOT_DECIDED
 

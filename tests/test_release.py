@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from fixtures.host.sandbox import Userland, sandbox
-from launcher.errors import UsageError
+from launcher.launcher_error import UsageError
 from launcher.release import require_known
 from tests.launched import SCHEMA, launched
 

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, Route
 
+from contracts.verdicts import Verdict
 from launcher.cache import make_cache_dir
 from launcher.lock import locked
-from reports.files.allure import write
+from reports.exports.allure import write
 from reports.record import Measurement, RunRecord
-from reports.verdict import Verdict
 from tests.browser import chromium
 from tests.reported import REASONS, check, fault, kept, record
 

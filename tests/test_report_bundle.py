@@ -15,8 +15,8 @@ import pytest
 from reports.bundle import archive, signature
 from reports.bundle import making as bundle
 from reports.bundle.verification import verify
-from reports.errors import ReportError
 from reports.record import RunRecord
+from reports.report_error import ReportError
 from tests.reported import saved
 
 EVIDENCE = {

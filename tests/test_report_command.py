@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from contracts.verdicts import Verdict
 from reports.record import load, save
-from reports.verdict import Verdict
 from tests.reported import check, kept, record, saved
 
 ROOT = Path(__file__).resolve().parent.parent

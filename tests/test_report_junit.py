@@ -8,9 +8,9 @@ from xml.etree.ElementTree import Element
 import pytest
 import xmlschema
 
-from reports.files.junit import render
+from contracts.verdicts import Verdict
+from reports.exports.junit import render
 from reports.record import RunRecord, Topology
-from reports.verdict import Verdict
 from tests.reported import check, fault, record
 
 SCHEMA = xmlschema.XMLSchema(str(Path(__file__).with_name("junit.xsd")))

@@ -5,9 +5,9 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from reports.files.markdown import SIZE_MAX, render
+from contracts.verdicts import Verdict
+from reports.exports.markdown import SIZE_MAX, render
 from reports.record import RunRecord, Topology
-from reports.verdict import Verdict
 from tests.reported import REASONS, check, fault, record
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True, "linkify": False}).enable("table")

@@ -20,7 +20,8 @@ from scapy.layers.l2 import ARP, GRE, LLC, STP, Dot1Q, Dot3, Ether
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Packet, Raw
 
-from reports.files.intact import require_evidence
+from contracts.verdicts import Verdict
+from reports.exports.intact import require_evidence
 from reports.record import (
     Built,
     BuiltLink,
@@ -37,7 +38,6 @@ from reports.redaction.capture import NotACaptureError, redacted
 from reports.redaction.copying import redact
 from reports.redaction.findings import Findings
 from reports.redaction.text import Texts
-from reports.verdict import Verdict
 from tests.reported import RUN_ID, check, kept, record
 
 SECRET = b"the-site's-own-secret"

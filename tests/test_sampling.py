@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from fixtures.evidence import Evidence
-from fixtures.sampling import Sampling, Series
-from reports.cold import cold_ones
+from fixtures.plugin.sampling import Sampling, Series
+from reports.warmup import cold_ones
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -11,7 +11,7 @@ import pytest
 
 from fixtures.errors import CommandFailed, HostFailed
 from fixtures.host.links import addresses, has_link
-from fixtures.host.physical import OUTSIDE_NIC, physical_network
+from fixtures.host.physical_network import OUTSIDE_NIC, physical_network
 from fixtures.host.sandbox import sandbox
 from fixtures.switch.linux_bridge import linux_bridge
 from fixtures.switch.ovs_bridge import ovs_bridge, rows

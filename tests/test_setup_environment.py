@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher import environment
+from launcher import virtual_environment
 from launcher.cache import cache_dir
-from launcher.errors import LauncherError
+from launcher.launcher_error import LauncherError
 from launcher.progress import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,13 +23,13 @@ BUILD = """\
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from launcher import environment
+from launcher import virtual_environment
 from launcher.cache import cache_dir
-from launcher.errors import LauncherError
+from launcher.launcher_error import LauncherError
 from launcher.progress import Progress
-environment.LOCK = Path(sys.argv[2])
+virtual_environment.LOCK = Path(sys.argv[2])
 try:
-    print(environment.ensure(Progress()))
+    print(virtual_environment.ensure(Progress()))
 except LauncherError as error:
     print(error, file=sys.stderr)
     sys.exit(error.exit_code)
@@ -48,7 +48,7 @@ def empty_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A lock that pins nothing: a real environment is built in seconds."""
     lock = tmp_path / "requirements.lock"
     lock.write_text("# nothing\n")
-    monkeypatch.setattr(environment, "LOCK", lock)
+    monkeypatch.setattr(virtual_environment, "LOCK", lock)
     return lock
 
 
@@ -78,35 +78,35 @@ def test_two_at_once_build_one_which_serves_both(cache: Path, empty_lock: Path) 
     # One built it, so the other waited, or came when it was done.
     assert sum("creating it" in errors for _, errors in said) == 1
     # And now nothing is left to do.
-    before = environment.path().stat().st_mtime_ns
-    assert environment.ensure(Progress()) == interpreter
-    assert environment.path().stat().st_mtime_ns == before
+    before = virtual_environment.path().stat().st_mtime_ns
+    assert virtual_environment.ensure(Progress()) == interpreter
+    assert virtual_environment.path().stat().st_mtime_ns == before
 
 
 def test_a_half_built_one_is_built_again(cache: Path, empty_lock: Path) -> None:
     assert not cache.exists()
     assert empty_lock.exists()
-    half = environment.path()
+    half = virtual_environment.path()
     (half / "bin").mkdir(parents=True)
     (half / "bin" / "python").touch()
     (half / "rubbish").touch()
-    assert not environment.is_complete(half)
-    environment.ensure(Progress())
-    assert environment.is_complete(half)
+    assert not virtual_environment.is_complete(half)
+    virtual_environment.ensure(Progress())
+    assert virtual_environment.is_complete(half)
     assert not (half / "rubbish").exists()
 
 
 def test_another_lock_is_another_environment(empty_lock: Path) -> None:
-    before = environment.path()
+    before = virtual_environment.path()
     empty_lock.write_text("# something else\n")
-    assert environment.path() != before
+    assert virtual_environment.path() != before
 
 
 def test_one_whose_interpreter_was_removed_does_not_count(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
-    (tmp_path / environment.STAMP).touch()
+    (tmp_path / virtual_environment.STAMP).touch()
     (tmp_path / "bin" / "python").symlink_to(tmp_path / "gone")
-    assert not environment.is_complete(tmp_path)
+    assert not virtual_environment.is_complete(tmp_path)
 
 
 def test_when_pip_finds_nothing_its_words_are_shown_and_nothing_is_left(
@@ -133,23 +133,23 @@ def test_what_the_tests_need_comes_into_the_same_environment(
 ) -> None:
     for_tests = empty_lock.with_name("requirements-test.lock")
     for_tests.write_text(f"plumbline-nowhere==1.0 --hash=sha256:{'0' * 64}\n")
-    monkeypatch.setattr(environment, "TESTS_LOCK", for_tests)
+    monkeypatch.setattr(virtual_environment, "TESTS_LOCK", for_tests)
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    interpreter = environment.ensure(Progress())
+    interpreter = virtual_environment.ensure(Progress())
     assert interpreter.is_relative_to(cache)
     with pytest.raises(LauncherError, match="pip install ended with status 1"):
-        environment.ensure(Progress(), tests=True)
+        virtual_environment.ensure(Progress(), tests=True)
     # What a run needs is whole, all the same.
-    assert environment.is_complete(environment.path())
-    assert not environment.has_tests(environment.path())
+    assert virtual_environment.is_complete(virtual_environment.path())
+    assert not virtual_environment.has_tests(virtual_environment.path())
     for_tests.write_text("# nothing\n")
-    assert environment.ensure(Progress(), tests=True) == interpreter
-    assert environment.has_tests(environment.path())
+    assert virtual_environment.ensure(Progress(), tests=True) == interpreter
+    assert virtual_environment.has_tests(virtual_environment.path())
     # Another lock is another need.
     for_tests.write_text("# nothing else\n")
-    assert not environment.has_tests(environment.path())
-    assert environment.is_complete(environment.path())
+    assert not virtual_environment.has_tests(virtual_environment.path())
+    assert virtual_environment.is_complete(virtual_environment.path())
 
 
 def test_a_wrong_hash_is_refused(cache: Path, tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_an_interrupted_set_up_leaves_nothing_and_says_130(cache: Path, tmp_path
         os.killpg(launcher.pid, signal.SIGINT)
         said += launcher.stderr.read()
         assert launcher.wait(timeout=60) == 130
-    assert f"virtual environment, below {environment.SIZE_MIB} MiB: {cache}" in said
+    assert f"virtual environment, below {virtual_environment.SIZE_MIB} MiB: {cache}" in said
     assert "plumbline: interrupted" in said
     assert "Traceback" not in said
     assert not list(cache.glob("venv-*"))
@@ -198,7 +198,7 @@ def test_too_little_room_is_said_before_anything_is_built(cache: Path, empty_loc
     argv = ["unshare", "--mount", "sh", "-c", inside, "sh", str(cache), *build_argv(empty_lock)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 10
-    assert f"needs {2 * environment.SIZE_MIB} MiB in {cache}" in done.stderr
+    assert f"needs {2 * virtual_environment.SIZE_MIB} MiB in {cache}" in done.stderr
     assert "PLUMBLINE_CACHE" in done.stderr
     assert "creating it" not in done.stderr
 
@@ -210,5 +210,5 @@ def test_a_cache_that_cannot_be_made_is_named(
     (tmp_path / "file").touch()
     monkeypatch.setenv("PLUMBLINE_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(LauncherError, match="cannot be made: Not a directory") as caught:
-        environment.ensure(Progress())
+        virtual_environment.ensure(Progress())
     assert "PLUMBLINE_CACHE" in caught.value.hint

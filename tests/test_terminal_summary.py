@@ -10,12 +10,12 @@ from uuid import UUID
 import pytest
 from rich.console import Console
 
+from contracts.exit_codes import EXIT_MEANINGS
 from reports.record import Check, Evidence, RunRecord, Tool, Topology, Verdict, claim_verdicts
 from reports.recording.ledger import NOT_DECIDED
 from reports.terminal.matrix import print_matrix
 from reports.terminal.progress import check_line, columns
 from reports.terminal.summary import print_closing, print_findings
-from reports.verdict import EXIT_MEANINGS
 from reports.wording import both_ends, duration, few, label, one_line
 
 SHIPPED = ["linux-bridge", "ovs", "nat", "nat1", "isolated", "bridged", "bridged-ovs"]

@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from topologies import library
-from topologies.errors import DataError
+from topologies.data_error import DataError
 
 FOLDER = Path(library.__file__).resolve().parent
 

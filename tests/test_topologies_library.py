@@ -7,8 +7,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from topologies import library
-from topologies.errors import DataError, JoinedDataError, gathered
-from topologies.model import Guest, Network, Physical, Promise, Throughput, Topology
+from topologies.data_error import DataError, JoinedDataError, gathered
+from topologies.topology import Guest, Network, Physical, Promise, Throughput, Topology
 
 FOLDER = Path(library.__file__).resolve().parent
 MINIMAL = """\

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from topologies import catalogue, library
-from topologies.model import Topology
+from topologies.topology import Topology
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = [

@@ -17,18 +17,19 @@ ROOT = Path(__file__).resolve().parent.parent
 # Folders of Python, and which of the others each may import. `launcher` and `fixtures` meet where
 # the set-up builds the guest image and a run probes the machine; each such module is listed below.
 MAY_IMPORT = {
-    "topologies": {"topologies"},
-    "faults": {"faults", "topologies"},
-    "fixtures": {"fixtures", "faults", "topologies", "reports", "launcher"},
-    "suites": {"suites", "fixtures", "topologies"},
-    "reports": {"reports"},
-    "launcher": {"launcher", "fixtures", "topologies"},
+    "contracts": {"contracts"},
+    "topologies": {"topologies", "contracts"},
+    "faults": {"faults", "topologies", "contracts"},
+    "fixtures": {"fixtures", "faults", "topologies", "reports", "launcher", "contracts"},
+    "suites": {"suites", "fixtures", "topologies", "contracts"},
+    "reports": {"reports", "contracts"},
+    "launcher": {"launcher", "fixtures", "topologies", "contracts"},
 }
 # Run before the virtual environment exists.
 STANDARD_LIBRARY_ONLY = (
-    *("launcher", "fixtures/guest/image", "fixtures/guest/accel.py"),
-    *("fixtures/host/journal.py", "fixtures/host/takedown.py"),
-    *("topologies/__init__.py", "topologies/naming.py", "topologies/errors.py"),
+    *("contracts", "launcher", "fixtures/guest/image", "fixtures/guest/kvm_proof.py"),
+    *("fixtures/host/journal.py", "fixtures/host/local_cleanup.py"),
+    *("topologies/__init__.py", "topologies/cli_names.py", "topologies/data_error.py"),
 )
 SOURCES = {".py", ".sh", ".c", ".h", ".yaml", ".yml", ".toml"}
 NO_LICENCE_LINE = {"pyproject.toml"}
@@ -112,18 +113,18 @@ def test_launcher_and_fixtures_meet_in_few_places() -> None:
     assert {name for name in from_launcher if name.startswith("fixtures")} <= {
         "fixtures.guest",
         "fixtures.host.journal",
-        "fixtures.host.takedown",
-        "fixtures.output",
+        "fixtures.host.local_cleanup",
+        "fixtures.plugin.run_folder",
     }
-    named_before_set_up = {"topologies", "topologies.naming", "topologies.errors"}
+    named_before_set_up = {"topologies", "topologies.cli_names", "topologies.data_error"}
     assert {n for n in from_launcher if n.startswith("topologies")} <= named_before_set_up
-    parts = ("cache", "errors", "marked", "packages", "probes", "release")
+    parts = ("cache", "lab_detection", "launcher_error", "packages", "probes", "release")
     allowed = {"launcher", *(f"launcher.{part}" for part in parts)}
     assert {name for name in from_fixtures if name.startswith("launcher")} <= allowed
 
 
 def test_what_runs_before_the_environment_needs_the_standard_library_only() -> None:
-    known = sys.stdlib_module_names | {"launcher", "fixtures", "topologies"}
+    known = sys.stdlib_module_names | {"contracts", "launcher", "fixtures", "topologies"}
     wrong = {
         named(file): sorted({name for name in imports(file) if name.split(".")[0] not in known})
         for file in [*python_files(*STANDARD_LIBRARY_ONLY), ROOT / "plumbline"]

@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from topologies.errors import gathered
-from topologies.parts import Switch
-from topologies.reader import Document, read
-from topologies.structure import refusals
+from topologies.data_error import gathered
+from topologies.schema import Switch
+from topologies.schema_errors import refusals
+from topologies.yaml_reader import Document, read
 
 CATALOGUE = Path(__file__).resolve().with_name("claims.yaml")
 

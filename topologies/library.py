@@ -6,12 +6,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from topologies.errors import DataError, gathered
-from topologies.model import SCHEMA, Shape, Topology
-from topologies.naming import SHIPPED, SUFFIXES, file_of
-from topologies.reader import Document, read
+from topologies.cli_names import SHIPPED, SUFFIXES, file_of
+from topologies.data_error import DataError, gathered
 from topologies.rules import broken, draft_of
-from topologies.structure import refusals
+from topologies.schema_errors import refusals
+from topologies.topology import SCHEMA, Shape, Topology
+from topologies.yaml_reader import Document, read
 
 __all__ = ["SHIPPED", "SUFFIXES", "load", "load_all", "names"]
 

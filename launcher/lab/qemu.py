@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launcher import packages, release
-from launcher.errors import MissingError
-from launcher.lab.image import Image
+from launcher.lab.disk_image import Image
 from launcher.lab.job import Share
-from launcher.marked import MARK
+from launcher.lab_detection import MARK
+from launcher.launcher_error import MissingError
 
 NAME = "qemu-system-x86_64"
 # Whose root folder has a QEMU with the NIC, where the machine's own is older than 8.0.
@@ -26,7 +26,7 @@ CPUS = 2
 # are on one wire: the first has the VFs, the second is there to be passed through whole, the third
 # is a machine's beyond the wire.
 NICS = ("igb", "igb", "e1000e")
-PF, WHOLE, WIRE = "enp1s0", "enp2s0", "enp3s0"
+PF, SPARE_NIC, PEER_NIC = "enp1s0", "enp2s0", "enp3s0"
 # Locally administered, and nobody else's in a lab.
 MAC = "52:54:00:1a:b0:{number:02x}"
 # Without a cost under TCG, and with none of what a machine for one run is to be protected from.

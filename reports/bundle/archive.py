@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from reports.errors import ReportError
+from reports.report_error import ReportError
 
 BLOCK = 512
 # A run of this harness has some 60 MB in 7000 files; what is larger by far is no bundle of one.

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from reports.bundle import archive
 from reports.bundle.signature import sign
-from reports.errors import ReportError
-from reports.files.intact import evidence, sha256
+from reports.exports.intact import evidence, sha256
 from reports.record import RunRecord
 from reports.redaction.findings import Findings
+from reports.report_error import ReportError
 
 MANIFEST = "MANIFEST.sha256"
 SIGNATURE = "MANIFEST.sha256.sig"

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports.errors import ReportError
+from reports.report_error import ReportError
 
 # Part of what is signed: a signature made for anything else is none of a bundle's.
 NAMESPACE = "plumbline-bundle"

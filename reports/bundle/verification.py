@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from reports.bundle import archive
 from reports.bundle.making import MANIFEST, PAGE, RECORD, REDACTION, SIGNATURE, top_folder
 from reports.bundle.signature import signed_by
-from reports.errors import ReportError
-from reports.files.counting import counts_line
-from reports.files.intact import evidence, growing
+from reports.exports.counting import counts_line
+from reports.exports.intact import evidence, growing
 from reports.record import RunRecord, explain
-from reports.whole import whole
+from reports.report_error import ReportError
+from reports.run_verdict import whole
 from reports.wording import counted
 
 # "8a04…(64 digits)  evidence/nat.masquerades_nat/commands.txt"

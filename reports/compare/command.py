@@ -12,15 +12,15 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 
+from contracts.exit_codes import EXIT_CONFORMS, EXIT_INTERRUPTED, EXIT_UNDECIDED, EXIT_USAGE
 from reports.compare.comparing import compare
 from reports.compare.model import Comparison
 from reports.compare.quantities import Criteria
 from reports.compare.reading import read, runs
 from reports.compare.trend import trend_of
-from reports.errors import ReportError
-from reports.place import put, require_elsewhere
 from reports.record import RecordError
-from reports.verdict import EXIT_CONFORMS, EXIT_INTERRUPTED, EXIT_UNDECIDED, EXIT_USAGE
+from reports.report_error import ReportError
+from reports.report_file import put, require_elsewhere
 from reports.wording import harmless
 
 # A log has no width: a row for each quantity fits.

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from reports.cold import Better
 from reports.compare.ranks import significant_rows
+from reports.warmup import Better
 
 CONFIDENCE = 0.95
 RESAMPLES = 4999

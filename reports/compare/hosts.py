@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from pydantic import JsonValue
 
-from reports.errors import ReportError
 from reports.record import Host, RunRecord
+from reports.report_error import ReportError
 
 # As a share of it.
 SAME_MEMORY = 0.05

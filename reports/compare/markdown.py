@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from reports.compare import wording
 from reports.compare.model import Comparison, Difference, Effect, Flip, Quantity
-from reports.files.markdown import SIZE_MAX, escaped
+from reports.exports.markdown import SIZE_MAX, escaped
 from reports.wording import counted, one_line
 
 # What is said of what did not fit.

@@ -8,10 +8,10 @@ from statistics import median
 
 from scipy import stats
 
-from reports.cold import Better, cold_ones
 from reports.compare.estimates import median_interval
 from reports.compare.model import Samples
 from reports.record import Measurement, RecordError, RunRecord
+from reports.warmup import Better, cold_ones
 
 Key = tuple[str, str, str]
 """Topology, check and name of a quantity."""

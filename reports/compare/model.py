@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
-from reports.cold import Better
-from reports.verdict import EXIT_CONFORMS, EXIT_UNDECIDED, EXIT_VIOLATES, Verdict
+from contracts.exit_codes import EXIT_CONFORMS, EXIT_UNDECIDED, EXIT_VIOLATES
+from contracts.verdicts import Verdict
+from reports.warmup import Better
 
 COMPARE_SCHEMA: Literal["plumbline/compare/1"] = "plumbline/compare/1"
 

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from reports.cold import Better
 from reports.compare.estimates import Detection, change, change_interval, visible_change
-from reports.compare.family import able, holm
 from reports.compare.measured import PERCENT, Key, Measured, titles
 from reports.compare.model import Change, Method, Outcome, Quantity
+from reports.compare.multiple_testing import holm, testable
 from reports.compare.ranks import Test, least_p, rank_test, samples_needed
+from reports.warmup import Better
 from reports.wording import counted
 
 
@@ -103,9 +103,9 @@ def decisions(pairs: Mapping[Key, Pair], criteria: Criteria) -> dict[Key, Decisi
     tests = {key: rank_test(*_values(pair)) for key, pair in fit.items()}
     # Where samples are equal, less can be reached than with as many different ones: those cannot
     # alarm either, but more of them would not help.
-    tried = able({key: test.least_p for key, test in tests.items()}, criteria.level)
+    tried = testable({key: test.least_p for key, test in tests.items()}, criteria.level)
     different = {key: least_p(*_sizes(pair)) for key, pair in fit.items()}
-    enough = {*tried, *able(different, criteria.level)}
+    enough = {*tried, *testable(different, criteria.level)}
     corrected = dict(zip(tried, holm([tests[key].p for key in tried]), strict=True))
     decided = {key: Decision(Outcome.TOO_FEW, reason) for key, reason in unfit.items()}
     for key, pair in fit.items():

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from contracts.exit_codes import EXIT_CONFORMS, EXIT_VIOLATES
 from reports.compare import wording
 from reports.compare.model import Comparison, Difference, Effect, Flip, Outcome, Quantity
-from reports.verdict import EXIT_CONFORMS, EXIT_VIOLATES
 from reports.wording import STYLES
 
 EFFECT_STYLES = {

@@ -7,12 +7,12 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from reports.cold import Better
+from contracts.verdicts import Verdict
 from reports.compare.measured import Key, Measured, measured, titles
 from reports.compare.model import Samples
 from reports.compare.verdicts import of_topologies
 from reports.record import RecordError, RunRecord
-from reports.verdict import Verdict
+from reports.warmup import Better
 
 TREND_SCHEMA: Literal["plumbline/trend/1"] = "plumbline/trend/1"
 

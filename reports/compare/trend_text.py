@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from contracts.verdicts import Verdict
 from reports.compare.markdown import plain, table
 from reports.compare.trend import ClaimHistory, Point, QuantityHistory, Trend
 from reports.compare.wording import NOTHING, figure, harmless
-from reports.verdict import Verdict
 from reports.wording import STYLES, counted
 
 LETTERS = {

@@ -4,9 +4,9 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from contracts.verdicts import Verdict
 from reports.compare.model import Effect, Flip, OneSided
 from reports.record import Check, RunRecord
-from reports.verdict import Verdict
 
 _DECIDED = (Verdict.CONFORMS, Verdict.VIOLATES)
 _EFFECTS = {

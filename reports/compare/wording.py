@@ -5,8 +5,8 @@ import shlex
 
 from pydantic import JsonValue
 
+from contracts.exit_codes import EXIT_CONFORMS, EXIT_VIOLATES
 from reports.compare.model import Change, Comparison, Effect, OneSided, Outcome, Quantity, Run
-from reports.verdict import EXIT_CONFORMS, EXIT_VIOLATES
 from reports.wording import counted
 from reports.wording import harmless as harmless  # noqa: PLC0414 - one of these words too
 

@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from contracts.verdicts import Verdict, worst
 from reports.html import plots
 from reports.html.evidence import EvidenceFiles, Shown
 from reports.html.plots import Plot
 from reports.record import Check, RunRecord, Statement
-from reports.verdict import Verdict, worst
 from reports.wording import label
 
 _NOT_IN_AN_ANCHOR = re.compile(r"[^A-Za-z0-9._-]+")

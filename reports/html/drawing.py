@@ -10,9 +10,9 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from contracts.verdicts import Verdict
 from reports.html.reaching import Shape, Way
 from reports.record import Built, BuiltNode
-from reports.verdict import Verdict
 
 MARGIN, PAD, GAP = 6, 12, 12
 GUEST_WIDTH = 160

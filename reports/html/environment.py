@@ -23,9 +23,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from contracts.verdicts import Verdict
 from reports.html.evidence import is_command, visible
-from reports.verdict import Verdict
-from reports.whole import OUTCOMES
+from reports.run_verdict import OUTCOMES
 from reports.wording import counted, duration
 
 FOLDER = Path(__file__).parent

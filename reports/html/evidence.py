@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
+from contracts.verdicts import BY_GRAVITY
 from reports.record import Evidence, RunRecord
-from reports.verdict import BY_GRAVITY
 
 KIB = 1024
 # Of one file. A rule set, a domain's XML or a console is whole below it; the longest transcripts

@@ -3,13 +3,13 @@
 
 from dataclasses import dataclass
 
+from contracts.verdicts import NOT_DECIDED, Verdict
+from reports.fault_outcomes import is_named
 from reports.html.claims import CheckEntry
 from reports.html.evidence import EvidenceFiles, Shown
 from reports.html.matrix import counts
-from reports.proof import is_named
 from reports.record import FaultResult, RunRecord, Topology
-from reports.verdict import NOT_DECIDED, Verdict
-from reports.whole import OUTCOMES
+from reports.run_verdict import OUTCOMES
 from reports.wording import counted, label
 
 

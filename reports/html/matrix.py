@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from contracts.verdicts import Verdict, worst
 from reports.record import Check, RunRecord
-from reports.verdict import Verdict, worst
-from reports.whole import IN_ORDER
+from reports.run_verdict import IN_ORDER
 
 
 @dataclass(frozen=True)

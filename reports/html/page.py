@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from contracts.verdicts import Verdict
 from reports.html import claims
 from reports.html.claims import ClaimEntry
 from reports.html.drawing import Drawing, drawing
@@ -14,8 +15,7 @@ from reports.html.matrix import Matrix, counts, matrix
 from reports.html.plots import Comparison, comparisons
 from reports.html.reaching import Way, ways
 from reports.record import Check, RunRecord, Topology
-from reports.verdict import Verdict
-from reports.whole import IN_ORDER, facts, open_questions, outcomes_of, settings, took, whole
+from reports.run_verdict import IN_ORDER, facts, open_questions, outcomes_of, settings, took, whole
 
 
 @dataclass(frozen=True)

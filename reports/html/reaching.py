@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from contracts.verdicts import Verdict, worst
 from reports.record import Check
-from reports.verdict import Verdict, worst
 
 PROTOCOLS = ("icmp", "tcp", "udp")
 Shape = Literal["through", "stopped", "open"]

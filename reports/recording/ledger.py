@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from reports.proof import results
+from contracts.verdicts import NOT_DECIDED, Verdict, worst
+from reports.fault_outcomes import results
 from reports.record import (
     Built,
     Check,
@@ -27,7 +28,6 @@ from reports.record import (
     claim_verdicts,
     explain,
 )
-from reports.verdict import NOT_DECIDED, Verdict, worst
 
 PLAN_FILE = ".plan.json"
 # The one of the host's facts that has an entry for each topology.

@@ -20,19 +20,14 @@ from typing import Any, cast
 
 import pytest
 
-from reports.files import junit
+from contracts.exit_codes import EXIT_CONFORMS, EXIT_INTERRUPTED, EXIT_UNDECIDED, EXIT_USAGE
+from contracts.verdicts import Verdict
+from reports.exports import junit
 from reports.record import Check, FaultResult, RecordError, Statement, save
 from reports.recording import hooks
 from reports.recording.ledger import PLAN_FILE, Key, Ledger, parse_check, read_plan
 from reports.recording.longrepr import crash_line
 from reports.recording.provenance import tool
-from reports.verdict import (
-    EXIT_CONFORMS,
-    EXIT_INTERRUPTED,
-    EXIT_UNDECIDED,
-    EXIT_USAGE,
-    Verdict,
-)
 
 RECORD_FILE = "run.json"
 JUNIT_FILE = "junit.xml"

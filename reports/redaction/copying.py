@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, JsonValue
 
-from reports.files.intact import evidence
+from reports.exports.intact import evidence
 from reports.record import Evidence, RunRecord, save
 from reports.redaction.addresses import Addresses
 from reports.redaction.capture import NotACaptureError, redacted

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from contracts.verdicts import Verdict
 from reports.record import RunRecord
-from reports.verdict import Verdict
 from reports.wording import SEPARATOR, SIGNS, STYLES
 
 NO_CHECK = "·"

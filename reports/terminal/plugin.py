@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
+from contracts.exit_codes import EXIT_USAGE
+from contracts.verdicts import Verdict
 from reports.record import Check, Host, RunRecord, Topology
 from reports.recording.longrepr import last_lines, whole_traceback
 from reports.terminal.matrix import print_matrix
@@ -26,7 +28,6 @@ from reports.terminal.progress import (
 )
 from reports.terminal.screen import Screen
 from reports.terminal.summary import print_closing, print_findings
-from reports.verdict import EXIT_USAGE, Verdict
 from reports.wording import STYLES, counted, one_line
 
 PLUGIN_NAME = "plumbline-terminal"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from rich.text import Text
 
+from contracts.verdicts import Verdict
 from reports.record import Check, RunRecord, Topology
-from reports.verdict import Verdict
 from reports.wording import SEPARATOR, STYLES, both_ends, duration, few, label
 
 # What a line is made of, in columns.

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
-from reports.proof import is_named
+from contracts.exit_codes import EXIT_CONFORMS, EXIT_UNDECIDED, EXIT_USAGE, EXIT_VIOLATES
+from contracts.verdicts import Verdict
+from reports.fault_outcomes import is_named
 from reports.record import Check, FaultResult, RunRecord, Topology
 from reports.terminal.plugin import Terminal, from_here, heading
 from reports.terminal.progress import check_line
-from reports.verdict import EXIT_CONFORMS, EXIT_UNDECIDED, EXIT_USAGE, EXIT_VIOLATES, Verdict
 from reports.wording import SEPARATOR, counted, duration, one_line
 
 STYLES = {

@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 from rich.console import Console
 from rich.text import Text
 
+from contracts.exit_codes import EXIT_MEANINGS
+from contracts.verdicts import BY_GRAVITY, NOT_DECIDED, Verdict
 from reports.record import Check, Evidence, RunRecord, Topology
-from reports.verdict import BY_GRAVITY, EXIT_MEANINGS, NOT_DECIDED, Verdict
 from reports.wording import (
     OWN_COMMAND,
     SEPARATOR,

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from topologies.parts import Guest, Kind, Network, Part, Physical, Promise, Throughput
-from topologies.reader import FieldPath, Value, field_name
+from topologies.schema import Guest, Kind, Network, Part, Physical, Promise, Throughput
+from topologies.yaml_reader import FieldPath, Value, field_name
 
 P = TypeVar("P", bound=Part)
 _KIND: TypeAdapter[Kind] = TypeAdapter(Kind)

@@ -4,9 +4,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from topologies.errors import near_miss
-from topologies.reader import FieldPath, field_name
+from topologies.data_error import near_miss
 from topologies.rules.draft import Draft, Problem
+from topologies.yaml_reader import FieldPath, field_name
 
 Used = Iterable[tuple[FieldPath, str]]
 

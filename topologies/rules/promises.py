@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from topologies.catalogue import claims
-from topologies.errors import near_miss
+from topologies.data_error import near_miss
 from topologies.rules.draft import Draft, Problem
 
 # The table of who reaches whom (D3, "NAT, isolated and bridged network topology").

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Final
 
-from topologies.parts import Kind, Network
 from topologies.rules.draft import Draft, Problem
+from topologies.schema import Kind, Network
 
 # What the keys of the network under test must say; a key that is not here may say anything.
 SHAPE_OF_KIND: Final[dict[Kind, dict[str, str]]] = {

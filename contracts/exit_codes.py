@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The exit codes of the command line, and their wording."""
+
+EXIT_CONFORMS = 0
+EXIT_VIOLATES = 1
+EXIT_USAGE = 4
+EXIT_UNDECIDED = 10
+EXIT_MISSING_CAPABILITY = 11
+EXIT_INTERRUPTED = 130
+
+EXIT_MEANINGS = {
+    EXIT_CONFORMS: "every decided claim conforms",
+    EXIT_VIOLATES: "at least one claim is violated",
+    EXIT_USAGE: "usage or data error",
+    EXIT_UNDECIDED: "nothing is violated, but not everything was decided",
+    EXIT_MISSING_CAPABILITY: "an expected capability is missing",
+    EXIT_INTERRUPTED: "interrupted",
+}

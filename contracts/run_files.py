@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The names of the files and folders in a run's folder."""
+
+RECORD = "run.json"
+EVIDENCE = "evidence"
+JUNIT = "junit.xml"
+ALLURE = "allure-results"
+# The plan of checks, until the recorder has taken it over.
+PLAN = ".plan.json"
+# Of a run in a lab: what its serial console printed.
+LAB_CONSOLE = "lab-console.txt"
+# The folder of runs without --output, and the link in it to the newest.
+RUNS = "runs"
+LATEST = "latest"

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a check can say about a claim."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What became of a claim; the design's words, spelt as in the run record."""
+
+    CONFORMS = "conforms"
+    VIOLATES = "violates"
+    INCONCLUSIVE = "inconclusive"
+    NOT_TESTABLE = "not-testable"
+    ERROR = "error"
+
+
+# From the gravest to the lightest: a claim is as bad as the worst that was seen of it. An error
+# weighs more than an inconclusive check, because an inconclusive one at least ran to its end.
+BY_GRAVITY = (
+    Verdict.VIOLATES,
+    Verdict.ERROR,
+    Verdict.INCONCLUSIVE,
+    Verdict.NOT_TESTABLE,
+    Verdict.CONFORMS,
+)
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the gravest: violates > error > inconclusive > not-testable > conforms.
+
+    Raises:
+        ValueError: there is none; nothing decided is not a verdict.
+    """
+    return min(verdicts, key=BY_GRAVITY.index)
+
+
+NOT_DECIDED = "not decided: the run ended before it"
+"""The reason of a check that never came to its verdict."""

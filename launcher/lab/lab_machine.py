@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A lab that runs: booted, watched, and gone with the process that started it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from contracts.exit_codes import EXIT_INTERRUPTED
+from launcher.lab.disk_image import Image
+from launcher.lab.job import Job, Share, job
+from launcher.lab.qemu import Emulator, argv
+from launcher.launcher_error import LauncherError
+from launcher.progress import Progress
+
+# 20 to 30 s on two cores without hardware virtualisation.
+BOOT_DEADLINE_S = 180.0
+# After an interrupt the harness takes its topology down.
+END_DEADLINE_S = 180.0
+POLL_S = 0.2
+SHOWN_LINES = 15
+CHUNK = 65536
+
+
+class LabFailed(LauncherError):
+    """A lab that did not boot, or ended before what ran in it did."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a lab is to do.
+
+    Attributes:
+        image: what it boots.
+        accel: `kvm` or `tcg`.
+        shares: folders of this machine, seen there by their own paths.
+        command: what is run in it.
+        environment: the command's.
+        folder: where the command is run.
+        console: gets what its kernel and its start say.
+        firewall_backend: what libvirt is told to write its rules with; None: its own choice.
+    """
+
+    image: Image
+    accel: str
+    shares: Sequence[Share]
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    folder: Path
+    console: Path
+    firewall_backend: str | None = None
+
+    @property
+    def folders(self) -> list[Share]:
+        """What the lab sees by its own path, what is above others first."""
+        kept = Share("kept", self.image.kept, writable=True)
+        return sorted([*self.shares, kept], key=lambda share: share.folder)
+
+
+def run(plan: Plan, emulator: Emulator, progress: Progress) -> int:
+    """Boot a lab, run the plan's command in it, and return its exit status.
+
+    The command's output is this process's. An interrupt of this process is one of the command's; a
+    second one ends the lab.
+
+    Raises:
+        LabFailed: it did not boot, or it ended too early; with the end of its console.
+    """
+    with job() as told:
+        told.tell(
+            plan.folders,
+            plan.image.kept,
+            plan.command,
+            plan.environment,
+            plan.folder,
+            plan.firewall_backend,
+        )
+        with _booted(plan, emulator, told) as lab:
+            up = _wait_until_ready(lab, plan, told)
+            progress(f"lab: ready, {up:.0f} s after its kernel's start; the harness starts in it")
+            interrupted = _wait_for_end(lab)
+        if (status := told.status) is not None:
+            return status
+        if interrupted:
+            return EXIT_INTERRUPTED
+        raise LabFailed(
+            "the lab ended before the run in it did; the record says what was decided by then",
+            _known(plan, told, lab),
+        )
+
+
+@contextlib.contextmanager
+def _booted(plan: Plan, emulator: Emulator, told: Job) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a lab; on leaving it is gone, and it never outlives this process (setpriv)."""
+    shares = [Share("job", told.folder, writable=True), *plan.folders]
+    # A network namespace of its own: not even the emulator could reach this machine's network.
+    start = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--", *emulator.argv]
+    with told.complaints.open("wb") as complaints:
+        lab = subprocess.Popen(
+            [*start, *argv(plan.image, plan.accel, shares, plan.console)],
+            stdin=subprocess.PIPE,
+            # Not our own: QEMU would leave a terminal in a mode in which nobody waits for it.
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            env=os.environ | emulator.environment,
+            # A terminal's Ctrl-C is for us, who hand it on.
+            start_new_session=True,
+        )
+    reading = threading.Thread(target=_copy, args=(lab.stdout,), name="what the lab prints")
+    reading.start()
+    try:
+        yield lab
+    finally:
+        lab.kill()
+        lab.wait()
+        reading.join()
+        with contextlib.suppress(BrokenPipeError):
+            if lab.stdin is not None:
+                lab.stdin.close()
+
+
+def _copy(source: IO[bytes]) -> None:
+    """Print what comes, as it comes; that a reader of ours has seen enough is no error."""
+    wanted = True
+    while chunk := os.read(source.fileno(), CHUNK):
+        if wanted:
+            try:
+                sys.stdout.buffer.write(chunk)
+                sys.stdout.buffer.flush()
+            except BrokenPipeError:
+                wanted = False
+    source.close()
+
+
+def _wait_until_ready(lab: subprocess.Popen[bytes], plan: Plan, told: Job) -> float:
+    """Return when the host was ready, in seconds from its kernel's start."""
+    end = time.monotonic() + BOOT_DEADLINE_S
+    while True:
+        ended = lab.poll() is not None
+        if (up := told.ready_s) is not None:
+            return up
+        if (why := told.failure) is not None:
+            said = f"the lab could not be made a host: {why}"
+        elif ended:
+            said = "the lab ended before it was ready"
+        elif time.monotonic() > end:
+            said = f"the lab was not ready within {BOOT_DEADLINE_S:g} s"
+        else:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                lab.wait(POLL_S)
+            continue
+        raise LabFailed(said, _known(plan, told, lab))
+
+
+def _wait_for_end(lab: subprocess.Popen[bytes]) -> bool:
+    """Wait until the lab is off, and return whether we were interrupted."""
+    try:
+        lab.wait()
+    except KeyboardInterrupt:
+        with contextlib.suppress(BrokenPipeError):
+            if lab.stdin is not None:
+                lab.stdin.write(b"interrupt\n")
+                lab.stdin.flush()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            lab.wait(END_DEADLINE_S)
+        return True
+    return False
+
+
+def _known(plan: Plan, told: Job, lab: subprocess.Popen[bytes]) -> str:
+    """Return what is known of a lab that failed."""
+    lines = [f"console: {plan.console}"]
+    status = lab.poll()
+    if status is not None:
+        how = signal.Signals(-status).name if status < 0 else f"status {status}"
+        lines.append(f"QEMU ended with {how}")
+    for name, file in (("its console", plan.console), ("QEMU", told.complaints)):
+        said = file.read_text(errors="replace").splitlines() if file.exists() else []
+        said = [line for line in said if "TCG doesn't support requested feature" not in line]
+        if said:
+            lines += [f"the end of what {name} said:", *said[-SHOWN_LINES:]]
+    return "\n".join(lines)

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Subcommands that only read records: their work is done in the virtual environment."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+from launcher import setup
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def exec_in_venv(module: str, order: Mapping[str, object]) -> NoReturn:
+    """Become a module of `reports` in the environment's interpreter, with what it is to do.
+
+    Records are read with libraries that the machine's own Python need not have. The environment is
+    all that is set up: no guest image, no system package of a run, and so no root.
+
+    Args:
+        module: its full name; it is started as `python -m` does.
+        order: its one argument, as JSON.
+
+    Raises:
+        LauncherError: the environment could not be built.
+    """
+    interpreter = str(setup.ensure_environment())
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # -P: the user's folder may hold something that is called like a library.
+    argv = [interpreter, "-P", "-m", module, json.dumps(order)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    os.execve(interpreter, argv, environment)  # noqa: S606 - no shell is the point

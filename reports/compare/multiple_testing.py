@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Many tests at once: one false alarm or more in all of them is as rare as the level says.
+
+Holm's method (Scandinavian Journal of Statistics 6, 1979, 65-70) keeps that whatever the tests
+have to do with one another; and since one alarm ends in an exit code of 1, it is that which has to
+be kept, not the share of false ones among many. What has too few samples to reach its share of the
+level cannot alarm, so it takes no share from the others (Tarone, Biometrics 46, 1990, 515-522):
+how many samples there are says nothing of which way they differ.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+Key = TypeVar("Key")
+
+
+def testable(least: Mapping[Key, float], level: float) -> list[Key]:
+    """Return the tests that can reach their share of the level at all.
+
+    Args:
+        least: the smallest p that each test can give with its samples.
+        level: of all together.
+    """
+    shares = 1
+    while len(found := _reaching(least, level / shares)) > shares:
+        shares += 1
+    return found
+
+
+def _reaching(least: Mapping[Key, float], share: float) -> list[Key]:
+    return [key for key, p in least.items() if p <= share]
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Return p-values after Holm's correction, in the same order; to be held against the level."""
+    order = sorted(range(len(p)), key=p.__getitem__)
+    adjusted = [0.0] * len(p)
+    reached = 0.0
+    for place, index in enumerate(order):
+        reached = max(reached, min(1.0, (len(p) - place) * p[index]))
+        adjusted[index] = reached
+    return adjusted

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Allure results of a run: `allure generate FOLDER` (Allure 3, of npm) makes its report of them.
+
+The files are those that Allure's documentation describes ("Test result file", "Environment file").
+"""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path, PurePosixPath
+from uuid import UUID, uuid5
+
+from pydantic import JsonValue
+
+from contracts.verdicts import Verdict
+from reports.exports.cases import RUN, Case, cases
+from reports.exports.counting import counts_line
+from reports.exports.markdown import code_span, escaped
+from reports.record import RunRecord
+from reports.report_error import ReportError
+from reports.run_verdict import facts, whole
+
+# Allure's own words; `broken` and `unknown` are as little green as `failed`.
+_STATUSES = {
+    Verdict.CONFORMS: "passed",
+    Verdict.VIOLATES: "failed",
+    Verdict.ERROR: "broken",
+    Verdict.INCONCLUSIVE: "unknown",
+    Verdict.NOT_TESTABLE: "skipped",
+}
+
+
+def write(record: RunRecord, folder: Path, target: Path) -> None:
+    """Write the results and copies of the evidence.
+
+    Args:
+        record: the run.
+        folder: where its run.json and evidence are.
+        target: a folder, made if it is not there.
+
+    Raises:
+        ReportError: it cannot be written.
+    """
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for case in cases(record):
+            result = _result(case, record, folder, target)
+            file = target / f"{result['uuid']}-result.json"
+            file.write_text(json.dumps(result, indent=1), encoding="utf-8")
+        (target / "environment.properties").write_text(_environment(record), encoding="utf-8")
+    except OSError as error:
+        raise ReportError(
+            f"{target}: cannot be written: {error.strerror}", "name another folder with --output"
+        ) from error
+
+
+def _result(case: Case, record: RunRecord, folder: Path, target: Path) -> dict[str, JsonValue]:
+    full_name = f"{case.suite}.{case.group}.{case.name}"
+    uuid = uuid5(record.id, full_name)
+    # The same in every run: by it Allure knows a case again.
+    known = hashlib.sha256(full_name.encode()).hexdigest()[:32]
+    result: dict[str, JsonValue] = {
+        "uuid": str(uuid),
+        "historyId": known,
+        "testCaseId": known,
+        "fullName": full_name,
+        "name": f"{case.group}: {case.name}",
+        "status": _STATUSES[case.verdict],
+        "statusDetails": {
+            "message": f"{case.verdict}: {case.reason}",
+            "trace": "\n".join(case.more),
+        },
+        "stage": "finished",
+        "description": _description(case),
+        "labels": [{"name": name, "value": value} for name, value in _labels(case, record)],
+        "titlePath": [case.suite, case.group],
+        "attachments": [*_evidence(case, uuid, folder, target), *_samples(case, uuid, target)],
+    }
+    if case.seconds is not None:
+        # A record has no time of day for a check: all begin with the run.
+        start = round(record.started.timestamp() * 1000)
+        result |= {"start": start, "stop": start + round(case.seconds * 1000)}
+    return result
+
+
+def _labels(case: Case, record: RunRecord) -> list[tuple[str, str]]:
+    labels = [("parentSuite", case.suite), ("suite", case.group), ("framework", "plumbline")]
+    labels += [("verdict", str(case.verdict))]
+    if case.suite != RUN:
+        labels += [("topology", case.suite)]
+    for claim, known in case.claims.items():
+        labels += [("claim", claim), ("tag", claim)]
+        if known is not None:
+            labels += [("statement", known.statement), ("source", known.source)]
+    return labels + ([("tag", "redacted")] if record.redacted else [])
+
+
+def _description(case: Case) -> str:
+    """Return what is said above a case, in Markdown, which Allure renders."""
+    said = [
+        f"**{escaped(claim)}** {escaped(known.statement)} ({escaped(known.source)})"
+        if known
+        else f"**{escaped(claim)}**"
+        for claim, known in case.claims.items()
+    ]
+    said += [f"**{case.verdict}:** {escaped(case.reason)}"]
+    said += [f"Again: {code_span(case.rerun)}"] if case.rerun is not None else []
+    return "\n\n".join(said)
+
+
+def _evidence(case: Case, uuid: UUID, folder: Path, target: Path) -> list[JsonValue]:
+    attached: list[JsonValue] = []
+    for number, file in enumerate(case.evidence):
+        # Allure tells files of its own by this end of their names.
+        source = f"{uuid}-{number}-attachment{PurePosixPath(file.path).suffix}"
+        shutil.copyfile(folder / file.path, target / source)
+        attached.append({"name": file.name, "source": source, "type": file.media_type})
+    return attached
+
+
+def _samples(case: Case, uuid: UUID, target: Path) -> list[JsonValue]:
+    if not case.measurements:
+        return []
+    source = f"{uuid}-measurements-attachment.json"
+    told = [each.model_dump(mode="json") for each in case.measurements]
+    (target / source).write_text(json.dumps(told, indent=1), encoding="utf-8")
+    return [{"name": "measurements.json", "source": source, "type": "application/json"}]
+
+
+def _environment(record: RunRecord) -> str:
+    """Return what the verdicts rest on, as Java's properties."""
+    said = whole(record)
+    told = {"Verdict": said.says, "Checks": counts_line(record)}
+    told |= {f"Note {number}": note for number, note in enumerate(said.warnings, 1)}
+    told |= {label: "; ".join(lines) for label, lines in facts(record)}
+    if record.redacted:
+        told["Redacted"] = "what may identify the site was replaced"
+    # A space would end a key (java.util.Properties, load).
+    lines = (
+        f"{_property(name).replace(' ', '_')} = {_property(value)}" for name, value in told.items()
+    )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _property(text: str) -> str:
+    """Return text on one line, where a backslash, `=` and `:` mean themselves."""
+    flat = " ".join(text.split()).replace("\\", "\\\\")
+    return flat.replace("=", "\\=").replace(":", "\\:")

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What came of each deliberate break: who noticed it, who should have, and who cried without."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from contracts.verdicts import NOT_DECIDED, Verdict, worst
+from reports.record import Check, FaultResult, Outcome, Topology
+
+NOT_RUN = "not run"
+
+
+def results(
+    faults: Iterable[FaultResult], checks: Sequence[Check], topologies: Iterable[Topology]
+) -> list[FaultResult]:
+    """Return the faults with what the checks of a run made of them."""
+    of: dict[str, list[Check]] = {}
+    for check in checks:
+        of.setdefault(check.topology, []).append(check)
+    broken = {topology.name for topology in topologies if topology.reason is not None}
+    return [
+        _result(fault, of.get(fault.topology, []), stands=fault.topology not in broken)
+        for fault in faults
+    ]
+
+
+def is_named(entry: str, check: Check) -> bool:
+    """Whether an entry of `caught_by` or `also` means this check."""
+    return check.id.startswith(entry) if "." in entry else entry in check.claims
+
+
+def _result(fault: FaultResult, checks: Sequence[Check], *, stands: bool) -> FaultResult:
+    seen = {
+        entry: [check.verdict for check in checks if is_named(entry, check)]
+        for entry in fault.caught_by
+    }
+    missed = {
+        entry: str(worst(verdicts)) if verdicts else NOT_RUN
+        for entry, verdicts in seen.items()
+        if Verdict.VIOLATES not in verdicts
+    }
+    named = [*fault.caught_by, *fault.also]
+    rest = [check for check in checks if not any(is_named(entry, check) for entry in named)]
+    unexplained = {
+        check.id: check.reason or "no reason given"
+        for check in rest
+        if check.verdict is Verdict.VIOLATES
+    }
+    open_ones = any(check.reason == NOT_DECIDED for check in checks)
+    broke = any(check.verdict is Verdict.ERROR for check in rest)
+    is_whole = stands and not open_ones and not broke
+    outcome = _outcome(fault, missed, unexplained, is_whole=is_whole)
+    return fault.model_copy(
+        update={"outcome": outcome, "missed": missed, "unexplained": unexplained}
+    )
+
+
+def _outcome(
+    fault: FaultResult,
+    missed: Mapping[str, str],
+    unexplained: Mapping[str, str],
+    *,
+    is_whole: bool,
+) -> Outcome:
+    if not is_whole:
+        return "not decided"
+    untestable = {entry for entry, verdict in missed.items() if verdict == Verdict.NOT_TESTABLE}
+    if set(missed) - untestable:
+        return "got through"
+    if unexplained:
+        return "false alarm"
+    return "not testable" if len(untestable) == len(fault.caught_by) else "caught"

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The verdict of a whole run, and what it rests on."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from contracts.exit_codes import EXIT_CONFORMS, EXIT_MEANINGS, EXIT_VIOLATES
+from contracts.verdicts import NOT_DECIDED, Verdict
+from reports.record import Check, Outcome, RunRecord
+from reports.wording import SEPARATOR, counted, duration, one_line
+
+# What held, then what did not, the gravest first; everything that counts checks keeps this order.
+IN_ORDER = (
+    Verdict.CONFORMS,
+    Verdict.VIOLATES,
+    Verdict.ERROR,
+    Verdict.INCONCLUSIVE,
+    Verdict.NOT_TESTABLE,
+)
+OUTCOMES: dict[Outcome, Verdict] = {
+    "caught": Verdict.CONFORMS,
+    "got through": Verdict.VIOLATES,
+    "false alarm": Verdict.VIOLATES,
+    "not decided": Verdict.INCONCLUSIVE,
+    "not testable": Verdict.NOT_TESTABLE,
+}
+"""Each outcome of a fault, and the verdict that looks like it."""
+MACHINE_FACTS = ("kernel", "cpu", "memory_mib")
+BAD_OUTCOMES: tuple[Outcome, ...] = ("got through", "false alarm")
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What is said of a run before anything else.
+
+    Attributes:
+        verdict: never `conforms` for a run that is not finished, or in which nothing conforms.
+        word: how it is called: the verdict, or the outcome of faults.
+        says: one sentence.
+        warnings: what the reader must know beside it.
+    """
+
+    verdict: Verdict
+    word: str
+    says: str
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class OpenQuestion:
+    """One reason why checks did not come to `conforms` or `violates`.
+
+    Attributes:
+        verdict: theirs.
+        reason: what the host lacks with the probe, or what could not be decided.
+        checks: those with this reason.
+    """
+
+    verdict: Verdict
+    reason: str
+    checks: list[Check] = field(default_factory=list)
+
+    @property
+    def places(self) -> dict[str, list[str]]:
+        """By topology the claims, or the ids of checks without one."""
+        found: dict[str, dict[str, None]] = {}
+        for check in self.checks:
+            names = check.claims or [check.id]
+            found.setdefault(check.topology, {}).update(dict.fromkeys(names))
+        return {topology: list(names) for topology, names in found.items()}
+
+
+def whole(record: RunRecord) -> Whole:
+    """Return the verdict of a run; see `Whole.verdict` for what is never green."""
+    found = _of_faults(record) if record.faults else _of_checks(record)
+    undecided = sum(check.reason == NOT_DECIDED for check in record.checks)
+    if record.finished is None:
+        found.warnings.append(
+            "This run did not finish, or goes on: "
+            f"{counted(undecided, 'check')} of {len(record.checks)} never began or never ended."
+        )
+        if found.verdict is Verdict.CONFORMS:
+            says = "Not finished: what was decided conforms so far"
+            found = Whole(Verdict.INCONCLUSIVE, "not finished", says, found.warnings)
+    elif undecided:
+        found.warnings.append(f"The run ended before {counted(undecided, 'check')} could be made.")
+    if (how := ending(record)) is not None:
+        found.warnings.append(how)
+        if found.verdict is Verdict.CONFORMS:
+            says = "What was decided conforms, and that is not all"
+            found = Whole(Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE, says, found.warnings)
+    if record.tool.dirty:
+        found.warnings.append("Plumbline's own files differed from the commit named below.")
+    return found
+
+
+def ending(record: RunRecord) -> str | None:
+    """Return what was not well with a run beyond its checks; None: nothing, or it is not known."""
+    if record.lacking:
+        return f"Expected of this host, which lacks it: {', '.join(record.lacking)}."
+    if record.ended_with in (None, record.exit_code()):
+        return None
+    meaning = EXIT_MEANINGS.get(record.ended_with or 0, "no code of a run")
+    return f"The run ended with {record.ended_with}: {meaning}."
+
+
+def _of_checks(record: RunRecord) -> Whole:
+    verdict, counts = _worst_of(record), record.counts()
+    if verdict is Verdict.VIOLATES:
+        claims = {claim.id for claim in record.claims if claim.verdict is Verdict.VIOLATES}
+        said = counted(len(claims), "claim") if claims else counted(counts[verdict], "check")
+        says = f"{said} violated"
+    elif verdict is Verdict.ERROR:
+        says = "Not everything was decided: something broke"
+    elif not record.checks:
+        says = "Nothing was checked: this run shows nothing"
+    elif not counts[Verdict.CONFORMS]:
+        says = "Nothing was decided: this run shows nothing"
+    elif verdict is Verdict.INCONCLUSIVE:
+        says = "Nothing is violated, but not everything was decided"
+    elif counts[Verdict.NOT_TESTABLE]:
+        says = "Everything that this host can show conforms"
+    else:
+        says = "Everything that was checked conforms"
+    return Whole(verdict, verdict, says)
+
+
+def _worst_of(record: RunRecord) -> Verdict:
+    """Return the verdict that a run's exit code stands for."""
+    code = record.exit_code()
+    if code == EXIT_CONFORMS:
+        return Verdict.CONFORMS
+    if code == EXIT_VIOLATES:
+        return Verdict.VIOLATES
+    seen = {check.verdict for check in record.checks}
+    seen |= {topology.verdict for topology in record.topologies}
+    return Verdict.ERROR if Verdict.ERROR in seen else Verdict.INCONCLUSIVE
+
+
+def _of_faults(record: RunRecord) -> Whole:
+    code, outcomes = record.exit_code(), outcomes_of(record)
+    if code == EXIT_CONFORMS:
+        says = "Every fault that this host can show was caught, and nothing else turned red"
+        return Whole(Verdict.CONFORMS, "caught", says)
+    if code == EXIT_VIOLATES:
+        said = [f"{outcomes[each]} {each}" for each in BAD_OUTCOMES if outcomes[each]]
+        word = next(each for each in BAD_OUTCOMES if outcomes[each])
+        says = f"Of {counted(len(record.faults), 'fault')}: {', '.join(said)}"
+        return Whole(Verdict.VIOLATES, word, says)
+    return Whole(Verdict.INCONCLUSIVE, "not decided", "Not every fault was decided")
+
+
+def outcomes_of(record: RunRecord) -> dict[Outcome, int]:
+    """Return how many faults have each outcome, also where that is none."""
+    found = Counter(fault.outcome for fault in record.faults)
+    return {outcome: found[outcome] for outcome in OUTCOMES}
+
+
+def open_questions(record: RunRecord) -> list[OpenQuestion]:
+    """Return what was not decided or could not be tested, each reason once, gravest first."""
+    found: dict[tuple[Verdict, str], OpenQuestion] = {}
+    for check in record.checks:
+        if check.verdict not in (Verdict.CONFORMS, Verdict.VIOLATES):
+            reason = one_line(check.reason or "no reason was given")
+            question = found.setdefault(
+                (check.verdict, reason), OpenQuestion(check.verdict, reason)
+            )
+            question.checks.append(check)
+    return sorted(found.values(), key=lambda each: IN_ORDER.index(each.verdict))
+
+
+def facts(record: RunRecord) -> Iterator[tuple[str, list[str]]]:
+    """Give what the verdict rests on, as label and lines."""
+    tool, host = record.tool, record.host
+    yield "Host", [_of_host(record)]
+    machine = [_fact(key, host.facts[key]) for key in MACHINE_FACTS if host.facts.get(key)]
+    if machine:
+        yield "Machine", [SEPARATOR.join(machine)]
+    if host.accel is not None:
+        yield "Guests run by", [f"{host.accel.name}: {host.accel.reason}"]
+    versions = host.facts.get("versions")
+    if isinstance(versions, dict):
+        yield "Versions", [_version(name, value) for name, value in versions.items()]
+    commit = f", commit {tool.commit}" if tool.commit else ""
+    changed = " with changes" if tool.dirty else ""
+    yield "Plumbline", [f"{tool.version}{commit}{changed}"]
+    yield "Record", [str(record.id)]
+
+
+def settings(record: RunRecord, topology: str) -> Iterator[tuple[str, str]]:
+    """Give what the host's facts say of a topology: firewall backend, datapath, sysctls."""
+    known = record.host.facts.get("topologies")
+    found = known.get(topology) if isinstance(known, dict) else None
+    for name, value in found.items() if isinstance(found, dict) else ():
+        if isinstance(value, dict):
+            yield from ((inner, str(each)) for inner, each in value.items())
+        else:
+            yield name, "none" if value is None else str(value)
+
+
+def took(record: RunRecord) -> str:
+    """Return how long a run took; "" while it is not finished."""
+    if record.finished is None:
+        return ""
+    return duration((record.finished - record.started).total_seconds())
+
+
+def _of_host(record: RunRecord) -> str:
+    host = record.host
+    if host.kind is None:
+        return "none was up"
+    return f"{host.kind}, {host.release or 'release unknown'}"
+
+
+def _version(name: str, value: JsonValue) -> str:
+    said = one_line(str(value)) if value is not None else "not there"
+    return said if name.lower() in said.lower() else f"{name} {said}"
+
+
+def _fact(key: str, value: JsonValue) -> str:
+    if key == "cpu" and isinstance(value, dict):
+        return f"{value.get('count')} × {value.get('model')}"
+    if key == "memory_mib":
+        return f"{value} MiB of memory"
+    return f"Linux {one_line(str(value))}"

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What can be named on a command line, and the words in which another name is refused.
+
+Standard library only: the launcher refuses a mistyped name before it sets anything up, and a run
+in the environment refuses it in the same words.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from topologies.data_error import DataError, gathered, near_miss
+
+SHIPPED: Final = (
+    "linux-bridge",
+    "ovs",
+    "nat",
+    "nat1",
+    "isolated",
+    "bridged",
+    "bridged-ovs",
+    "passthrough",
+)
+SUFFIXES: Final = (".yaml", ".yml")
+FOLDER: Final = Path(__file__).resolve().parent
+# A topology is a hundred lines; a megabyte of it is a mistake, and worth no minute of parsing.
+SIZE_MAX_BYTES: Final = 1_000_000
+_CLAIM_ID = re.compile(r"^ *- id: ([A-Z]{2}-[0-9]{2})$", re.MULTILINE)  # "      - id: NT-08"
+
+
+def file_of(name_or_path: str) -> Path:
+    """Return the file of a shipped topology, or the path of a user's own.
+
+    Raises:
+        DataError: It is neither the name of a shipped one nor the path of a YAML file.
+    """
+    if name_or_path in SHIPPED:
+        return FOLDER / f"{name_or_path}.yaml"
+    path = Path(name_or_path)
+    if path.suffix in SUFFIXES:
+        return path
+    known = ", ".join(SHIPPED)
+    if path.is_file():
+        raise DataError(
+            f"the name does not end in {' or '.join(SUFFIXES)}; expected a topology file, or one "
+            f"of {known}",
+            file=path,
+            hint="rename the file",
+        )
+    raise DataError(
+        f'unknown topology "{name_or_path}"; expected one of {known}, or a .yaml file',
+        hint=near_miss(name_or_path, SHIPPED) or "name one of them, or write a file of your own",
+    )
+
+
+def content(file: Path) -> bytes:
+    """Return what is in a YAML file.
+
+    Raises:
+        DataError: It is missing, not a file, not readable, or far too large.
+    """
+    try:
+        size = file.stat().st_size
+        if size > SIZE_MAX_BYTES:
+            raise DataError(
+                f"the file has {size} bytes; expected at most {SIZE_MAX_BYTES}",
+                file=file,
+                hint="check that it is the file you meant",
+            )
+        return file.read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(
+            "no such file; expected a YAML file",
+            file=file,
+            hint=f"check the path, which is taken from the folder {Path.cwd()}"
+            if not file.is_absolute()
+            else "check the path",
+        ) from error
+    except IsADirectoryError as error:
+        raise DataError(
+            "this is a folder; expected a YAML file", file=file, hint="name a file in it"
+        ) from error
+    except OSError as error:
+        raise DataError(
+            f"cannot be read: {error.strerror}; expected a readable YAML file",
+            file=file,
+            hint="check its permissions and those of the folders above it",
+        ) from error
+
+
+def require_topologies(names_or_paths: Iterable[str]) -> None:
+    """Check that each can be named and that its file can be read; what is in it comes later.
+
+    Raises:
+        DataError: Some cannot; all of them.
+    """
+    errors: list[DataError] = []
+    for name_or_path in names_or_paths:
+        try:
+            content(file_of(name_or_path))
+        except DataError as error:
+            errors.append(error)
+    if errors:
+        raise gathered(errors)
+
+
+def require_faults(given: Iterable[str], ids: Iterable[str]) -> None:
+    """Check that each names a shipped fault, or a file that can be read.
+
+    Args:
+        given: Ids and paths.
+        ids: The ids of the shipped faults.
+
+    Raises:
+        DataError: One does neither, with the nearest id.
+    """
+    known = list(ids)
+    for word in given:
+        if Path(word).suffix in SUFFIXES:
+            content(Path(word))
+        elif word not in known:
+            raise DataError(
+                f'unknown fault "{word}"; expected the id of a shipped one, or a .yaml file',
+                hint=near_miss(word, known) or "./plumbline prove --list shows them",
+            )
+
+
+def require_part(part: str) -> tuple[int, int]:
+    """Return `I/N`, the I-th of N parts, as numbers.
+
+    Raises:
+        DataError: It is not that, or there is no such part.
+    """
+    first, slash, count = part.partition("/")
+    if slash and first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count):
+        return int(first), int(count)
+    raise DataError(
+        f'"{part}" is no part; expected I/N, the I-th of N parts',
+        field="--part",
+        hint="--part 1/3 is the first third",
+    )
+
+
+def claim_ids() -> list[str]:
+    """Return the ids of the catalogue of claims, read by their lines alone."""
+    return _CLAIM_ID.findall((FOLDER / "claims.yaml").read_text(encoding="utf-8"))
+
+
+def require_claims(given: Iterable[str]) -> None:
+    """Check that the catalogue has each of these claims, by the lines of its ids alone.
+
+    Raises:
+        DataError: It lacks one, with the nearest that it has.
+    """
+    require_known(given, claim_ids(), "--claim", "claim", "one in topologies/claims.yaml")
+
+
+def require_known(
+    given: Iterable[str], known: Iterable[str], flag: str, kind: str, expected: str = ""
+) -> None:
+    """Check that an option names only what there is.
+
+    Args:
+        given: What it names.
+        known: What there is.
+        flag: The option.
+        kind: What it names: `claim`, `capability`.
+        expected: Where all there is can be read, when it is too much for a line.
+
+    Raises:
+        DataError: It names something else, with the nearest known one.
+    """
+    names = list(known)
+    for word in given:
+        if word not in names:
+            alike = {name.casefold(): name for name in names}
+            raise DataError(
+                f'no {kind} "{word}"; expected {expected or "one of " + ", ".join(names)}',
+                field=flag,
+                hint=near_miss(alike.get(word.casefold(), word), names) or "correct it",
+            )

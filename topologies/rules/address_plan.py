@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Addresses: inside their network, not its first or last, and used once."""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network
+from typing import Final
+
+from topologies.rules.draft import Draft, Problem
+from topologies.schema import DhcpRange
+from topologies.yaml_reader import FieldPath, field_name
+
+# A bridge, two guests and the two addresses that no host may have.
+PREFIX_MAX = 29
+
+
+def _outside_of(path: FieldPath, address: IPv4Address, subnet: IPv4Network) -> Iterator[Problem]:
+    usable = f"{subnet.network_address + 1} to {subnet.broadcast_address - 1}"
+    if address not in subnet:
+        what = f"{address} is outside its network {subnet}"
+    elif address == subnet.network_address:
+        what = f"{address} is the address of the network {subnet} itself"
+    elif address == subnet.broadcast_address:
+        what = f"{address} is the broadcast address of {subnet}"
+    else:
+        return
+    yield Problem(path, f"{what}; expected one from {usable}", "choose another address")
+
+
+def _subnets(draft: Draft) -> Iterator[tuple[FieldPath, IPv4Network]]:
+    if draft.physical is not None:
+        yield ("physical", "subnet"), draft.physical.subnet
+    for index, network in draft.networks.items():
+        if network.subnet is not None and network.uplink is None:
+            yield ("networks", index, "address"), network.subnet
+
+
+def subnets_are_large_enough(draft: Draft) -> Iterator[Problem]:
+    """A network has room for its bridge and two guests."""
+    for path, subnet in _subnets(draft):
+        if subnet.prefixlen > PREFIX_MAX:
+            yield Problem(
+                path,
+                f"/{subnet.prefixlen} has no room for a bridge and two guests; expected a prefix "
+                f"length of {PREFIX_MAX} or less",
+                "widen the network",
+            )
+
+
+def subnets_are_apart(draft: Draft) -> Iterator[Problem]:
+    """Two networks share no address, or the host could not tell where to send a packet."""
+    seen: list[tuple[FieldPath, IPv4Network]] = []
+    for path, subnet in _subnets(draft):
+        for other_path, other in seen:
+            if subnet.overlaps(other):
+                yield Problem(
+                    path,
+                    f"{subnet} overlaps {other} of {field_name(other_path)}; expected networks "
+                    "that share no address",
+                    "move one of the two",
+                )
+        seen.append((path, subnet))
+
+
+def addresses_are_inside(draft: Draft) -> Iterator[Problem]:
+    """Every address is a host's address in its network."""
+    for index, network in draft.networks.items():
+        if network.address is not None and network.address.network.prefixlen <= PREFIX_MAX:
+            path = ("networks", index, "address")
+            yield from _outside_of(path, network.address.ip, network.address.network)
+    if draft.physical is not None and draft.physical.subnet.prefixlen <= PREFIX_MAX:
+        for key in ("router", "host", "outside"):
+            address: IPv4Address = getattr(draft.physical, key)
+            yield from _outside_of(("physical", key), address, draft.physical.subnet)
+
+
+def guests_are_inside(draft: Draft) -> Iterator[Problem]:
+    """A guest's static address lies in its network, with the network's prefix length."""
+    for index, guest in draft.guests.items():
+        network, static = draft.network_of(guest), guest.static_address
+        subnet = draft.subnet_of(network) if network else None
+        if static is None or subnet is None or subnet.prefixlen > PREFIX_MAX:
+            continue
+        path = ("guests", index, "address")
+        outside = list(_outside_of(path, static.ip, subnet))
+        yield from outside
+        if not outside and static.network != subnet:
+            yield Problem(
+                path,
+                f"{static} has another prefix length than its network {subnet}; expected "
+                f"/{subnet.prefixlen}",
+                f"write {static.ip}/{subnet.prefixlen}",
+            )
+
+
+def addresses_are_used_once(draft: Draft) -> Iterator[Problem]:
+    """Two interfaces have two addresses."""
+    used: list[tuple[FieldPath, IPv4Address]] = []
+    if draft.physical is not None:
+        keys = ("router", "host", "outside")
+        used += [(("physical", key), getattr(draft.physical, key)) for key in keys]
+    used += [
+        (("networks", i, "address"), n.address.ip)
+        for i, n in draft.networks.items()
+        if n.address is not None and n.uplink is None
+    ]
+    used += [
+        (("guests", i, "address"), g.static_address.ip)
+        for i, g in draft.guests.items()
+        if g.static_address is not None
+    ]
+    first: dict[IPv4Address, FieldPath] = {}
+    for path, address in used:
+        if address in first:
+            yield Problem(
+                path,
+                f"{address} is already that of {field_name(first[address])}; expected an address "
+                "that is used once",
+                "choose another address",
+            )
+        first.setdefault(address, path)
+
+
+def bridge_with_uplink_holds_the_hosts_address(draft: Draft) -> Iterator[Problem]:
+    """Where the NIC is a port, the host's address on the physical network is the bridge's."""
+    for index, network in draft.networks.items():
+        if network.uplink is None or draft.physical is None:
+            continue
+        expected = draft.physical.host_interface
+        if network.address != expected:
+            yield Problem(
+                ("networks", index, "address"),
+                f"{network.address or 'null'} is not the host's address on the physical network; "
+                f"expected {expected}, for {network.uplink} is its NIC on that one",
+                f"write {expected}, or change physical.host",
+            )
+
+
+def _range(
+    path: FieldPath,
+    dhcp: DhcpRange,
+    subnet: IPv4Network | None,
+    taken: dict[str, IPv4Address],
+) -> Iterator[Problem]:
+    if dhcp.start > dhcp.end:
+        yield Problem(
+            (*path, "start"),
+            f"{dhcp.start} comes after the end of the range, {dhcp.end}; expected start before end",
+            "swap them",
+        )
+    if subnet is not None and subnet.prefixlen <= PREFIX_MAX:
+        yield from _outside_of((*path, "start"), dhcp.start, subnet)
+        yield from _outside_of((*path, "end"), dhcp.end, subnet)
+    for owner, address in taken.items():
+        if address in dhcp:
+            yield Problem(
+                (*path, "start"),
+                f"the range {dhcp.start} to {dhcp.end} holds {address}, {owner}; expected a range "
+                "of free addresses",
+                "shorten the range, or move the address out of it",
+            )
+
+
+def ranges(draft: Draft) -> Iterator[Problem]:
+    """A DHCP range lies in its network, runs forward, and holds no address that is taken."""
+    static: dict[FieldPath, IPv4Address] = {
+        ("guests", i, "address"): g.static_address.ip
+        for i, g in draft.guests.items()
+        if g.static_address is not None
+    }
+    guests = {f"the address of {field_name(path)}": address for path, address in static.items()}
+    for index, network in draft.networks.items():
+        if network.dhcp is not None:
+            taken = dict(guests)
+            if network.address is not None:
+                taken["the bridge's own address"] = network.address.ip
+            yield from _range(("networks", index, "dhcp"), network.dhcp, network.subnet, taken)
+    if draft.physical is not None:
+        taken = guests | {
+            f"the {key}'s own address": getattr(draft.physical, key)
+            for key in ("router", "host", "outside")
+        }
+        yield from _range(("physical", "dhcp"), draft.physical.dhcp, draft.physical.subnet, taken)
+
+
+def dhcp_guests_have_a_server(draft: Draft) -> Iterator[Problem]:
+    """A guest that asks for an address is on a network where somebody answers."""
+    for index, guest in draft.guests.items():
+        network = draft.network_of(guest)
+        if guest.static_address is None and network is not None:
+            if network.dhcp is not None or network.uplink is not None:
+                continue
+            yield Problem(
+                ("guests", index, "address"),
+                f"nobody serves DHCP on network {network.name}; expected a static address",
+                "write an address with its prefix length, or give the network a dhcp range",
+            )
+
+
+RULES: Final = (
+    subnets_are_large_enough,
+    subnets_are_apart,
+    addresses_are_inside,
+    guests_are_inside,
+    addresses_are_used_once,
+    bridge_with_uplink_holds_the_hosts_address,
+    ranges,
+    dhcp_guests_have_a_server,
+)

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The parts of a topology: networks, the physical network, guests, promises and floors.
+
+Each part knows its own shape. What holds between parts (an address inside its network, a MAC used
+once) is in `topologies.rules`.
+"""
+
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from topologies.field_types import (
+    Address,
+    GuestAddress,
+    GuestName,
+    Interface,
+    InterfaceName,
+    Mac,
+    NetworkName,
+    Subnet,
+    Uuid,
+)
+
+Kind = Literal["linux-bridge", "ovs", "nat", "isolated", "bridged", "passthrough"]
+"""What a topology is; the claims that apply to it follow from this."""
+Switch = Literal["linux", "ovs", "nic"]
+"""What forwards the frames: a Linux bridge, an Open vSwitch bridge, or an SR-IOV NIC itself."""
+Role = Literal["guest", "host", "outside"]
+"""One end of a promise."""
+Model = Literal["virtio", "rtl8139", "e1000", "e1000e"]
+"""What kind of NIC a guest sees, by libvirt's names."""
+MbitPerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Part(BaseModel):
+    """A piece of a topology file: unknown keys and silent conversions refused, never changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DhcpRange(Part):
+    """The addresses that a DHCP server hands out, both ends included."""
+
+    start: Address = Field(description="First address of the range.")
+    end: Address = Field(description="Last address of the range.")
+
+    @property
+    def size(self) -> int:
+        """How many addresses the range holds; libvirt's lease limit is this number (D4)."""
+        return int(self.end) - int(self.start) + 1
+
+    def __contains__(self, address: IPv4Address) -> bool:
+        """Tell whether an address lies in the range."""
+        return self.start <= address <= self.end
+
+
+class Network(Part):
+    """One bridge and what is built around it; or an SR-IOV NIC, whose functions guests get."""
+
+    name: NetworkName = Field(
+        description="libvirt's name of the network; for a bridge made by the host just its name."
+    )
+    made_by: Literal["libvirt", "host"] = Field(
+        description="libvirt: a virtual network. host: ip or ovs-vsctl make the bridge."
+    )
+    bridge_name: InterfaceName | None = Field(
+        default=None,
+        alias="bridge",
+        description="The bridge's interface name; null with forward: hostdev.",
+    )
+    switch: Switch = Field(
+        description="linux: a kernel bridge. ovs: an Open vSwitch bridge. nic: an SR-IOV NIC."
+    )
+    forward: Literal["nat", "none", "bridge", "hostdev"] = Field(
+        description="nat: masqueraded. none: isolated, or a bridge without uplink. "
+        "bridge: the uplink is a port. hostdev: each guest gets a virtual function of the uplink."
+    )
+    address: Interface | None = Field(
+        default=None,
+        description="The host's address on the bridge, with hostdev on the uplink; null: none.",
+    )
+    stp: bool | None = Field(
+        default=None, description="Spanning tree; null: libvirt's or the kernel's default."
+    )
+    forward_delay_s: int | None = Field(
+        default=None,
+        ge=0,
+        le=30,
+        description="Forward delay in seconds; null: libvirt's or the kernel's default.",
+    )
+    mac: Mac | None = Field(default=None, description="The bridge's MAC; null: made up.")
+    uuid: Uuid | None = Field(
+        default=None, description="The libvirt network's UUID; null: libvirt makes one."
+    )
+    dhcp: DhcpRange | None = Field(
+        default=None, description="The range libvirt's dnsmasq serves; null: no DHCP server."
+    )
+    uplink: InterfaceName | None = Field(
+        default=None,
+        description="The physical NIC that is a port of the bridge, with hostdev the physical "
+        "function; null: none.",
+    )
+    vfs: int | None = Field(
+        default=None, ge=1, le=256, description="With hostdev: how many virtual functions are on."
+    )
+    libvirt_name: NetworkName | None = Field(
+        default=None,
+        description="For made_by host: a libvirt network with <forward mode='bridge'/> over "
+        "the bridge; null: none.",
+    )
+
+    @property
+    def bridge(self) -> str:
+        """The bridge's interface name.
+
+        Raises:
+            LookupError: it has none: its guests have functions of a NIC.
+        """
+        if self.bridge_name is None:
+            raise LookupError(f"network {self.name} has no bridge (forward: {self.forward})")
+        return self.bridge_name
+
+    @property
+    def pf(self) -> str:
+        """The NIC whose virtual functions guests get.
+
+        Raises:
+            LookupError: it is a network of another kind.
+        """
+        if self.forward != "hostdev" or self.uplink is None:
+            raise LookupError(f"network {self.name} has no physical function")
+        return self.uplink
+
+    @property
+    def subnet(self) -> IPv4Network | None:
+        """The network that the bridge's address lies in; None without an address."""
+        return self.address.network if self.address else None
+
+    @property
+    def network_name(self) -> str | None:
+        """What `<source network=…/>` names: the libvirt network on this bridge, if there is one."""
+        return self.name if self.made_by == "libvirt" else self.libvirt_name
+
+
+class Physical(Part):
+    """The network beyond the host's uplink."""
+
+    uplink: InterfaceName = Field(description="The host's NIC on it.")
+    subnet: Subnet = Field(description="Its addresses.")
+    router: Address = Field(description="Its router, which is also its DHCP server.")
+    dhcp: DhcpRange = Field(description="The range its DHCP server hands out.")
+    host: Address = Field(
+        description="The host's own address on it: on the NIC, or on the bridge the NIC is in."
+    )
+    outside: Address = Field(description="A machine on it that is neither host nor router.")
+
+    @property
+    def host_interface(self) -> IPv4Interface:
+        """The host's address with the network's prefix length."""
+        return IPv4Interface((self.host, self.subnet.prefixlen))
+
+    @property
+    def router_interface(self) -> IPv4Interface:
+        """The router's address with the network's prefix length."""
+        return IPv4Interface((self.router, self.subnet.prefixlen))
+
+    @property
+    def outside_interface(self) -> IPv4Interface:
+        """The outside machine's address with the network's prefix length."""
+        return IPv4Interface((self.outside, self.subnet.prefixlen))
+
+
+class Guest(Part):
+    """One throwaway virtual machine and its NIC."""
+
+    name: GuestName = Field(description="The domain's name and the guest's host name.")
+    network: NetworkName = Field(description="The name of one of the networks above.")
+    attach: Literal["network", "bridge"] = Field(
+        description="<interface type='network'> or <interface type='bridge'>."
+    )
+    mac: Mac = Field(description="The NIC's MAC.")
+    model: Model = Field(default="virtio", description="The NIC's model.")
+    address: GuestAddress = Field(
+        description="dhcp, or a static address with its prefix length inside the network."
+    )
+
+    @property
+    def static_address(self) -> IPv4Interface | None:
+        """The address the guest gives itself; None when it asks a DHCP server."""
+        return None if self.address == "dhcp" else self.address
+
+
+class Promise(Part):
+    """One cell of the table of who reaches whom."""
+
+    from_: Role = Field(alias="from", description="The end that speaks first.")
+    to: Role = Field(description="The end that is spoken to.")
+    reach: bool = Field(description="true: packets arrive and are answered. false: none arrives.")
+    source: Literal["host", "self"] | None = Field(
+        default=None,
+        description="Whose address the outside sees: the host's or the guest's; null: not said.",
+    )
+    claims: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        default=(), description="The claims of the catalogue that this cell decides."
+    )
+
+    @property
+    def cell(self) -> str:
+        """The cell's name, as in `guest → outside`."""
+        return f"{self.from_} → {self.to}"
+
+
+class Throughput(Part):
+    """Floors under which a measured rate violates GN-07 or GN-08.
+
+    The defaults are far below what two cores without hardware virtualisation carry, so that they
+    catch a broken path and not a slow machine. Raise them for hardware that you know.
+    """
+
+    guest_host_tcp_mbit_s: MbitPerSecond = Field(
+        default=50, description="TCP between guest and host, each direction, in Mbit/s."
+    )
+    guest_host_udp_mbit_s: MbitPerSecond = Field(
+        default=5, description="UDP received between guest and host, in Mbit/s."
+    )
+    udp_offered_mbit_s: MbitPerSecond = Field(
+        default=20, description="The rate at which UDP is sent, in Mbit/s."
+    )
+    udp_loss_max_percent: float = Field(
+        default=5, ge=0, le=100, description="UDP loss that is still accepted, in percent."
+    )
+    guest_guest_tcp_mbit_s: MbitPerSecond = Field(
+        default=50, description="TCP between two guests, in Mbit/s."
+    )
