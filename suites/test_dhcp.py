@@ -52,7 +52,8 @@ def test_lease(testbed: Testbed, evidence: Evidence) -> None:
     than the guest takes an answer.
     """
     for guest in testbed.dhcp_guests:
-        with evidence.capture(*testbed.nearest(guest)) as frames:
+        vantage = testbed.nearest(guest)
+        with evidence.capture(vantage.machine, vantage.link) as frames:
             lease = _lease(guest, evidence)
             pause(LATE_ANSWER_S)
             servers = {frame.packet[IP].src for frame in frames.frames(_is_answer)}

@@ -56,7 +56,7 @@ def test_explicit_function(testbed: Testbed, evidence: Evidence) -> None:
     host = testbed.host
     number, address = free_function(testbed)
     before = _drivers(testbed)
-    with _booted(testbed, Nic("hostdev", str(address), MAC, ""), evidence) as guest:
+    with _booted(testbed, Nic("hostdev", str(address), MAC, None), evidence) as guest:
         meanwhile = _drivers(testbed)
         given = function_of(guest)
         assert given == address, f"its XML names {address}, the guest has {given}"
@@ -94,7 +94,7 @@ def test_mac_and_tag(testbed: Testbed, evidence: Evidence) -> None:
     number, address = free_function(testbed)
     lan = testbed.lan
     assert is_up(lan, HOST_PORT), f"the other end of the wire of {pf} is down"
-    nic = Nic("hostdev", str(address), MAC, "", vlan=TAG)
+    nic = Nic("hostdev", str(address), MAC, None, vlan=TAG)
     with (
         vlan_link(lan, HOST_PORT, TAG, TAGGED),
         _booted(testbed, nic, evidence) as guest,
@@ -130,7 +130,7 @@ def test_exhaustion(testbed: Testbed, evidence: Evidence) -> None:
     Verify: each of the first gets a function of its own; the one more is refused with an error of
     libvirt's that names the network, and leaves nothing; then it gets one that was freed.
     """
-    guest, name = testbed.guests[0], str(testbed.topology.network.network_name)
+    guest, name = testbed.guests[0], testbed.topology.network.name
     everyone = pci.functions(testbed.host, pci.of_nic(testbed.host, testbed.topology.network.pf))
     left = [each for each in everyone if each not in {function_of(g) for g in testbed.guests}]
     assert left, f"no function is left beside the guests': {len(everyone)} are on"
@@ -139,13 +139,13 @@ def test_exhaustion(testbed: Testbed, evidence: Evidence) -> None:
         with contextlib.ExitStack() as stack:
             for number in range(len(left)):
                 mac = OTHER_MAC.format(number)
-                nic = Nic("network", name, mac, "")
+                nic = Nic("network", name, mac, None)
                 domain = stack.enter_context(held(guest, f"{NAME}-{number}", [nic]))
                 taken.append(function_in(domain, mac))
-            refusal = _refusal(guest, Nic("network", name, MAC, ""))
+            refusal = _refusal(guest, Nic("network", name, MAC, None))
             names = [each.name() for each in testbed.host.libvirt.listAllDomains()]
         evidence.text("refusal.txt", f"{refusal}\n")
-        with held(guest, NAME, [Nic("network", name, MAC, "")]) as domain:
+        with held(guest, NAME, [Nic("network", name, MAC, None)]) as domain:
             again = function_in(domain, MAC)
             bound = pci.driver(testbed.host, again) if again else None
     except StartRefused as error:
@@ -179,7 +179,7 @@ def test_whole_nic(testbed: Testbed, evidence: Evidence) -> None:
     address = pci.of_nic(host, name)
     require_own_group(host, address, name)
     mac, before = link_mac(host, name), pci.driver(host, address)
-    with _booted(testbed, Nic("device", str(address), mac, ""), evidence) as guest:
+    with _booted(testbed, Nic("device", str(address), mac, None), evidence) as guest:
         bound, is_there = pci.driver(host, address), has_link(host, name)
         _expect_function(host, guest, address, mac, evidence)
         inside, outside = _addressed(guest, _spare(testbed)), testbed.end("outside")

@@ -11,8 +11,9 @@ from fixtures.host.links import link_kind, link_mac
 from fixtures.probe.capture import Capture, Frame
 from fixtures.probe.packets import sender
 from fixtures.probe.reach import ping
-from fixtures.testbed.testbed import Testbed
+from fixtures.testbed.testbed import Testbed, Vantage
 from fixtures.waiting import expect
+from topologies.network_types import type_of
 
 # A frame passes a TAP within microseconds; this is for a busy machine.
 FRAME_DEADLINE_S = 5.0
@@ -30,11 +31,9 @@ def test_nic_is_a_tap(testbed: Testbed, evidence: Evidence) -> None:
         [data] = [each for each in testbed.topology.guests if each.name == guest.name]
         [listed] = guest.nics()
         network = testbed.topology.network_of(data)
-        # Attached by a network over the host's own bridge, it is listed as on that bridge.
-        by_name = data.attach == "network" and network.made_by == "libvirt"
-        place = ("network", network.name) if by_name else ("bridge", network.bridge)
-        kind = link_kind(testbed.host, listed.tap)
-        assert kind == "tap", f"{listed.tap} of {guest.name} is a {kind}, not a TAP device"
+        place = type_of(network).listed_source(network, data)
+        kind = link_kind(testbed.host, guest.tap)
+        assert kind == "tap", f"{guest.tap} of {guest.name} is a {kind}, not a TAP device"
         seen = (listed.kind, listed.source, listed.model, listed.mac)
         wanted = (*place, data.model, data.mac)
         assert seen == wanted, f"libvirt lists {seen} for {guest.name}, the topology says {wanted}"
@@ -60,12 +59,13 @@ def test_guest_carries_its_mac(testbed: Testbed, evidence: Evidence) -> None:
     for guest in testbed.guests:
         mac = guest.run(["cat", f"/sys/class/net/{NIC}/address"]).stdout.strip()
         assert mac == guest.mac, f"{NIC} in {guest.name} has {mac}, its domain XML says {guest.mac}"
-        with evidence.capture(*testbed.nearest(guest)) as frames:
+        vantage = testbed.nearest(guest)
+        with evidence.capture(vantage.machine, vantage.link) as frames:
             # Where nothing answers its ARP request, that is the only frame; it has the MAC as well.
-            ping(testbed.guest_end(guest), _peer(testbed, guest), count=1)
+            ping(testbed.guest_end(guest), vantage.peer, count=1)
             sent = expect(
-                functools.partial(_sent, frames, guest),
-                f"a frame of {guest.name} on {testbed.nearest(guest)[1]}",
+                functools.partial(_sent, frames, guest, vantage),
+                f"a frame of {guest.name} on {vantage.link}",
                 deadline_s=FRAME_DEADLINE_S,
             )
         sources = {frame.packet.src for frame in sent}
@@ -73,12 +73,9 @@ def test_guest_carries_its_mac(testbed: Testbed, evidence: Evidence) -> None:
     evidence.reason = ", ".join(f"{guest.name}: {guest.mac}" for guest in testbed.guests)
 
 
-def _peer(testbed: Testbed, guest: Guest) -> str:
-    """Return whom a guest can ping so that its frames are seen where they are seen first."""
-    return testbed.host_address if guest.tap else str(testbed.figures.outside)
-
-
-def _sent(frames: Capture, guest: Guest) -> list[Frame]:
-    """Return the frames of a guest: what comes out of its TAP, or says on a wire to be from it."""
+def _sent(frames: Capture, guest: Guest, vantage: Vantage) -> list[Frame]:
+    """Return the frames of a guest: what leaves its TAP, or on a shared wire has its address."""
     came = [frame for frame in frames.frames() if not frame.outgoing]
-    return came if guest.tap else [f for f in came if sender(f.packet) == guest.address]
+    if not vantage.shared:
+        return came
+    return [frame for frame in came if sender(frame.packet) == guest.address]

@@ -105,7 +105,8 @@ def _lease(
 def _require_in_range(testbed: Testbed, asking: Clients) -> None:
     """Require of all that servers said: addresses of the range, and the network's own router."""
     served = testbed.dhcp
-    routers = [testbed.host_address] if testbed.topology.network.forward == "nat" else []
+    gateway = testbed.topology.gateway(testbed.topology.network)
+    routers = [] if gateway is None else [str(gateway)]
     for reply in asking.replies():
         if reply.kind != "nak":
             assert reply.address in served, (

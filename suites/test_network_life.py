@@ -50,7 +50,7 @@ def test_two_side_by_side(testbed: Testbed, evidence: Evidence) -> None:
         _works(testbed, "alone", evidence)
     except AssertionError as error:
         raise Inconclusive(f"{first.name} does not work even alone: {error}") from error
-    with libvirt_network.defined(testbed.host, libvirt_network.network_xml(second)) as network:
+    with libvirt_network.defined(testbed.host, libvirt_network.definition(second)) as network:
         network.create()
         one, other = libvirt_leftovers(testbed.host, first), libvirt_leftovers(testbed.host, second)
         for name, seen in ((first.name, one), (second.name, other)):
@@ -83,7 +83,7 @@ def test_destroyed_and_undefined(testbed: Testbed, evidence: Evidence) -> None:
     before = libvirt_leftovers(testbed.host, gone)
     if not before.none_there:
         raise Inconclusive(f"before the network is made there is something of it: {before}")
-    with libvirt_network.defined(testbed.host, libvirt_network.network_xml(gone)) as network:
+    with libvirt_network.defined(testbed.host, libvirt_network.definition(gone)) as network:
         libvirt_network.start(network)
         running = libvirt_leftovers(testbed.host, gone)
         files = _definitions(testbed.host, gone.name)

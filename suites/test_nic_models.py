@@ -95,7 +95,7 @@ def test_each_model_gives_a_working_link(testbed: Testbed, evidence: Evidence) -
     missing = _missing(testbed, guest)
     with contextlib.ExitStack() as stack:
         models = [model for model in MODELS if model.name not in missing]
-        nics = [like_the_first(testbed.host, guest, model.name, model.mac) for model in models]
+        nics = [like_the_first(testbed.switch, guest, model.name, model.mac) for model in models]
         taps = stack.enter_context(plugged_in(guest, nics))
         peer = stack.enter_context(station(testbed.host, testbed.switch, "st1"))
         peer.machine.transcript = evidence

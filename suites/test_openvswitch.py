@@ -8,7 +8,14 @@ import pytest
 from fixtures.evidence import Evidence
 from fixtures.host.links import has_link
 from fixtures.host.processes import processes
-from fixtures.switch.ovs_bridge import DATABASE_SOCKET, interface_row, ovs_bridge, rows, vsctl
+from fixtures.switch.ovs_bridge import (
+    DATABASE_SOCKET,
+    interface_row,
+    ovs_bridge,
+    required_datapath,
+    rows,
+    vsctl,
+)
 from fixtures.switch.ovsdb import ovsdb
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import expect
@@ -16,9 +23,6 @@ from fixtures.waiting import expect
 SCRATCH = "plumb-new"
 SCRATCH_PORT = "plumb-port"
 DAEMONS = ("ovsdb-server", "ovs-vswitchd")
-# What a datapath calls itself in `dpif/show`, by the kind asked for.
-DATAPATHS = {"system": "system@ovs-system", "netdev": "netdev@ovs-netdev"}
-
 DATABASE = "Open_vSwitch"
 # D4: what `ovsdb-client list-tables` prints.
 DOCUMENTED_TABLES = {
@@ -51,7 +55,7 @@ def test_daemons_are_healthy(testbed: Testbed, evidence: Evidence) -> None:
 @pytest.mark.claims("OV-02")
 def test_datapath_is_named(testbed: Testbed, evidence: Evidence) -> None:
     """The datapath that carries the bridge is the one asked for, by the switch's own word."""
-    kind = str(testbed.host.ovs_datapath)
+    wanted = required_datapath(testbed.host).dpif
     shown = testbed.host.run(["ovs-appctl", "dpif/show"]).stdout
     # dpif/show begins each datapath's block with its name: "netdev@ovs-netdev: hit:10 missed:2"
     block, carrying = "", ""
@@ -61,7 +65,7 @@ def test_datapath_is_named(testbed: Testbed, evidence: Evidence) -> None:
         if line.strip().startswith(f"{testbed.switch.name}:"):
             carrying = block
     evidence.reason = f"{testbed.switch.name} is on {carrying}"
-    assert carrying == DATAPATHS[kind], f"{testbed.switch.name} is on {carrying!r}, expected {kind}"
+    assert carrying == wanted, f"{testbed.switch.name} is on {carrying!r}, expected {wanted}"
 
 
 @pytest.mark.claims("OV-03")

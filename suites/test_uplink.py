@@ -23,7 +23,7 @@ from fixtures.host.nic_state import nic_state
 from fixtures.host.physical_network import OUTSIDE_NIC
 from fixtures.probe.reach import PROTOCOLS, End, ping, send
 from fixtures.switch.default_network import default_network, network_names
-from fixtures.testbed.build_testbed import built_network
+from fixtures.testbed.build_network import built_network
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import expect
 

@@ -30,7 +30,7 @@ IDS = [
 # A statement may begin with the name of what it is about, which has no capital.
 BEGINNINGS = ("ovsdb-server", "libvirt", "managed:", "iface-")
 NAMED = ["OV-12", "OV-13", "OV-14", "OV-15", "OV-16", "PT-11", "PT-12"]
-KINDS = {
+TYPES = {
     "GN": ("linux-bridge", "ovs", "nat", "isolated", "bridged", "passthrough"),
     "LB": ("linux-bridge",),
     "OV": ("ovs",),
@@ -41,7 +41,7 @@ KINDS = {
     "IF": ("host", "linux-bridge", "bridged"),
 }
 WITH_TAPS = ("linux-bridge", "ovs", "nat", "isolated", "bridged")
-OWN_KINDS = {"OV-10": ("bridged",)} | dict.fromkeys(("GN-01", "GN-02", "GN-04", "GN-06"), WITH_TAPS)
+OWN_TYPES = {"OV-10": ("bridged",)} | dict.fromkeys(("GN-01", "GN-02", "GN-04", "GN-06"), WITH_TAPS)
 WRITTEN = catalogue.CATALOGUE.read_text(encoding="utf-8")
 
 
@@ -56,9 +56,9 @@ def test_levels() -> None:
     assert named == NAMED
 
 
-def test_a_claim_is_about_the_kinds_of_its_section() -> None:
+def test_a_claim_is_about_the_types_of_its_section() -> None:
     for claim in catalogue.claims().values():
-        assert claim.kinds == OWN_KINDS.get(claim.id, KINDS[claim.id[:2]])
+        assert claim.types == OWN_TYPES.get(claim.id, TYPES[claim.id[:2]])
 
 
 def test_a_claim_about_one_switch_does_not_apply_to_the_other() -> None:
@@ -98,7 +98,7 @@ def test_each_kind_of_topology_has_claims() -> None:
             for claim in catalogue.claims().values()
             if claim.applies_to(topology.kind, topology.switch)
         ]
-        assert len(applying) > len(KINDS["GN"])
+        assert len(applying) > len(TYPES["GN"])
 
 
 def test_the_catalogue_cannot_be_changed_and_is_read_once() -> None:
@@ -115,7 +115,7 @@ def test_the_catalogue_cannot_be_changed_and_is_read_once() -> None:
     [
         (("id: GN-02", "id: GN-01"), "sections[0].claims[1].id", "unused id"),
         (("id: GN-02", "id: LB-99"), "sections[0].claims[1].id", "starts with GN-"),
-        (("kinds: [nat]", "kinds: [nta]"), "sections[3].kinds[0]", 'did you mean "nat"?'),
+        (("types: [nat]", "types: [nta]"), "sections[3].types[0]", 'did you mean "nat"?'),
         (
             ("sources: [D5, D4]", "sources: [D9]"),
             "sections[0].claims[0].sources",

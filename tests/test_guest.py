@@ -128,7 +128,7 @@ def test_a_guest_that_never_answers(host: Host, image: Image) -> None:
 
 
 def test_domain_xml() -> None:
-    nic = Nic("bridge", "br0", "52:54:00:da:c3:dc", "rtl8139", ovs=True)
+    nic = Nic("bridge", "br0", "52:54:00:da:c3:dc", "rtl8139", virtualport="openvswitch")
     made = GuestPlan("kvm1", Path("/k"), Path("/i"), Path("/t"), "kvm", Path("/run/f"), [nic])
     root = ET.fromstring(domain_xml(made, DEBIAN_12))
     assert root.get("type") == "kvm"

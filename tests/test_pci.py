@@ -62,7 +62,7 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 
 
 def test_a_function_with_a_tag_as_libvirt_is_told() -> None:
-    xml = ET.fromstring(interface_xml(Nic("hostdev", TEXT, "52:54:00:00:00:01", "", vlan=42)))
+    xml = ET.fromstring(interface_xml(Nic("hostdev", TEXT, "52:54:00:00:00:01", None, vlan=42)))
     assert (xml.tag, xml.get("type"), xml.get("managed")) == ("interface", "hostdev", "yes")
     address, tag = xml.find("source/address"), xml.find("vlan/tag")
     assert address is not None
@@ -73,7 +73,7 @@ def test_a_function_with_a_tag_as_libvirt_is_told() -> None:
 
 
 def test_a_whole_device_as_libvirt_is_told() -> None:
-    xml = ET.fromstring(interface_xml(Nic("device", TEXT, "52:54:00:00:00:01", "")))
+    xml = ET.fromstring(interface_xml(Nic("device", TEXT, "52:54:00:00:00:01", None)))
     assert (xml.tag, xml.get("type"), xml.get("managed")) == ("hostdev", "pci", "yes")
     assert xml.find("mac") is None
 
