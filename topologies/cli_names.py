@@ -18,6 +18,7 @@ SHIPPED: Final = (
     "nat",
     "nat1",
     "isolated",
+    "routed",
     "bridged",
     "bridged-ovs",
     "passthrough",

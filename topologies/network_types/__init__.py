@@ -11,6 +11,7 @@ from topologies.network_types.nat import Nat
 from topologies.network_types.network_type import NetworkType
 from topologies.network_types.ovs import OvsNetwork
 from topologies.network_types.passthrough import Passthrough
+from topologies.network_types.routed import Routed
 from topologies.schema import Network
 
 __all__ = ["NETWORK_TYPES", "NetworkType", "type_of"]
@@ -23,6 +24,7 @@ NETWORK_TYPES: Final = MappingProxyType(
             OvsNetwork(),
             Nat(),
             Isolated(),
+            Routed(),
             Bridged(),
             Passthrough(),
         )

@@ -74,6 +74,8 @@ class NetworkType(ABC):
         reach: which cells work unless a topology file says otherwise.
         source: whose address the outside sees; None: it sees none.
         needs: capabilities of the host that the type needs, beside those of its switch.
+        outside_needs_route: the outside answers and reaches the guests once it has a route to their
+            subnet, which the run gives it.
         guests_have_taps: each guest's NIC is a TAP device of the host.
         uplink_is_real: the uplink is a NIC of the host's own, not made by the run.
         changes_run_objects_only: its checks and faults leave the host's other objects alone.
@@ -88,6 +90,7 @@ class NetworkType(ABC):
     reach: ClassVar[Mapping[Cell, bool]]
     source: ClassVar[Source | None] = None
     needs: ClassVar[frozenset[str]] = frozenset()
+    outside_needs_route: ClassVar[bool] = False
     guests_have_taps: ClassVar[bool] = True
     uplink_is_real: ClassVar[bool] = False
     changes_run_objects_only: ClassVar[bool] = False
