@@ -44,7 +44,7 @@ def _in_range(testbed: Testbed, lease: Lease) -> None:
     assert lease.mask == mask, f"mask {lease.mask}, the network has {mask}"
 
 
-@pytest.mark.claims("NT-05", "RT-06")
+@pytest.mark.claims("NT-05", "RT-06", "OP-06")
 def test_lease(testbed: Testbed, evidence: Evidence) -> None:
     """A guest gets an address of the range, the mask, and the bridge as router and DNS server.
 

@@ -23,7 +23,7 @@ from fixtures.testbed.testbed import Testbed
 SOURCE_PORT = 777
 
 
-@pytest.mark.claims("RT-01")
+@pytest.mark.claims("RT-01", "OP-01")
 def test_xml_says_so(testbed: Testbed, evidence: Evidence) -> None:
     """The live XML has the network's forward mode, and so has its definition.
 
@@ -46,7 +46,7 @@ def test_xml_says_so(testbed: Testbed, evidence: Evidence) -> None:
     evidence.reason = f"forward mode {wanted} in the live XML and in the definition"
 
 
-@pytest.mark.claims("RT-05")
+@pytest.mark.claims("RT-05", "OP-02")
 def test_nothing_is_translated(testbed: Testbed, evidence: Evidence) -> None:
     """No rule translates the subnet, and no packet's source address or port changes.
 

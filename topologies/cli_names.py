@@ -19,6 +19,7 @@ SHIPPED: Final = (
     "nat1",
     "isolated",
     "routed",
+    "open",
     "bridged",
     "bridged-ovs",
     "passthrough",

@@ -9,6 +9,7 @@ from topologies.network_types.isolated import Isolated
 from topologies.network_types.linux_bridge import LinuxBridgeNetwork
 from topologies.network_types.nat import Nat
 from topologies.network_types.network_type import NetworkType
+from topologies.network_types.open import Open
 from topologies.network_types.ovs import OvsNetwork
 from topologies.network_types.passthrough import Passthrough
 from topologies.network_types.routed import Routed
@@ -25,6 +26,7 @@ NETWORK_TYPES: Final = MappingProxyType(
             Nat(),
             Isolated(),
             Routed(),
+            Open(),
             Bridged(),
             Passthrough(),
         )
