@@ -4,11 +4,11 @@
 from collections.abc import Callable
 
 from launcher import hardware_probes, kernel_probes, tool_probes
-from launcher.finding import Finding, State
+from launcher.finding import HERE, Finding, Probed, State
 
-__all__ = ["CAPABILITIES", "Finding", "State"]
+__all__ = ["CAPABILITIES", "HERE", "Finding", "Probed", "State"]
 
-CAPABILITIES: dict[str, Callable[[], Finding]] = {
+CAPABILITIES: dict[str, Callable[[Probed], Finding]] = {
     "kvm": hardware_probes.kvm,
     "libvirt": tool_probes.libvirt,
     "ovs": tool_probes.ovs,

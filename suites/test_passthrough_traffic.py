@@ -93,7 +93,7 @@ def test_throughput(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
     up = evidence.measurement("tcp guest → outside, function", "Mbit/s", upward.samples, "more")
     down = evidence.measurement("tcp outside → guest, function", "Mbit/s", downward.samples, "more")
     _require_rate_kept(testbed, guest, median(up))
-    floor = testbed.topology.throughput.guest_host_tcp_mbit_s
+    floor = testbed.floors.guest_host_tcp_mbit_s
     for name, rates in (("guest → outside", up), ("outside → guest", down)):
         assert median(rates) >= floor, (
             f"TCP {name}: median {median(rates):.1f} Mbit/s of {len(rates)} trials, floor {floor:g}"

@@ -19,7 +19,7 @@ def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
 
     Verify: the median of the trials is at or above the floor of the topology.
     """
-    guest, floors = testbed.guests[0], testbed.topology.throughput
+    guest, floors = testbed.guests[0], testbed.floors
     host = Far(testbed.host, testbed.host_address)
     upward = Series(lambda: tcp_mbit_s(guest, host), TRIALS)
     downward = Series(lambda: tcp_mbit_s(guest, host, reverse=True), TRIALS)
@@ -66,5 +66,5 @@ def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -
         f"median of {len(rates)}: {median(rates):.0f} Mbit/s; "
         f"median round trip of {len(times)}: {median(times):.2f} ms"
     )
-    floor = testbed.topology.throughput.guest_guest_tcp_mbit_s
+    floor = testbed.floors.guest_guest_tcp_mbit_s
     assert median(rates) >= floor, f"TCP: median {median(rates):.1f} Mbit/s, floor {floor:g}"

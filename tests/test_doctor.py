@@ -12,7 +12,7 @@ import pytest
 
 from launcher.doctor import Diagnosis, conclusion, exit_code, render
 from launcher.finding import Finding, State
-from launcher.probes import CAPABILITIES
+from launcher.probes import CAPABILITIES, HERE
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -193,4 +193,4 @@ def test_capabilities_are_the_names_that_expect_takes() -> None:
 
 @pytest.mark.parametrize("name", sorted(set(CAPABILITIES) - {"kvm"}))
 def test_a_capabilitys_finding_has_its_name(name: str) -> None:
-    assert CAPABILITIES[name]().name == name
+    assert CAPABILITIES[name](HERE).name == name
