@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from xdist.remote import Producer
 
-from fixtures.plugin.collection import PLAN
+from contracts.run_files import PLAN
 from fixtures.plugin.xdist_scheduling import TopologyScheduling
 
 
