@@ -23,11 +23,12 @@ ROOT = Path(__file__).resolve().parent.parent
 RUN_DEADLINE_S = 60.0
 
 CONFTEST = '''
-import json
-import os
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+
+from contracts.plan import PlannedCheck, write_plan
 
 pytest_plugins = ["reports.recording.recorder", "reports.terminal.plugin"]
 
@@ -51,13 +52,13 @@ def planned(item):
     if mark is None:
         return None
     check, claims, topology = mark.args
-    return {
-        "id": check,
-        "nodeid": item.nodeid,
-        "claims": claims,
-        "topology": topology,
-        "rerun": f"./plumbline run --topology {topology} -- -k {item.name}",
-    }
+    return PlannedCheck(
+        id=check,
+        nodeid=item.nodeid,
+        claims=tuple(claims),
+        topology=topology,
+        rerun=f"./plumbline run --topology {topology} -- -k {item.name}",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -65,9 +66,7 @@ def pytest_collection_finish(session):
     output = session.config.option.plumbline_output
     alone = not session.config.getoption("numprocesses", None)
     if output and (alone or hasattr(session.config, "workerinput")):
-        plan = Path(output) / f".plan.{os.getpid()}"
-        plan.write_text(json.dumps([each for item in session.items if (each := planned(item))]))
-        plan.rename(Path(output) / ".plan.json")
+        write_plan(Path(output), [each for item in session.items if (each := planned(item))])
 
 
 @pytest.fixture
@@ -75,9 +74,9 @@ def say(request):
     """Report a verdict as the suites do."""
 
     def report(verdict, reason=None, **more):
-        entry = {
-            key: value for key, value in planned(request.node).items() if key != "nodeid"
-        } | {"verdict": verdict, "reason": reason, "duration_s": 0.25} | more
+        entry = asdict(planned(request.node))
+        entry |= {"verdict": verdict, "reason": reason, "duration_s": 0.25} | more
+        del entry["nodeid"]
         request.node.user_properties.append(("plumbline.check", entry))
 
     return report

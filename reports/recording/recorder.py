@@ -8,8 +8,8 @@ to say comes in the `user_properties` of their reports, which xdist carries over
 - `("plumbline.topology", {…})`: what is newly known of a topology, see `ledger.TopologyReport`
 - `("plumbline.host", {…})`: the host under test
 
-What is going to be checked stands in `.plan.json` in the output directory, which whoever collects
-the checks writes at the end of collection (under xdist before its worker tells the controller).
+What is going to be checked is in `.plan.json` (`contracts.plan`) in the output directory, which is
+written at the end of collection (under xdist before the worker reports to the controller).
 """
 
 import argparse
@@ -21,12 +21,13 @@ from typing import Any, cast
 import pytest
 
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_INTERRUPTED, EXIT_UNDECIDED, EXIT_USAGE
+from contracts.plan import Key, read_plan
 from contracts.run_files import JUNIT, PLAN, RECORD
 from contracts.verdicts import Verdict
 from reports.exports import junit
 from reports.record import Check, FaultResult, RecordError, Statement, save
 from reports.recording import hooks
-from reports.recording.ledger import Key, Ledger, parse_check, read_plan
+from reports.recording.ledger import Ledger, entry_for, parse_check
 from reports.recording.longrepr import crash_line
 from reports.recording.provenance import tool
 
@@ -150,7 +151,7 @@ class Recorder:
         if self._planned:
             return
         try:
-            planned = read_plan(self.output / PLAN)
+            planned = read_plan(self.output)
         except FileNotFoundError:
             return
         self._planned = True
@@ -246,7 +247,7 @@ class Recorder:
         for planned in self._ledger.planned_for(report.nodeid):
             self._blamed.add(planned.key)
             known = self._ledger.entry(planned.key)
-            blank = planned.entry(Verdict.ERROR, reason)
+            blank = entry_for(planned, Verdict.ERROR, reason)
             entry = (
                 known.model_copy(update={"verdict": Verdict.ERROR, "reason": reason})
                 if known
