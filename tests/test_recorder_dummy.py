@@ -29,22 +29,27 @@ from pathlib import Path
 import pytest
 
 from contracts.plan import PlannedCheck, write_plan
+from contracts.run_settings import RunSettings, keep_settings
 
 pytest_plugins = ["reports.recording.recorder", "reports.terminal.plugin"]
 
 
 def pytest_addoption(parser):
-    parser.addoption("--output", dest="plumbline_output")
+    parser.addoption("--output", type=Path)
     parser.addoption("--plumbline-terminal", action="store_true")
-    parser.addoption("--lacks", dest="plumbline_missing", action="append", default=[])
+    parser.addoption("--lacks", action="append", default=[])
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "decides(id, claims, topology)")
-    config.option.plumbline_command = ["./plumbline", "run"]
-    config.option.plumbline_statements = {"NT-05": "A guest gets its address by DHCP"}
-    config.option.plumbline_sources = {"NT-05": "D4: NAT"}
-    config.option.plumbline_host = "sandbox"
+    settings = RunSettings(
+        output=config.option.output,
+        missing=tuple(config.option.lacks),
+        statements={"NT-05": "A guest gets its address by DHCP"},
+        sources={"NT-05": "D4: NAT"},
+        command=("./plumbline", "run"),
+    )
+    keep_settings(config, settings)
 
 
 def planned(item):
@@ -63,10 +68,10 @@ def planned(item):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session):
-    output = session.config.option.plumbline_output
+    output = session.config.option.output
     alone = not session.config.getoption("numprocesses", None)
     if output and (alone or hasattr(session.config, "workerinput")):
-        write_plan(Path(output), [each for item in session.items if (each := planned(item))])
+        write_plan(output, [each for item in session.items if (each := planned(item))])
 
 
 @pytest.fixture

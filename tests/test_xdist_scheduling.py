@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Which worker gets which topology next."""
 
+from argparse import Namespace
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from typing import Any, cast
 from xdist.remote import Producer
 
 from contracts.plan import PlannedCheck, write_plan
+from contracts.run_settings import RunSettings, keep_settings
 from fixtures.plugin.xdist_scheduling import TopologyScheduling
 
 
@@ -49,9 +51,10 @@ def given(folder: Path, topologies: dict[str, int], workers: int) -> list[list[s
     ]
     write_plan(folder, planned)
     config = SimpleNamespace(
-        option=SimpleNamespace(plumbline_output=str(folder), loadscopereorder=True),
+        option=Namespace(loadscopereorder=True),
         getvalue=lambda _name: ["popen"] * workers,
     )
+    keep_settings(config, RunSettings(output=folder))
     scheduler = TopologyScheduling(cast(Any, config), Producer("test", enabled=False))
     nodes = [Worker(f"gw{number}") for number in range(workers)]
     names = [check.nodeid for check in planned]

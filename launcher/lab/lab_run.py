@@ -160,7 +160,7 @@ def _record(options: argparse.Namespace) -> Iterator[Path]:
         UsageError: it cannot be made.
     """
     try:
-        record = make(None if options.output is None else str(options.output)).resolve()
+        record = make(options.output).resolve()
     except OSError as error:
         raise UsageError(f"--output: {error}", "name another folder") from error
     options.output = record
