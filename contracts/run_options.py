@@ -82,6 +82,29 @@ class RunOption:
 
 
 RUN_OPTIONS = (
+    # Of pytest alone: for the launcher it is a subcommand.
+    RunOption(
+        "prove",
+        "break each topology on purpose",
+        action="store_true",
+        default=False,
+        subcommands=(),
+    ),
+    RunOption(
+        "fault",
+        "a shipped fault or a YAML file of faults; repeatable; by default all shipped ones",
+        metavar="ID|FILE",
+        action="append",
+        default=(),
+        subcommands=(PROVE,),
+    ),
+    RunOption(
+        "part",
+        "of these faults, only every N-th from the I-th on; CI takes one of three parts",
+        metavar="I/N",
+        default="1/1",
+        subcommands=(PROVE,),
+    ),
     RunOption(
         "topology",
         "a shipped topology or a YAML file; repeatable; by default all that are shipped",
@@ -181,29 +204,6 @@ RUN_OPTIONS = (
         default=False,
         subcommands=(RUN,),
         rerun=True,
-    ),
-    # Of pytest alone: for the launcher it is a subcommand.
-    RunOption(
-        "prove",
-        "break each topology on purpose",
-        action="store_true",
-        default=False,
-        subcommands=(),
-    ),
-    RunOption(
-        "fault",
-        "a shipped fault or a YAML file of faults; repeatable; by default all shipped ones",
-        metavar="ID|FILE",
-        action="append",
-        default=(),
-        subcommands=(PROVE,),
-    ),
-    RunOption(
-        "part",
-        "of these faults, only every N-th from the I-th on; CI takes one of three parts",
-        metavar="I/N",
-        default="1/1",
-        subcommands=(PROVE,),
     ),
 )
 
