@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.run_options import RUN_OPTIONS
 from launcher import virtual_environment
 from launcher.cache import cache_dir
 from launcher.run import cores, parser, pytest_argv, with_paths
@@ -61,12 +62,14 @@ def test_every_option_reaches_pytest(tmp_path: Path) -> None:
     argv = argv_for(
         *("--output", str(tmp_path / "out")),
         *("--topology", "nat", "--topology", "my.yaml", "--claim", "NT-09", "--accel", "tcg"),
+        *("--host", "local", "--interleave", "--samples", "8"),
         *("--after-build", "-n; true", "--expect", "ovs, kvm", "--expect", "vlan"),
         after=("-x", "-k", "suites"),
     )
     for word in (
         *("--topology=nat", "--topology=my.yaml", "--claim=NT-09", "--accel=tcg"),
-        *("--host=sandbox", "--after-build=-n; true", "--expect=ovs,kvm,vlan"),
+        *("--host=local", "--after-build=-n; true", "--expect=ovs", "--expect=kvm"),
+        *("--expect=vlan", "--samples=8", "--interleave"),
         *("--plumbline-terminal", f"--output={tmp_path / 'out'}"),
         '--plumbline-command=["./plumbline", "run"]',
     ):
@@ -76,7 +79,7 @@ def test_every_option_reaches_pytest(tmp_path: Path) -> None:
 
 
 def test_without_options_pytest_gets_no_empty_ones() -> None:
-    given = ("--expect", "--after-build", "--topology", "--claim", "--output")
+    given = tuple(option.flag for option in RUN_OPTIONS)
     assert not any(word.startswith(given) for word in argv_for())
 
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The command line: what it refuses, in which words and with which exit code; how light it is."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from contracts.exit_codes import EXIT_MEANINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 SUBCOMMANDS = ("run", "prove", "report", "compare", "doctor", "clean", "test", "image")
@@ -76,6 +79,15 @@ def test_each_subcommand_has_help_with_examples(command: str) -> None:
     assert "examples:" in done.stdout
     assert f"./plumbline {command}" in done.stdout
     assert max(len(line) for line in done.stdout.splitlines()) <= 100
+
+
+def test_help_and_readme_give_each_exit_code_its_meaning() -> None:
+    shown = plumbline("--help").stdout.partition("exit codes:\n")[2].splitlines()
+    assert dict(line.split(maxsplit=1) for line in shown) == {
+        str(code): meaning for code, meaning in EXIT_MEANINGS.items()
+    }
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert [(int(code), meaning) for code, meaning in rows] == list(EXIT_MEANINGS.items())
 
 
 def test_help_names_every_subcommand() -> None:
