@@ -52,10 +52,10 @@ def test_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
                     f"{answer}; {where}"
                 )
             if watched is not None:
-                arrived = watched.wait_for(
-                    functools.partial(is_request, proto=cell.proto, to=far.address),
-                    f"what {near.name} sent",
+                arrived = watched.collect(
+                    functools.partial(is_request, proto=cell.proto, to=far.address)
                 )
+                assert arrived, watched.missing(f"what {near.name} sent")
                 sources = {frame.packet[IP].src for frame in arrived}
                 wanted = _sources(testbed, cell.promise)
                 assert sources <= wanted, f"the outside sees {sources}, expected {wanted}"

@@ -29,7 +29,7 @@ from fixtures.host.machine import Machine
 from fixtures.probe.reach import End, send
 from fixtures.switch.linux_bridge import LinuxBridge
 from fixtures.testbed.testbed import Testbed
-from fixtures.waiting import expect
+from fixtures.waiting import poll
 
 NAME, PORT, NEIGHBOUR, NEIGHBOUR_NIC = "test_bridge", "plumb-port", "neighbour", "eth0"
 # RFC 2544, for tests; D4's own 192.168.1.100 is of the physical network's subnet.
@@ -165,8 +165,8 @@ def _listed(host: Host) -> dict[str, bool]:
 
 
 def _expect_up(host: Host) -> None:
-    expect(
-        lambda: has_link(host, NAME) and is_up(host, NAME),
-        f"the link {NAME} is up",
-        deadline_s=LINK_DEADLINE_S,
+    came_up = poll(lambda: has_link(host, NAME) and is_up(host, NAME), deadline_s=LINK_DEADLINE_S)
+    assert came_up, (
+        f"not within {LINK_DEADLINE_S:g} s: the link {NAME} is up; it is "
+        f"{'down' if has_link(host, NAME) else 'not there'}"
     )

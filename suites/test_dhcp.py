@@ -12,7 +12,7 @@ from scapy.packet import Packet
 
 from fixtures.evidence import Evidence
 from fixtures.guest.guest import Guest
-from fixtures.guest.guest_address import Lease, request_lease
+from fixtures.guest.guest_address import ATTEMPTS, Lease, request_lease
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause
 
@@ -22,8 +22,15 @@ LATE_ANSWER_S = 1.0
 STATUS = "/var/lib/libvirt/dnsmasq/{bridge}.status"
 
 
-def _lease(guest: Guest, evidence: Evidence) -> Lease:
+def _asked(guest: Guest) -> Lease:
+    """Require that a guest that asks by DHCP gets a lease."""
     lease = request_lease(guest)
+    assert lease is not None, f"{guest.name} asked {ATTEMPTS} times by DHCP and got no address"
+    return lease
+
+
+def _lease(guest: Guest, evidence: Evidence) -> Lease:
+    lease = _asked(guest)
     evidence.json(f"lease-{guest.name}.json", lease.options)
     evidence.reason = "; ".join(filter(None, (evidence.reason, f"{guest.name}: {lease}")))
     assert lease.address == guest.address, f"{guest.name} had {guest.address}, now {lease.address}"
@@ -95,7 +102,7 @@ def test_lease_is_recorded(testbed: Testbed, evidence: Evidence) -> None:
     evidence.json("status.json", status)
     evidence.json("leases.json", listed)
     for guest in testbed.dhcp_guests:
-        lease = request_lease(guest)
+        lease = _asked(guest)
         mine = [entry for entry in status if entry["mac-address"] == guest.mac]
         assert len(mine) == 1, f"{len(mine)} entries for {guest.mac} in the status file"
         from_file = (mine[0]["ip-address"], mine[0].get("hostname"))

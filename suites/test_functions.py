@@ -30,7 +30,7 @@ from fixtures.probe.reach import End, send
 from fixtures.probe.sriov import free_function, function_in, function_of, views
 from fixtures.probe.vlan_link import vlan_link
 from fixtures.testbed.testbed import GUEST_TOOL, Testbed
-from fixtures.waiting import expect
+from fixtures.waiting import poll
 
 VFIO = "vfio-pci"
 # Beside the topology's own guests.
@@ -54,7 +54,7 @@ def test_explicit_function(testbed: Testbed, evidence: Evidence) -> None:
     one NIC, with the XML's MAC and the function's vendor and device; and it reaches the outside.
     """
     host = testbed.host
-    number, address = free_function(testbed)
+    number, address = _free_function(testbed)
     before = _drivers(testbed)
     with _booted(testbed, Nic("hostdev", str(address), MAC, None), evidence) as guest:
         meanwhile = _drivers(testbed)
@@ -62,13 +62,11 @@ def test_explicit_function(testbed: Testbed, evidence: Evidence) -> None:
         assert given == address, f"its XML names {address}, the guest has {given}"
         _expect_function(host, guest, address, MAC, evidence)
         answer = send("icmp", _addressed(guest, _spare(testbed)), testbed.end("outside"))
-    expect(
-        lambda: _drivers(testbed) == before,
-        f"each function is under the driver that it had, {before}",
-        deadline_s=BACK_DEADLINE_S,
-    )
-    evidence.json(
-        "drivers.json", {"before": before, "while": meanwhile, "after": _drivers(testbed)}
+    after = poll(lambda: _drivers(testbed), lambda now: now == before, deadline_s=BACK_DEADLINE_S)
+    evidence.json("drivers.json", {"before": before, "while": meanwhile, "after": after})
+    assert after == before, (
+        f"not within {BACK_DEADLINE_S:g} s: each function is under the driver that it had, "
+        f"{before}; last seen: {after}"
     )
     assert before[str(address)] not in (None, VFIO), f"{address} is the host's: {before}"
     wanted = before | {str(address): VFIO}
@@ -91,7 +89,7 @@ def test_mac_and_tag(testbed: Testbed, evidence: Evidence) -> None:
     no tag, the physical function lists the MAC and tag 0, and does not trust them to take another.
     """
     host, pf = testbed.host, testbed.topology.network.pf
-    number, address = free_function(testbed)
+    number, address = _free_function(testbed)
     lan = testbed.lan
     assert is_up(lan, HOST_PORT), f"the other end of the wire of {pf} is down"
     nic = Nic("hostdev", str(address), MAC, None, vlan=TAG)
@@ -104,7 +102,8 @@ def test_mac_and_tag(testbed: Testbed, evidence: Evidence) -> None:
         evidence.json("functions.json", [asdict(view) for view in seen])
         inside = _addressed(guest, PEER)
         answer = send("icmp", inside, End(lan, str(TAGGED.ip), GUEST_TOOL))
-        sent = frames.wait_for(_is_echo, f"a ping of {guest.name}") if answer.answered else []
+        sent = frames.collect(_is_echo) if answer.answered else []
+        assert sent or not answer.answered, frames.missing(f"a ping of {guest.name}")
     view = seen[number]
     assert (view.mac, view.vlan) == (MAC, TAG), f"{pf} lists {view} for function {number}"
     own = [frame.packet for frame in sent if not frame.outgoing]
@@ -184,10 +183,14 @@ def test_whole_nic(testbed: Testbed, evidence: Evidence) -> None:
         _expect_function(host, guest, address, mac, evidence)
         inside, outside = _addressed(guest, _spare(testbed)), testbed.end("outside")
         there, back = send("icmp", inside, outside), send("icmp", outside, inside)
-    expect(
-        lambda: has_link(host, name) and pci.driver(host, address) == before,
-        f"{name} is a link again, under {before}",
+    back_under = poll(
+        lambda: (has_link(host, name), pci.driver(host, address)),
+        lambda now: now == (True, before),
         deadline_s=BACK_DEADLINE_S,
+    )
+    assert back_under == (True, before), (
+        f"not within {BACK_DEADLINE_S:g} s: {name} is a link again, under {before}; "
+        f"last seen: {back_under}"
     )
     assert bound == VFIO, f"{address} is under {bound} while the guest runs"
     assert not is_there, f"{name} is a guest's, and a link of the host's as well"
@@ -207,6 +210,15 @@ def _booted(testbed: Testbed, nic: Nic, evidence: Evidence) -> Iterator[Guest]:
             yield guest
     except StartRefused as error:
         raise AssertionError(f"{error.message}: {error.hint}") from error
+
+
+def _free_function(testbed: Testbed) -> tuple[int, Address]:
+    """Return number and address of a virtual function that no guest has."""
+    found, pf = free_function(testbed), testbed.topology.network.pf
+    assert found is not None, (
+        f"no function of {pf} is left beside the guests': {len(_drivers(testbed))} are on"
+    )
+    return found
 
 
 def _drivers(testbed: Testbed) -> dict[str, str | None]:

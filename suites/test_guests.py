@@ -12,7 +12,7 @@ from fixtures.probe.capture import Capture, Frame
 from fixtures.probe.packets import sender
 from fixtures.probe.reach import ping
 from fixtures.testbed.testbed import Testbed, Vantage
-from fixtures.waiting import expect
+from fixtures.waiting import poll
 from topologies.network_types import type_of
 
 # A frame passes a TAP within microseconds; this is for a busy machine.
@@ -63,11 +63,11 @@ def test_guest_carries_its_mac(testbed: Testbed, evidence: Evidence) -> None:
         with evidence.capture(vantage.machine, vantage.link) as frames:
             # Where nothing answers its ARP request, that is the only frame; it has the MAC as well.
             ping(testbed.guest_end(guest), vantage.peer, count=1)
-            sent = expect(
-                functools.partial(_sent, frames, guest, vantage),
-                f"a frame of {guest.name} on {vantage.link}",
-                deadline_s=FRAME_DEADLINE_S,
+            sent = poll(
+                functools.partial(_sent, frames, guest, vantage), deadline_s=FRAME_DEADLINE_S
             )
+            what = f"a frame of {guest.name}"
+            assert sent, frames.missing(what, deadline_s=FRAME_DEADLINE_S)
         sources = {frame.packet.src for frame in sent}
         assert sources == {guest.mac}, f"frames of {guest.name} come from {sorted(sources)}"
     evidence.reason = ", ".join(f"{guest.name}: {guest.mac}" for guest in testbed.guests)

@@ -37,9 +37,12 @@ def test_address_by_dhcp(testbed: Testbed, evidence: Evidence) -> None:
     with (
         _put_back(testbed),
         evidence.capture(_lan(testbed), HOST_PORT) as wire,
-        leased(host, bridge) as held,
+        leased(host, bridge) as lease,
     ):
-        given = wire.wait_for(lambda p: _is_ack(p, mac), f"the server's ACK for {mac}")
+        assert not lease.failure, lease.failure
+        held = lease.address
+        given = wire.collect(lambda p: _is_ack(p, mac))
+        assert given, wire.missing(f"the server's ACK for {mac}")
         named = {str(frame.packet[BOOTP].yiaddr) for frame in given}
         servers = {frame.packet[IP].src for frame in given}
         address = str(IPv4Interface(held).ip)
@@ -96,9 +99,8 @@ def _reached(testbed: Testbed, address: str, evidence: Evidence) -> str:
         for proto in PROTOCOLS:
             answer = send(proto, near, far)
             assert answer.all_answered, f"the outside does not reach {address} by {proto}: {answer}"
-        answers = frames.wait_for(
-            lambda p: p.dst == own and IP in p and p[IP].src == address, f"answers of {address}"
-        )
+        answers = frames.collect(lambda p: p.dst == own and IP in p and p[IP].src == address)
+        assert answers, frames.missing(f"answers of {address}")
     sources = {frame.packet[Ether].src for frame in answers}
     assert sources == {bridge}, f"{address} answers from {sorted(sources)}, the bridge has {bridge}"
     return f"answered by {', '.join(PROTOCOLS)}"

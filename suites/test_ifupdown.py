@@ -4,6 +4,8 @@
 On a spare network of the host's own: the NIC of the network under test stays where it is.
 """
 
+import contextlib
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
@@ -19,7 +21,7 @@ from fixtures.host.scratch_network import ROUTER_NIC, Spare, spare_network
 from fixtures.probe.reach import End, ping
 from fixtures.switch.linux_bridge import LinuxBridge
 from fixtures.testbed.testbed import Testbed
-from fixtures.waiting import expect
+from fixtures.waiting import poll
 from topologies.topology import DhcpRange
 
 # D4's router; the range is our own.
@@ -127,7 +129,7 @@ def test_static_configuration(testbed: Testbed, evidence: Evidence) -> None:
     """
     tool = _require_tool(testbed, evidence, STATIC)
     with spare_network(testbed.host, "eth1", ROUTER, SERVED) as spare:
-        with brought_up(testbed.host, spare, STATIC):
+        with _configured(testbed, spare, STATIC):
             bridge = nic_state(spare.machine, "virbr2")
             _require_port(spare, "virbr2", stp=True)
             assert bridge.addresses == ("192.168.1.2/24",), f"virbr2: {bridge}"
@@ -148,7 +150,7 @@ def test_dhcp_configuration(testbed: Testbed, evidence: Evidence) -> None:
     tool = _require_tool(testbed, evidence, DHCP)
     with spare_network(testbed.host, "eth0", ROUTER, SERVED) as spare:
         spare.machine.run(["ip", "link", "set", "eth0", "address", D2_MAC])
-        with brought_up(testbed.host, spare, DHCP):
+        with _configured(testbed, spare, DHCP):
             bridge = nic_state(spare.machine, "br0")
             _require_port(spare, "br0", stp=False)
             assert len(bridge.addresses) == 1, f"br0: {bridge}"
@@ -172,16 +174,16 @@ def test_former_configuration_put_back(testbed: Testbed, evidence: Evidence) -> 
     """
     tool = _require_tool(testbed, evidence, PLAIN)
     with spare_network(testbed.host, "eth1", ROUTER, SERVED) as spare:
-        with brought_up(testbed.host, spare, PLAIN):
+        with _configured(testbed, spare, PLAIN):
             former = nic_state(spare.machine, "eth1")
             if former.addresses != ("192.168.1.2/24",):
                 raise Inconclusive(f"the NIC's own file did not configure it: {former}")
             _require_answer(spare, "eth1", "192.168.1.2", evidence, "before")
-        with brought_up(testbed.host, spare, STATIC):
+        with _configured(testbed, spare, STATIC):
             bridged = nic_state(spare.machine, "eth1")
             if bridged.bridge != "virbr2":
                 raise Inconclusive(f"the NIC was never a port of virbr2: {bridged}")
-        with brought_up(testbed.host, spare, PLAIN):
+        with _configured(testbed, spare, PLAIN):
             back = nic_state(spare.machine, "eth1")
             left = has_link(spare.machine, "virbr2")
             states = {"former": former, "bridged": bridged, "back": back}
@@ -203,6 +205,15 @@ def _require_tool(testbed: Testbed, evidence: Evidence, written: Configuration) 
     return tool
 
 
+@contextlib.contextmanager
+def _configured(testbed: Testbed, spare: Spare, written: Configuration) -> Iterator[None]:
+    """Require the tool to bring a configuration up without an error, and to take it down so."""
+    with brought_up(testbed.host, spare, written) as failures:
+        assert not failures, failures[0]
+        yield
+    assert not failures, failures[0]
+
+
 def _require_port(spare: Spare, name: str, *, stp: bool) -> None:
     """Require the NIC to be the one port of a bridge, and to hold no address."""
     bridge = LinuxBridge(spare.machine, name)
@@ -218,14 +229,19 @@ def _require_answer(
     """Require the router's pings to be answered, by the link's own MAC."""
     near = End(spare.router, str(ROUTER.ip), "")
     with evidence.capture(spare.router, ROUTER_NIC, label) as frames:
-        answer = expect(
-            lambda: (done := ping(near, address)).all_answered and done,
-            f"the router reaches {address} on {link}",
+        answer = poll(
+            lambda: ping(near, address),
+            lambda answer: answer.all_answered,
             deadline_s=PORT_DEADLINE_S,
         )
-        replies = frames.wait_for(
-            lambda p: ICMP in p and p[ICMP].type == ECHO_REPLY and p[IP].src == address, "replies"
+        assert answer.all_answered, (
+            f"not within {PORT_DEADLINE_S:g} s: the router reaches {address} on {link}; "
+            f"the last pings: {answer}"
         )
+        replies = frames.collect(
+            lambda p: ICMP in p and p[ICMP].type == ECHO_REPLY and p[IP].src == address
+        )
+        assert replies, frames.missing(f"replies of {address}")
     sources, own = {frame.packet[Ether].src for frame in replies}, link_mac(spare.machine, link)
     assert sources == {own}, f"{address} answers from {sorted(sources)}, {link} has {own}"
     return str(answer)

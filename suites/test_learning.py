@@ -19,7 +19,7 @@ from fixtures.probe.reach import ping
 from fixtures.probe.station import NIC, Station, station
 from fixtures.switch.switch import FdbEntry, Switch
 from fixtures.testbed.testbed import Testbed
-from fixtures.waiting import expect, pause
+from fixtures.waiting import pause, poll
 
 DEFAULT_AGEING_S = 300
 # IEEE 802 local experimental EtherType 1: nobody else on the bridge says anything in it.
@@ -64,8 +64,11 @@ def test_guest_is_learnt(testbed: Testbed, evidence: Evidence) -> None:
         ping(testbed.end("guest"), testbed.host_address, count=1)
         return learnt()
 
-    what = f"{switch.name} has learnt {guest.mac} after pings of {guest.name}"
-    found = expect(pinged, what, deadline_s=LEARN_DEADLINE_S, interval_s=0.2)
+    found = poll(pinged, deadline_s=LEARN_DEADLINE_S, interval_s=0.2)
+    assert found, (
+        f"not within {LEARN_DEADLINE_S:g} s: {switch.name} has learnt {guest.mac} after pings of "
+        f"{guest.name}"
+    )
     entries = switch.fdb()
     evidence.json("fdb.json", [asdict(entry) for entry in entries])
     for entry in found:
@@ -134,7 +137,7 @@ def test_entry_expires(testbed: Testbed, evidence: Evidence) -> None:
         evidence.json("known.json", {"lived_s": lived_s, "gaps_s": gaps, "known": sorted(known)})
         if max(gaps) >= ageing_s:
             raise Inconclusive(f"the machine was too busy: {max(gaps):.1f} s between two frames")
-        _wait_for(heard, b"gone")
+        _expect_frame(heard, b"gone")
         strays = _marks(heard, (b"before", b"kept"))
         heard.require_whole()
     evidence.reason = (
@@ -160,13 +163,23 @@ def _known(switch: Switch) -> set[str]:
 
 
 def _expect_both_learnt(switch: Switch, far: Station) -> None:
-    def learnt() -> bool:
+    both = {FAR_MAC, KEPT_MAC}
+
+    def learnt() -> set[str]:
         for mac in (FAR_MAC, KEPT_MAC):
             far.send(_hello(mac))
-        return {FAR_MAC, KEPT_MAC} <= _known(switch)
+        return _known(switch) & both
 
-    what = f"{FAR_MAC} and {KEPT_MAC} are learnt"
-    expect(learnt, what, deadline_s=LEARN_DEADLINE_S, interval_s=REFRESH_S)
+    known = poll(
+        learnt,
+        lambda macs: macs == both,
+        deadline_s=LEARN_DEADLINE_S,
+        interval_s=REFRESH_S,
+    )
+    assert known == both, (
+        f"not within {LEARN_DEADLINE_S:g} s: {FAR_MAC} and {KEPT_MAC} are learnt; "
+        f"known of them: {sorted(known)}"
+    )
 
 
 def _until_forgotten(switch: Switch, far: Station, *, deadline_s: float) -> list[float]:
@@ -178,8 +191,8 @@ def _until_forgotten(switch: Switch, far: Station, *, deadline_s: float) -> list
         spoke.append(time.monotonic())
         return FAR_MAC not in _known(switch)
 
-    what = f"{FAR_MAC}, which says nothing, is forgotten"
-    expect(forgotten, what, deadline_s=deadline_s, interval_s=REFRESH_S)
+    gone = poll(forgotten, deadline_s=deadline_s, interval_s=REFRESH_S)
+    assert gone, f"not within {deadline_s:g} s: {FAR_MAC}, which says nothing, is forgotten"
     return spoke
 
 
@@ -209,7 +222,7 @@ def test_mac_moves(testbed: Testbed, evidence: Evidence) -> None:
             there.send(_hello(FAR_MAC))
             _expect_known_on(bridge, FAR_MAC, there.port)
             sender.send(_frame(FAR_MAC, mark))
-            _wait_for(taken[there.port], mark)
+            _expect_frame(taken[there.port], mark)
         pause(QUIET_S)
         left = {port: _marks(frames, MOVES) for port, frames in taken.items()}
         for frames in taken.values():
@@ -221,15 +234,12 @@ def test_mac_moves(testbed: Testbed, evidence: Evidence) -> None:
 
 
 def _expect_known_on(switch: Switch, mac: str, port: str) -> None:
-    def only_there() -> list[str]:
-        ports = [entry.port for entry in switch.fdb() if entry.mac == mac]
-        return ports if ports == [port] else []
-
-    try:
-        expect(only_there, port, deadline_s=LEARN_DEADLINE_S)
-    except AssertionError:
-        known = [entry.port for entry in switch.fdb() if entry.mac == mac]
-        raise AssertionError(f"{mac}, seen on {port}, is known on {known or 'no port'}") from None
+    known = poll(
+        lambda: [entry.port for entry in switch.fdb() if entry.mac == mac],
+        lambda ports: ports == [port],
+        deadline_s=LEARN_DEADLINE_S,
+    )
+    assert known == [port], f"{mac}, seen on {port}, is known on {known or 'no port'}"
 
 
 @pytest.mark.claims("LB-10")
@@ -250,10 +260,10 @@ def test_learnt_goes_out_of_one_port(testbed: Testbed, evidence: Evidence) -> No
         for guest in (first, second):
             ping(testbed.guest_end(guest), testbed.host_address, count=1)
         sender.send(_frame(first.mac, b"learnt"))
-        _wait_for(captures[first.tap], b"learnt")
+        _expect_frame(captures[first.tap], b"learnt")
         sender.send(_frame(UNKNOWN_MAC, b"unknown"))
         for taken in captures.values():
-            _wait_for(taken, b"unknown")
+            _expect_frame(taken, b"unknown")
         pause(QUIET_S)
         strays = [
             port
@@ -286,9 +296,10 @@ def _frame(mac: str, mark: bytes) -> Ether:
     return Ether(src=SENDER_MAC, dst=mac, type=EXPERIMENTAL) / Raw(mark)
 
 
-def _wait_for(frames: Capture, mark: bytes) -> None:
+def _expect_frame(frames: Capture, mark: bytes) -> None:
+    found = frames.collect(lambda p: _is(p, mark), deadline_s=FRAME_DEADLINE_S)
     what = f"the frame marked {mark.decode()!r}"
-    frames.wait_for(lambda p: _is(p, mark), what, deadline_s=FRAME_DEADLINE_S)
+    assert found, frames.missing(what, deadline_s=FRAME_DEADLINE_S)
 
 
 def _marks(frames: Capture, marks: Sequence[bytes]) -> list[str]:

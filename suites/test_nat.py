@@ -30,8 +30,9 @@ NEVER_TRANSLATED = (IPv4Address("224.0.0.251"), IPv4Address("255.255.255.255"))
 def _arrived(testbed: Testbed, proto: Proto, frames: Capture, count: int = 1) -> list[Packet]:
     """Return the guests' requests that were seen outside, as soon as there are `count`."""
     to = testbed.end("outside").address
-    what = f"{count} {proto} requests of a guest"
-    found = frames.wait_for(lambda p: is_request(p, proto, to), what, count=count)
+    found = frames.collect(lambda p: is_request(p, proto, to), count=count)
+    what = f"{count} {proto} requests of a guest ({len(found)} seen)"
+    assert len(found) >= count, frames.missing(what)
     return [frame.packet for frame in found]
 
 

@@ -7,9 +7,9 @@ from ipaddress import IPv4Network
 import pytest
 from scapy.layers.inet import IP
 
-from fixtures.errors import DeadlineExpired, Inconclusive
+from fixtures.errors import Inconclusive
 from fixtures.evidence import Evidence
-from fixtures.guest.guest_address import request_lease
+from fixtures.guest.guest_address import ATTEMPTS, request_lease
 from fixtures.host.host import Host
 from fixtures.host.links import add_address, link_mac
 from fixtures.host.physical_network import OUTSIDE_NIC
@@ -21,7 +21,7 @@ from fixtures.probe.station import NIC, station
 from fixtures.switch import libvirt_network
 from fixtures.switch.linux_bridge import LinuxBridge
 from fixtures.testbed.testbed import Testbed
-from fixtures.waiting import until
+from fixtures.waiting import poll
 from topologies.topology import Network
 
 # libvirt ends its dnsmasq by a signal and does not wait for it.
@@ -46,10 +46,8 @@ def test_two_side_by_side(testbed: Testbed, evidence: Evidence) -> None:
     alone = libvirt_leftovers(testbed.host, first)
     if not alone.all_there:
         raise Inconclusive(f"{first.name} is not whole even alone: {alone}")
-    try:
-        _works(testbed, "alone", evidence)
-    except AssertionError as error:
-        raise Inconclusive(f"{first.name} does not work even alone: {error}") from error
+    if wrong := _wrong(testbed, "alone", evidence):
+        raise Inconclusive(f"{first.name} does not work even alone: {wrong}")
     with libvirt_network.defined(testbed.host, libvirt_network.definition(second)) as network:
         network.create()
         one, other = libvirt_leftovers(testbed.host, first), libvirt_leftovers(testbed.host, second)
@@ -58,13 +56,15 @@ def test_two_side_by_side(testbed: Testbed, evidence: Evidence) -> None:
         assert one.dnsmasq != other.dnsmasq, f"both are served by dnsmasq {one.dnsmasq}"
         shared = [p for p in PROTOCOLS if one.masquerading[p] == other.masquerading[p]]
         assert not shared, f"one rule masquerades both: {[one.masquerading[p] for p in shared]}"
-        _works(testbed, "both up", evidence)
+        wrong = _wrong(testbed, "both up", evidence)
+        assert not wrong, wrong
         served = _client_of(testbed, second, evidence)
         network.destroy()
         _require_gone(testbed.host, second)
     left = libvirt_leftovers(testbed.host, first)
     assert left == alone, f"without {second.name}, {first.name} has {left}, it had {alone}"
-    _works(testbed, f"{second.name} down", evidence)
+    wrong = _wrong(testbed, f"{second.name} down", evidence)
+    assert not wrong, wrong
     evidence.reason = (
         f"{first.name}: {one}; {second.name}: {other}, its client {served}; with {second.name} "
         f"down {first.name} serves and masquerades"
@@ -114,17 +114,13 @@ def _beside(testbed: Testbed, name: str) -> Network:
 
 
 def _require_gone(host: Host, network: Network) -> None:
-    try:
-        until(
-            lambda: libvirt_leftovers(host, network).none_there,
-            f"nothing of {network.name} is left",
-            deadline_s=GONE_DEADLINE_S,
-            interval_s=0.2,
-        )
-    except DeadlineExpired as error:
-        raise AssertionError(
-            f"destroyed, {network.name} has left {libvirt_leftovers(host, network)}"
-        ) from error
+    left = poll(
+        lambda: libvirt_leftovers(host, network),
+        lambda seen: seen.none_there,
+        deadline_s=GONE_DEADLINE_S,
+        interval_s=0.2,
+    )
+    assert left.none_there, f"destroyed, {network.name} has left {left}"
 
 
 def _known(host: Host, name: str) -> bool:
@@ -138,15 +134,16 @@ def _definitions(host: Host, name: str) -> list[str]:
     return [path for path in paths if host.seen(path).is_symlink() or host.seen(path).exists()]
 
 
-def _works(testbed: Testbed, when: str, evidence: Evidence) -> None:
-    """Require that a guest of the first network is served by DHCP, and masqueraded outside."""
-    for guest in testbed.guests[:1]:
-        if guest.name in testbed.leases:
-            lease = request_lease(guest)
-            assert lease.address == guest.address, (
-                f"{when}, {guest.name} is given {lease.address}, it had {guest.address}"
-            )
-        _is_masqueraded(testbed, testbed.guest_end(guest), when, evidence)
+def _wrong(testbed: Testbed, when: str, evidence: Evidence) -> str:
+    """Return what a guest of the first network lacks of DHCP and masquerading; "": nothing."""
+    guest = testbed.guests[0]
+    if guest.name in testbed.leases:
+        lease = request_lease(guest)
+        if lease is None:
+            return f"{when}, {guest.name} asked {ATTEMPTS} times by DHCP and got no address"
+        if lease.address != guest.address:
+            return f"{when}, {guest.name} is given {lease.address}, it had {guest.address}"
+    return _not_masqueraded(testbed, testbed.guest_end(guest), when, evidence)
 
 
 def _client_of(testbed: Testbed, network: Network, evidence: Evidence) -> str:
@@ -168,20 +165,27 @@ def _client_of(testbed: Testbed, network: Network, evidence: Evidence) -> str:
         add_address(port.machine, NIC, f"{lease.address}/{network.address.network.prefixlen}")
         port.machine.netlink.route("add", dst="default", gateway=own)
         near = End(port.machine, str(lease.address), testbed.tool)
-        _is_masqueraded(testbed, near, "both up", evidence)
+        wrong = _not_masqueraded(testbed, near, "both up", evidence)
+        assert not wrong, wrong
     return str(lease.address)
 
 
-def _is_masqueraded(testbed: Testbed, near: End, when: str, evidence: Evidence) -> None:
+def _not_masqueraded(testbed: Testbed, near: End, when: str, evidence: Evidence) -> str:
+    """Return in what the outside does not see an end under the host's address; "" if it does."""
     far, host = testbed.end("outside"), str(testbed.figures.host)
     label = f"{near.name}-{when.replace(' ', '-')}"
     with evidence.capture(testbed.outside, OUTSIDE_NIC, label) as frames:
         for proto in PROTOCOLS:
             answer = send(proto, near, far)
-            assert answer.all_answered, f"{when}, {near.name} is not answered by {proto}: {answer}"
+            if not answer.all_answered:
+                return f"{when}, {near.name} is not answered by {proto}: {answer}"
         seen: set[str] = set()
         for proto in PROTOCOLS:
             wanted = functools.partial(is_request, proto=proto, to=far.address)
-            found = frames.wait_for(wanted, f"{proto} of {near.name}")
+            found = frames.collect(wanted)
+            if not found:
+                return f"{when}, {frames.missing(f'{proto} of {near.name}')}"
             seen |= {frame.packet[IP].src for frame in found}
-    assert seen == {host}, f"{when}, {near.name} is seen outside as {sorted(seen)}, not {host}"
+    if seen != {host}:
+        return f"{when}, {near.name} is seen outside as {sorted(seen)}, not {host}"
+    return ""

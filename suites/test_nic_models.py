@@ -21,7 +21,7 @@ from fixtures.probe.guest_nics import GuestNic, guest_nics
 from fixtures.probe.reach import COUNT, FULL_PAYLOAD, End, ping
 from fixtures.probe.station import NIC, Station, station, wait_for_port
 from fixtures.testbed.testbed import GUEST_TOOL, Testbed
-from fixtures.waiting import expect
+from fixtures.waiting import poll
 
 ETHERNET_CLASS = "0x020000"
 DRIVER_DEADLINE_S = 40.0
@@ -169,18 +169,20 @@ def _seen(guest: Guest, models: Sequence[Model]) -> dict[Model, GuestNic]:
     """Return each model's NIC as the guest sees it, once it has them all."""
 
     def there() -> dict[Model, GuestNic]:
-        by_mac.update({nic.mac: nic for nic in guest_nics(guest)})
-        found = {model: by_mac[model.mac] for model in models if model.mac in by_mac}
-        return found if len(found) == len(models) else {}
+        by_mac = {nic.mac: nic for nic in guest_nics(guest)}
+        return {model: by_mac[model.mac] for model in models if model.mac in by_mac}
 
-    by_mac: dict[str, GuestNic] = {}
-    try:
-        return expect(there, "all NICs", deadline_s=DRIVER_DEADLINE_S, interval_s=0.2)
-    except AssertionError:
-        absent = ", ".join(model.name for model in models if model.mac not in by_mac)
-        raise AssertionError(
-            f"not within {DRIVER_DEADLINE_S:g} s: {guest.name} has a NIC with a driver: {absent}"
-        ) from None
+    seen = poll(
+        there,
+        lambda found: len(found) == len(models),
+        deadline_s=DRIVER_DEADLINE_S,
+        interval_s=0.2,
+    )
+    absent = ", ".join(model.name for model in models if model not in seen)
+    assert not absent, (
+        f"not within {DRIVER_DEADLINE_S:g} s: {guest.name} has a NIC with a driver: {absent}"
+    )
+    return seen
 
 
 def _expect_up(inside: GuestNamespace, nics: dict[Model, GuestNic]) -> None:
@@ -192,16 +194,10 @@ def _expect_up(inside: GuestNamespace, nics: dict[Model, GuestNic]) -> None:
     def read() -> list[str]:
         return inside.run(["cat", *files], check=False).stdout.split()
 
-    def up() -> bool:
-        return read() == ["1", str(MTU)] * len(nics)
-
-    try:
-        expect(up, "links", deadline_s=LINK_DEADLINE_S, interval_s=0.2)
-    except AssertionError:
-        names = ", ".join(f"{nic.name} ({model.name})" for model, nic in nics.items())
-        raise AssertionError(
-            f"carrier and MTU of {names} are not 1 and {MTU} but {read()}"
-        ) from None
+    up = ["1", str(MTU)] * len(nics)
+    seen = poll(read, lambda said: said == up, deadline_s=LINK_DEADLINE_S, interval_s=0.2)
+    names = ", ".join(f"{nic.name} ({model.name})" for model, nic in nics.items())
+    assert seen == up, f"carrier and MTU of {names} are not 1 and {MTU} but {seen}"
 
 
 def _works(
@@ -229,7 +225,10 @@ def _expect_whole_frames(frames: Capture, model: Model, what: str) -> None:
     def whole(packet: Packet) -> bool:
         return ICMP in packet and len(packet) == FULL_FRAME
 
-    passed = frames.wait_for(whole, f"full frames of {what}", count=4 * COUNT)
+    passed = frames.collect(whole, count=4 * COUNT)
+    assert len(passed) >= 4 * COUNT, frames.missing(
+        f"{4 * COUNT} full frames of {what} ({len(passed)} seen)"
+    )
     macs = {frame.packet.src for frame in passed if not frame.outgoing}
     assert macs == {model.mac}, f"the frames of {what} come from {macs}, not {model.mac}"
 

@@ -18,10 +18,11 @@ from fixtures.switch.ovs_bridge import (
 )
 from fixtures.switch.ovsdb import ovsdb
 from fixtures.testbed.testbed import Testbed
-from fixtures.waiting import expect
+from fixtures.waiting import poll
 
 SCRATCH = "plumb-new"
 SCRATCH_PORT = "plumb-port"
+LINK_DEADLINE_S = 5.0
 DAEMONS = ("ovsdb-server", "ovs-vswitchd")
 DATABASE = "Open_vSwitch"
 # D4: what `ovsdb-client list-tables` prints.
@@ -143,18 +144,22 @@ def test_deleted_bridge_is_gone(testbed: Testbed, evidence: Evidence) -> None:
     Verify: both interfaces were on the host; then none is, nor any row of theirs.
     """
     host, names = testbed.host, (SCRATCH, SCRATCH_PORT)
+
+    def on_the_host() -> list[str]:
+        return [name for name in names if has_link(host, name)]
+
     with ovs_bridge(host, SCRATCH):
         kind = ["--", "set", "Interface", SCRATCH_PORT, "type=internal"]
         vsctl(host, "add-port", SCRATCH, SCRATCH_PORT, *kind)
-        expect(
-            lambda: all(has_link(host, name) for name in names),
-            f"{' and '.join(names)} are on the host",
-            deadline_s=5,
+        there = poll(on_the_host, lambda links: links == list(names), deadline_s=LINK_DEADLINE_S)
+        assert there == list(names), (
+            f"not within {LINK_DEADLINE_S:g} s: {' and '.join(names)} are on the host; "
+            f"there: {there or 'neither'}"
         )
-    expect(
-        lambda: not any(has_link(host, name) for name in names),
-        f"{' and '.join(names)} are gone from the host",
-        deadline_s=5,
+    there = poll(on_the_host, lambda links: not links, deadline_s=LINK_DEADLINE_S)
+    assert not there, (
+        f"not within {LINK_DEADLINE_S:g} s: {' and '.join(names)} are gone from the host; "
+        f"there: {there}"
     )
     for table in ("Bridge", "Port", "Interface"):
         left = [row["name"] for row in rows(host, table) if row["name"] in names]
@@ -167,6 +172,7 @@ def test_interface_row_names_the_guest(testbed: Testbed, evidence: Evidence) -> 
     """Through libvirt's virtual port the row carries iface-id, attached-mac and vm-id."""
     for guest in testbed.guests:
         row = interface_row(testbed.host, guest.tap)
+        assert row is not None, f"{guest.tap} has no row in table Interface: it is on no bridge"
         ids = row["external_ids"]
         evidence.json(f"{guest.tap}.json", row)
         xml = ET.fromstring(guest.domain.XMLDesc())

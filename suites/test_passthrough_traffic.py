@@ -11,7 +11,7 @@ from scapy.layers.inet import ICMP, IP
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
 
-from fixtures.errors import Inconclusive, NotTestable
+from fixtures.errors import Inconclusive, NotTestable, TrialFailed
 from fixtures.evidence import Evidence
 from fixtures.guest.domain_xml import Nic
 from fixtures.guest.guest import NIC, Guest
@@ -28,12 +28,13 @@ from fixtures.probe.sriov import function_of, views
 from fixtures.probe.throughput import TRIALS, Far, tcp_mbit_s
 from fixtures.switch.linux_bridge import linux_bridge
 from fixtures.testbed.testbed import GUEST_TOOL, Testbed
-from fixtures.waiting import expect, until
+from fixtures.waiting import poll, until
 
 BRIDGE, BRIDGED_MAC, NAMESPACE = "plumb-br", "52:54:00:1b:f0:55", "plumb"
 # TEST-NET-2 (RFC 5737), in which nobody else has an address.
 ON_BRIDGE, IN_GUEST = IPv4Interface("198.51.100.17/28"), IPv4Interface("198.51.100.18/28")
 NIC_DEADLINE_S = 40.0
+SETTING_DEADLINE_S = 5.0
 # Nobody's: locally administered.
 FOREIGN = "52:54:00:f0:0e:19"
 FRAMES = 5
@@ -60,13 +61,15 @@ def test_past_the_host(testbed: Testbed, evidence: Evidence) -> None:
             return IP in packet and {packet[IP].src, packet[IP].dst} == {near.address, far.address}
 
         assert answer.all_answered, f"{near.name} does not reach the outside: {answer}"
-        passed = len(wire.wait_for(theirs, "ping and answer", count=answer.sent + answer.answered))
+        said = answer.sent + answer.answered
+        passed = len(wire.collect(theirs, count=said))
+        assert passed >= said, wire.missing(f"{said} packets of ping and answer ({passed} seen)")
         own = send("icmp", testbed.end("host"), far)
-        try:
-            # Sent after the guest's: when they are there, the guest's would be.
-            control = len(watched[links[0]].wait_for(_is_icmp, "the host's own pings"))
-        except AssertionError as error:
-            raise Inconclusive(f"control failed, {own}: {error}") from error
+        # Sent after the guest's: when they are there, the guest's would be.
+        control = len(watched[links[0]].collect(_is_icmp))
+        if not control:
+            missing = watched[links[0]].missing("the host's own pings")
+            raise Inconclusive(f"control failed, {own}: {missing}")
         seen = {link: len(frames.frames(theirs)) for link, frames in watched.items()}
         for frames in watched.values():
             frames.require_whole()
@@ -89,7 +92,10 @@ def test_throughput(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
     guest, outside = testbed.guests[0], Far(testbed.outside, str(testbed.figures.outside))
     upward = Series(lambda: tcp_mbit_s(guest, outside), TRIALS)
     downward = Series(lambda: tcp_mbit_s(guest, outside, reverse=True), TRIALS)
-    sampling.take(upward, downward)
+    try:
+        sampling.take(upward, downward)
+    except TrialFailed as error:
+        raise AssertionError(error.message) from error
     up = evidence.measurement("tcp guest → outside, function", "Mbit/s", upward.samples, "more")
     down = evidence.measurement("tcp outside → guest, function", "Mbit/s", downward.samples, "more")
     _require_rate_kept(testbed, guest, median(up))
@@ -103,7 +109,7 @@ def test_throughput(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
         try:
             beside = Series(lambda: tcp_mbit_s(inside, host), TRIALS)
             sampling.take(beside)
-        except AssertionError as error:
+        except TrialFailed as error:
             raise Inconclusive(f"no rate beside it, through virtio on a bridge: {error}") from error
     name = "tcp guest → host, virtio on a bridge"
     virtio = evidence.measurement(name, "Mbit/s", beside.samples, "more")
@@ -206,10 +212,14 @@ def _bridges(host: Host) -> list[str]:
 def _set_check(host: Host, pf: str, number: int, *, check: bool) -> None:
     word = "on" if check else "off"
     host.run(["ip", "link", "set", pf, "vf", str(number), "spoofchk", word])
-    expect(
-        lambda: views(host, pf)[number].spoofcheck == check,
-        f"{pf} says that spoof checking of function {number} is {word}",
-        deadline_s=5,
+    said = poll(
+        lambda: views(host, pf)[number].spoofcheck,
+        lambda now: now == check,
+        deadline_s=SETTING_DEADLINE_S,
+    )
+    assert said == check, (
+        f"not within {SETTING_DEADLINE_S:g} s: {pf} says that spoof checking of function {number} "
+        f"is {word}; it says {said}"
     )
 
 
@@ -230,8 +240,7 @@ def _sent_and_seen(
     def from_(source: str) -> Callable[[Packet], bool]:
         return lambda packet: bool(packet.src == source and MARK in bytes(packet))
 
-    with contextlib.suppress(AssertionError):
-        frames.wait_for(from_(sources[-1]), "the last frames", count=FRAMES)
+    frames.collect(from_(sources[-1]), count=FRAMES)
     return {source: len(frames.frames(from_(source))) for source in sources}
 
 

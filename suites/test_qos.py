@@ -13,7 +13,7 @@ from statistics import median
 
 import pytest
 
-from fixtures.errors import Inconclusive, NotTestable
+from fixtures.errors import Inconclusive, NotTestable, TrialFailed
 from fixtures.evidence import Evidence
 from fixtures.host.links import add_address
 from fixtures.plugin.sampling import Sampling, Series
@@ -139,11 +139,14 @@ def _measured(
     limit: Callable[[], AbstractContextManager[None]],
     trial: Callable[[], float],
 ) -> Rates:
-    free = [trial()]
     held = Series(trial, TRIALS)
-    with limit():
-        sampling.take(held)
-    free.append(trial())
+    try:
+        free = [trial()]
+        with limit():
+            sampling.take(held)
+        free.append(trial())
+    except TrialFailed as error:
+        raise AssertionError(error.message) from error
     return Rates(free, held.samples)
 
 

@@ -72,10 +72,9 @@ def test_nothing_is_translated(testbed: Testbed, evidence: Evidence) -> None:
         for proto in PROTOCOLS:
             with evidence.capture(testbed.outside, OUTSIDE_NIC, f"{guest.name}-{proto}") as frames:
                 send_one(proto, testbed.guest_end(guest), far, port=SOURCE_PORT)
-                arrived = frames.wait_for(
-                    functools.partial(is_request, proto=proto, to=far.address),
-                    f"a {proto} request of {guest.name}",
-                )
+                wanted = functools.partial(is_request, proto=proto, to=far.address)
+                arrived = frames.collect(wanted)
+            assert arrived, frames.missing(f"a {proto} request of {guest.name}")
             packet = arrived[0].packet[IP]
             assert packet.src == guest.address, f"{proto} of {guest.name} comes from {packet.src}"
             if proto != "icmp":

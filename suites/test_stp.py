@@ -21,7 +21,7 @@ from fixtures.probe.port_states import watched_port
 from fixtures.probe.station import NIC, plugged_station, wait_for_port
 from fixtures.switch.linux_bridge import LinuxBridge, linux_bridge
 from fixtures.testbed.testbed import Testbed
-from fixtures.waiting import expect
+from fixtures.waiting import poll
 
 SCRATCH = "plumb-stp"
 ROOT, OTHER = "plumb-a", "plumb-b"
@@ -103,14 +103,18 @@ def test_port_walks_to_forwarding(testbed: Testbed, evidence: Evidence) -> None:
         # Only a link that is up can be captured on; the port listens by now, and passes nothing.
         inside = stack.enter_context(evidence.capture(host, SCRATCH))
         for state in WALK:
-            watch.wait_for(state, deadline_s=WALK_DEADLINE_S)
+            entered = watch.entered(state, deadline_s=WALK_DEADLINE_S)
+            assert entered is not None, (
+                f"{far.port} is not {state} within {WALK_DEADLINE_S:g} s: {watch}"
+            )
             far.send(_broadcast(state.encode(), MACS[state]))
             if state == "learning":
                 _expect_learnt(bridge, MACS[state])
             if (now := bridge.port_state(far.port)) != state:
                 raise Inconclusive(f"{far.port} is {now} before a frame could come in {state}")
+        arrived = inside.collect(lambda p: _is(p, b"forwarding"), deadline_s=FRAME_DEADLINE_S)
         what = "the frame that came in while the port forwards"
-        inside.wait_for(lambda p: _is(p, b"forwarding"), what, deadline_s=FRAME_DEADLINE_S)
+        assert arrived, inside.missing(what, deadline_s=FRAME_DEADLINE_S)
         known = {entry.mac for entry in bridge.fdb()}
         passed = [state for state in WALK if _count(inside, state.encode())]
         inside.require_whole()
@@ -139,9 +143,9 @@ def test_bpdus_every_hello_time(testbed: Testbed, evidence: Evidence) -> None:
         far = stack.enter_context(plugged_station(host, bridge, "st1"))
         frames = stack.enter_context(evidence.capture(far.machine, NIC))
         set_up(host, SCRATCH)
-        taken = frames.wait_for(
-            lambda p: STP in p, "BPDUs", count=BPDUS, deadline_s=BPDU_DEADLINE_S
-        )
+        taken = frames.collect(lambda p: STP in p, count=BPDUS, deadline_s=BPDU_DEADLINE_S)
+        what = f"{BPDUS} BPDUs ({len(taken)} seen)"
+        assert len(taken) >= BPDUS, frames.missing(what, deadline_s=BPDU_DEADLINE_S)
         sender, priority = link_mac(host, far.port), int(bridge.bridge_id().split(".")[0], 16)
         wanted = _wanted_bpdu(link_mac(host, SCRATCH), priority)
     intervals = [later.time - earlier.time for earlier, later in pairwise(taken)]
@@ -238,27 +242,25 @@ def _silence(host: Host, link: str) -> None:
 def _settled(ports: dict[str, LinuxBridge]) -> dict[str, str | None]:
     """Return each port's state when all of them forward or block."""
 
-    def states() -> dict[str, str | None]:
-        return {port: bridge.port_state(port) for port, bridge in ports.items()}
+    def is_settled(states: dict[str, str | None]) -> bool:
+        return set(states.values()) <= {"forwarding", "blocking"}
 
-    def all_settled() -> dict[str, str | None]:
-        now = states()
-        return now if set(now.values()) <= {"forwarding", "blocking"} else {}
-
-    try:
-        return expect(all_settled, "settled", deadline_s=WALK_DEADLINE_S)
-    except AssertionError:
-        raise AssertionError(
-            f"after {WALK_DEADLINE_S:g} s not every port forwards or blocks: {states()}"
-        ) from None
+    states = poll(
+        lambda: {port: bridge.port_state(port) for port, bridge in ports.items()},
+        is_settled,
+        deadline_s=WALK_DEADLINE_S,
+    )
+    assert is_settled(states), (
+        f"after {WALK_DEADLINE_S:g} s not every port forwards or blocks: {states}"
+    )
+    return states
 
 
 def _expect_once(near: Capture, far: Capture, at_blocked: Capture, mark: bytes) -> None:
     """Assert that a broadcast arrives once at the far station, and never at its sender."""
-    expect(lambda: _count(far, mark), "the broadcast arrives", deadline_s=FRAME_DEADLINE_S)
-    with contextlib.suppress(AssertionError):
-        # Left at once if there are more: should it be a storm, taking down the links ends it.
-        expect(lambda: _count(far, mark) > 1, "a second one", deadline_s=QUIET_S, interval_s=0.01)
+    poll(lambda: _count(far, mark), deadline_s=FRAME_DEADLINE_S)
+    # Left at once if there are more: should it be a storm, taking down the links ends it.
+    poll(lambda: _count(far, mark) > 1, deadline_s=QUIET_S, interval_s=0.01)
     arrived, returned = _count(far, mark), _count(near, mark)
     assert arrived == 1, f"the broadcast {mark!r} arrives {arrived} times"
     assert returned == 0, f"the broadcast {mark!r} comes back to its sender {returned} times"
@@ -274,10 +276,14 @@ def _count(frames: Capture, mark: bytes) -> int:
 
 
 def _expect_learnt(bridge: LinuxBridge, mac: str) -> None:
-    expect(
-        lambda: mac in {entry.mac for entry in bridge.fdb()},
-        f"{mac} is learnt while the port is learning",
+    known = poll(
+        lambda: {entry.mac for entry in bridge.fdb()},
+        lambda macs: mac in macs,
         deadline_s=LEARN_DEADLINE_S,
+    )
+    assert mac in known, (
+        f"not within {LEARN_DEADLINE_S:g} s: {mac} is learnt while the port is learning; "
+        f"known: {sorted(known)}"
     )
 
 

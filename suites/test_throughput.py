@@ -5,6 +5,7 @@ from statistics import median
 
 import pytest
 
+from fixtures.errors import TrialFailed
 from fixtures.evidence import Evidence
 from fixtures.plugin.sampling import Sampling, Series
 from fixtures.probe.rtt import round_trips_ms
@@ -24,7 +25,10 @@ def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
     upward = Series(lambda: tcp_mbit_s(guest, host), TRIALS)
     downward = Series(lambda: tcp_mbit_s(guest, host, reverse=True), TRIALS)
     datagrams = Series(lambda: udp(guest, host, floors.udp_offered_mbit_s), TRIALS)
-    sampling.take(upward, downward, datagrams)
+    try:
+        sampling.take(upward, downward, datagrams)
+    except TrialFailed as error:
+        raise AssertionError(error.message) from error
     rates, losses = zip(*((d.mbit_s, d.lost_percent) for d in datagrams.samples), strict=True)
     up = evidence.measurement("tcp guest → host", "Mbit/s", upward.samples, "more")
     down = evidence.measurement("tcp host → guest", "Mbit/s", downward.samples, "more")
@@ -55,7 +59,10 @@ def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -
     one, two = testbed.guests[:2]
     bursts = Series(lambda: round_trips_ms(one, two.address), 1)
     tcp = Series(lambda: tcp_mbit_s(one, Far(two, two.address)), TRIALS)
-    sampling.take(bursts, tcp)
+    try:
+        sampling.take(bursts, tcp)
+    except TrialFailed as error:
+        raise AssertionError(error.message) from error
     echoes = [time for burst in bursts.samples for time in burst]
     # A burst in which nothing was answered gave no sample.
     lengths = [len(burst) for burst in bursts.samples if burst]

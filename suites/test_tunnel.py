@@ -20,7 +20,7 @@ from fixtures.probe.reach import PROTOCOLS, End, ping, send
 from fixtures.switch.ovs_bridge import ovs_bridge, vsctl
 from fixtures.switch.second_ovs import OvsMachine, second_ovs
 from fixtures.testbed.testbed import Testbed
-from fixtures.waiting import expect
+from fixtures.waiting import poll
 
 FAR, FAR_BRIDGE, TUNNEL = "far", "far-lan", "plumb-tunnel"
 # The wire between the two switches. Each end is the port of a bridge that holds the tunnel's own
@@ -89,10 +89,14 @@ def test_tunnel_joins_two_bridges(testbed: Testbed, evidence: Evidence, kind: Ki
             far.background([testbed.tool, "serve"]),
             evidence.capture(far, FAR_NIC) as wire,
         ):
-            expect(
-                lambda: ping(near, target.address, count=1).all_answered,
-                f"{guest.name} reaches {address.ip} through the tunnel",
+            first = poll(
+                lambda: ping(near, target.address, count=1),
+                lambda answer: answer.all_answered,
                 deadline_s=REACH_DEADLINE_S,
+            )
+            assert first.all_answered, (
+                f"not within {REACH_DEADLINE_S:g} s: {guest.name} reaches {address.ip} through the "
+                f"tunnel; the last ping: {first}"
             )
             answers = [send(proto, near, target) for proto in PROTOCOLS]
             back = ping(target, near.address)

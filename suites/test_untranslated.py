@@ -140,10 +140,10 @@ def _sources(frames: Capture, proto: Proto, to: str) -> set[tuple[str, int | Non
 
 def _first(frames: Capture, wanted: Callable[[Packet], bool], what: str) -> Packet:
     """Return the first such packet; without one there is nothing to be judged."""
-    try:
-        return frames.wait_for(wanted, what)[0].packet
-    except AssertionError as error:
-        raise Inconclusive(f"nothing to judge by: {error}") from error
+    found = frames.collect(wanted)
+    if not found:
+        raise Inconclusive(f"nothing to judge by: {frames.missing(what)}")
+    return found[0].packet
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ from fixtures.probe.reach import PROTOCOLS, End, ping, send
 from fixtures.switch.default_network import default_network, network_names
 from fixtures.testbed.build_network import built_network
 from fixtures.testbed.testbed import Testbed
-from fixtures.waiting import expect
+from fixtures.waiting import poll
 
 SCRATCH_NIC, SCRATCH_BRIDGE = "plumb-nic", "plumb-br"
 # RFC 2544's benchmarking addresses: no network of anybody's.
@@ -64,9 +64,8 @@ def test_host_stays_reachable(testbed: Testbed, evidence: Evidence) -> None:
         for proto in PROTOCOLS:
             answer = send(proto, near, far)
             assert answer.all_answered, f"the outside does not reach the host by {proto}: {answer}"
-        answers = frames.wait_for(
-            lambda p: p.dst == own and _from_host(p, far.address), "answers of the host"
-        )
+        answers = frames.collect(lambda p: p.dst == own and _from_host(p, far.address))
+        assert answers, frames.missing("answers of the host")
     bridge = link_mac(testbed.host, testbed.switch.name)
     sources = {frame.packet[Ether].src for frame in answers}
     evidence.reason = f"answered by {', '.join(PROTOCOLS)} from {sorted(sources)}"
@@ -195,8 +194,12 @@ def test_nic_gets_its_configuration_back(testbed: Testbed, evidence: Evidence) -
 
 
 def _expect_answer(near: End, address: IPv4Interface, where: str) -> None:
-    expect(
-        lambda: ping(near, str(address.ip)).all_answered,
-        f"{near.name} reaches {address.ip} {where}",
+    answer = poll(
+        lambda: ping(near, str(address.ip)),
+        lambda answer: answer.all_answered,
         deadline_s=PORT_DEADLINE_S,
+    )
+    assert answer.all_answered, (
+        f"not within {PORT_DEADLINE_S:g} s: {near.name} reaches {address.ip} {where}; "
+        f"the last pings: {answer}"
     )

@@ -57,7 +57,9 @@ def test_address_by_dhcp(testbed: Testbed, evidence: Evidence) -> None:
     the NIC none; the outside reaches it by the bridge's MAC; guests are on the physical network.
     """
     host, figures, bridge = testbed.host, testbed.figures, testbed.switch.name
-    with without_address(host, bridge), leased(host, bridge) as cidr:
+    with without_address(host, bridge), leased(host, bridge) as lease:
+        assert not lease.failure, lease.failure
+        cidr = lease.address
         held = IPv4Interface(cidr)
         _require_port(testbed)
         assert held.ip in figures.dhcp, f"{cidr} is outside the server's range"
@@ -95,6 +97,7 @@ def _require_port(testbed: Testbed) -> None:
     _require_on_bridge(testbed)
     uplink = str(testbed.topology.network.uplink)
     row = interface_row(testbed.host, uplink)
+    assert row is not None, f"{uplink} has no row in table Interface: it is on no bridge"
     assert not row["error"], f"Open vSwitch has an error on {uplink}: {row['error']}"
     left = addresses(testbed.host, uplink)
     assert not left, f"{uplink} still holds {left}"
@@ -113,9 +116,8 @@ def _reached(testbed: Testbed, address: str, mac: str, evidence: Evidence, label
         for proto in PROTOCOLS:
             answer = send(proto, near, End(testbed.host, address, testbed.tool))
             assert answer.all_answered, f"the outside does not reach {address} by {proto}: {answer}"
-        answers = frames.wait_for(
-            lambda p: p.dst == own and IP in p and p[IP].src == address, f"answers of {address}"
-        )
+        answers = frames.collect(lambda p: p.dst == own and IP in p and p[IP].src == address)
+        assert answers, frames.missing(f"answers of {address}")
     sources = {frame.packet.src for frame in answers}
     assert sources == {mac}, f"{address} answers from {sorted(sources)}, expected {mac}"
     return f"outside → {address} by {', '.join(PROTOCOLS)}, answered from {mac}"

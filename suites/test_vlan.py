@@ -16,7 +16,7 @@ from fixtures.probe.capture import Capture
 from fixtures.probe.station import NIC, Station, station
 from fixtures.switch.ovs_bridge import vsctl
 from fixtures.testbed.testbed import Testbed
-from fixtures.waiting import expect, pause
+from fixtures.waiting import pause, poll
 
 RED, BLUE, GREEN = 10, 20, 30
 # IEEE 802 local experimental EtherType 1: nobody else on the bridge says anything in it.
@@ -127,12 +127,12 @@ def _plugged(testbed: Testbed, evidence: Evidence, *names: str) -> Iterator[dict
 
 def _require(stations: dict[str, Plugged], said: list[Said], wanted: set[Heard]) -> None:
     """Send broadcasts; exactly what is wanted must be heard, as soon as the ports are set so."""
-
-    def in_force() -> bool:
-        return _exchange(stations, said, wanted) == wanted
-
-    with contextlib.suppress(AssertionError):  # what is wrong is told below, frame by frame
-        expect(in_force, "the ports are set", deadline_s=IN_FORCE_DEADLINE_S)
+    poll(
+        lambda: _exchange(stations, said, wanted),
+        lambda heard: heard == wanted,
+        deadline_s=IN_FORCE_DEADLINE_S,
+    )
+    # Once more: what was right once has to stay so.
     seen = _exchange(stations, said, wanted)
     missing, strays = _told(wanted - seen), _told(seen - wanted)
     assert not strays, f"heard and should not be: {strays}; missing: {missing or 'nothing'}"
@@ -155,8 +155,7 @@ def _exchange(stations: dict[str, Plugged], said: list[Said], wanted: set[Heard]
             if mark in marks
         }
 
-    with contextlib.suppress(AssertionError):
-        expect(lambda: wanted <= heard(), "all is heard", deadline_s=FRAME_DEADLINE_S)
+    poll(heard, lambda seen: wanted <= seen, deadline_s=FRAME_DEADLINE_S)
     pause(QUIET_S)
     for plugged in stations.values():
         plugged.frames.require_whole()
