@@ -114,6 +114,14 @@ def netem() -> Finding:
     )
 
 
+def htb() -> Finding:
+    """The hierarchical token bucket on a link, set."""
+    shaping = ["tc", "qdisc", "add", "dev", "lo", "root", "handle", "1:", "htb"]
+    answer = ask(in_namespaces(shaping, "net"))
+    detail = "a hierarchical token bucket on a link was set"
+    return tried("htb", answer, detail, Module("sch_htb", "CONFIG_NET_SCH_HTB"))
+
+
 def nftables() -> Finding:
     """An nftables NAT chain, made."""
     version = ask(["nft", "--version"])
