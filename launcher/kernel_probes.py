@@ -116,6 +116,14 @@ def netem(machine: Probed = HERE) -> Finding:
     )
 
 
+def htb(machine: Probed = HERE) -> Finding:
+    """The hierarchical token bucket on a link, set."""
+    shaping = ["tc", "qdisc", "add", "dev", "lo", "root", "handle", "1:", "htb"]
+    answer = machine.ask(in_namespaces(shaping, "net"))
+    detail = "a hierarchical token bucket on a link was set"
+    return tried("htb", answer, detail, Module("sch_htb", "CONFIG_NET_SCH_HTB"))
+
+
 def nftables(machine: Probed = HERE) -> Finding:
     """An nftables NAT chain, made."""
     version = machine.ask(["nft", "--version"])

@@ -83,10 +83,10 @@ def dnsmasq() -> Finding:
     return _versioned("dnsmasq", ["dnsmasq", "--version"], words=3)
 
 
-def iperf3() -> Finding:
+def iperf3(machine: Probed = HERE) -> Finding:
     """What throughput is measured with."""
     # "iperf 3.12 (cJSON 1.7.15)"
-    return _versioned("iperf3", ["iperf3", "--version"], words=2)
+    return _versioned("iperf3", ["iperf3", "--version"], words=2, machine=machine)
 
 
 def other_tools() -> Finding:
@@ -131,9 +131,9 @@ def disk_space() -> Finding:
     return Finding("disk", State.NO, f"{detail}; {need} MiB are needed", fix)
 
 
-def _versioned(name: str, argv: list[str], *, words: int) -> Finding:
+def _versioned(name: str, argv: list[str], *, words: int, machine: Probed = HERE) -> Finding:
     """Return the finding for a program whose version is the first `words` words that it prints."""
-    version = ask(argv)
+    version = machine.ask(argv)
     if not version.ok:
         return Finding(name, State.NO, version.complaint, INSTALL)
     return Finding(name, State.YES, " ".join(version.first_line.split()[:words]))

@@ -55,8 +55,16 @@ def _in_range(testbed: Testbed, lease: Lease) -> None:
 def test_lease(testbed: Testbed, evidence: Evidence) -> None:
     """A guest gets an address of the range, the mask, and the bridge as router and DNS server.
 
-    Verify: so says the lease; and nobody but the host answers what the guest asks, also not later
-    than the guest takes an answer.
+    Preconditions:
+        - at least one guest has its address by DHCP
+        - the network has a DHCP range
+    Steps:
+        1. Have each such guest ask by DHCP again, with a capture where its frames are seen first.
+        2. Wait one second for the answer of a second server.
+    Verify:
+        - the lease is for the address that the guest has, inside the range, with the subnet's mask
+        - router and DNS server of the lease are the host's address on the bridge, and that alone
+        - every DHCP answer in the capture comes from the host's address on the bridge
     """
     for guest in testbed.dhcp_guests:
         vantage = testbed.nearest(guest)
@@ -73,7 +81,17 @@ def test_lease(testbed: Testbed, evidence: Evidence) -> None:
 
 @pytest.mark.claims("IS-05")
 def test_lease_without_router(testbed: Testbed, evidence: Evidence) -> None:
-    """On an isolated network a guest gets an address of the range and the mask, but no router."""
+    """On an isolated network a guest gets an address of the range and the mask, but no router.
+
+    Preconditions:
+        - at least one guest has its address by DHCP
+        - the network has a DHCP range
+    Steps:
+        1. Have each such guest ask by DHCP again.
+    Verify:
+        - the lease is for the address that the guest has, inside the range, with the subnet's mask
+        - the lease names no router
+    """
     for guest in testbed.dhcp_guests:
         lease = _lease(guest, evidence)
         _in_range(testbed, lease)
@@ -82,7 +100,18 @@ def test_lease_without_router(testbed: Testbed, evidence: Evidence) -> None:
 
 @pytest.mark.claims("BR-05")
 def test_lease_from_the_physical_network(testbed: Testbed, evidence: Evidence) -> None:
-    """A guest gets its address from the physical network's own DHCP server."""
+    """A guest gets its address from the physical network's own DHCP server.
+
+    Preconditions:
+        - at least one guest has its address by DHCP
+        - the physical network has a DHCP server with a range
+    Steps:
+        1. Have each such guest ask by DHCP again.
+    Verify:
+        - the lease is for the address that the guest has
+        - the address is in the physical network's range
+        - the server of the lease is the physical network's router
+    """
     figures = testbed.figures
     for guest in testbed.dhcp_guests:
         lease = _lease(guest, evidence)
@@ -94,7 +123,19 @@ def test_lease_from_the_physical_network(testbed: Testbed, evidence: Evidence) -
 
 @pytest.mark.claims("NT-07")
 def test_lease_is_recorded(testbed: Testbed, evidence: Evidence) -> None:
-    """Status file and lease API of libvirt both have address, MAC, host name and expiry."""
+    """Status file and lease API of libvirt both have address, MAC, host name and expiry.
+
+    Preconditions:
+        - at least one guest has its address by DHCP from libvirt's network
+    Steps:
+        1. Read libvirt's status file of the bridge and its list of DHCP leases.
+        2. Have each such guest ask by DHCP again, for the lease as the guest knows it.
+    Verify:
+        - status file and lease API have exactly one entry each for the guest's MAC
+        - both entries have the guest's address and host name
+        - both entries have the same expiry
+        - the time left is more than zero and no more than the lease time that the guest was given
+    """
     path = testbed.host.seen(STATUS.format(bridge=testbed.topology.network.bridge))
     assert path.exists(), f"libvirt has no status file {path.name} of the bridge"
     status = json.loads(path.read_text())

@@ -44,14 +44,26 @@ BACK_DEADLINE_S = 20.0
 
 
 @pytest.mark.claims("PT-05", "PT-06")
+@pytest.mark.needs("iommu", "sriov")
 def test_explicit_function(testbed: Testbed, evidence: Evidence) -> None:
     """A guest gets exactly the function that its XML names, and the host gets it back.
 
-    Steps: boot a guest with `<interface type='hostdev' managed='yes'>` and the address of a
-    function that nobody has; have it ping the outside; end it.
-    Verify: the function is under its host driver before, under vfio-pci while the guest runs, and
-    under its host driver again after; of all functions only this one changed; in the guest there is
-    one NIC, with the XML's MAC and the function's vendor and device; and it reaches the outside.
+    Preconditions:
+        - a virtual function of the NIC is left beside the guests' own
+        - an outside machine is on the wire
+    Steps:
+        1. Read the driver of each virtual function.
+        2. Boot a guest with `<interface type='hostdev' managed='yes'>` and the address of the free
+           function.
+        3. Read the drivers again, give the guest an address, and have it probe the outside by ICMP.
+        4. End the guest, and read the drivers until they are as before.
+    Verify:
+        - before, the function is under a host driver, not under vfio-pci
+        - libvirt's live XML gives the guest that function
+        - while the guest runs, that function alone is under vfio-pci, and all others are as before
+        - the guest has one NIC, with the XML's MAC and the function's vendor and device
+        - every request to the outside is answered
+        - after, each function is under the driver that it had
     """
     host = testbed.host
     number, address = _free_function(testbed)
@@ -79,14 +91,25 @@ def test_explicit_function(testbed: Testbed, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("PT-08")
+@pytest.mark.needs("iommu", "sriov", "vlan")
 def test_mac_and_tag(testbed: Testbed, evidence: Evidence) -> None:
     """A function has the MAC and the VLAN tag of its XML, on the wire and in the NIC's own view.
 
-    Steps: boot a guest on a function with a MAC and tag 42; have it ping an address that is behind
-    a link for that tag at the other end of the wire.
-    Verify: the physical function lists MAC and tag; on the wire each request is from that MAC and
-    tagged 42; each is answered, and the guest sees no tag. Of the topology's own guests, which have
-    no tag, the physical function lists the MAC and tag 0, and does not trust them to take another.
+    Preconditions:
+        - a virtual function of the NIC is left beside the guests' own
+        - the other end of the NIC's wire is up
+    Steps:
+        1. Make a link for tag 42 with an address at the other end of the wire.
+        2. Boot a guest on the free function with a MAC and tag 42.
+        3. Read what the physical function says of its virtual ones.
+        4. Have the guest probe the tagged address by ICMP, with a capture at the other end of the
+           wire.
+    Verify:
+        - the physical function lists the XML's MAC and tag for the function
+        - every request is answered
+        - on the wire each request has the XML's MAC as source and tag 42
+        - for each of the topology's own guests the physical function lists the guest's MAC, tag 0
+          and no trust
     """
     host, pf = testbed.host, testbed.topology.network.pf
     number, address = _free_function(testbed)
@@ -121,13 +144,21 @@ def test_mac_and_tag(testbed: Testbed, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("PT-09")
+@pytest.mark.needs("iommu", "sriov")
 def test_exhaustion(testbed: Testbed, evidence: Evidence) -> None:
     """When every function is taken the next guest is refused; one that was freed is taken again.
 
-    Steps: have domains of the network take what functions are left; start one more; end the others
-    and start it again.
-    Verify: each of the first gets a function of its own; the one more is refused with an error of
-    libvirt's that names the network, and leaves nothing; then it gets one that was freed.
+    Preconditions:
+        - at least one virtual function of the NIC is left beside the guests' own
+    Steps:
+        1. Start a domain on the network for each function that is left.
+        2. Start one domain more, and list libvirt's domains.
+        3. End the other domains, and start the one domain again.
+    Verify:
+        - the first domains take exactly the functions that were left, one each
+        - the one domain more is refused, with an error that names the network, and libvirt does not
+          list it
+        - after, it gets one of the functions that were freed, under vfio-pci
     """
     guest, name = testbed.guests[0], testbed.topology.network.name
     everyone = pci.functions(testbed.host, pci.of_nic(testbed.host, testbed.topology.network.pf))
@@ -162,14 +193,25 @@ def test_exhaustion(testbed: Testbed, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("PT-11")
+@pytest.mark.needs("iommu", "sriov")
 def test_whole_nic(testbed: Testbed, evidence: Evidence) -> None:
     """A whole PCI NIC, physical function and all, is a guest's for as long as the guest runs.
 
-    Steps: boot a guest with `<hostdev>` and the address of a NIC on the same wire; have it and the
-    outside ping each other; end it.
-    Verify: the NIC is no link of the host's meanwhile and its function is under vfio-pci; the guest
-    has it, with its own MAC; both are answered; then it is a link of the host's again under the
-    driver that it had.
+    Preconditions:
+        - `--spare-nic` names a NIC on the same wire that nothing uses
+        - no other device in the IOMMU group of that NIC has a driver
+    Steps:
+        1. Read the NIC's MAC and driver.
+        2. Boot a guest with `<hostdev>` and the NIC's PCI address.
+        3. Read the NIC's driver and the host's links.
+        4. Give the guest an address, and probe by ICMP from the guest to the outside and from the
+           outside to the guest.
+        5. End the guest, and wait until the NIC is back.
+    Verify:
+        - while the guest runs, the NIC is under vfio-pci and is no link of the host's
+        - the guest has one NIC, with that MAC, vendor and device
+        - every request is answered, both ways
+        - after, the NIC is a link of the host's again, under the driver that it had
     """
     host, name = testbed.host, testbed.host.nics.spare
     if name is None:

@@ -23,8 +23,14 @@ FRAME_DEADLINE_S = 5.0
 def test_nic_is_a_tap(testbed: Testbed, evidence: Evidence) -> None:
     """Each guest's NIC is a TAP device that libvirt lists with type, source, model and MAC.
 
-    Verify: the device that libvirt names is a TAP by the kernel's own word, and type, source,
-    model and MAC are those that the topology gives.
+    Preconditions:
+        - the topology is up and its guests answer
+    Steps:
+        1. Read the NIC of each running guest from libvirt's list.
+        2. Ask the kernel for the kind of the link that libvirt names.
+    Verify:
+        - the link is a TAP device
+        - type, source, model and MAC in libvirt's list are those of the topology
     """
     evidence.text("domain.xml", testbed.guests[0].domain.XMLDesc(), "application/xml")
     for guest in testbed.guests:
@@ -42,7 +48,15 @@ def test_nic_is_a_tap(testbed: Testbed, evidence: Evidence) -> None:
 
 @pytest.mark.claims("GN-02")
 def test_tap_mac_begins_with_fe(testbed: Testbed, evidence: Evidence) -> None:
-    """The TAP's own MAC is the guest's with the first octet `fe`."""
+    """The TAP's own MAC is the guest's with the first octet `fe`.
+
+    Preconditions:
+        - the topology is up and its guests answer
+    Steps:
+        1. Read the MAC of each guest's TAP.
+    Verify:
+        - it is the guest's MAC with `fe` as the first octet
+    """
     evidence.json(
         "macs.json", {guest.tap: link_mac(testbed.host, guest.tap) for guest in testbed.guests}
     )
@@ -55,7 +69,19 @@ def test_tap_mac_begins_with_fe(testbed: Testbed, evidence: Evidence) -> None:
 
 @pytest.mark.claims("GN-03")
 def test_guest_carries_its_mac(testbed: Testbed, evidence: Evidence) -> None:
-    """The interface in the guest carries the MAC of the domain XML, and so do its frames."""
+    """The interface in the guest carries the MAC of the domain XML, and so do its frames.
+
+    Preconditions:
+        - the host has an address on the switch or, for guests without a TAP, an outside machine is
+          on the wire
+    Steps:
+        1. Read the interface's MAC in each guest.
+        2. Ping once from the guest, with a capture where its frames are seen first.
+    Verify:
+        - the MAC in the guest is the MAC of the domain XML
+        - the capture has at least one frame of the guest
+        - each frame of the guest has that MAC as source
+    """
     for guest in testbed.guests:
         mac = guest.run(["cat", f"/sys/class/net/{NIC}/address"]).stdout.strip()
         assert mac == guest.mac, f"{NIC} in {guest.name} has {mac}, its domain XML says {guest.mac}"

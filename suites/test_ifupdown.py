@@ -122,10 +122,20 @@ GATEWAY=192.168.1.1
 def test_static_configuration(testbed: Testbed, evidence: Evidence) -> None:
     """D4's stanza, or its ifcfg pair, brings the bridge up with its port, STP and static address.
 
-    Steps: write the file; `ifup`; ping from beyond the NIC; `ifdown`.
-    Verify: the NIC is the bridge's one port and holds no address, STP is on, the bridge holds the
-    address and the default route, and answers the router with its own MAC. After, the bridge is
-    gone and the NIC nobody's port.
+    Preconditions:
+        - the host has ifupdown with bridge-utils, or network-scripts
+    Steps:
+        1. Make a spare network: a NIC `eth1` that is down, with a cable to a router.
+        2. Write the configuration, and bring it up by the distribution's tool.
+        3. Read the ports and STP of the bridge and the addresses and routes of bridge and NIC.
+        4. Ping the bridge's address from the router, with a capture there.
+        5. Take the configuration down, and read the links again.
+    Verify:
+        - `eth1` is the one port of the bridge and holds no address
+        - STP of the bridge is on
+        - the bridge holds 192.168.1.2/24 and the default route to 192.168.1.1
+        - every ping is answered, by the bridge's own MAC
+        - after, the bridge is gone, and `eth1` belongs to no bridge and holds no address
     """
     tool = _require_tool(testbed, evidence, STATIC)
     with spare_network(testbed.host, "eth1", ROUTER, SERVED) as spare:
@@ -145,7 +155,21 @@ def test_static_configuration(testbed: Testbed, evidence: Evidence) -> None:
 def test_dhcp_configuration(testbed: Testbed, evidence: Evidence) -> None:
     """D5's stanza, or D2's ifcfg pair, brings the bridge up with its port and a leased address.
 
-    Steps and Verify: as for the static one; STP is off, and the address is of the server's range.
+    Preconditions:
+        - the host has ifupdown with bridge-utils, or network-scripts
+    Steps:
+        1. Make a spare network: a NIC `eth0` with D2's MAC, down, with a cable to a router that
+           serves DHCP.
+        2. Write the configuration, and bring it up by the distribution's tool.
+        3. Read the ports and STP of the bridge and the addresses and routes of bridge and NIC.
+        4. Ping the bridge's address from the router, with a capture there.
+        5. Take the configuration down, and read the links again.
+    Verify:
+        - `eth0` is the one port of the bridge and holds no address
+        - STP of the bridge is off
+        - the bridge holds one address, of the server's range, and the default route to 192.168.1.1
+        - every ping is answered, by the bridge's own MAC
+        - after, the bridge is gone, and `eth0` belongs to no bridge and holds no address
     """
     tool = _require_tool(testbed, evidence, DHCP)
     with spare_network(testbed.host, "eth0", ROUTER, SERVED) as spare:
@@ -168,9 +192,19 @@ def test_dhcp_configuration(testbed: Testbed, evidence: Evidence) -> None:
 def test_former_configuration_put_back(testbed: Testbed, evidence: Evidence) -> None:
     """With the bridge's configuration deleted and the NIC's put back, the NIC has it again (D3).
 
-    Steps: bring the NIC up by its own file; take it down and D4's bridge up; take the bridge down
-    and the NIC up by its own file again. The router pings the address on the NIC each time.
-    Verify: the NIC is configured as it was before, and answers; the bridge is gone.
+    Preconditions:
+        - the host has ifupdown with bridge-utils, or network-scripts
+    Steps:
+        1. Make a spare network: a NIC `eth1` that is down, with a cable to a router.
+        2. Bring the NIC up by its own file, and ping its address from the router.
+        3. Take it down, bring D4's bridge up, and take that down.
+        4. Bring the NIC up by its own file again, and ping its address from the router.
+    Verify:
+        - the bridge is gone
+        - state, MAC, MTU, addresses and routes of the NIC are those from before
+        - every ping is answered by the NIC's own MAC, before and after
+        - control: before, the NIC held 192.168.1.2/24, and in between it was a port of the bridge;
+          else the check is inconclusive
     """
     tool = _require_tool(testbed, evidence, PLAIN)
     with spare_network(testbed.host, "eth1", ROUTER, SERVED) as spare:

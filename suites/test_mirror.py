@@ -29,12 +29,23 @@ QUIET_S = 0.3
 
 
 @pytest.mark.claims("OV-16")
+@pytest.mark.needs("ovs")
 def test_mirror_copies_a_port(testbed: Testbed, evidence: Evidence) -> None:
     """A mirror copies a guest's traffic, both ways, to a station's port.
 
-    Steps: the guest pings the host without a mirror of its port, with one, and without one again.
-    Verify: the station sees none of it, then every request and every reply, octet for octet as
-    they pass the guest's TAP, then none of it.
+    Preconditions:
+        - the host has an address on the bridge that the first guest reaches
+    Steps:
+        1. Plug a station into the bridge.
+        2. Ping the host from the guest without a mirror, with captures on the guest's TAP and at
+           the station.
+        3. Mirror the TAP's port to the station's, and ping in the same way.
+        4. Remove the mirror, and ping in the same way.
+    Verify:
+        - with the mirror the station sees every request and reply octet for octet as on the TAP
+        - without it, before and after, the station sees none of them
+        - control: each time every ping is answered and on the TAP; unanswered, the check is
+          inconclusive
     """
     seen: list[str] = []
     with station(testbed.host, testbed.switch, "probe") as listener:

@@ -34,11 +34,25 @@ DEFINITIONS = ("/etc/libvirt/qemu/networks", "/etc/libvirt/qemu/networks/autosta
 def test_two_side_by_side(testbed: Testbed, evidence: Evidence) -> None:
     """Two NAT networks have each their own, and taking one down leaves the other working.
 
-    Steps: start a second network like the one under test. Have a client there take a lease and
-    reach the outside, a guest of the first reach it too. Take the second down and try the first.
-    Verify: each has its own bridge, dnsmasq and masquerading rules; the client is served by the
-    second alone; what the outside sees comes from the host. With the second down nothing of it is
-    left, the first's is what it was, and its guests are served and masqueraded as before.
+    Preconditions:
+        - the host has no network and no bridge `plumb-second`
+        - an outside machine is reached through the host's uplink
+    Steps:
+        1. Read bridge, dnsmasq and rules of the network under test; have its first guest take a
+           lease, if it has one, and probe the outside by ICMP, TCP and UDP.
+        2. Define and start a second network beside it, and read the same of both.
+        3. Have the guest do the same again, and a client of the second network take a lease and
+           probe the outside.
+        4. Destroy the second network, and have the guest do the same once more.
+    Verify:
+        - side by side, each network has its bridge, one dnsmasq and its masquerading rules, and
+          shares none of them
+        - the client gets a lease of the second network's range, from that network's address alone
+        - all probes are answered, and arrive outside from the host's uplink address
+        - destroyed, nothing of the second network is left on the host
+        - the first network's bridge, dnsmasq and rules are what they were alone
+        - control: the first network is whole and works before the second is made; else the check is
+          inconclusive
     """
     first = testbed.topology.network
     # A port of a bridge with STP would first listen and learn for 4 s.
@@ -75,9 +89,18 @@ def test_two_side_by_side(testbed: Testbed, evidence: Evidence) -> None:
 def test_destroyed_and_undefined(testbed: Testbed, evidence: Evidence) -> None:
     """Destroyed, a network's bridge, dnsmasq and rules are gone; undefined, its definition is.
 
-    Steps: define a network like the one under test, start it, with autostart; destroy; undefine.
-    Verify: before, nothing of it; started, all of it; destroyed, nothing but the definition, which
-    reads back as inactive; undefined, neither libvirt nor its folders have it.
+    Preconditions:
+        - the host has no network and no bridge `plumb-gone`
+    Steps:
+        1. Define a network beside the one under test, and start it with autostart.
+        2. Destroy it, and wait until its traces are gone.
+        3. Undefine it, and list libvirt's networks and the files of its folders.
+    Verify:
+        - destroyed, its bridge, its dnsmasq and all rules that name it are gone
+        - destroyed, libvirt still knows it, as inactive and persistent
+        - undefined, neither libvirt nor its folders have it
+        - control: before there is nothing of it, and started all of it is there; else the check is
+          inconclusive
     """
     gone = _beside(testbed, "plumb-gone")
     before = libvirt_leftovers(testbed.host, gone)

@@ -85,11 +85,22 @@ MODELS = (
 def test_each_model_gives_a_working_link(testbed: Testbed, evidence: Evidence) -> None:
     """Each NIC model gives a working link: virtio, rtl8139, e1000 and e1000e.
 
-    Steps: plug a NIC of each model into a running guest, attached as its first one is, and give
-    each a subnet of its own; ping a station on the network over it, and be pinged.
-    Verify: the guest sees the model's PCI function under its driver, the link is up with an MTU of
-    1500, and pings that fill a frame are answered both ways; the station sees them whole, with the
-    NIC's MAC as source.
+    A model without a device in QEMU or a driver in the guest is left out; without virtio or rtl8139
+    the check is not testable.
+
+    Preconditions:
+        - QEMU has the devices, and the guest the drivers, of virtio and rtl8139
+    Steps:
+        1. Plug a NIC of each model into the first guest, attached as its own NIC is.
+        2. Give each a subnet of its own, in a network namespace of the guest, and the other end to
+           a station on the switch.
+        3. Ping with full frames from the guest to the station and back over each NIC, with a
+           capture at the station.
+    Verify:
+        - the guest sees the model's PCI function under the model's driver
+        - each link is up, with an MTU of 1500
+        - every ping is answered, both ways
+        - the station sees all frames whole, those of the guest with the NIC's MAC as source
     """
     guest = testbed.guests[0]
     missing = _missing(testbed, guest)
@@ -119,8 +130,16 @@ def test_each_model_gives_a_working_link(testbed: Testbed, evidence: Evidence) -
 def test_nic_is_where_the_xml_says(testbed: Testbed, evidence: Evidence) -> None:
     """Each guest's NIC sits at the PCI address that the domain XML gives, as the guest sees it.
 
-    Verify: the address in the XML that the domain was made from, in libvirt's live XML, and that of
-    the Ethernet function with the NIC's MAC in the guest's sysfs are one and the same.
+    Preconditions:
+        - the topology is up and its guests answer
+    Steps:
+        1. Read the PCI address from the XML that the domain was made from and from libvirt's live
+           XML.
+        2. Read the PCI functions with the NIC's MAC from the guest's sysfs.
+    Verify:
+        - the guest has exactly one NIC with that MAC, and it is an Ethernet function
+        - libvirt's live XML has the address that was given
+        - the guest sees the NIC at the address that was given
     """
     places = {}
     for guest in testbed.guests:

@@ -17,13 +17,24 @@ IN_FORCE_DEADLINE_S = 20.0
 
 
 @pytest.mark.claims("OV-13")
+@pytest.mark.needs("ovs")
 def test_rule_drops_one_flow(testbed: Testbed, evidence: Evidence) -> None:
     """A rule that drops one guest's TCP to one port of the host leaves all other traffic.
 
-    Steps: the guest opens TCP connections to the host without the rule, with it, and without it
-    again; with it the guest's ICMP and UDP and another guest's TCP are tried too.
-    Verify: works, is blocked (nothing is answered, nothing arrives at the host, and the rule counts
-    it), works again; what the rule does not match works with it.
+    Preconditions:
+        - two guests have their addresses
+        - the host has an address on the bridge
+    Steps:
+        1. Probe the host from the first guest by TCP, with a capture on the bridge.
+        2. Add the rule, wait until no request arrives, and probe again.
+        3. With the rule, probe by the first guest's ICMP and UDP and by the second guest's TCP.
+        4. Remove the rule, and probe from the first guest by TCP.
+    Verify:
+        - with the rule no TCP request of the first guest is answered, and none arrives at the host
+        - the rule counts packets that it dropped
+        - with the rule all other probes are answered
+        - without the rule again, every TCP request is answered
+        - control: before the rule every TCP request is answered; else the check is inconclusive
     """
     host, bridge = testbed.host, testbed.switch.name
     guest, other = (testbed.guest_end(each) for each in testbed.guests[:2])

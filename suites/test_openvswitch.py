@@ -33,8 +33,21 @@ DOCUMENTED_TABLES = {
 
 
 @pytest.mark.claims("OV-01")
+@pytest.mark.needs("ovs")
 def test_daemons_are_healthy(testbed: Testbed, evidence: Evidence) -> None:
-    """Both daemons answer and are healthy; their version is the one that the database reports."""
+    """Both daemons answer and are healthy; their version is the one that the database reports.
+
+    Preconditions:
+        - ovsdb-server and ovs-vswitchd are started with a monitor process
+    Steps:
+        1. Ask each daemon for its version over its control socket.
+        2. Read the process titles of the monitors.
+        3. Read the version from the database.
+    Verify:
+        - each daemon answers
+        - each daemon has exactly one monitor, and its title says healthy
+        - the version of each daemon is the one in the database
+    """
     said, running = {}, processes(testbed.host)
     for daemon in DAEMONS:
         answer = testbed.host.run(["ovs-appctl", "-t", daemon, "version"], check=False)
@@ -54,8 +67,17 @@ def test_daemons_are_healthy(testbed: Testbed, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("OV-02")
+@pytest.mark.needs("ovs")
 def test_datapath_is_named(testbed: Testbed, evidence: Evidence) -> None:
-    """The datapath that carries the bridge is the one asked for, by the switch's own word."""
+    """The datapath that carries the bridge is the one asked for, by the switch's own word.
+
+    Preconditions:
+        - the topology is up and its guests answer
+    Steps:
+        1. Read `ovs-appctl dpif/show`.
+    Verify:
+        - the bridge is listed under the datapath that the host is to use: kernel or userspace
+    """
     wanted = required_datapath(testbed.host).dpif
     shown = testbed.host.run(["ovs-appctl", "dpif/show"]).stdout
     # dpif/show begins each datapath's block with its name: "netdev@ovs-netdev: hit:10 missed:2"
@@ -70,8 +92,20 @@ def test_datapath_is_named(testbed: Testbed, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("OV-03")
+@pytest.mark.needs("ovs")
 def test_new_bridge_has_its_own_port(testbed: Testbed, evidence: Evidence) -> None:
-    """A new bridge holds one port with one interface, both of its name, of type internal."""
+    """A new bridge holds one port with one interface, both of its name, of type internal.
+
+    Preconditions:
+        - the database has no bridge `plumb-new`
+    Steps:
+        1. Add the bridge `plumb-new`.
+        2. Read its rows in the tables Bridge, Port and Interface.
+    Verify:
+        - one port has the bridge's name, and it is the one port that the bridge holds
+        - that port holds one interface, of the same name
+        - the interface is of type internal
+    """
     with ovs_bridge(testbed.host, SCRATCH):
         [bridge] = rows(testbed.host, "Bridge", f"name={SCRATCH}")
         ports = rows(testbed.host, "Port", f"name={SCRATCH}")
@@ -86,8 +120,19 @@ def test_new_bridge_has_its_own_port(testbed: Testbed, evidence: Evidence) -> No
 
 
 @pytest.mark.claims("OV-04")
+@pytest.mark.needs("ovs")
 def test_taps_are_ports(testbed: Testbed, evidence: Evidence) -> None:
-    """Each guest's TAP is a port of the bridge, with its rows in Port and Interface."""
+    """Each guest's TAP is a port of the bridge, with its rows in Port and Interface.
+
+    Preconditions:
+        - the topology is up and its guests answer
+    Steps:
+        1. Read the row of the bridge, and the rows of each guest's TAP in Port and Interface.
+    Verify:
+        - each TAP has one row in Port and one in Interface
+        - the bridge holds the TAP's port
+        - the interface row has no error
+    """
     [bridge] = rows(testbed.host, "Bridge", f"name={testbed.switch.name}")
     for guest in testbed.guests:
         ports = rows(testbed.host, "Port", f"name={guest.tap}")
@@ -102,13 +147,20 @@ def test_taps_are_ports(testbed: Testbed, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("OV-06")
+@pytest.mark.needs("ovs")
 def test_database_serves_its_tables(testbed: Testbed, evidence: Evidence) -> None:
     """The database server serves `Open_vSwitch` with the documented tables.
 
-    Steps: over the server's own socket (RFC 7047) ask for the databases, for the schema, and for
-    the rows of every documented table.
-    Verify: the database is there, its schema has the tables, each of them can be read, and the
-    bridge under test and its guests' TAPs are among the rows.
+    Preconditions:
+        - the socket of the database server is on the host
+    Steps:
+        1. Ask the server for its databases and for the schema of `Open_vSwitch` (RFC 7047).
+        2. Read all rows of each documented table.
+    Verify:
+        - the server has the database `Open_vSwitch`
+        - its schema has every documented table
+        - each of these tables can be read
+        - the bridge under test and its guests' TAPs are in Bridge, Port and Interface
     """
     with ovsdb(testbed.host.seen(DATABASE_SOCKET)) as database:
         databases = database.call("list_dbs")
@@ -137,11 +189,19 @@ def test_database_serves_its_tables(testbed: Testbed, evidence: Evidence) -> Non
 
 
 @pytest.mark.claims("OV-08")
+@pytest.mark.needs("ovs")
 def test_deleted_bridge_is_gone(testbed: Testbed, evidence: Evidence) -> None:
     """Deleting a bridge removes its ports, its rows and its internal interface.
 
-    Steps: a bridge with a second internal port; delete the bridge.
-    Verify: both interfaces were on the host; then none is, nor any row of theirs.
+    Preconditions:
+        - the database has no bridge `plumb-new`, and the host no link `plumb-port`
+    Steps:
+        1. Add the bridge `plumb-new` with a second internal port, and wait for both links.
+        2. Delete the bridge.
+    Verify:
+        - both links are gone from the host
+        - Bridge, Port and Interface have no row of either name
+        - control: both links were on the host before
     """
     host, names = testbed.host, (SCRATCH, SCRATCH_PORT)
 
@@ -168,8 +228,19 @@ def test_deleted_bridge_is_gone(testbed: Testbed, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("OV-11")
+@pytest.mark.needs("ovs")
 def test_interface_row_names_the_guest(testbed: Testbed, evidence: Evidence) -> None:
-    """Through libvirt's virtual port the row carries iface-id, attached-mac and vm-id."""
+    """Through libvirt's virtual port the row carries iface-id, attached-mac and vm-id.
+
+    Preconditions:
+        - the guests are attached by `<virtualport type='openvswitch'>`
+    Steps:
+        1. Read the interface row of each guest's TAP, and libvirt's live XML of the guest.
+    Verify:
+        - iface-id is the interface id of the virtual port in the live XML
+        - attached-mac is the guest's MAC
+        - vm-id is the domain's UUID
+    """
     for guest in testbed.guests:
         row = interface_row(testbed.host, guest.tap)
         assert row is not None, f"{guest.tap} has no row in table Interface: it is on no bridge"

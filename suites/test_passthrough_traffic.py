@@ -44,11 +44,22 @@ EMULATED = "0x1af4"
 
 
 @pytest.mark.claims("PT-07")
+@pytest.mark.needs("iommu", "sriov")
 def test_past_the_host(testbed: Testbed, evidence: Evidence) -> None:
     """What a guest and the outside say to each other passes no link of the host's.
 
-    Verify: requests and answers are seen on the wire, and neither on the NIC that the host has of
-    it nor on any bridge of the host's; what the host itself says to the outside is seen there.
+    Preconditions:
+        - the first guest has its address, and an outside machine is on the wire
+        - the other end of the NIC's wire can be captured on
+    Steps:
+        1. Start captures on the wire, on the physical function, and on each bridge of the host.
+        2. Probe the outside from the guest by ICMP.
+        3. Probe the outside from the host by ICMP.
+    Verify:
+        - every request of the guest is answered, and requests and answers are on the wire
+        - neither the physical function nor a bridge of the host has a packet of the two
+        - control: the host's own requests are in the capture on the physical function; else the
+          check is inconclusive
     """
     near, far, host = testbed.guest_end(testbed.guests[0]), testbed.end("outside"), testbed.host
     links = [testbed.topology.network.pf, *_bridges(host)]
@@ -82,12 +93,23 @@ def test_past_the_host(testbed: Testbed, evidence: Evidence) -> None:
 
 @pytest.mark.lengthy
 @pytest.mark.claims("PT-07")
+@pytest.mark.needs("iommu", "sriov", "iperf3")
 def test_throughput(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None:
     """TCP throughput through a function meets the floor; beside it, that of virtio on a bridge.
 
-    Steps: measure between a guest and the outside; plug a virtio NIC on a bridge of the host's into
-    the same guest, and measure between the guest and the host over it.
-    Verify: through the function the median of the trials meets the topology's floor both ways.
+    The rate of virtio is for comparison: it has no floor here.
+
+    Preconditions:
+        - the first guest has its address, and an outside machine is on the wire
+        - the NIC enforces the rate of a function, where one is set: QEMU's may not
+    Steps:
+        1. Measure TCP between guest and outside, in several trials each way.
+        2. Plug a virtio NIC on a bridge of the host's into the guest, and measure TCP to the host
+           over it.
+    Verify:
+        - through the function the median of the trials is at or above the topology's floor, each
+          way
+        - the trials through virtio come about; else the check is inconclusive
     """
     guest, outside = testbed.guests[0], Far(testbed.outside, str(testbed.figures.outside))
     upward = Series(lambda: tcp_mbit_s(guest, outside), TRIALS)
@@ -120,13 +142,24 @@ def test_throughput(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
 
 
 @pytest.mark.claims("PT-12")
+@pytest.mark.needs("iommu", "sriov")
 def test_spoof_checking(testbed: Testbed, evidence: Evidence) -> None:
     """With spoof checking on, a frame from an address that is not the guest's does not get out.
 
-    Steps: with checking off, on, and off again, have the guest send frames from its own address and
-    from a foreign one.
-    Verify: those from its own are on the wire each time; those from the foreign one with checking
-    off, and not with it on.
+    Preconditions:
+        - the physical function reports spoof checking, and the NIC enforces it: QEMU's may not
+        - the other end of the NIC's wire can be captured on
+    Steps:
+        1. Turn spoof checking of the first guest's function off.
+        2. Send five broadcasts from a foreign MAC and five from the guest's own, with a capture on
+           the wire.
+        3. Repeat with checking on, and with checking off again.
+    Verify:
+        - with checking on, no frame from the foreign MAC is on the wire
+        - control: with checking off, before and after, all frames from the foreign MAC are on the
+          wire; else the check is inconclusive
+        - control: each time all frames from the guest's own MAC are on the wire; else the check is
+          inconclusive
     """
     host, pf, guest = testbed.host, testbed.topology.network.pf, testbed.guests[0]
     number = _number(host, pf, guest)
