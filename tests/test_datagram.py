@@ -12,6 +12,8 @@ from fixtures.host.sandbox import sandbox
 from fixtures.probe.capture import capture
 from fixtures.probe.datagram import send_out
 
+pytestmark = pytest.mark.host
+
 OWN, OTHER, FAR = "198.18.0.1", "198.19.0.1", "198.19.0.2"
 
 

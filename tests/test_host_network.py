@@ -21,6 +21,8 @@ from fixtures.switch.default_network import NAME, default_network, network_names
 from topologies.library import load
 from topologies.topology import DhcpRange
 
+pytestmark = pytest.mark.host
+
 FIGURES = load("nat").physical
 assert FIGURES is not None
 SERVED = DhcpRange(start=IPv4Address("192.0.2.100"), end=IPv4Address("192.0.2.199"))

@@ -99,6 +99,7 @@ def test_without_an_iommu_nothing_is_handed_out(tmp_path: Path) -> None:
         require_own_group(machine(tmp_path), own, "eth1")
 
 
+@pytest.mark.host
 def test_a_nic_that_the_host_needs_is_refused(host: Host) -> None:
     with (
         namespace_machine(host, "peer") as peer,
@@ -124,6 +125,7 @@ def test_a_nic_that_the_host_needs_is_refused(host: Host) -> None:
         require_free(host, "nic0", "--peer-nic")
 
 
+@pytest.mark.host
 def test_a_nic_without_functions_is_refused(host: Host) -> None:
     network = library.load("passthrough").network.model_copy(update={"uplink": "nic0"})
     with namespace_machine(host, "peer") as peer, cable(host, "nic0", peer, "eth0"):
@@ -157,6 +159,7 @@ def test_too_few_functions_or_ones_in_use_are_refused(
     assert (pf / "sriov_numvfs").read_text() == f"{on}\n"
 
 
+@pytest.mark.host
 def test_what_a_host_has_already_is_named(host: Host) -> None:
     topology = library.load("nat")
     require_no_name_conflicts(host, topology)

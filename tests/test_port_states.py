@@ -13,6 +13,8 @@ from fixtures.probe.port_states import watched_port
 from fixtures.probe.station import plugged_station
 from fixtures.switch.linux_bridge import delete_by_ioctl, linux_bridge
 
+pytestmark = pytest.mark.host
+
 BRIDGE = "plumb-test"
 
 

@@ -19,6 +19,8 @@ from fixtures.switch.ovs_bridge import ovs_bridge, rows
 from fixtures.waiting import until
 from topologies.library import load
 
+pytestmark = pytest.mark.host
+
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = load("nat").physical
 HOLD = """
