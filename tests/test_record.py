@@ -260,9 +260,10 @@ def test_a_sample_is_a_number(sample: float) -> None:
     ("content", "said"),
     [
         (None, "cannot be read"),
-        ("", "not a plumbline/run/1 record"),
-        ("{", "not a plumbline/run/1 record"),
-        ('{"schema": "plumbline/run/2"}', "schema: Input should be 'plumbline/run/1'"),
+        ("", "not JSON"),
+        ("{", "not JSON"),
+        ("[]", "not a run record: it has no field `schema`"),
+        ('{"schema": "plumbline/run/2"}', "a record of schema 'plumbline/run/2'"),
         (full().model_dump_json().replace('"rerun"', '"again"'), "checks.0.rerun: Field required"),
     ],
 )

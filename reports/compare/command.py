@@ -18,10 +18,8 @@ from reports.compare.model import Comparison
 from reports.compare.quantities import Criteria
 from reports.compare.reading import read, runs
 from reports.compare.trend import trend_of
-from reports.record import RecordError
 from reports.report_error import ReportError
 from reports.report_file import put, require_elsewhere
-from reports.wording import harmless
 
 # A log has no width: a row for each quantity fits.
 WIDTH_OF_A_LOG = 124
@@ -65,11 +63,8 @@ def main(argv: Sequence[str]) -> int:
             return EXIT_CONFORMS
         found = _compared(order)
         _write(_comparison(found, order), order)
-    except RecordError as error:
-        print(harmless(f"plumbline: {error}"), file=sys.stderr)
-        return EXIT_USAGE
     except ReportError as error:
-        print(harmless(str(error)), file=sys.stderr)
+        print(f"plumbline: {error}", file=sys.stderr)
         return EXIT_USAGE
     return found.exit_code
 

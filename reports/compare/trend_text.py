@@ -6,22 +6,14 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from contracts.verdicts import Verdict
 from reports.compare.markdown import plain, table
 from reports.compare.trend import ClaimHistory, Point, QuantityHistory, Trend
 from reports.compare.wording import NOTHING, figure, harmless
-from reports.wording import STYLES, counted
+from reports.wording import SIGNS, STYLES, counted
 
-LETTERS = {
-    Verdict.CONFORMS: "✓",
-    Verdict.VIOLATES: "✗",
-    Verdict.ERROR: "!",
-    Verdict.INCONCLUSIVE: "?",
-    Verdict.NOT_TESTABLE: "–",
-}
 NOT_LOOKED_AT = "·"
 LEGEND = "  ".join(
-    [*(f"{sign} {verdict}" for verdict, sign in LETTERS.items()), f"{NOT_LOOKED_AT} not looked at"]
+    [*(f"{sign} {verdict}" for verdict, sign in SIGNS.items()), f"{NOT_LOOKED_AT} not looked at"]
 )
 
 
@@ -46,7 +38,7 @@ def steady(found: Trend) -> str:
 
 def strip(claim: ClaimHistory) -> str:
     """Return a claim's verdicts, a sign for each run."""
-    return "".join(LETTERS[v] if v is not None else NOT_LOOKED_AT for v in claim.verdicts)
+    return "".join(SIGNS[v] if v is not None else NOT_LOOKED_AT for v in claim.verdicts)
 
 
 def medians(quantity: QuantityHistory) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from contracts.verdicts import Verdict
 from reports.exports.counting import counts_line
+from reports.fault_outcomes import OUTCOME_VERDICTS
 from reports.record import (
     Check,
     Evidence,
@@ -20,8 +21,7 @@ from reports.record import (
     Statement,
     Topology,
 )
-from reports.run_verdict import OUTCOMES, ending, whole
-from reports.wording import label
+from reports.run_verdict import ending, whole
 
 # The suite of what is to be said of a run as a whole.
 RUN = "run"
@@ -83,7 +83,7 @@ def _of_check(check: Check, record: RunRecord) -> Case:
     return Case(
         suite=check.topology,
         group=check.property,
-        name=label(check).partition(".")[2] or check.id,
+        name=check.label.partition(".")[2] or check.id,
         verdict=check.verdict,
         reason=check.reason or "no reason given",
         rerun=check.rerun,
@@ -119,7 +119,7 @@ def _of_fault(fault: FaultResult, record: RunRecord) -> Case:
         suite=fault.topology.partition("+")[0],
         group="faults",
         name=fault.id,
-        verdict=OUTCOMES[fault.outcome],
+        verdict=OUTCOME_VERDICTS[fault.outcome],
         reason="; ".join([f"{fault.outcome}: {fault.title}", *wrong]),
         rerun=f"./plumbline prove --fault {fault.id}",
         claims={name: record.statements.get(name) for name in fault.caught_by},

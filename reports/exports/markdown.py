@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from contracts.verdicts import BY_GRAVITY, Verdict
+from contracts.verdicts import BY_GRAVITY, REPORTED_ORDER, Verdict
 from reports.exports.counting import counts_line
+from reports.fault_outcomes import OUTCOME_VERDICTS
 from reports.record import Check, FaultResult, RunRecord
-from reports.run_verdict import OUTCOMES, facts, open_questions, took, whole
+from reports.run_verdict import facts, open_questions, took, whole
 from reports.terminal.matrix import NO_CHECK, cell, tally
-from reports.wording import SIGNS, counted, label, one_line
+from reports.wording import SIGNS, count, counted, one_line
 
 SIZE_MAX = 1 << 20
 # What must be said at the end has room in any case.
@@ -113,7 +114,7 @@ def _sections(record: RunRecord, faults: Sequence[str]) -> Iterator[Section]:
         yield _faults(record)
     else:
         yield _matrix(record)
-        legend = ", ".join(f"`n{sign}` {verdict}" for verdict, sign in SIGNS.items())
+        legend = ", ".join(f"`{count('n', each)}` {each}" for each in REPORTED_ORDER)
         yield Section("", [f"{legend}, `{NO_CHECK}` no check"], "legend")
     for verdict, title in _SECTIONS:
         yield from _of_verdict(record, verdict, title)
@@ -177,7 +178,7 @@ def _finding(check: Check, record: RunRecord) -> str:
         for claim in check.claims
     ]
     lines = [
-        f"**{escaped(label(check))}** on **{escaped(check.topology)}**",
+        f"**{escaped(check.label)}** on **{escaped(check.topology)}**",
         *claims,
         _reason(check.reason),
         f"again: {code_span(check.rerun)}",
@@ -201,9 +202,11 @@ def _untestable(record: RunRecord) -> Section:
 
 
 def _faults(record: RunRecord) -> Section:
-    by_outcome = sorted(record.faults, key=lambda fault: BY_GRAVITY.index(OUTCOMES[fault.outcome]))
+    by_outcome = sorted(
+        record.faults, key=lambda fault: BY_GRAVITY.index(OUTCOME_VERDICTS[fault.outcome])
+    )
     rows = [
-        f"| {SIGNS[OUTCOMES[fault.outcome]] or '✓'} {fault.outcome} | {escaped(fault.id)} "
+        f"| {SIGNS[OUTCOME_VERDICTS[fault.outcome]]} {fault.outcome} | {escaped(fault.id)} "
         f"| {escaped(fault.title)} | {escaped(_noticed(fault))} |"
         for fault in by_outcome
     ]

@@ -10,7 +10,6 @@ from reports.html import plots
 from reports.html.evidence import EvidenceFiles, Shown
 from reports.html.plots import Plot
 from reports.record import Check, RunRecord, Statement
-from reports.wording import label
 
 _NOT_IN_AN_ANCHOR = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -76,7 +75,7 @@ def entries(
         (check.topology, check.id): CheckEntry(
             check,
             places[check.topology, check.id],
-            label(check),
+            check.label,
             files.of(check.evidence),
             plots.of(check.measurements),
         )

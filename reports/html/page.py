@@ -4,7 +4,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from contracts.verdicts import Verdict
+from contracts.verdicts import REPORTED_ORDER, Verdict
+from reports.fault_outcomes import outcomes_of
 from reports.html import claims
 from reports.html.claims import ClaimEntry
 from reports.html.drawing import Drawing, drawing
@@ -15,7 +16,7 @@ from reports.html.matrix import Matrix, counts, matrix
 from reports.html.plots import Comparison, comparisons
 from reports.html.reaching import Way, ways
 from reports.record import Check, RunRecord, Topology
-from reports.run_verdict import IN_ORDER, facts, open_questions, outcomes_of, settings, took, whole
+from reports.run_verdict import facts, open_questions, settings, took, whole
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Page:
     def statements(self) -> list[tuple[Verdict, int]]:
         """How many claims have each verdict, over all topologies."""
         found = [claim.verdict for claim in self.claims if claim.id]
-        return [(verdict, found.count(verdict)) for verdict in IN_ORDER if verdict in found]
+        return [(verdict, found.count(verdict)) for verdict in REPORTED_ORDER if verdict in found]
 
 
 def render(record: RunRecord, folder: Path, *, page_max: int = PAGE_MAX) -> str:
@@ -98,7 +99,7 @@ def render(record: RunRecord, folder: Path, *, page_max: int = PAGE_MAX) -> str:
             facts=list(facts(record)),
             took=took(record),
             counts=counts(record.checks),
-            verdicts=IN_ORDER,
+            verdicts=REPORTED_ORDER,
             questions=open_questions(record),
             outcomes=outcomes_of(record),
             violated=[check for check in record.checks if check.verdict is Verdict.VIOLATES],

@@ -29,7 +29,6 @@ from reports.record import (
     explain,
 )
 
-PLAN_FILE = ".plan.json"
 # The one of the host's facts that has an entry for each topology.
 BUILT_FACTS = "topologies"
 

@@ -21,16 +21,15 @@ from typing import Any, cast
 import pytest
 
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_INTERRUPTED, EXIT_UNDECIDED, EXIT_USAGE
+from contracts.run_files import JUNIT, PLAN, RECORD
 from contracts.verdicts import Verdict
 from reports.exports import junit
 from reports.record import Check, FaultResult, RecordError, Statement, save
 from reports.recording import hooks
-from reports.recording.ledger import PLAN_FILE, Key, Ledger, parse_check, read_plan
+from reports.recording.ledger import Key, Ledger, parse_check, read_plan
 from reports.recording.longrepr import crash_line
 from reports.recording.provenance import tool
 
-RECORD_FILE = "run.json"
-JUNIT_FILE = "junit.xml"
 PLUGIN_NAME = "plumbline-recorder"
 # What a property's name begins with when it is a piece of the record.
 OWN = "plumbline."
@@ -77,7 +76,7 @@ class Recorder:
     def pytest_sessionstart(self) -> None:
         """Leave a record from the start on, and none of an earlier run's plan."""
         self.output.mkdir(parents=True, exist_ok=True)
-        (self.output / PLAN_FILE).unlink(missing_ok=True)
+        (self.output / PLAN).unlink(missing_ok=True)
         self._save()
 
     @pytest.hookimpl(trylast=True)
@@ -151,7 +150,7 @@ class Recorder:
         if self._planned:
             return
         try:
-            planned = read_plan(self.output / PLAN_FILE)
+            planned = read_plan(self.output / PLAN)
         except FileNotFoundError:
             return
         self._planned = True
@@ -192,7 +191,7 @@ class Recorder:
         try:
             said = [parse_check(each) for each in _properties(report, "plumbline.check")]
         except RecordError as error:
-            return self._blame_the_harness(report, str(error))
+            return self._blame_the_harness(report, error.message)
         last = {(check.topology, check.id): check for check in said}
         news = False
         for key, check in last.items():
@@ -278,15 +277,15 @@ class Recorder:
         session.exitstatus = self._exit_code
         ended = {"ended_with": self._exit_code, "lacking": list(missing)}
         record = record.model_copy(update=ended)
-        save(record, self.output / RECORD_FILE)
-        (self.output / JUNIT_FILE).write_text(junit.render(record), encoding="utf-8")
-        (self.output / PLAN_FILE).unlink(missing_ok=True)
+        save(record, self.output / RECORD)
+        (self.output / JUNIT).write_text(junit.render(record), encoding="utf-8")
+        (self.output / PLAN).unlink(missing_ok=True)
         self._config.hook.pytest_plumbline_finished(
             record=record, output=self.output, exit_code=self._exit_code
         )
 
     def _save(self) -> None:
-        save(self._ledger.record(), self.output / RECORD_FILE)
+        save(self._ledger.record(), self.output / RECORD)
 
 
 def _statements(option: argparse.Namespace) -> dict[str, Statement]:

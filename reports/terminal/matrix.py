@@ -10,21 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from contracts.verdicts import Verdict
+from contracts.verdicts import REPORTED_ORDER, Verdict
 from reports.record import RunRecord
-from reports.wording import SEPARATOR, SIGNS, STYLES
+from reports.wording import SEPARATOR, STYLES, count
 
 NO_CHECK = "·"
 TOTAL = "all"
 
-# The order within a cell: what held, then what didn't, the gravest first.
-_IN_CELL = (
-    Verdict.CONFORMS,
-    Verdict.VIOLATES,
-    Verdict.ERROR,
-    Verdict.INCONCLUSIVE,
-    Verdict.NOT_TESTABLE,
-)
 _COLUMN_GAP = 2
 # Two ids in a row take no more room than a range of them.
 _LEAST_RUN = 3
@@ -100,8 +92,8 @@ def _sum(cells: Tally, properties: Sequence[str], topology: str) -> Counter[Verd
 def cell(counts: Counter[Verdict]) -> Text:
     """Return a cell: `12`, or `10 1✗ 2?`, each count in its verdict's colour."""
     parts = [
-        Text(f"{counts[verdict]}{SIGNS[verdict]}", style=STYLES[verdict])
-        for verdict in _IN_CELL
+        Text(count(counts[verdict], verdict), style=STYLES[verdict])
+        for verdict in REPORTED_ORDER
         if counts[verdict]
     ]
     return Text(" ").join(parts) if parts else Text(NO_CHECK, style="dim")
@@ -148,8 +140,8 @@ def _table(names: Sequence[str], properties: Sequence[str], cells: Tally) -> Tab
 def _legend(record: RunRecord) -> Text:
     counts = record.counts()
     shown = [
-        Text(f"n{SIGNS[verdict]} {verdict}", style=STYLES[verdict])
-        for verdict in _IN_CELL
+        Text(f"{count('n', verdict)} {verdict}", style=STYLES[verdict])
+        for verdict in REPORTED_ORDER
         if counts[verdict]
     ]
     shown.append(Text(f"{NO_CHECK} no check"))
