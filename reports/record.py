@@ -30,6 +30,7 @@ from reports.record_types import (
     Measurement,
     Moment,
     Part,
+    Procedure,
     Reach,
     Seconds,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "Host",
     "Measurement",
     "Outcome",
+    "Procedure",
     "Reach",
     "RecordError",
     "RunRecord",
@@ -137,6 +139,9 @@ class Check(Part):
     )
     reach: Reach | None = Field(
         default=None, description="the cell of who reaches whom that it decides; null: none"
+    )
+    procedure: Procedure | None = Field(
+        default=None, description="how it decides; null in a record from before that was kept"
     )
     duration_s: Seconds | None = Field(default=None, description="null when it never ran to an end")
     measurements: list[Measurement] = Field(default_factory=list)

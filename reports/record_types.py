@@ -109,6 +109,14 @@ class Built(Part):
     links: list[BuiltLink] = Field(default_factory=list)
 
 
+class Procedure(Part):
+    """How a check decides: the lists of its docstring, one text for each item."""
+
+    preconditions: list[str] = Field(description="what is there before its first step")
+    steps: list[str] = Field(description="what it does, in order")
+    verify: list[str] = Field(description="what has to hold, so that the claim conforms")
+
+
 class Reach(Part):
     """One cell of the table of who reaches whom, for one protocol."""
 

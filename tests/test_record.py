@@ -20,6 +20,7 @@ from reports.record import (
     Evidence,
     Host,
     Measurement,
+    Procedure,
     Reach,
     RecordError,
     RunRecord,
@@ -74,6 +75,7 @@ def full() -> RunRecord:
         verdict=Verdict.VIOLATES,
         reason="offered 10.10.10.1",
         reach=Reach(from_="guest", to="host", protocol="udp", promised=True),
+        procedure=Procedure(preconditions=["a guest"], steps=["ask"], verify=["it is leased"]),
         duration_s=0.5,
         measurements=[Measurement(name="rtt", unit="ms", samples=[0.5, 1])],
         evidence=[evidence],
@@ -204,9 +206,10 @@ def test_the_keys_are_the_contracts() -> None:
     assert list(written["host"]) == ["kind", "release", "accel", "facts"]
     assert list(written["host"]["accel"]) == ["name", "reason"]
     assert list(written["checks"][0]) == [
-        *("id", "claims", "topology", "verdict", "reason", "reach", "duration_s"),
-        *("measurements", "evidence", "rerun"),
+        *("id", "claims", "topology", "verdict", "reason", "reach", "procedure"),
+        *("duration_s", "measurements", "evidence", "rerun"),
     ]
+    assert list(written["checks"][0]["procedure"]) == ["preconditions", "steps", "verify"]
     assert list(written["checks"][0]["measurements"][0]) == [
         *("name", "unit", "samples", "better", "cold", "trials"),
     ]

@@ -7,6 +7,7 @@ The files are those that Allure's documentation describes ("Test result file", "
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from uuid import UUID, uuid5
 
@@ -105,7 +106,20 @@ def _description(case: Case) -> str:
     ]
     said += [f"**{case.verdict}:** {escaped(case.reason)}"]
     said += [f"Again: {code_span(case.rerun)}"] if case.rerun is not None else []
-    return "\n\n".join(said)
+    return "\n\n".join([*said, *_procedure(case)])
+
+
+def _procedure(case: Case) -> Iterator[str]:
+    """Yield the lists that say how a case is decided, each below its title."""
+    if (known := case.procedure) is not None:
+        for title, items, mark in (
+            ("Preconditions", known.preconditions, "-"),
+            ("Steps", known.steps, "1."),
+            ("Verify", known.verify, "-"),
+        ):
+            if items:
+                yield f"**{title}**"
+                yield "\n".join(f"{mark} {escaped(item)}" for item in items)
 
 
 def _evidence(case: Case, uuid: UUID, folder: Path, target: Path) -> list[JsonValue]:

@@ -17,6 +17,7 @@ from reports.record import (
     Evidence,
     FaultResult,
     Measurement,
+    Procedure,
     RunRecord,
     Statement,
     Topology,
@@ -38,6 +39,7 @@ class Case:
         verdict: how it ended.
         reason: what was seen, lacked or broke.
         rerun: the command that decides it again, if there is one.
+        procedure: how it decides, if the record has that.
         claims: what it decides, by claim id; None where the record does not know what it says.
         more: further lines for whoever opens it.
         measurements: raw samples.
@@ -51,6 +53,7 @@ class Case:
     verdict: Verdict
     reason: str
     rerun: str | None = None
+    procedure: Procedure | None = None
     claims: dict[str, Statement | None] = field(default_factory=dict)
     more: list[str] = field(default_factory=list)
     measurements: list[Measurement] = field(default_factory=list)
@@ -87,6 +90,7 @@ def _of_check(check: Check, record: RunRecord) -> Case:
         verdict=check.verdict,
         reason=check.reason or "no reason given",
         rerun=check.rerun,
+        procedure=check.procedure,
         claims={claim: record.statements.get(claim) for claim in check.claims},
         measurements=check.measurements,
         evidence=check.evidence,

@@ -181,9 +181,14 @@ def _finding(check: Check, record: RunRecord) -> str:
         f"**{escaped(check.label)}** on **{escaped(check.topology)}**",
         *claims,
         _reason(check.reason),
+        *(f"verifies: {escaped(each)}" for each in _verified(check)),
         f"again: {code_span(check.rerun)}",
     ]
     return "\\\n".join(lines)
+
+
+def _verified(check: Check) -> Sequence[str]:
+    return check.procedure.verify if check.procedure is not None else ()
 
 
 def _untestable(record: RunRecord) -> Section:

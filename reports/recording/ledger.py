@@ -18,6 +18,7 @@ from reports.record import (
     Evidence,
     FaultResult,
     Host,
+    Procedure,
     Reach,
     RecordError,
     RunRecord,
@@ -46,6 +47,7 @@ class PlannedCheck(BaseModel):
     claims: list[str]
     topology: str
     reach: Reach | None = None
+    procedure: Procedure | None = None
     rerun: str
 
     @property
@@ -66,6 +68,7 @@ class PlannedCheck(BaseModel):
             verdict=verdict,
             reason=reason,
             reach=self.reach,
+            procedure=self.procedure,
             rerun=self.rerun,
         )
 
