@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contracts.verdicts import Verdict
-from reports.exports import allure, junit, markdown
+from reports.exports import allure, job_summary, junit
 from reports.html.page import render
 from reports.record import Check, Procedure, RunRecord, parse
 from reports.recording.ledger import PlannedCheck, parse_check
@@ -45,7 +45,7 @@ def description(run: RunRecord, folder: Path) -> str:
             lambda run, _: junit.render(run),
             ["precondition: a guest", "step 2: ask &lt;b&gt;", "verify: all of 4"],
         ),
-        (lambda run, _: markdown.render(run), ["verifies: all of 4 echoes are answered"]),
+        (lambda run, _: job_summary.render(run), ["verifies: all of 4 echoes are answered"]),
     ],
     ids=["html", "allure", "junit", "markdown"],
 )

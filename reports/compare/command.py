@@ -85,13 +85,13 @@ def _comparison(found: Comparison, order: Order) -> str | None:
     if order.format == "json":
         return found.model_dump_json(indent=1) + "\n"
     if order.format == "md":
-        from reports.compare.markdown import page
+        from reports.compare.pages import comparison_markdown
 
-        return page(found)
+        return comparison_markdown(found)
     if order.format == "html":
-        from reports.compare.html import comparison_page
+        from reports.compare.pages import comparison_html
 
-        return comparison_page(found)
+        return comparison_html(found)
     from reports.compare.terminal import show
 
     return _shown(lambda console: show(found, console), order.output)
@@ -103,13 +103,13 @@ def _trend(order: Order, folder: Path) -> str | None:
     if order.format == "json":
         return found.model_dump_json(indent=1) + "\n"
     if order.format == "md":
-        from reports.compare.trend_text import page
+        from reports.compare.pages import trend_markdown
 
-        return page(found)
+        return trend_markdown(found)
     if order.format == "html":
-        from reports.compare.html import trend_page
+        from reports.compare.pages import trend_html
 
-        return trend_page(found)
+        return trend_html(found)
     from reports.compare.trend_text import show as show_trend
 
     return _shown(lambda console: show_trend(found, console), order.output)

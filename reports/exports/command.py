@@ -17,7 +17,7 @@ from contracts.exit_codes import EXIT_CONFORMS, EXIT_USAGE
 from contracts.run_files import JUNIT, PAGE
 from reports.bundle import making as bundle
 from reports.bundle import verification
-from reports.exports import allure, junit, markdown
+from reports.exports import allure, junit
 from reports.exports.counting import counts_line
 from reports.exports.intact import inspect
 from reports.record import RunRecord, load
@@ -133,9 +133,16 @@ def _html(record: RunRecord, folder: Path, _: Sequence[str]) -> str:
     return render(record, folder)
 
 
+def _markdown(record: RunRecord, _: Path, faults: Sequence[str]) -> str:
+    # Imported here: templates are for the pages alone.
+    from reports.exports.job_summary import render
+
+    return render(record, faults=faults)
+
+
 _RENDER: dict[Format, Callable[[RunRecord, Path, Sequence[str]], str]] = {
     "html": _html,
-    "md": lambda record, _, faults: markdown.render(record, faults=faults),
+    "md": _markdown,
     "junit": lambda record, _, faults: junit.render(record, faults),
 }
 

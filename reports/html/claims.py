@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from contracts.verdicts import Verdict, worst
-from reports.html import plots
 from reports.html.evidence import EvidenceFiles, Shown
-from reports.html.plots import Plot
+from reports.html.measurement_plots import MeasurementPlot, plots_of
 from reports.record import Check, RunRecord, Statement
 
 _NOT_IN_AN_ANCHOR = re.compile(r"[^A-Za-z0-9._-]+")
@@ -30,7 +29,7 @@ class CheckEntry:
     anchor: str
     label: str
     evidence: list[Shown]
-    plots: list[Plot]
+    plots: list[MeasurementPlot]
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def entries(
             places[check.topology, check.id],
             check.label,
             files.of(check.evidence),
-            plots.of(check.measurements),
+            plots_of(check.measurements),
         )
         for check in record.checks
     }

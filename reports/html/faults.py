@@ -7,8 +7,8 @@ from contracts.verdicts import NOT_DECIDED, Verdict
 from reports.fault_outcomes import OUTCOME_VERDICTS, is_named
 from reports.html.claims import CheckEntry
 from reports.html.evidence import EvidenceFiles, Shown
-from reports.html.matrix import counts
 from reports.record import FaultResult, RunRecord, Topology
+from reports.verdict_matrix import counts
 from reports.wording import counted
 
 

@@ -12,11 +12,11 @@ from reports.html.drawing import Drawing, drawing
 from reports.html.environment import environment
 from reports.html.evidence import PAGE_MAX, EvidenceFiles, Shown
 from reports.html.faults import FaultEntry, by_fault
-from reports.html.matrix import Matrix, counts, matrix
-from reports.html.plots import Comparison, comparisons
+from reports.html.measurement_plots import SideBySide, side_by_side
 from reports.html.reaching import Way, ways
 from reports.record import Check, RunRecord, Topology
 from reports.run_verdict import facts, open_questions, settings, took, whole
+from reports.verdict_matrix import Matrix, counts, matrix
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Page:
         table: the matrix; None for a record of faults, which has its own table.
         claims: the claims with their checks; none for a record of faults.
         topologies: what was built; none for a record of faults.
-        comparisons: what was measured more than once.
+        measured: what was measured more than once.
         faults: the deliberate breaks.
         files: the evidence.
     """
@@ -60,7 +60,7 @@ class Page:
     table: Matrix | None
     claims: list[ClaimEntry]
     topologies: list[TopologyEntry]
-    comparisons: list[Comparison]
+    measured: list[SideBySide]
     faults: list[FaultEntry]
     files: EvidenceFiles
 
@@ -116,7 +116,7 @@ def _page(record: RunRecord, files: EvidenceFiles) -> Page:
     topologies = [_topology(record, each, files) for each in record.topologies]
     table = matrix(record) if record.checks else None
     said = claims.by_claim(record, checks)
-    measured = comparisons(record.checks)
+    measured = side_by_side(record.checks)
     return Page(record, places, table, said, topologies, measured, [], files)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The matrix of a run as a page shows it: a row for each property, a column for each topology."""
+"""The matrix of a run: a row for each property, a column for each topology, and their sums."""
 
 from collections import Counter
 from collections.abc import Iterable
