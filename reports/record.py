@@ -28,6 +28,7 @@ from reports.record_types import (
     Measurement,
     Moment,
     Part,
+    Procedure,
     Reach,
     Seconds,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "Host",
     "Measurement",
     "Outcome",
+    "Procedure",
     "Reach",
     "RecordError",
     "RunRecord",
@@ -133,6 +135,9 @@ class Check(Part):
     )
     reach: Reach | None = Field(
         default=None, description="the cell of who reaches whom that it decides; null: none"
+    )
+    procedure: Procedure | None = Field(
+        default=None, description="how it was decided: preconditions, steps, what was verified"
     )
     duration_s: Seconds | None = Field(default=None, description="null when it never ran to an end")
     measurements: list[Measurement] = Field(default_factory=list)

@@ -109,6 +109,14 @@ class Built(Part):
     links: list[BuiltLink] = Field(default_factory=list)
 
 
+class Procedure(Part):
+    """How a check decides, as its docstring lists it."""
+
+    preconditions: list[str] = Field(description="what must be there beyond a topology that is up")
+    steps: list[str] = Field(description="what is done, in order")
+    verify: list[str] = Field(description="what decides, with the control of each no")
+
+
 class Reach(Part):
     """One cell of the table of who reaches whom, for one protocol."""
 

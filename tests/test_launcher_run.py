@@ -168,6 +168,7 @@ def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
         assert f"--output {name}: " in done.stderr
 
 
+@pytest.mark.host
 def test_an_output_where_nothing_can_be_made_is_refused(tmp_path: Path) -> None:
     # A read-only file system, in a mount namespace that ends with the command.
     read_only = 'mount -t tmpfs -o ro tmpfs "$1" && shift && exec "$@"'
@@ -178,6 +179,7 @@ def test_an_output_where_nothing_can_be_made_is_refused(tmp_path: Path) -> None:
     assert f"--output {tmp_path / 'new'}: no folder can be made in {tmp_path}" in done.stderr
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("command", ["run", "test"])
 def test_without_root_it_says_why_and_what_to_type(command: str) -> None:
     # A user namespace without a mapping: the same files, and nobody's user id.

@@ -11,6 +11,8 @@ import pytest
 
 from tests.launched import SCHEMA, launched
 
+pytestmark = pytest.mark.host
+
 OWN = """\
 schema: plumbline/faults/1
 faults:

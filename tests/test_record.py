@@ -204,8 +204,8 @@ def test_the_keys_are_the_contracts() -> None:
     assert list(written["host"]) == ["kind", "release", "accel", "facts"]
     assert list(written["host"]["accel"]) == ["name", "reason"]
     assert list(written["checks"][0]) == [
-        *("id", "claims", "topology", "verdict", "reason", "reach", "duration_s"),
-        *("measurements", "evidence", "rerun"),
+        *("id", "claims", "topology", "verdict", "reason", "reach", "procedure"),
+        *("duration_s", "measurements", "evidence", "rerun"),
     ]
     assert list(written["checks"][0]["measurements"][0]) == [
         *("name", "unit", "samples", "better", "cold", "trials"),

@@ -165,6 +165,7 @@ def test_a_wrong_hash_is_refused(cache: Path, tmp_path: Path) -> None:
     assert not list(cache.glob("venv-*/"))
 
 
+@pytest.mark.host
 def test_an_interrupted_set_up_leaves_nothing_and_says_130(cache: Path, tmp_path: Path) -> None:
     cache.mkdir()
     (cache / "guest-image").symlink_to(REAL_CACHE / "guest-image")
@@ -191,6 +192,7 @@ def test_an_interrupted_set_up_leaves_nothing_and_says_130(cache: Path, tmp_path
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.host
 def test_too_little_room_is_said_before_anything_is_built(cache: Path, empty_lock: Path) -> None:
     # A file system of 16 MiB, in a mount namespace that ends with the test's command.
     cache.mkdir()

@@ -59,7 +59,9 @@ VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
 
 def files() -> list[Path]:
     """Every file of the tree, as git would list it: neither ignored nor git's own."""
-    argv = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    # Listing runs nothing of the tree, so it may be another user's.
+    argv = ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z"]
+    argv += ["--cached", "--others", "--exclude-standard"]
     if (ROOT / ".git").exists() and shutil.which("git"):
         listed = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True)
         found = [ROOT / name for name in listed.stdout.split("\0") if name]
