@@ -3,7 +3,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ class PlannedCheck:
         rerun: a command that runs just this check again.
         reach: the cell of who reaches whom that it decides, as the record has it; None if it
             decides none.
+        procedure: how it decides: `preconditions`, `steps` and `verify`; None: not known.
     """
 
     id: str
@@ -37,6 +38,7 @@ class PlannedCheck:
     topology: str
     rerun: str
     reach: Mapping[str, str | bool] | None = None
+    procedure: Mapping[str, Sequence[str]] | None = None
 
     @property
     def key(self) -> Key:

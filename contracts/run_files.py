@@ -7,6 +7,7 @@ RECORD = "run.json"
 EVIDENCE = "evidence"
 JUNIT = "junit.xml"
 ALLURE = "allure-results"
+PAGE = "report.html"
 # The plan of checks, until the recorder has taken it over.
 PLAN = ".plan.json"
 # Of a run in a lab: what its serial console printed.

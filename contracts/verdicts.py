@@ -24,6 +24,8 @@ BY_GRAVITY = (
     Verdict.NOT_TESTABLE,
     Verdict.CONFORMS,
 )
+# What held, then what did not, the gravest first: everything that counts checks keeps this order.
+REPORTED_ORDER = (BY_GRAVITY[-1], *BY_GRAVITY[:-1])
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         record = load(folder / "run.json")
     except RecordError as error:
-        print(error, file=sys.stderr)
+        print(f"plumbline: {error}", file=sys.stderr)
         return 4
     with tempfile.TemporaryDirectory(prefix="plumbline-") as name, chromium() as browser:
         report = Path(name) / "report.html"

@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         records = [load(Path(name)) for name in argv]
     except RecordError as error:
-        print(error, file=sys.stderr)
+        print(f"plumbline: {error}", file=sys.stderr)
         return EXIT_USAGE
     print(table(records), end="")
     return 1 if undecided(records) else 0

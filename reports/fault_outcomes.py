@@ -1,12 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What came of each deliberate break: who noticed it, who should have, and who cried without."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from contracts.verdicts import NOT_DECIDED, Verdict, worst
-from reports.record import Check, FaultResult, Outcome, Topology
+from reports.record import Check, FaultResult, Outcome, RunRecord, Topology
 
 NOT_RUN = "not run"
+OUTCOME_VERDICTS: dict[Outcome, Verdict] = {
+    "caught": Verdict.CONFORMS,
+    "got through": Verdict.VIOLATES,
+    "false alarm": Verdict.VIOLATES,
+    "not decided": Verdict.INCONCLUSIVE,
+    "not testable": Verdict.NOT_TESTABLE,
+}
+"""Each outcome of a fault, and the verdict that looks like it."""
+BAD_OUTCOMES: tuple[Outcome, ...] = ("got through", "false alarm")
+
+
+def outcomes_of(record: RunRecord) -> dict[Outcome, int]:
+    """Return how many faults have each outcome, also where that is none."""
+    found = Counter(fault.outcome for fault in record.faults)
+    return {outcome: found[outcome] for outcome in OUTCOME_VERDICTS}
 
 
 def results(

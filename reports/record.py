@@ -5,6 +5,7 @@ The shape is the contract in the design document; `run.schema.json` beside this 
 to other programs (`reports.schema` writes it). Keys are never missing: what is not known is null.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from contracts.exit_codes import (
     EXIT_UNDECIDED,
     EXIT_VIOLATES,
 )
+from contracts.run_files import RECORD
 from contracts.verdicts import Verdict, worst
 from reports.record_types import (
     Built,
@@ -32,6 +34,7 @@ from reports.record_types import (
     Reach,
     Seconds,
 )
+from reports.report_error import ReportError
 
 __all__ = [
     "RUN_SCHEMA",
@@ -58,6 +61,7 @@ __all__ = [
     "claim_verdicts",
     "explain",
     "load",
+    "parse",
     "save",
     "worst",
 ]
@@ -65,7 +69,7 @@ __all__ = [
 RUN_SCHEMA: Literal["plumbline/run/1"] = "plumbline/run/1"
 
 
-class RecordError(Exception):
+class RecordError(ReportError):
     """A run record, or a part of one, that is not what the contract says."""
 
 
@@ -137,12 +141,24 @@ class Check(Part):
         default=None, description="the cell of who reaches whom that it decides; null: none"
     )
     procedure: Procedure | None = Field(
-        default=None, description="how it was decided: preconditions, steps, what was verified"
+        default=None, description="how it decides; null in a record from before that was kept"
     )
     duration_s: Seconds | None = Field(default=None, description="null when it never ran to an end")
     measurements: list[Measurement] = Field(default_factory=list)
     evidence: list[Evidence] = Field(default_factory=list)
     rerun: str = Field(description="the command that decides this check again")
+
+    @property
+    def label(self) -> str:
+        """Its id without its topology, for a line that names the topology already.
+
+        `dhcp.lease[nat]` is `dhcp.lease` there, `reach.works[nat-guest-to-host-icmp]` is
+        `reach.works[guest-to-host-icmp]`.
+        """
+        name, bracket, parameters = self.id.partition("[")
+        if not bracket or parameters == f"{self.topology}]":
+            return name
+        return f"{name}[{parameters.removeprefix(f'{self.topology}-')}"
 
     @property
     def property(self) -> str:
@@ -285,15 +301,47 @@ def load(path: Path) -> RunRecord:
         RecordError: it can't be read, or is not a `plumbline/run/1`.
     """
     try:
-        return RunRecord.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
     except OSError as error:
         raise RecordError(
-            f"{path}: cannot be read: {error.strerror}; name the run.json of a run"
+            f"{path}: cannot be read: {error.strerror}", f"name the {RECORD} of a run"
         ) from error
+    return parse(content, str(path))
+
+
+def parse(content: bytes, place: str) -> RunRecord:
+    """Read a run record from its JSON.
+
+    Args:
+        content: of the file.
+        place: the file, for the message.
+
+    Raises:
+        RecordError: it is not JSON, no record, one of another schema, or lacks something.
+    """
+    try:
+        known = json.loads(content)
+    except ValueError as error:
+        raise RecordError(
+            f"{place}: not JSON: {error}", f"expected the {RECORD} of a run"
+        ) from error
+    schema = known.get("schema") if isinstance(known, dict) else None
+    if schema is None:
+        raise RecordError(
+            f"{place}: not a run record: it has no field `schema`",
+            f"expected the {RECORD} of a run, schema {RUN_SCHEMA}",
+        )
+    if schema != RUN_SCHEMA:
+        raise RecordError(
+            f"{place}: a record of schema {schema!r}",
+            f"this version of Plumbline reads {RUN_SCHEMA}; use the version that wrote it",
+        )
+    try:
+        return RunRecord.model_validate_json(content)
     except ValidationError as error:
         raise RecordError(
-            f"{path}: not a {RUN_SCHEMA} record: {explain(error)}; "
-            "expected the run.json that this version of Plumbline writes"
+            f"{place}: not a {RUN_SCHEMA} record: {explain(error)}",
+            f"expected the {RECORD} that this version of Plumbline writes",
         ) from error
 
 

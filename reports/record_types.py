@@ -110,11 +110,11 @@ class Built(Part):
 
 
 class Procedure(Part):
-    """How a check decides, as its docstring lists it."""
+    """How a check decides: the lists of its docstring, one text for each item."""
 
-    preconditions: list[str] = Field(description="what must be there beyond a topology that is up")
-    steps: list[str] = Field(description="what is done, in order")
-    verify: list[str] = Field(description="what decides, with the control of each no")
+    preconditions: list[str] = Field(description="what is there before its first step")
+    steps: list[str] = Field(description="what it does, in order")
+    verify: list[str] = Field(description="what has to hold, so that the claim conforms")
 
 
 class Reach(Part):

@@ -19,4 +19,4 @@ class ReportError(Exception):
 
     def __str__(self) -> str:
         # A record may be anybody's, and what is in it may be put in these words.
-        return harmless("\n  ".join(("plumbline: " + self.message, *self.hint.splitlines())))
+        return harmless("\n  ".join((self.message, *self.hint.splitlines())))

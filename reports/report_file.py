@@ -4,6 +4,7 @@
 import sys
 from pathlib import Path
 
+from contracts.run_files import EVIDENCE, RECORD
 from reports.report_error import ReportError
 
 
@@ -18,7 +19,7 @@ def require_elsewhere(place: Path, folder: Path) -> None:
         ReportError: that is the run's record or its evidence.
     """
     there, kept = place.resolve(), folder.resolve()
-    if there == kept / "run.json" or (kept / "evidence") in (there, *there.parents):
+    if there == kept / RECORD or (kept / EVIDENCE) in (there, *there.parents):
         raise ReportError(f"{place}: this belongs to the run itself", "name another file")
 
 

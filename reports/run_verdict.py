@@ -1,35 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The verdict of a whole run, and what it rests on."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from contracts.exit_codes import EXIT_CONFORMS, EXIT_MEANINGS, EXIT_VIOLATES
-from contracts.verdicts import NOT_DECIDED, Verdict
-from reports.record import Check, Outcome, RunRecord
+from contracts.exit_codes import (
+    EXIT_CONFORMS,
+    EXIT_MEANINGS,
+    EXIT_UNDECIDED,
+    EXIT_VIOLATES,
+    PROVE_EXIT_MEANINGS,
+)
+from contracts.verdicts import NOT_DECIDED, REPORTED_ORDER, Verdict
+from reports.fault_outcomes import BAD_OUTCOMES, outcomes_of
+from reports.record import Check, RunRecord
 from reports.wording import SEPARATOR, counted, duration, one_line
 
-# What held, then what did not, the gravest first; everything that counts checks keeps this order.
-IN_ORDER = (
-    Verdict.CONFORMS,
-    Verdict.VIOLATES,
-    Verdict.ERROR,
-    Verdict.INCONCLUSIVE,
-    Verdict.NOT_TESTABLE,
-)
-OUTCOMES: dict[Outcome, Verdict] = {
-    "caught": Verdict.CONFORMS,
-    "got through": Verdict.VIOLATES,
-    "false alarm": Verdict.VIOLATES,
-    "not decided": Verdict.INCONCLUSIVE,
-    "not testable": Verdict.NOT_TESTABLE,
-}
-"""Each outcome of a fault, and the verdict that looks like it."""
 MACHINE_FACTS = ("kernel", "cpu", "memory_mib")
-BAD_OUTCOMES: tuple[Outcome, ...] = ("got through", "false alarm")
 
 
 @dataclass(frozen=True)
@@ -143,20 +132,18 @@ def _worst_of(record: RunRecord) -> Verdict:
 def _of_faults(record: RunRecord) -> Whole:
     code, outcomes = record.exit_code(), outcomes_of(record)
     if code == EXIT_CONFORMS:
-        says = "Every fault that this host can show was caught, and nothing else turned red"
-        return Whole(Verdict.CONFORMS, "caught", says)
+        return Whole(Verdict.CONFORMS, "caught", _sentence(PROVE_EXIT_MEANINGS[code]))
     if code == EXIT_VIOLATES:
         said = [f"{outcomes[each]} {each}" for each in BAD_OUTCOMES if outcomes[each]]
         word = next(each for each in BAD_OUTCOMES if outcomes[each])
         says = f"Of {counted(len(record.faults), 'fault')}: {', '.join(said)}"
         return Whole(Verdict.VIOLATES, word, says)
-    return Whole(Verdict.INCONCLUSIVE, "not decided", "Not every fault was decided")
+    says = _sentence(PROVE_EXIT_MEANINGS[EXIT_UNDECIDED])
+    return Whole(Verdict.INCONCLUSIVE, "not decided", says)
 
 
-def outcomes_of(record: RunRecord) -> dict[Outcome, int]:
-    """Return how many faults have each outcome, also where that is none."""
-    found = Counter(fault.outcome for fault in record.faults)
-    return {outcome: found[outcome] for outcome in OUTCOMES}
+def _sentence(meaning: str) -> str:
+    return meaning[:1].upper() + meaning[1:]
 
 
 def open_questions(record: RunRecord) -> list[OpenQuestion]:
@@ -169,7 +156,7 @@ def open_questions(record: RunRecord) -> list[OpenQuestion]:
                 (check.verdict, reason), OpenQuestion(check.verdict, reason)
             )
             question.checks.append(check)
-    return sorted(found.values(), key=lambda each: IN_ORDER.index(each.verdict))
+    return sorted(found.values(), key=lambda each: REPORTED_ORDER.index(each.verdict))
 
 
 def facts(record: RunRecord) -> Iterator[tuple[str, list[str]]]:

@@ -4,7 +4,6 @@
 from collections.abc import Sequence
 
 from contracts.verdicts import Verdict
-from reports.record import Check
 
 STYLES = {
     Verdict.CONFORMS: "green",
@@ -14,9 +13,9 @@ STYLES = {
     Verdict.NOT_TESTABLE: "cyan",
 }
 
-# Behind a count in the matrix, and before a finding; conforming needs no sign.
+# Beside the word or the count of each verdict, so that none is told by its colour alone.
 SIGNS = {
-    Verdict.CONFORMS: "",
+    Verdict.CONFORMS: "✓",
     Verdict.VIOLATES: "✗",
     Verdict.ERROR: "!",
     Verdict.INCONCLUSIVE: "?",
@@ -43,18 +42,6 @@ _TENTHS_BELOW_S = 10
 _MINUTE_S = 60
 
 
-def label(check: Check) -> str:
-    """Return a check's id without its topology, for a line that names the topology already.
-
-    `dhcp.lease[nat]` is `dhcp.lease` there, `reach.works[nat-guest-to-host-icmp]` is
-    `reach.works[guest-to-host-icmp]`.
-    """
-    name, bracket, parameters = check.id.partition("[")
-    if not bracket or parameters == f"{check.topology}]":
-        return name
-    return f"{name}[{parameters.removeprefix(f'{check.topology}-')}"
-
-
 def duration(seconds: float | None) -> str:
     """Return `0.3 s`, `12 s`, `3 min 41 s`; nothing for None."""
     if seconds is None:
@@ -63,6 +50,11 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), _MINUTE_S)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def count(number: int | str, verdict: Verdict) -> str:
+    """Return a count and behind it the sign of its verdict: `2✗`; `12` of what conforms."""
+    return str(number) if verdict is Verdict.CONFORMS else f"{number}{SIGNS[verdict]}"
 
 
 def counted(number: int, noun: str) -> str:

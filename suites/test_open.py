@@ -22,10 +22,8 @@ def test_no_rule_names_it(testbed: Testbed, evidence: Evidence) -> None:
 
     Preconditions:
         - The network is active, so libvirt has written the rules that it writes.
-
     Steps:
         1. Print the rules of iptables and of nftables.
-
     Verify:
         - No rule has the bridge's name or the subnet among its words.
     """
@@ -42,12 +40,10 @@ def test_own_rules_decide(testbed: Testbed, evidence: Evidence) -> None:
 
     Preconditions:
         - The outside has a route to the guests' subnet, by the host.
-
     Steps:
         1. The first guest sends ICMP, TCP and UDP to the outside, and the outside to it.
         2. Set the policy of FORWARD to DROP, and send again.
         3. Set the policy back, and send again.
-
     Verify:
         - Answered, not answered, answered.
         - The far end's capture shows the requests of 1 and 3, and none of 2.

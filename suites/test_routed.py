@@ -29,10 +29,8 @@ def test_xml_says_so(testbed: Testbed, evidence: Evidence) -> None:
 
     Preconditions:
         - The network is active.
-
     Steps:
         1. Read the live XML and the definition that libvirt starts the network from next.
-
     Verify:
         - The mode of `<forward>` in each is the topology's.
     """
@@ -52,11 +50,9 @@ def test_nothing_is_translated(testbed: Testbed, evidence: Evidence) -> None:
 
     Preconditions:
         - The outside has a route to the guests' subnet.
-
     Steps:
         1. Read the host's NAT rules, of either backend.
         2. Capture outside; each guest sends ICMP, and TCP and UDP from port 777.
-
     Verify:
         - By the rules no packet of the subnet to the outside gets another source.
         - Each packet arrives outside with the guest's own address and source port.
@@ -91,12 +87,10 @@ def test_outside_needs_a_route(testbed: Testbed, evidence: Evidence) -> None:
     Preconditions:
         - The outside has a route to the guests' subnet, by the host, and its default route by the
           physical network's router.
-
     Steps:
         1. The outside sends ICMP, TCP and UDP to each guest.
         2. Take the outside's route to the subnet away, and send again.
         3. Put the route back, and send again.
-
     Verify:
         - Answered, not answered, answered.
         - The capture at the guest's TAP shows the requests of 1 and 3, and none of 2.

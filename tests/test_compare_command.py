@@ -129,10 +129,13 @@ def wrong(tmp_path: Path, content: str) -> Path:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("{}", "not a plumbline/run/1 record"),
-        ("not JSON", "not a plumbline/run/1 record"),
-        ('{"schema": "plumbline/run/7"}', "a record of schema plumbline/run/7; this version of"),
-        ('{"schema": "plumbline/doctor/1"}', "not a plumbline/run/1 record"),
+        ("{}", "not a run record: it has no field `schema`"),
+        ("not JSON", "run.json: not JSON"),
+        (
+            '{"schema": "plumbline/run/7"}',
+            "a record of schema 'plumbline/run/7'\n  this version of",
+        ),
+        ('{"schema": "plumbline/doctor/1"}', "a record of schema 'plumbline/doctor/1'"),
     ],
 )
 def test_what_is_no_record_of_a_run_is_one_message(

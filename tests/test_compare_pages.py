@@ -10,10 +10,15 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 from rich.console import Console
 
-from reports.compare import markdown, trend_text
+from reports.compare import trend_text
 from reports.compare.comparing import compare
-from reports.compare.html import comparison_page, trend_page
 from reports.compare.model import Comparison, Difference
+from reports.compare.pages import (
+    comparison_html,
+    comparison_markdown,
+    trend_html,
+    trend_markdown,
+)
 from reports.compare.quantities import Criteria
 from reports.compare.reading import runs
 from reports.compare.terminal import show
@@ -77,8 +82,8 @@ def history(folder: Path) -> Trend:
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
-    (folder / "compare.html").write_text(comparison_page(made(folder)))
-    (folder / "trend.html").write_text(trend_page(history(folder / "runs")))
+    (folder / "compare.html").write_text(comparison_html(made(folder)))
+    (folder / "trend.html").write_text(trend_html(history(folder / "runs")))
     return folder
 
 
@@ -156,7 +161,7 @@ def test_the_terminal_keeps_to_its_width_and_passes_no_escape_on(
 
 
 def test_markdown_has_a_table_whose_cells_nothing_breaks(tmp_path: Path) -> None:
-    text = markdown.page(made(tmp_path))
+    text = comparison_markdown(made(tmp_path))
     outside, fence = [], False
     for line in text.splitlines():
         fence = not fence if line.startswith("`````") else fence
@@ -179,7 +184,7 @@ def test_a_trend_has_the_verdicts_of_each_run_and_each_median(tmp_path: Path) ->
     changed = trend_text.changed(found)
     assert [(claim.id, trend_text.strip(claim)) for claim in changed] == [("NT-05", "✓✗!")]
     assert trend_text.medians(found.quantities[0]) == ["–", "1002", "1002"]
-    assert "# 3 runs" in trend_text.page(found)
+    assert "# 3 runs" in trend_markdown(found)
 
 
 def test_a_trend_takes_each_run_once_in_their_order_and_says_what_it_left_out(
@@ -225,7 +230,7 @@ def test_markdown_stays_below_what_github_takes(tmp_path: Path) -> None:
     long = Difference(
         topology="nat", check="nat.rules\n\n# taken", name="rules.txt", lines=lines, left_out=0
     )
-    text = markdown.page(whole.model_copy(update={"differences": [long] * 20}))
+    text = comparison_markdown(whole.model_copy(update={"differences": [long] * 20}))
     assert 900_000 < len(text.encode()) < 1 << 20
     assert "files more did not fit: --format html shows all." in text
     assert "\n# taken" not in text

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from reports.compare import markdown
 from reports.compare.comparing import compare
 from reports.compare.hosts import NotComparable
 from reports.compare.model import Comparison, Effect, Outcome
+from reports.compare.pages import comparison_markdown
 from reports.compare.quantities import Criteria
 from reports.compare.verdicts import effect
 from reports.record import FaultResult, RunRecord, Verdict
@@ -94,7 +94,7 @@ def test_a_topology_that_broke_beside_its_checks_leaves_it_open(verdict: Verdict
     assert [(f.of, f.id, f.effect, f.reason_after) for f in found.flips] == [
         ("topology", "nat", Effect.LOST, "it could not be taken down")
     ]
-    assert "| nat | the topology itself | conforms |" in markdown.page(found)
+    assert "| nat | the topology itself | conforms |" in comparison_markdown(found)
 
 
 def test_a_topology_that_was_broken_before_or_whose_check_says_it_is_told_once() -> None:

@@ -6,12 +6,12 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from reports.html import plots
 from reports.html.drawing import Box, Drawing, drawing
-from reports.html.matrix import matrix
-from reports.html.plots import comparisons, figure, plot, ticks
+from reports.html.measurement_plots import plot, plots_of, side_by_side
 from reports.html.reaching import ways
+from reports.html.strip_plot import WIDTH, figure, ticks
 from reports.record import Built, BuiltLink, BuiltNode, Check, Measurement, Verdict
+from reports.verdict_matrix import matrix
 from tests.html_run import C, E, N, U, V, check, full, graph, reached, record, way
 
 ALL_WAYS = list(
@@ -182,31 +182,33 @@ def test_a_rate_that_never_was_negative_has_no_negative_axis() -> None:
 def test_a_plot_has_each_sample_in_order_and_the_median() -> None:
     made = plot(measured(3, 1, 2))
     assert made is not None
-    xs, ys = [p.x for p in made.points], [p.y for p in made.points]
+    [row] = made.strip.rows
+    xs, ys = [p.x for p in row.points], [p.y for p in row.points]
     assert xs[1] < xs[2] < xs[0]
     assert ys == sorted(ys)
-    assert made.median_x == xs[2]
-    assert made.says == "rate: 3 samples, median 2 Mbit/s, from 1 to 3"
+    assert row.median_x == xs[2]
+    assert made.strip.says == "rate: 3 samples, median 2 Mbit/s, from 1 to 3"
 
 
 def test_one_sample_is_called_one() -> None:
     made = plot(measured(2.5))
     assert made is not None
-    assert made.says == "rate: 1 sample 2.5 Mbit/s"
+    assert made.strip.says == "rate: 1 sample 2.5 Mbit/s"
 
 
 def test_a_cold_sample_is_shown_and_does_not_count() -> None:
     made = plot(Measurement(name="rate", unit="Mbit/s", samples=[1, 30, 10, 20], cold=1))
     assert made is not None
-    assert [point.cold for point in made.points] == [True, False, False, False]
+    [row] = made.strip.rows
+    assert [point.cold for point in row.points] == [True, False, False, False]
     assert (made.median, made.number) == ("20", 3)
-    assert made.says == (
+    assert made.strip.says == (
         "rate: 3 samples, median 20 Mbit/s, from 10 to 30, and a cold first one that does not count"
     )
 
 
 def test_without_samples_there_is_no_plot() -> None:
-    assert plots.of([measured()]) == []
+    assert plots_of([measured()]) == []
 
 
 @pytest.mark.parametrize(
@@ -225,15 +227,16 @@ def test_without_samples_there_is_no_plot() -> None:
 def test_samples_at_the_ends_of_what_a_number_can_be_have_a_plot(samples: list[float]) -> None:
     made = plot(measured(*samples))
     assert made is not None
-    places = [point.x for point in made.points] + [made.median_x] + [tick.x for tick in made.ticks]
-    assert all(0 <= x <= plots.WIDTH for x in places), places
-    assert "inf" not in made.says
+    [row] = made.strip.rows
+    places = [*(p.x for p in row.points), row.median_x, *(tick.x for tick in made.strip.ticks)]
+    assert all(0 <= x <= WIDTH for x in places), places
+    assert "inf" not in made.strip.says
 
 
 def test_many_samples_are_told_in_part() -> None:
     made = plot(measured(*range(1000)))
     assert made is not None
-    assert len(made.samples) + made.more == len(made.points) == 1000
+    assert len(made.samples) + made.more == len(made.strip.rows[0].points) == 1000
     assert made.more > 0
 
 
@@ -243,9 +246,9 @@ def test_what_is_compared_has_one_axis() -> None:
         check("t.a", C, topology="ovs", measurements=(measured(900),)),
         check("t.b", C, measurements=(Measurement(name="other", unit="s", samples=[1]),)),
     ]
-    [only] = comparisons(checks)
+    [only] = side_by_side(checks)
     assert [topology for topology, _, _ in only.rows] == ["nat", "ovs"]
-    assert only.rows[0][2].ticks == only.rows[1][2].ticks
+    assert only.rows[0][2].strip.ticks == only.rows[1][2].strip.ticks
 
 
 @pytest.mark.parametrize(

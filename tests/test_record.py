@@ -20,6 +20,7 @@ from reports.record import (
     Evidence,
     Host,
     Measurement,
+    Procedure,
     Reach,
     RecordError,
     RunRecord,
@@ -74,6 +75,7 @@ def full() -> RunRecord:
         verdict=Verdict.VIOLATES,
         reason="offered 10.10.10.1",
         reach=Reach(from_="guest", to="host", protocol="udp", promised=True),
+        procedure=Procedure(preconditions=["a guest"], steps=["ask"], verify=["it is leased"]),
         duration_s=0.5,
         measurements=[Measurement(name="rtt", unit="ms", samples=[0.5, 1])],
         evidence=[evidence],
@@ -207,6 +209,7 @@ def test_the_keys_are_the_contracts() -> None:
         *("id", "claims", "topology", "verdict", "reason", "reach", "procedure"),
         *("duration_s", "measurements", "evidence", "rerun"),
     ]
+    assert list(written["checks"][0]["procedure"]) == ["preconditions", "steps", "verify"]
     assert list(written["checks"][0]["measurements"][0]) == [
         *("name", "unit", "samples", "better", "cold", "trials"),
     ]
@@ -260,9 +263,10 @@ def test_a_sample_is_a_number(sample: float) -> None:
     ("content", "said"),
     [
         (None, "cannot be read"),
-        ("", "not a plumbline/run/1 record"),
-        ("{", "not a plumbline/run/1 record"),
-        ('{"schema": "plumbline/run/2"}', "schema: Input should be 'plumbline/run/1'"),
+        ("", "not JSON"),
+        ("{", "not JSON"),
+        ("[]", "not a run record: it has no field `schema`"),
+        ('{"schema": "plumbline/run/2"}', "a record of schema 'plumbline/run/2'"),
         (full().model_dump_json().replace('"rerun"', '"again"'), "checks.0.rerun: Field required"),
     ],
 )

@@ -6,7 +6,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from contracts.verdicts import Verdict
-from reports.exports.markdown import SIZE_MAX, render
+from reports.exports.job_summary import render
+from reports.markdown.pages import SIZE_MAX
 from reports.record import RunRecord, Topology
 from tests.reported import REASONS, check, fault, record
 

@@ -16,7 +16,7 @@ from reports.recording.ledger import NOT_DECIDED
 from reports.terminal.matrix import print_matrix
 from reports.terminal.progress import check_line, columns
 from reports.terminal.summary import print_closing, print_findings
-from reports.wording import both_ends, duration, few, label, one_line
+from reports.wording import both_ends, duration, few, one_line
 
 SHIPPED = ["linux-bridge", "ovs", "nat", "nat1", "isolated", "bridged", "bridged-ovs"]
 STATEMENTS = {
@@ -327,7 +327,7 @@ def test_a_pipe_gets_every_id_and_claim_whole() -> None:
 
     for each in checks:
         line = check_line(each, (1, 7), widths).plain
-        assert f" {label(each)} " in line
+        assert f" {each.label} " in line
         assert " NT-08 NT-09 NT-10 " in line
 
 
@@ -367,4 +367,4 @@ def test_what_is_too_long_for_its_place_is_shortened_visibly() -> None:
     ],
 )
 def test_a_line_that_names_the_topology_does_not_name_it_twice(name: str, shown: str) -> None:
-    assert label(check(name, topology="nat")) == shown
+    assert check(name, topology="nat").label == shown

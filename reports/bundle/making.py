@@ -8,6 +8,7 @@ who has no Plumbline can verify a bundle too.
 import hashlib
 from pathlib import Path
 
+from contracts.run_files import EVIDENCE, PAGE, RECORD
 from reports.bundle import archive
 from reports.bundle.signature import sign
 from reports.exports.intact import evidence, sha256
@@ -17,8 +18,6 @@ from reports.report_error import ReportError
 
 MANIFEST = "MANIFEST.sha256"
 SIGNATURE = "MANIFEST.sha256.sig"
-RECORD = "run.json"
-PAGE = "report.html"
 REDACTION = "REDACTION.txt"
 _OWN = {MANIFEST, SIGNATURE, RECORD, PAGE, REDACTION}
 
@@ -50,7 +49,7 @@ def write(
         if file.path.partition("/")[0] in _OWN:
             raise ReportError(
                 f"{file.path!r}: evidence with the name of a file that a bundle has itself",
-                "no run of Plumbline keeps it there: expected a path below evidence/",
+                f"no run of Plumbline keeps it there: expected a path below {EVIDENCE}/",
             )
     files: dict[str, Path | bytes] = {
         PAGE: render(record, folder).encode(),

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from contracts.run_files import PAGE, RECORD
 from reports.bundle import archive
-from reports.bundle.making import MANIFEST, PAGE, RECORD, REDACTION, SIGNATURE, top_folder
+from reports.bundle.making import MANIFEST, REDACTION, SIGNATURE, top_folder
 from reports.bundle.signature import signed_by
 from reports.exports.counting import counts_line
 from reports.exports.intact import evidence, growing
-from reports.record import RunRecord, explain
+from reports.record import RunRecord, parse
 from reports.report_error import ReportError
 from reports.run_verdict import whole
 from reports.wording import counted
@@ -54,7 +53,7 @@ def verify(file: Path, allowed: Path | None, signer: str | None) -> Iterator[str
     contents = _contents(file)
     listed = _manifest(file, contents)
     _require_as_listed(file, contents, listed)
-    record = _record(file, contents)
+    record = parse(contents.kept[RECORD], f"{file}: {RECORD}")
     _require_of_record(file, contents, record)
     number = sum(1 for path in listed if path not in (PAGE, RECORD, REDACTION))
     said = [f"{file}: whole: {PAGE}, {RECORD} and {counted(number, 'file')} of evidence"]
@@ -118,16 +117,6 @@ def _require_as_listed(file: Path, contents: Contents, listed: Mapping[str, str]
 def _more(wrong: list[str]) -> str:
     left = len(wrong) - _NAMED_MAX
     return f"; and {left} more" if left > 0 else ""
-
-
-def _record(file: Path, contents: Contents) -> RunRecord:
-    try:
-        return RunRecord.model_validate_json(contents.kept[RECORD])
-    except ValidationError as error:
-        raise ReportError(
-            f"{file}: {RECORD}: not a record that this version reads: {explain(error)}",
-            "its hash is the manifest's; verify it with the version that wrote it",
-        ) from error
 
 
 def _require_of_record(file: Path, contents: Contents, record: RunRecord) -> None:

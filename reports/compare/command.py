@@ -18,10 +18,8 @@ from reports.compare.model import Comparison
 from reports.compare.quantities import Criteria
 from reports.compare.reading import read, runs
 from reports.compare.trend import trend_of
-from reports.record import RecordError
 from reports.report_error import ReportError
 from reports.report_file import put, require_elsewhere
-from reports.wording import harmless
 
 # A log has no width: a row for each quantity fits.
 WIDTH_OF_A_LOG = 124
@@ -65,11 +63,8 @@ def main(argv: Sequence[str]) -> int:
             return EXIT_CONFORMS
         found = _compared(order)
         _write(_comparison(found, order), order)
-    except RecordError as error:
-        print(harmless(f"plumbline: {error}"), file=sys.stderr)
-        return EXIT_USAGE
     except ReportError as error:
-        print(harmless(str(error)), file=sys.stderr)
+        print(f"plumbline: {error}", file=sys.stderr)
         return EXIT_USAGE
     return found.exit_code
 
@@ -90,13 +85,13 @@ def _comparison(found: Comparison, order: Order) -> str | None:
     if order.format == "json":
         return found.model_dump_json(indent=1) + "\n"
     if order.format == "md":
-        from reports.compare.markdown import page
+        from reports.compare.pages import comparison_markdown
 
-        return page(found)
+        return comparison_markdown(found)
     if order.format == "html":
-        from reports.compare.html import comparison_page
+        from reports.compare.pages import comparison_html
 
-        return comparison_page(found)
+        return comparison_html(found)
     from reports.compare.terminal import show
 
     return _shown(lambda console: show(found, console), order.output)
@@ -108,13 +103,13 @@ def _trend(order: Order, folder: Path) -> str | None:
     if order.format == "json":
         return found.model_dump_json(indent=1) + "\n"
     if order.format == "md":
-        from reports.compare.trend_text import page
+        from reports.compare.pages import trend_markdown
 
-        return page(found)
+        return trend_markdown(found)
     if order.format == "html":
-        from reports.compare.html import trend_page
+        from reports.compare.pages import trend_html
 
-        return trend_page(found)
+        return trend_html(found)
     from reports.compare.trend_text import show as show_trend
 
     return _shown(lambda console: show_trend(found, console), order.output)

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Finds and reads run records: of a folder or by the file's name."""
 
-import json
 from pathlib import Path
 
-from reports.record import RUN_SCHEMA, RecordError, RunRecord, load
-
-RECORD = "run.json"
+from contracts.run_files import RECORD
+from reports.record import RecordError, RunRecord, load
 
 
 def read(place: Path) -> tuple[RunRecord, Path]:
@@ -21,8 +19,7 @@ def read(place: Path) -> tuple[RunRecord, Path]:
     file = place / RECORD if place.is_dir() else place
     if not file.exists():
         what = f"no {RECORD} in it" if place.is_dir() else "there is no such file or folder"
-        raise RecordError(f"{place}: {what}; expected the folder of a run or its {RECORD}")
-    _require_schema(file)
+        raise RecordError(f"{place}: {what}", f"expected the folder of a run or its {RECORD}")
     return load(file), file.parent
 
 
@@ -35,32 +32,17 @@ def runs(folder: Path) -> tuple[list[tuple[RunRecord, Path]], dict[str, str]]:
         RecordError: there is no such folder.
     """
     if not folder.is_dir():
-        raise RecordError(f"{folder}: there is no such folder; expected one with folders of runs")
+        raise RecordError(f"{folder}: there is no such folder", "expected one with folders of runs")
     found: dict[str, tuple[RunRecord, Path]] = {}
     left_out: dict[str, str] = {}
     for file in sorted([*folder.glob(RECORD), *folder.glob(f"*/{RECORD}")]):
         try:
             record, place = read(file)
         except RecordError as error:
-            left_out[str(file)] = str(error)
+            left_out[str(file)] = error.message
             continue
         if record.faults:
             left_out[str(file)] = "a record of `prove`: topologies were broken on purpose"
         else:
             found.setdefault(str(record.id), (record, place))
     return sorted(found.values(), key=lambda run: run[0].started), left_out
-
-
-def _require_schema(file: Path) -> None:
-    """Tell a record of another version from a file that is none: there, nothing is wrong."""
-    try:
-        known = json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        # Whatever it is, `load` says it better.
-        return
-    schema = known.get("schema") if isinstance(known, dict) else None
-    if isinstance(schema, str) and schema.startswith("plumbline/run/") and schema != RUN_SCHEMA:
-        raise RecordError(
-            f"{file}: a record of schema {schema}; this version of Plumbline reads {RUN_SCHEMA}: "
-            "compare it with the version that wrote it, or run again with this one"
-        )

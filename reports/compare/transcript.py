@@ -13,7 +13,7 @@ was the same as the one before stands once.
 import json
 import re
 
-from reports.compare.normal import normalised
+from contracts.volatile_text import normalised
 
 COMMANDS = "commands.txt"
 RULESET = "$ nft list ruleset"

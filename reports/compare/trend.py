@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from contracts.run_files import RECORD
 from contracts.verdicts import Verdict
 from reports.compare.measured import Key, Measured, measured, titles
 from reports.compare.model import Samples
@@ -95,10 +96,11 @@ def trend_of(
         try:
             taken.append((record, folder, measured(record)))
         except RecordError as error:
-            out[str(folder)] = str(error)
+            out[str(folder)] = error.message
     if not taken:
-        why = "".join(f"\n  {file}: {reason}" for file, reason in out.items())
-        raise RecordError(f"no run was found; expected run.json in folders of the one named{why}")
+        why = [f"{file}: {reason}" for file, reason in out.items()]
+        expected = f"expected {RECORD} in folders of the one named"
+        raise RecordError("no run was found", "\n".join([expected, *why]))
     built = {topology.name for record, _, _ in taken for topology in record.topologies}
     if unknown := [name for name in topologies if name not in built]:
         raise RecordError(f"--topology {unknown[0]}: none of these runs has it")

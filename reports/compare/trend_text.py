@@ -1,27 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A trend as Markdown and on the terminal."""
-
-from collections.abc import Iterator, Sequence
+"""A trend on the terminal, and the words for it that its pages share."""
 
 from rich.console import Console
 from rich.text import Text
 
-from contracts.verdicts import Verdict
-from reports.compare.markdown import plain, table
 from reports.compare.trend import ClaimHistory, Point, QuantityHistory, Trend
 from reports.compare.wording import NOTHING, figure, harmless
-from reports.wording import STYLES, counted
+from reports.wording import SIGNS, STYLES, counted
 
-LETTERS = {
-    Verdict.CONFORMS: "✓",
-    Verdict.VIOLATES: "✗",
-    Verdict.ERROR: "!",
-    Verdict.INCONCLUSIVE: "?",
-    Verdict.NOT_TESTABLE: "–",
-}
 NOT_LOOKED_AT = "·"
 LEGEND = "  ".join(
-    [*(f"{sign} {verdict}" for verdict, sign in LETTERS.items()), f"{NOT_LOOKED_AT} not looked at"]
+    [*(f"{sign} {verdict}" for verdict, sign in SIGNS.items()), f"{NOT_LOOKED_AT} not looked at"]
 )
 
 
@@ -46,7 +35,7 @@ def steady(found: Trend) -> str:
 
 def strip(claim: ClaimHistory) -> str:
     """Return a claim's verdicts, a sign for each run."""
-    return "".join(LETTERS[v] if v is not None else NOT_LOOKED_AT for v in claim.verdicts)
+    return "".join(SIGNS[v] if v is not None else NOT_LOOKED_AT for v in claim.verdicts)
 
 
 def medians(quantity: QuantityHistory) -> list[str]:
@@ -94,34 +83,3 @@ def _say(console: Console, text: Text) -> None:
     """Print a line; a pipe and a file take one of any length."""
     text.plain = harmless(text.plain)
     console.print(text, soft_wrap=not console.is_terminal)
-
-
-def page(found: Trend) -> str:
-    """Return a trend as Markdown."""
-    return harmless("\n".join([*_lines(found), ""]))
-
-
-def _lines(found: Trend) -> Iterator[str]:
-    yield f"# {counted(len(found.runs), 'run')}"
-    yield ""
-    yield from (f"- {plain(numbered(run, number))}" for number, run in enumerate(found.runs, 1))
-    yield ""
-    yield "## Verdicts that changed"
-    yield ""
-    if changed(found):
-        rows = [(plain(c.topology), plain(c.id), strip(c)) for c in changed(found)]
-        yield from table(("topology", "claim", "run by run"), rows)
-    yield f"{steady(found)}. {LEGEND}"
-    yield ""
-    if repeated(found):
-        yield "## Medians"
-        yield ""
-        head: Sequence[str] = [str(number) for number in range(1, len(found.runs) + 1)]
-        rows_of_medians = [
-            [plain(q.topology), plain(f"{q.title}, {q.unit}"), *medians(q)] for q in repeated(found)
-        ]
-        yield from table(["topology", "quantity", *head], rows_of_medians)
-    if once(found):
-        yield f"{once(found)}."
-        yield ""
-    yield from (f"- left out: {plain(f)}: {plain(why)}" for f, why in found.left_out.items())

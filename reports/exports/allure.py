@@ -1,32 +1,34 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Allure results of a run: `allure generate FOLDER` (Allure 3, of npm) makes its report of them.
 
-The files are those that Allure's documentation describes ("Test result file", "Environment file").
+The model of a result and the writer of its files are allure-pytest's own (allure_commons). That
+plugin writes results while a run goes on; these are made from a record.
 """
 
 import hashlib
 import json
-import shutil
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from uuid import UUID, uuid5
 
-from pydantic import JsonValue
+from allure_commons.logger import AllureFileLogger
+from allure_commons.model2 import Attachment, Label, Status, StatusDetails, TestResult
 
 from contracts.verdicts import Verdict
 from reports.exports.cases import RUN, Case, cases
 from reports.exports.counting import counts_line
-from reports.exports.markdown import code_span, escaped
+from reports.markdown.escaping import code_span, escaped
 from reports.record import RunRecord
 from reports.report_error import ReportError
 from reports.run_verdict import facts, whole
 
-# Allure's own words; `broken` and `unknown` are as little green as `failed`.
+# `broken` and `unknown` are as little green as `failed`.
 _STATUSES = {
-    Verdict.CONFORMS: "passed",
-    Verdict.VIOLATES: "failed",
-    Verdict.ERROR: "broken",
-    Verdict.INCONCLUSIVE: "unknown",
-    Verdict.NOT_TESTABLE: "skipped",
+    Verdict.CONFORMS: Status.PASSED,
+    Verdict.VIOLATES: Status.FAILED,
+    Verdict.ERROR: Status.BROKEN,
+    Verdict.INCONCLUSIVE: Status.UNKNOWN,
+    Verdict.NOT_TESTABLE: Status.SKIPPED,
 }
 
 
@@ -42,11 +44,9 @@ def write(record: RunRecord, folder: Path, target: Path) -> None:
         ReportError: it cannot be written.
     """
     try:
-        target.mkdir(parents=True, exist_ok=True)
+        written = AllureFileLogger(target)
         for case in cases(record):
-            result = _result(case, record, folder, target)
-            file = target / f"{result['uuid']}-result.json"
-            file.write_text(json.dumps(result, indent=1), encoding="utf-8")
+            written.report_result(_result(case, record, folder, written))
         (target / "environment.properties").write_text(_environment(record), encoding="utf-8")
     except OSError as error:
         raise ReportError(
@@ -54,32 +54,31 @@ def write(record: RunRecord, folder: Path, target: Path) -> None:
         ) from error
 
 
-def _result(case: Case, record: RunRecord, folder: Path, target: Path) -> dict[str, JsonValue]:
+def _result(case: Case, record: RunRecord, folder: Path, written: AllureFileLogger) -> TestResult:
     full_name = f"{case.suite}.{case.group}.{case.name}"
     uuid = uuid5(record.id, full_name)
     # The same in every run: by it Allure knows a case again.
     known = hashlib.sha256(full_name.encode()).hexdigest()[:32]
-    result: dict[str, JsonValue] = {
-        "uuid": str(uuid),
-        "historyId": known,
-        "testCaseId": known,
-        "fullName": full_name,
-        "name": f"{case.group}: {case.name}",
-        "status": _STATUSES[case.verdict],
-        "statusDetails": {
-            "message": f"{case.verdict}: {case.reason}",
-            "trace": "\n".join(case.more),
-        },
-        "stage": "finished",
-        "description": _description(case),
-        "labels": [{"name": name, "value": value} for name, value in _labels(case, record)],
-        "titlePath": [case.suite, case.group],
-        "attachments": [*_evidence(case, uuid, folder, target), *_samples(case, uuid, target)],
-    }
+    result = TestResult(
+        uuid=str(uuid),
+        historyId=known,
+        testCaseId=known,
+        fullName=full_name,
+        name=f"{case.group}: {case.name}",
+        status=_STATUSES[case.verdict],
+        statusDetails=StatusDetails(
+            message=f"{case.verdict}: {case.reason}", trace="\n".join(case.more)
+        ),
+        stage="finished",
+        description=_description(case),
+        labels=[Label(name, value) for name, value in _labels(case, record)],
+        titlePath=[case.suite, case.group],
+        attachments=list(_attachments(case, uuid, folder, written)),
+    )
     if case.seconds is not None:
         # A record has no time of day for a check: all begin with the run.
-        start = round(record.started.timestamp() * 1000)
-        result |= {"start": start, "stop": start + round(case.seconds * 1000)}
+        result.start = round(record.started.timestamp() * 1000)
+        result.stop = result.start + round(case.seconds * 1000)
     return result
 
 
@@ -105,26 +104,36 @@ def _description(case: Case) -> str:
     ]
     said += [f"**{case.verdict}:** {escaped(case.reason)}"]
     said += [f"Again: {code_span(case.rerun)}"] if case.rerun is not None else []
-    return "\n\n".join(said)
+    return "\n\n".join([*said, *_procedure(case)])
 
 
-def _evidence(case: Case, uuid: UUID, folder: Path, target: Path) -> list[JsonValue]:
-    attached: list[JsonValue] = []
+def _procedure(case: Case) -> Iterator[str]:
+    """Yield the lists that say how a case is decided, each below its title."""
+    if (known := case.procedure) is not None:
+        for title, items, mark in (
+            ("Preconditions", known.preconditions, "-"),
+            ("Steps", known.steps, "1."),
+            ("Verify", known.verify, "-"),
+        ):
+            if items:
+                yield f"**{title}**"
+                yield "\n".join(f"{mark} {escaped(item)}" for item in items)
+
+
+def _attachments(
+    case: Case, uuid: UUID, folder: Path, written: AllureFileLogger
+) -> Iterator[Attachment]:
+    """Write what a case rests on beside its result, and yield how the result names it."""
     for number, file in enumerate(case.evidence):
         # Allure tells files of its own by this end of their names.
         source = f"{uuid}-{number}-attachment{PurePosixPath(file.path).suffix}"
-        shutil.copyfile(folder / file.path, target / source)
-        attached.append({"name": file.name, "source": source, "type": file.media_type})
-    return attached
-
-
-def _samples(case: Case, uuid: UUID, target: Path) -> list[JsonValue]:
-    if not case.measurements:
-        return []
-    source = f"{uuid}-measurements-attachment.json"
-    told = [each.model_dump(mode="json") for each in case.measurements]
-    (target / source).write_text(json.dumps(told, indent=1), encoding="utf-8")
-    return [{"name": "measurements.json", "source": source, "type": "application/json"}]
+        written.report_attached_file(folder / file.path, source)
+        yield Attachment(file.name, source, file.media_type)
+    if case.measurements:
+        source = f"{uuid}-measurements-attachment.json"
+        samples = [each.model_dump(mode="json") for each in case.measurements]
+        written.report_attached_data(json.dumps(samples, indent=1), source)
+        yield Attachment("measurements.json", source, "application/json")
 
 
 def _environment(record: RunRecord) -> str:

@@ -11,17 +11,18 @@ from dataclasses import dataclass, field
 
 from contracts.verdicts import Verdict
 from reports.exports.counting import counts_line
+from reports.fault_outcomes import OUTCOME_VERDICTS
 from reports.record import (
     Check,
     Evidence,
     FaultResult,
     Measurement,
+    Procedure,
     RunRecord,
     Statement,
     Topology,
 )
-from reports.run_verdict import OUTCOMES, ending, whole
-from reports.wording import label
+from reports.run_verdict import ending, whole
 
 # The suite of what is to be said of a run as a whole.
 RUN = "run"
@@ -38,6 +39,7 @@ class Case:
         verdict: how it ended.
         reason: what was seen, lacked or broke.
         rerun: the command that decides it again, if there is one.
+        procedure: how it decides, if the record has that.
         claims: what it decides, by claim id; None where the record does not know what it says.
         more: further lines for whoever opens it.
         measurements: raw samples.
@@ -51,6 +53,7 @@ class Case:
     verdict: Verdict
     reason: str
     rerun: str | None = None
+    procedure: Procedure | None = None
     claims: dict[str, Statement | None] = field(default_factory=dict)
     more: list[str] = field(default_factory=list)
     measurements: list[Measurement] = field(default_factory=list)
@@ -83,10 +86,11 @@ def _of_check(check: Check, record: RunRecord) -> Case:
     return Case(
         suite=check.topology,
         group=check.property,
-        name=label(check).partition(".")[2] or check.id,
+        name=check.label.partition(".")[2] or check.id,
         verdict=check.verdict,
         reason=check.reason or "no reason given",
         rerun=check.rerun,
+        procedure=check.procedure,
         claims={claim: record.statements.get(claim) for claim in check.claims},
         measurements=check.measurements,
         evidence=check.evidence,
@@ -119,7 +123,7 @@ def _of_fault(fault: FaultResult, record: RunRecord) -> Case:
         suite=fault.topology.partition("+")[0],
         group="faults",
         name=fault.id,
-        verdict=OUTCOMES[fault.outcome],
+        verdict=OUTCOME_VERDICTS[fault.outcome],
         reason="; ".join([f"{fault.outcome}: {fault.title}", *wrong]),
         rerun=f"./plumbline prove --fault {fault.id}",
         claims={name: record.statements.get(name) for name in fault.caught_by},

@@ -14,12 +14,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_USAGE
+from contracts.run_files import JUNIT, PAGE
 from reports.bundle import making as bundle
 from reports.bundle import verification
-from reports.exports import allure, junit, markdown
+from reports.exports import allure, junit
 from reports.exports.counting import counts_line
-from reports.exports.intact import inspect, read
-from reports.record import RunRecord
+from reports.exports.intact import inspect
+from reports.record import RunRecord, load
 from reports.redaction.findings import Findings
 from reports.report_error import ReportError
 from reports.report_file import put, require_elsewhere
@@ -28,7 +29,7 @@ from reports.wording import harmless
 
 Format = Literal["html", "md", "junit", "allure"]
 STANDARD_OUTPUT = "-"
-_FILES: dict[Format, str] = {"html": "report.html", "md": "report.md", "junit": "junit.xml"}
+_FILES: dict[Format, str] = {"html": PAGE, "md": "report.md", "junit": JUNIT}
 
 
 class Order(BaseModel):
@@ -63,13 +64,13 @@ def main(argv: Sequence[str]) -> int:
             _report(order, order.run)
     except ReportError as error:
         sys.stdout.flush()
-        print(error, file=sys.stderr)
+        print(f"plumbline: {error}", file=sys.stderr)
         return EXIT_USAGE
     return EXIT_CONFORMS
 
 
 def _report(order: Order, record_file: Path) -> None:
-    record, folder = read(record_file), record_file.parent
+    record, folder = load(record_file), record_file.parent
     form = order.format or (None if order.bundle and order.output is None else "html")
     if order.sign is not None and not order.sign.is_file():
         raise ReportError(f"--sign {order.sign}: there is no such file", "name an SSH key")
@@ -132,9 +133,16 @@ def _html(record: RunRecord, folder: Path, _: Sequence[str]) -> str:
     return render(record, folder)
 
 
+def _markdown(record: RunRecord, _: Path, faults: Sequence[str]) -> str:
+    # Imported here: templates are for the pages alone.
+    from reports.exports.job_summary import render
+
+    return render(record, faults=faults)
+
+
 _RENDER: dict[Format, Callable[[RunRecord, Path, Sequence[str]], str]] = {
     "html": _html,
-    "md": lambda record, _, faults: markdown.render(record, faults=faults),
+    "md": _markdown,
     "junit": lambda record, _, faults: junit.render(record, faults),
 }
 

@@ -1,51 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A run as a report is made from it: its record, and all the evidence that the record names."""
+"""The evidence that a record names: is it all there, and as it was recorded?"""
 
 import hashlib
 import itertools
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reports.record import RUN_SCHEMA, Evidence, RecordError, RunRecord, load
+from contracts.run_files import RECORD
+from reports.record import Evidence, RunRecord
 from reports.report_error import ReportError
 
 CHUNK = 1 << 20
 NAMED_MAX = 5
-
-
-def read(record_file: Path) -> RunRecord:
-    """Read a run record.
-
-    Raises:
-        ReportError: it cannot be read, is no record, or is one of another schema.
-    """
-    try:
-        told = json.loads(record_file.read_bytes())
-    except OSError as error:
-        raise ReportError(
-            f"{record_file}: cannot be read: {error.strerror}", "name the run.json of a run"
-        ) from error
-    except ValueError as error:
-        raise ReportError(
-            f"{record_file}: not JSON: {error}", "expected the run.json of a run"
-        ) from error
-    schema = told.get("schema") if isinstance(told, dict) else None
-    if schema is None:
-        raise ReportError(
-            f"{record_file}: not a run record: it has no field `schema`",
-            f"expected the run.json of a run, schema {RUN_SCHEMA}",
-        )
-    if schema != RUN_SCHEMA:
-        raise ReportError(
-            f"{record_file}: a record of schema {schema!r}",
-            f"this version of Plumbline reads {RUN_SCHEMA}; use the one that wrote it",
-        )
-    try:
-        return load(record_file)
-    except RecordError as error:
-        raise ReportError(str(error)) from error
 
 
 def evidence(record: RunRecord) -> Iterator[Evidence]:
@@ -104,13 +71,13 @@ class Evidences:
             (
                 "is missing",
                 self.missing,
-                "a report is made from a whole run: run.json with its evidence folder beside it",
+                f"a report is made from a whole run: {RECORD} with its evidence folder beside it",
             ),
             ("cannot be read", self.unreadable, "make it readable: chmod -R u+rX, or chown"),
             (
                 "is not as it was recorded",
                 self.altered,
-                "its SHA-256 is not the one in run.json: the file was altered after the run",
+                f"its SHA-256 is not the one in {RECORD}: the file was altered after the run",
             ),
         ]
         return [(f"evidence {what}: {_named(paths)}", hint) for what, paths, hint in told if paths]

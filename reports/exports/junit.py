@@ -89,6 +89,10 @@ def _details(case: Case) -> Iterator[str]:
         yield f"again: {case.rerun}"
     for claim, known in case.claims.items():
         yield f"{claim}: {known.statement} ({known.source})" if known else claim
+    if (how := case.procedure) is not None:
+        yield from (f"precondition: {each}" for each in how.preconditions)
+        yield from (f"step {number}: {each}" for number, each in enumerate(how.steps, 1))
+        yield from (f"verify: {each}" for each in how.verify)
     yield from case.more
     for each in case.measurements:
         yield f"{each.name}: {' '.join(map(str, each.samples))} {each.unit}"

@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from contracts.verdicts import Verdict, worst
-from reports.html import plots
 from reports.html.evidence import EvidenceFiles, Shown
-from reports.html.plots import Plot
+from reports.html.measurement_plots import MeasurementPlot, plots_of
 from reports.record import Check, RunRecord, Statement
-from reports.wording import label
 
 _NOT_IN_AN_ANCHOR = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -31,7 +29,7 @@ class CheckEntry:
     anchor: str
     label: str
     evidence: list[Shown]
-    plots: list[Plot]
+    plots: list[MeasurementPlot]
 
 
 @dataclass(frozen=True)
@@ -76,9 +74,9 @@ def entries(
         (check.topology, check.id): CheckEntry(
             check,
             places[check.topology, check.id],
-            label(check),
+            check.label,
             files.of(check.evidence),
-            plots.of(check.measurements),
+            plots_of(check.measurements),
         )
         for check in record.checks
     }

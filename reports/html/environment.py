@@ -24,21 +24,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from contracts.verdicts import Verdict
+from reports.fault_outcomes import OUTCOME_VERDICTS
 from reports.html.evidence import is_command, visible
-from reports.run_verdict import OUTCOMES
-from reports.wording import counted, duration
+from reports.wording import SIGNS, counted, duration
 
 FOLDER = Path(__file__).parent
 _KIB = 1024
-
-# Before the word of each verdict, so that none is told by its colour alone.
-SIGNS = {
-    Verdict.CONFORMS: "✓",
-    Verdict.VIOLATES: "✗",
-    Verdict.ERROR: "!",
-    Verdict.INCONCLUSIVE: "?",
-    Verdict.NOT_TESTABLE: "–",
-}
 
 
 @dataclass(frozen=True)
@@ -93,7 +84,7 @@ def environment() -> Environment:
         "octets": octets,
         "quoted": shlex.quote,
         "words": words,
-        "outcome_verdict": OUTCOMES.__getitem__,
+        "outcome_verdict": OUTCOME_VERDICTS.__getitem__,
         "sign": lambda verdict: SIGNS[Verdict(verdict)],
     }
     made.tests["command"] = is_command

@@ -4,13 +4,12 @@
 from dataclasses import dataclass
 
 from contracts.verdicts import NOT_DECIDED, Verdict
-from reports.fault_outcomes import is_named
+from reports.fault_outcomes import OUTCOME_VERDICTS, is_named
 from reports.html.claims import CheckEntry
 from reports.html.evidence import EvidenceFiles, Shown
-from reports.html.matrix import counts
 from reports.record import FaultResult, RunRecord, Topology
-from reports.run_verdict import OUTCOMES
-from reports.wording import counted, label
+from reports.verdict_matrix import counts
+from reports.wording import counted
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def _entry(
     return FaultEntry(
         fault=fault,
         anchor=anchor,
-        verdict=OUTCOMES[fault.outcome],
+        verdict=OUTCOME_VERDICTS[fault.outcome],
         base=fault.topology.removesuffix(f"+{fault.id}"),
         topology=topology,
         caught=[entry for entry in fault.caught_by if entry not in fault.missed],
@@ -102,7 +101,7 @@ def _why(fault: FaultResult, checks: list[CheckEntry], topology: Topology | None
     broke = [check for check in made if check.verdict is Verdict.ERROR]
     undecided = sum(check.reason == NOT_DECIDED for check in made)
     found = [topology.reason] if topology and topology.reason else []
-    found += [f"{label(check)}: {check.reason}" for check in broke if check.reason not in found]
+    found += [f"{check.label}: {check.reason}" for check in broke if check.reason not in found]
     if undecided:
         found.append(f"the run ended before {counted(undecided, 'check')} could be made")
     return found

@@ -4,18 +4,19 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from contracts.verdicts import Verdict
+from contracts.verdicts import REPORTED_ORDER, Verdict
+from reports.fault_outcomes import outcomes_of
 from reports.html import claims
 from reports.html.claims import ClaimEntry
 from reports.html.drawing import Drawing, drawing
 from reports.html.environment import environment
 from reports.html.evidence import PAGE_MAX, EvidenceFiles, Shown
 from reports.html.faults import FaultEntry, by_fault
-from reports.html.matrix import Matrix, counts, matrix
-from reports.html.plots import Comparison, comparisons
+from reports.html.measurement_plots import SideBySide, side_by_side
 from reports.html.reaching import Way, ways
 from reports.record import Check, RunRecord, Topology
-from reports.run_verdict import IN_ORDER, facts, open_questions, outcomes_of, settings, took, whole
+from reports.run_verdict import facts, open_questions, settings, took, whole
+from reports.verdict_matrix import Matrix, counts, matrix
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Page:
         table: the matrix; None for a record of faults, which has its own table.
         claims: the claims with their checks; none for a record of faults.
         topologies: what was built; none for a record of faults.
-        comparisons: what was measured more than once.
+        measured: what was measured more than once.
         faults: the deliberate breaks.
         files: the evidence.
     """
@@ -59,7 +60,7 @@ class Page:
     table: Matrix | None
     claims: list[ClaimEntry]
     topologies: list[TopologyEntry]
-    comparisons: list[Comparison]
+    measured: list[SideBySide]
     faults: list[FaultEntry]
     files: EvidenceFiles
 
@@ -71,7 +72,7 @@ class Page:
     def statements(self) -> list[tuple[Verdict, int]]:
         """How many claims have each verdict, over all topologies."""
         found = [claim.verdict for claim in self.claims if claim.id]
-        return [(verdict, found.count(verdict)) for verdict in IN_ORDER if verdict in found]
+        return [(verdict, found.count(verdict)) for verdict in REPORTED_ORDER if verdict in found]
 
 
 def render(record: RunRecord, folder: Path, *, page_max: int = PAGE_MAX) -> str:
@@ -98,7 +99,7 @@ def render(record: RunRecord, folder: Path, *, page_max: int = PAGE_MAX) -> str:
             facts=list(facts(record)),
             took=took(record),
             counts=counts(record.checks),
-            verdicts=IN_ORDER,
+            verdicts=REPORTED_ORDER,
             questions=open_questions(record),
             outcomes=outcomes_of(record),
             violated=[check for check in record.checks if check.verdict is Verdict.VIOLATES],
@@ -115,7 +116,7 @@ def _page(record: RunRecord, files: EvidenceFiles) -> Page:
     topologies = [_topology(record, each, files) for each in record.topologies]
     table = matrix(record) if record.checks else None
     said = claims.by_claim(record, checks)
-    measured = comparisons(record.checks)
+    measured = side_by_side(record.checks)
     return Page(record, places, table, said, topologies, measured, [], files)
 
 

@@ -18,6 +18,7 @@ from reports.record import (
     Evidence,
     FaultResult,
     Host,
+    Procedure,
     Reach,
     RecordError,
     RunRecord,
@@ -212,6 +213,9 @@ def entry_for(planned: PlannedCheck, verdict: Verdict, reason: str) -> Check:
         verdict=verdict,
         reason=reason,
         reach=None if planned.reach is None else Reach.model_validate(planned.reach),
+        procedure=(
+            None if planned.procedure is None else Procedure.model_validate(planned.procedure)
+        ),
         rerun=planned.rerun,
     )
 

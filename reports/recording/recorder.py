@@ -190,7 +190,7 @@ class Recorder:
         try:
             said = [parse_check(each) for each in _properties(report, "plumbline.check")]
         except RecordError as error:
-            return self._blame_the_harness(report, str(error))
+            return self._blame_the_harness(report, error.message)
         last = {(check.topology, check.id): check for check in said}
         news = False
         for key, check in last.items():

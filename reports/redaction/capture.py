@@ -5,11 +5,13 @@ Only what is known is kept. A header that is not known here could hold anything,
 stands behind the last one: the frame is cut there, as a capture with a snapshot length cuts it.
 """
 
-import struct
-from collections.abc import Callable, Iterator
+import io
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
+from scapy.data import DLT_EN10MB
+from scapy.error import Scapy_Exception
 from scapy.layers.dhcp import BOOTP, DHCP
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import (
@@ -28,16 +30,12 @@ from scapy.layers.inet6 import (
 from scapy.layers.l2 import ARP, GRE, LLC, SNAP, STP, Dot1AD, Dot1Q, Dot3, Ether
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import NoPayload, Packet, Raw
+from scapy.utils import RawPcapReader, RawPcapWriter
 
 from reports.redaction.addresses import Addresses
 
-# The pcap format (draft-ietf-opsawg-pcap, section 4): magic → byte order.
-_ORDERS = {b"\xd4\xc3\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">"}
-_NANOSECONDS = {b"\x4d\x3c\xb2\xa1": "<", b"\xa1\xb2\x3c\x4d": ">"}
-_ETHERNET = 1
-_HEAD_OCTETS = 24
-# The longest frame that any capture has: larger is no length, but a file of something else.
-_FRAME_MAX = 1 << 20
+# Of the pcap format (draft-ietf-opsawg-pcap, section 4): the file's header, and each frame's.
+_FILE_HEADER_OCTETS, _FRAME_HEADER_OCTETS = 24, 16
 # Options of DHCP that say nothing of a site but addresses, which are replaced.
 _DHCP_ADDRESSES = {"subnet_mask", "router", "name_server", "broadcast_address", "requested_addr"}
 _DHCP_ADDRESSES |= {"server_id"}
@@ -45,6 +43,7 @@ _DHCP_ADDRESSES |= {"server_id"}
 _TCP_PLAIN = {"MSS", "NOP", "EOL", "WScale", "SAckOK", "SAck", "Timestamp"}
 _DHCP_PLAIN = {"message-type", "lease_time", "renewal_time", "rebinding_time"}
 _ETHERNET_OCTETS = 14
+_HARDWARE_ETHERNET = 1
 # of 32 bits, in a header of IPv4 or TCP without options
 _LEAST_WORDS = 5
 _ETHERTYPE_IPV4 = 0x0800
@@ -64,30 +63,36 @@ def redacted(content: bytes, addresses: Addresses) -> bytes:
     Raises:
         NotACaptureError: it is none that can be read.
     """
-    order = (_ORDERS | _NANOSECONDS).get(content[:4])
-    if order is None or len(content) < _HEAD_OCTETS:
+    read, written = io.BytesIO(content), io.BytesIO()
+    try:
+        reader = RawPcapReader(read)
+    except Scapy_Exception as error:
+        raise NotACaptureError("not a pcap file") from error
+    # scapy would unpack a gzipped file, and read pcapng, whose blocks may hold comments and names.
+    if type(reader) is not RawPcapReader or reader.f is not read:
         raise NotACaptureError("not a pcap file")
-    [link_type] = struct.unpack(f"{order}I", content[20:_HEAD_OCTETS])
-    if link_type != _ETHERNET:
-        raise NotACaptureError(f"a capture of link type {link_type}, not of Ethernet frames")
-    parts = [content[:_HEAD_OCTETS]]
-    for time, length, frame in _frames(content, order):
+    if reader.linktype != DLT_EN10MB:
+        raise NotACaptureError(f"a capture of link type {reader.linktype}, not of Ethernet frames")
+    writer = RawPcapWriter(
+        written,
+        linktype=reader.linktype,
+        endianness=reader.endian,
+        nano=reader.nano,
+        snaplen=reader.snaplen,
+    )
+    writer.write_header(None)
+    octets = _FILE_HEADER_OCTETS
+    for frame, seen in reader:
+        octets += _FRAME_HEADER_OCTETS + seen.caplen
+        # scapy ends without a word where a file does, and cuts what is longer than any frame.
+        if len(frame) != seen.caplen:
+            raise NotACaptureError("it ends within a frame")
         kept = _frame(frame, addresses)
-        parts += [time, struct.pack(f"{order}II", len(kept), max(length, len(kept))), kept]
-    return b"".join(parts)
-
-
-def _frames(content: bytes, order: str) -> Iterator[tuple[bytes, int, bytes]]:
-    """Yield of each frame its time as it is written, its length on the wire, and what is there."""
-    at = _HEAD_OCTETS
-    while at < len(content):
-        if at + 16 > len(content):
-            raise NotACaptureError("it ends within a frame")
-        captured, length = struct.unpack(f"{order}II", content[at + 8 : at + 16])
-        if captured > _FRAME_MAX or at + 16 + captured > len(content):
-            raise NotACaptureError("it ends within a frame")
-        yield content[at : at + 8], length, content[at + 16 : at + 16 + captured]
-        at += 16 + captured
+        length = max(seen.wirelen, len(kept))
+        writer.write_packet(kept, sec=seen.sec, usec=seen.usec, wirelen=length)
+    if octets != len(content):
+        raise NotACaptureError("it ends within a frame")
+    return written.getvalue()
 
 
 def _frame(octets: bytes, addresses: Addresses) -> bytes:
@@ -120,7 +125,7 @@ def _is_usual(layer: Any) -> bool:
     """Whether a header is of the kind, and has the lengths, that its fields are read by."""
     if isinstance(layer, ARP):
         kinds = (layer.hwtype, layer.ptype, layer.hwlen, layer.plen)
-        return bool(kinds == (_ETHERNET, _ETHERTYPE_IPV4, _MAC_OCTETS, _IPV4_OCTETS))
+        return bool(kinds == (_HARDWARE_ETHERNET, _ETHERTYPE_IPV4, _MAC_OCTETS, _IPV4_OCTETS))
     if isinstance(layer, IP):
         return bool(layer.version == 4 and layer.ihl >= _LEAST_WORDS)  # noqa: PLR2004 - it is IPv4
     if isinstance(layer, IPv6):

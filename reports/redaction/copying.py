@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, JsonValue
 
+from contracts.run_files import RECORD
 from reports.exports.intact import evidence
 from reports.record import Evidence, RunRecord, save
 from reports.redaction.addresses import Addresses
@@ -52,7 +53,7 @@ def redact(
         for file in evidence(record)
     }
     new_record = RunRecord(**_fields(record, texts, files) | {"redacted": True})
-    save(new_record, copy / "run.json")
+    save(new_record, copy / RECORD)
     return new_record, findings
 
 

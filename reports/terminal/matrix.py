@@ -2,42 +2,24 @@
 """The matrix of a run: a row for each property, a column for each topology, counts in the cells."""
 
 import textwrap
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from contracts.verdicts import Verdict
+from contracts.verdicts import REPORTED_ORDER, Verdict
 from reports.record import RunRecord
-from reports.wording import SEPARATOR, SIGNS, STYLES
+from reports.verdict_matrix import Matrix, matrix
+from reports.wording import SEPARATOR, STYLES, count
 
 NO_CHECK = "·"
 TOTAL = "all"
 
-# The order within a cell: what held, then what didn't, the gravest first.
-_IN_CELL = (
-    Verdict.CONFORMS,
-    Verdict.VIOLATES,
-    Verdict.ERROR,
-    Verdict.INCONCLUSIVE,
-    Verdict.NOT_TESTABLE,
-)
 _COLUMN_GAP = 2
 # Two ids in a row take no more room than a range of them.
 _LEAST_RUN = 3
-
-Tally = Mapping[tuple[str, str], Counter[Verdict]]
-
-
-def tally(record: RunRecord) -> Tally:
-    """Count the verdicts of each (property, topology)."""
-    cells: dict[tuple[str, str], Counter[Verdict]] = {}
-    for check in record.checks:
-        cells.setdefault((check.property, check.topology), Counter())[check.verdict] += 1
-    return cells
 
 
 def print_matrix(record: RunRecord, console: Console) -> None:
@@ -47,11 +29,9 @@ def print_matrix(record: RunRecord, console: Console) -> None:
     """
     if not record.checks:
         return
-    cells = tally(record)
-    properties = list(dict.fromkeys(check.property for check in record.checks))
-    names = [topology.name for topology in record.topologies]
-    for block in _blocks(names, properties, cells, console.width):
-        console.print(_table(block, properties, cells))
+    counted = matrix(record)
+    for block in _blocks(counted, console.width):
+        console.print(_table(block, counted))
         console.print()
     console.print(_legend(record))
     console.print()
@@ -93,63 +73,53 @@ def _following(claim: str) -> str:
     return f"{prefix}-{int(number) + 1:0{len(number)}}" if number.isdecimal() else ""
 
 
-def _sum(cells: Tally, properties: Sequence[str], topology: str) -> Counter[Verdict]:
-    return sum((cells.get((each, topology), Counter()) for each in properties), Counter[Verdict]())
-
-
-def cell(counts: Counter[Verdict]) -> Text:
+def cell(counts: Iterable[tuple[Verdict, int]]) -> Text:
     """Return a cell: `12`, or `10 1✗ 2?`, each count in its verdict's colour."""
-    parts = [
-        Text(f"{counts[verdict]}{SIGNS[verdict]}", style=STYLES[verdict])
-        for verdict in _IN_CELL
-        if counts[verdict]
-    ]
+    parts = [Text(count(number, verdict), style=STYLES[verdict]) for verdict, number in counts]
     return Text(" ").join(parts) if parts else Text(NO_CHECK, style="dim")
 
 
-def _blocks(
-    names: Sequence[str], properties: Sequence[str], cells: Tally, width: int
-) -> Iterator[list[str]]:
-    """Divide the topologies into groups whose columns fit into `width`."""
-    first = max(len(each) for each in [*properties, TOTAL])
-    block: list[str] = []
+def _blocks(counted: Matrix, width: int) -> Iterator[list[int]]:
+    """Divide the topologies, by number, into groups whose columns fit into `width`."""
+    first = max(len(each) for each in [*(row.property for row in counted.rows), TOTAL])
+    block: list[int] = []
     used = first
-    for name in names:
-        counts = [cells.get((each, name), Counter()) for each in properties]
-        widest = max(cell(each).cell_len for each in [*counts, _sum(cells, properties, name)])
+    for number, name in enumerate(counted.topologies):
+        rows = [*counted.rows, counted.all]
+        widest = max(cell(row.cells[number].counts).cell_len for row in rows)
         column = _COLUMN_GAP + max(len(name), widest)
         if block and used + column > width:
             yield block
             block, used = [], first
-        block.append(name)
+        block.append(number)
         used += column
     yield block
 
 
-def _table(names: Sequence[str], properties: Sequence[str], cells: Tally) -> Table:
+def _table(block: Sequence[int], counted: Matrix) -> Table:
     table = Table(
         box=box.SIMPLE,
         show_edge=False,
-        show_footer=len(properties) > 1,
+        show_footer=len(counted.rows) > 1,
         pad_edge=False,
         # The box adds a column of its own between two columns.
         padding=(0, _COLUMN_GAP - 1, 0, 0),
     )
     table.add_column("", Text(TOTAL, style="dim"), no_wrap=True)
-    for name in names:
-        total = cell(_sum(cells, properties, name))
-        table.add_column(Text(name), total, justify="right", no_wrap=True)
-    for each in properties:
-        row = [cell(cells.get((each, name), Counter())) for name in names]
-        table.add_row(Text(each), *row)
+    for number in block:
+        total = cell(counted.all.cells[number].counts)
+        name = Text(counted.topologies[number])
+        table.add_column(name, total, justify="right", no_wrap=True)
+    for row in counted.rows:
+        table.add_row(Text(row.property), *(cell(row.cells[number].counts) for number in block))
     return table
 
 
 def _legend(record: RunRecord) -> Text:
     counts = record.counts()
     shown = [
-        Text(f"n{SIGNS[verdict]} {verdict}", style=STYLES[verdict])
-        for verdict in _IN_CELL
+        Text(f"{count('n', verdict)} {verdict}", style=STYLES[verdict])
+        for verdict in REPORTED_ORDER
         if counts[verdict]
     ]
     shown.append(Text(f"{NO_CHECK} no check"))

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from contracts.verdicts import Verdict
 from reports.record import Check, RunRecord, Topology
-from reports.wording import SEPARATOR, STYLES, both_ends, duration, few, label
+from reports.wording import SEPARATOR, STYLES, both_ends, duration, few
 
 # What a line is made of, in columns.
 _GAP = 2
@@ -50,7 +50,7 @@ def columns(record: RunRecord, width: int, *, whole: bool = False) -> Columns:
     """
     counter = len(str(len(record.checks)))
     topology = max((len(check.topology) for check in record.checks), default=1)
-    check = max((len(label(check)) for check in record.checks), default=1)
+    check = max((len(check.label) for check in record.checks), default=1)
     claims = max((len(" ".join(check.claims)) for check in record.checks), default=1)
     fixed = 2 * counter + 4 + topology + _VERDICT + _DURATION + 4 * _GAP
     room = width - fixed
@@ -68,7 +68,7 @@ def check_line(check: Check, progress: tuple[int, int], widths: Columns) -> Text
     gap = " " * _GAP
     line = Text(f"[{done:>{widths.counter}}/{planned}] ", style="dim")
     line.append(f"{check.topology:<{widths.topology}}{gap}", style="default not dim")
-    name, claims = label(check), " ".join(check.claims)
+    name, claims = check.label, " ".join(check.claims)
     if not widths.whole:
         name, claims = both_ends(name, widths.check), few(check.claims, widths.claims)
     line.append(f"{name:<{widths.check}}{gap}", "default not dim")

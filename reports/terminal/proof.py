@@ -7,26 +7,17 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
-from contracts.exit_codes import EXIT_CONFORMS, EXIT_UNDECIDED, EXIT_USAGE, EXIT_VIOLATES
+from contracts.exit_codes import EXIT_USAGE, PROVE_EXIT_MEANINGS
+from contracts.run_files import RECORD
 from contracts.verdicts import Verdict
-from reports.fault_outcomes import is_named
+from reports.fault_outcomes import BAD_OUTCOMES, OUTCOME_VERDICTS, is_named
 from reports.record import Check, FaultResult, RunRecord, Topology
 from reports.terminal.plugin import Terminal, from_here, heading
 from reports.terminal.progress import check_line
 from reports.wording import SEPARATOR, counted, duration, one_line
+from reports.wording import STYLES as VERDICT_STYLES
 
-STYLES = {
-    "caught": "green",
-    "got through": "bold red",
-    "false alarm": "bold red",
-    "not testable": "cyan",
-    "not decided": "magenta",
-}
-MEANINGS = {
-    EXIT_CONFORMS: "every fault that this host can show was caught, and nothing else turned red",
-    EXIT_VIOLATES: "a fault got through, or something turned red without reason",
-    EXIT_UNDECIDED: "not every fault was decided",
-}
+STYLES = {outcome: VERDICT_STYLES[verdict] for outcome, verdict in OUTCOME_VERDICTS.items()}
 _OUTCOME = max(len(outcome) for outcome in STYLES)
 
 
@@ -96,7 +87,7 @@ class ProofTerminal(Terminal):
         outcomes = Counter(fault.outcome for fault in record.faults)
         self._screen.print()
         for fault in record.faults:
-            if fault.outcome in ("got through", "false alarm"):
+            if fault.outcome in BAD_OUTCOMES:
                 self._screen.print(Text(f"✗ {fault.topology}", STYLES[fault.outcome]))
                 self._screen.print(f"  {fault.title}")
                 for text in _shortcomings(fault):
@@ -113,8 +104,8 @@ class ProofTerminal(Terminal):
         undone = Counter(topology.undone for topology in record.topologies)
         if undone[True]:
             others.append(f"undone and found as it was built {undone[True]}")
-        where = str(from_here(output) / "run.json")
-        end = f"exit {exit_code}: {MEANINGS.get(exit_code, 'ended early')}"
+        where = str(from_here(output) / RECORD)
+        end = f"exit {exit_code}: {PROVE_EXIT_MEANINGS.get(exit_code, 'ended early')}"
         self._screen.print(SEPARATOR.join([caught, *others, duration(took), where, end]))
 
 

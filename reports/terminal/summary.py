@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from contracts.exit_codes import EXIT_MEANINGS
+from contracts.run_files import RECORD
 from contracts.verdicts import BY_GRAVITY, NOT_DECIDED, Verdict
 from reports.record import Check, Evidence, RunRecord, Topology
 from reports.wording import (
@@ -18,7 +19,6 @@ from reports.wording import (
     STYLES,
     counted,
     duration,
-    label,
     one_line,
 )
 
@@ -123,7 +123,7 @@ def print_closing(
         parts.append(Text(duration((record.finished - record.started).total_seconds())))
     else:
         parts.append(Text("not finished", style="yellow"))
-    parts.append(Text(str(output / "run.json")))
+    parts.append(Text(str(output / RECORD)))
     if exit_code is not None:
         meaning = EXIT_MEANINGS.get(exit_code, "ended early")
         if missing:
@@ -207,11 +207,11 @@ def _of_checks(group: Sequence[Check], statements: Mapping[str, str], output: Pa
         said = f"{counted(len(group), 'check')} for the same reason"
     return Finding(
         verdict=first.verdict,
-        subject=" ".join(claims) or label(first),
+        subject=" ".join(claims) or first.label,
         statement=said,
         seen=f"{first.topology}: {first.reason or 'no reason given'}",
         where=_where([file for check in group for file in check.evidence], output)
-        or f"no evidence was stored by {', '.join(label(check) for check in group)}",
+        or f"no evidence was stored by {', '.join(check.label for check in group)}",
     )
 
 

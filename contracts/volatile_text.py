@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Evidence without what differs between any two runs, so that the rest can be compared.
+"""What moves by itself in the output of tools, so that the rest can be compared.
 
 A MAC address or UUID is numbered in the order of its appearance: which of them stand where is
 kept. Of what only counts or ticks, the number goes. Nothing of what was configured may: a range
@@ -9,10 +9,18 @@ of ports, a prefix, a version.
 import re
 from collections.abc import Callable
 
-# In each pattern, what is matched is what goes; behind it an example.
+# In each pattern, what is matched is what goes; above it an example.
+# 4a45b722-5dd2-45a9-9487-cfd453952284
+UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE)
+# counter packets 8 bytes 2624 (nft)
+RULE_COUNTER = re.compile(r"\bpackets \d+ bytes \d+")
+# [12:2800] (iptables-save -c)
+CHAIN_COUNTER = re.compile(r"\[\d+:\d+\](?= |$)", re.MULTILINE)
+# n_packets=3, n_bytes=210, idle_age=4, duration=3.2s (ovs-ofctl)
+FLOW_STATISTIC = re.compile(r"\b(n_packets|n_bytes|idle_age|hard_age|duration|xid)=[\w.]+")
+
 _NUMBERED = (
-    # 4a45b722-5dd2-45a9-9487-cfd453952284
-    (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE), "UUID"),
+    (UUID, "UUID"),
     # 52:54:00:55:9b:d6, and with the leading zeros left out in a bridge's id: 52:54:0:65:84:ac
     (re.compile(r"\b[0-9a-f]{1,2}(?::[0-9a-f]{1,2}){5}\b", re.IGNORECASE), "MAC"),
     # fe80::fc54:ff:fe55:9bd6, which is made from a MAC address
@@ -34,11 +42,9 @@ _REPLACED = (
     ),
     # seconds since 1970, of a lease or a report: 1795309154
     (re.compile(r"(?<![\w.:-])1[6-9]\d{8}(?:\.\d+)?(?![\w:-])"), "MOMENT"),
-    # counter packets 8 bytes 2624 (nft), [12:2800] (iptables-save -c)
-    (re.compile(r"\bpackets \d+ bytes \d+"), "packets N bytes N"),
-    (re.compile(r"\[\d+:\d+\](?= |$)", re.MULTILINE), "[N:N]"),
-    # n_packets=3, n_bytes=210, idle_age=4, duration=3.2s, cookie=0x1f (ovs-ofctl)
-    (re.compile(r"\b(n_packets|n_bytes|idle_age|hard_age|duration|xid)=[\w.]+"), r"\1=N"),
+    (RULE_COUNTER, "packets N bytes N"),
+    (CHAIN_COUNTER, "[N:N]"),
+    (FLOW_STATISTIC, r"\1=N"),
     # hello_timer    0.70, gc_timer  272.22, topology_change 1 (ip -details link)
     (re.compile(r"\b(\w+_timer) +[\d.]+"), r"\1 N"),
     (re.compile(r"\b(topology_change(?:_detected|_ack)?) \d\b"), r"\1 N"),

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The matrix of a run as a page shows it: a row for each property, a column for each topology."""
+"""The matrix of a run: a row for each property, a column for each topology, and their sums."""
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from contracts.verdicts import Verdict, worst
+from contracts.verdicts import REPORTED_ORDER, Verdict, worst
 from reports.record import Check, RunRecord
-from reports.run_verdict import IN_ORDER
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def matrix(record: RunRecord) -> Matrix:
 def counts(checks: Iterable[Check]) -> list[tuple[Verdict, int]]:
     """Return how many checks have each verdict that occurs."""
     found = Counter(check.verdict for check in checks)
-    return [(verdict, found[verdict]) for verdict in IN_ORDER if found[verdict]]
+    return [(verdict, found[verdict]) for verdict in REPORTED_ORDER if found[verdict]]
 
 
 def _row(record: RunRecord, property_: str, topologies: Iterable[str]) -> Row:

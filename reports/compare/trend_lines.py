@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A quantity over many runs as a line: numbers only, the template draws them."""
+
+from dataclasses import dataclass
+
+from reports.compare.trend import QuantityHistory
+from reports.compare.wording import figure
+
+# In the units of the drawing, which the page scales.
+WIDTH, HEIGHT, MARGIN = 340, 120, 12
+# Beside the drawing, for the ends of its scale.
+LABELS = 44
+
+
+@dataclass(frozen=True)
+class RunMark:
+    """A run in the drawing: where its median is, and what its values reach."""
+
+    x: float
+    y: float
+    top: float
+    bottom: float
+    told: str
+
+
+@dataclass(frozen=True)
+class TrendLine:
+    """A quantity over the runs.
+
+    Attributes:
+        marks: one for each run in which it was measured.
+        parts: lines that join neighbours, as points of an SVG polyline.
+        low, high: the ends of its scale.
+    """
+
+    marks: list[RunMark]
+    parts: list[str]
+    low: str
+    high: str
+
+
+def line(quantity: QuantityHistory) -> TrendLine:
+    """Return the drawing of a quantity over the runs, on a scale from 0."""
+    known = [(place, each) for place, each in enumerate(quantity.samples) if each is not None]
+    highest = max(max(each.values) for _, each in known)
+    lowest = min(0.0, *(min(each.values) for _, each in known))
+    step = (WIDTH - MARGIN - LABELS) / max(len(quantity.samples) - 1, 1)
+
+    def height(value: float) -> float:
+        share = (value - lowest) / (highest - lowest) if highest > lowest else 0.0
+        return round(HEIGHT - MARGIN - share * (HEIGHT - 2 * MARGIN), 1)
+
+    marks = {
+        place: RunMark(
+            x=round(LABELS + place * step, 1),
+            y=height(each.median),
+            top=height(max(each.values)),
+            bottom=height(min(each.values)),
+            told=f"run {place + 1}: {figure(each.median)} {quantity.unit}, "
+            f"{figure(min(each.values))} to {figure(max(each.values))} in {len(each.values)}",
+        )
+        for place, each in known
+    }
+    parts = [
+        f"{marks[place].x},{marks[place].y} {marks[place + 1].x},{marks[place + 1].y}"
+        for place in marks
+        if place + 1 in marks
+    ]
+    return TrendLine(list(marks.values()), parts, figure(lowest), figure(highest))

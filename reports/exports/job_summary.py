@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A run in GitHub-flavoured Markdown, for a pipeline's job summary."""
+
+from collections.abc import Iterator, Sequence
+
+from contracts.verdicts import BY_GRAVITY, REPORTED_ORDER, Verdict
+from reports.exports.counting import counts_line
+from reports.fault_outcomes import OUTCOME_VERDICTS
+from reports.markdown.pages import SIZE_MAX, page
+from reports.record import Check, FaultResult, RunRecord, Topology
+from reports.run_verdict import facts, open_questions, took, whole
+from reports.verdict_matrix import matrix
+from reports.wording import SIGNS, one_line
+
+_MARKS = {Verdict.CONFORMS: "✅", Verdict.VIOLATES: "❌"}
+_OPEN_MARK = "⚠️"
+_SECTIONS = {
+    Verdict.VIOLATES: "Violated",
+    Verdict.ERROR: "Errors",
+    Verdict.INCONCLUSIVE: "Inconclusive",
+}
+
+
+def render(record: RunRecord, size_max: int = SIZE_MAX, faults: Sequence[str] = ()) -> str:
+    """Return the page, at most `size_max` octets of UTF-8; it names the evidence's faults."""
+    said = whole(record)
+    return page(
+        "run.md.j2",
+        size_max,
+        record=record,
+        whole=said,
+        mark=_MARKS.get(said.verdict, _OPEN_MARK),
+        counts=counts_line(record),
+        wrong_evidence=faults,
+        rests_on=list(_rests_on(record)),
+        matrix=matrix(record),
+        verdicts=REPORTED_ORDER,
+        faults=sorted(
+            record.faults, key=lambda fault: BY_GRAVITY.index(OUTCOME_VERDICTS[fault.outcome])
+        ),
+        outcomes=OUTCOME_VERDICTS,
+        signs=SIGNS,
+        noticed=_noticed,
+        sections=list(_sections(record)),
+        lacking=[q for q in open_questions(record) if q.verdict is Verdict.NOT_TESTABLE],
+    )
+
+
+def _rests_on(record: RunRecord) -> Iterator[tuple[str, str]]:
+    yield from ((label, "; ".join(lines)) for label, lines in facts(record))
+    yield "Started", f"{record.started:%Y-%m-%d %H:%M:%S} UTC"
+    yield "Took", took(record) or "it was not finished"
+    if record.redacted:
+        yield "Redacted", "what may identify the site was replaced"
+
+
+def _sections(record: RunRecord) -> Iterator[tuple[str, list[Topology], list[Check]]]:
+    """Yield title, broken topologies and checks of each verdict that is not good."""
+    for verdict, title in _SECTIONS.items():
+        if record.faults and verdict is Verdict.VIOLATES:
+            # Beside a fault violations are what was asked for.
+            continue
+        broken = [
+            topology
+            for topology in record.topologies
+            if verdict is Verdict.ERROR
+            and topology.reason
+            and topology.verdict is not Verdict.NOT_TESTABLE
+        ]
+        yield title, broken, [check for check in record.checks if check.verdict is verdict]
+
+
+def _noticed(fault: FaultResult) -> str:
+    said = [name for name in fault.caught_by if name not in fault.missed]
+    parts = [" ".join(said)] if said and fault.outcome != "not decided" else []
+    parts += [f"not {name} ({verdict})" for name, verdict in fault.missed.items()]
+    parts += [f"also {name}: {one_line(why)}" for name, why in fault.unexplained.items()]
+    return "; ".join(parts)

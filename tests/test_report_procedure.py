@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How a check decides: it comes into the record, and stands in every report."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from contracts.verdicts import Verdict
+from reports.exports import allure, job_summary, junit
+from reports.html.page import render
+from reports.record import Check, Procedure, RunRecord, parse
+from reports.recording.ledger import PlannedCheck, parse_check
+from tests.html_run import Parsed
+from tests.reported import check, record
+
+PROCEDURE = Procedure(
+    preconditions=["a guest with a lease"],
+    steps=["ping the outside", "ask <b>whether</b> it answered"],
+    verify=["all of 4 echoes are answered"],
+)
+
+
+def decided(verdict: Verdict = Verdict.VIOLATES) -> Check:
+    return check(verdict, procedure=PROCEDURE)
+
+
+def html(run: RunRecord, folder: Path) -> str:
+    return Parsed(render(run, folder)).text
+
+
+def description(run: RunRecord, folder: Path) -> str:
+    allure.write(run, folder, folder)
+    results = [json.loads(file.read_text()) for file in folder.glob("*-result.json")]
+    return next(str(each["description"]) for each in results if "nat" in each["fullName"])
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (html, ["Procedure", "Preconditions", "Steps", "ask <b>whether</b> it answered", "Verify"]),
+        (description, ["**Steps**", "1. ping the outside", r"ask &lt;b\>whether&lt;/b\>"]),
+        (
+            lambda run, _: junit.render(run),
+            ["precondition: a guest", "step 2: ask &lt;b&gt;", "verify: all of 4"],
+        ),
+        (lambda run, _: job_summary.render(run), ["verifies: all of 4 echoes are answered"]),
+    ],
+    ids=["html", "allure", "junit", "markdown"],
+)
+def test_a_report_shows_how_a_check_decides(
+    made: Callable[[RunRecord, Path], str], said: list[str], tmp_path: Path
+) -> None:
+    text = made(record([decided()]), tmp_path)
+    assert [each for each in said if each not in text] == []
+
+
+def test_a_check_that_conforms_has_its_procedure_too(tmp_path: Path) -> None:
+    page = html(record([decided(Verdict.CONFORMS)]), tmp_path)
+    assert "ping the outside" in page
+    assert "Procedure" not in html(record([check(Verdict.CONFORMS)]), tmp_path)
+
+
+def test_what_a_check_reports_and_what_was_planned_carry_it() -> None:
+    reported = decided().model_dump(mode="json", by_alias=True)
+    assert parse_check(reported).procedure == PROCEDURE
+    planned = {"id": "a", "nodeid": "n", "claims": [], "topology": "nat", "rerun": "r"}
+    assert PlannedCheck.model_validate(planned).undecided().procedure is None
+    known = PlannedCheck.model_validate({**planned, "procedure": PROCEDURE.model_dump()})
+    assert known.undecided().procedure == PROCEDURE
+
+
+def test_a_record_from_before_procedures_is_read() -> None:
+    known = json.loads(record([decided()]).model_dump_json(by_alias=True))
+    del known["checks"][0]["procedure"]
+    assert parse(json.dumps(known).encode(), "run.json").checks[0].procedure is None
