@@ -43,7 +43,7 @@ def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
         (["run", "--host", "cloud"], "not one of sandbox, lab, local"),
         (["run", "--host", "lab", "--release", "bullseye"], "no release that a lab can be"),
         (["run", "--host", "lab", "--workers", "2"], "--workers 2: a lab is one host"),
-        (["run", "--host", "local"], "--host local: say which NICs a run may use"),
+        (["run", "--host", "local"], "--host local: name the NICs that a run may use"),
         (["prove", "--host", "local"], "what a fault leaves would stay on this machine"),
         (["run", "--release", "bokworm"], "did you mean 'bookworm'?"),
         (["report", "--formt", "md"], "did you mean '--format'?"),
@@ -98,7 +98,7 @@ def test_help_names_every_subcommand() -> None:
 def test_words_after_dashes_are_not_the_launchers() -> None:
     # `--topolgy` would be refused; behind -- it is pytest's, so the next thing is refused.
     done = plumbline("run", "--host", "local", "--", "--topolgy")
-    assert "--host local: say which NICs a run may use" in done.stderr
+    assert "--host local: name the NICs that a run may use" in done.stderr
 
 
 def test_help_imports_nothing_heavy() -> None:
