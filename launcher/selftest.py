@@ -18,7 +18,7 @@ QUICK = "not host and not lab and not browser"
 
 EXAMPLES = (
     ("sudo ./plumbline test", "all tests, ruff and mypy"),
-    ("./plumbline test --quick", "ruff, mypy and unit tests: no root, no guest, under a minute"),
+    ("./plumbline test --quick", "linters and unit tests: no root, under a minute"),
     ("sudo ./plumbline test -- tests/test_tree.py", "the linters and the rules of the tree"),
     ("sudo ./plumbline test -- -k doctor -x", "words after -- go to pytest"),
 )
