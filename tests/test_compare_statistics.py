@@ -180,6 +180,7 @@ def test_in_points_what_would_have_been_seen_is_a_number_of_points() -> None:
 
 
 # What the figure in docs/compare.md shows for many sizes, here for one, as often as is quick.
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_without_a_difference_false_alarms_stay_at_the_level(shape: str) -> None:
     shares = simulated(shape, 8, comparisons=300, worse=())
