@@ -110,11 +110,11 @@ def test_every_module_that_shapes_the_image_is_in_its_recipe() -> None:
         "__init__",
         "__main__",
         "boot",
-        "errors",
+        "image_error",
         "greeting",
         "keyed",
         "portable",
-        "process",
+        "build_command",
         "store",
     }
     mine = {path.stem for path in recipe.HERE.glob("*.py")}
