@@ -431,6 +431,7 @@ def test_an_export_replaces_a_file_only_when_told_to(way: list[str], tmp_path: P
 
 
 @pytest.mark.parametrize("way", [["plumbline", "image"], ["-m", "fixtures.guest.image"]])
+@pytest.mark.usefixtures("empty_cache")
 def test_what_is_no_image_is_told_with_the_command_that_makes_one(
     way: list[str], tmp_path: Path
 ) -> None:

@@ -199,6 +199,7 @@ def checks(*verdicts: str, topology: str = "nat") -> str:
 WITH_AND_WITHOUT_WORKERS: Sequence[Sequence[str]] = ((), ("-n2", "--dist", "loadgroup"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", WITH_AND_WITHOUT_WORKERS, ids=["alone", "two-workers"])
 def test_a_conforming_run_is_recorded_whole(tmp_path: Path, workers: Sequence[str]) -> None:
     ended = run(tmp_path, CONFORMING, *workers)
