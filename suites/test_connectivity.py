@@ -13,17 +13,17 @@ import pytest
 from scapy.layers.inet import IP
 
 from fixtures.errors import Inconclusive
-from fixtures.evidence import Evidence
 from fixtures.guest.guest import Guest, default_route
-from fixtures.host.physical_network import OUTSIDE_NIC
 from fixtures.plugin.collection import Cell
 from fixtures.probe.blocking import Attempt, attempt
 from fixtures.probe.capture import Capture
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.forward_bypass import forward_bypass, forwarding, route
 from fixtures.probe.nat_rules import read_rules
-from fixtures.probe.packet_path import trace
 from fixtures.probe.packets import is_request
 from fixtures.probe.reach import End, ping, send
+from fixtures.testbed.packet_path import trace
+from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import until
 from topologies.topology import Promise

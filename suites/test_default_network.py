@@ -7,10 +7,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from fixtures.errors import NotTestable
-from fixtures.evidence import Evidence
 from fixtures.host.links import addresses, has_link, is_up
 from fixtures.probe.dhcp import Clients, new_mac
 from fixtures.probe.dnsmasq import configuration_path, serving
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.station import NIC, station
 from fixtures.switch import libvirt_network
 from fixtures.switch.default_network import NAME, SHIPPED, network_names

@@ -12,7 +12,6 @@ import libvirt
 import pytest
 
 from fixtures.errors import NotTestable
-from fixtures.evidence import Evidence
 from fixtures.host.host import Host
 from fixtures.host.interface import bridge_interface_xml
 from fixtures.host.links import (
@@ -26,6 +25,7 @@ from fixtures.host.links import (
     namespace_machine,
 )
 from fixtures.host.machine import Machine
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import End, send
 from fixtures.switch.linux_bridge import LinuxBridge
 from fixtures.testbed.testbed import Testbed

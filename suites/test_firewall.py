@@ -11,13 +11,13 @@ from scapy.layers.l2 import ARP
 from scapy.packet import Packet
 
 from fixtures.errors import Inconclusive, NotTestable
-from fixtures.evidence import Evidence
 from fixtures.guest.guest import NIC
-from fixtures.host.physical_network import OUTSIDE_NIC
 from fixtures.probe.blocking import IN_FLIGHT_S, WAIT_S, Attempt, attempt
 from fixtures.probe.bridge_filter import IPV4, IPV6, Filter, arp_filter, called, dropped
 from fixtures.probe.capture import Capture
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import PROTOCOLS, End, Runner, ping
+from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause
 

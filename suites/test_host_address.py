@@ -12,12 +12,12 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
 from fixtures.errors import HarnessError, Inconclusive, NotTestable
-from fixtures.evidence import Evidence
 from fixtures.host.dhcp_client import default_gateways, leased, without_address
 from fixtures.host.links import add_address, addresses, link_mac
 from fixtures.host.machine import Machine
-from fixtures.host.physical_network import HOST_PORT, OUTSIDE_NIC
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import PROTOCOLS, End, send
+from fixtures.testbed.physical_network import HOST_PORT, OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 
 DHCP_ACK = 5  # RFC 2132, section 9.6

@@ -9,14 +9,14 @@ from scapy.layers.inet import IP
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
-from fixtures.evidence import Evidence
 from fixtures.guest.guest import default_route
-from fixtures.host.physical_network import OUTSIDE_NIC
 from fixtures.probe.capture import Capture
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.forward_bypass import forward_bypass, route
 from fixtures.probe.nat_rules import outcome, read_rules
 from fixtures.probe.packets import is_request
 from fixtures.probe.reach import PROTOCOLS, Proto, send, send_one
+from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 
 NAT_PORTS = range(1024, 65536)

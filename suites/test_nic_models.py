@@ -12,10 +12,10 @@ from scapy.layers.inet import ICMP
 from scapy.packet import Packet
 
 from fixtures.errors import NotTestable
-from fixtures.evidence import Evidence
 from fixtures.guest.guest import Guest
 from fixtures.host.links import add_address
 from fixtures.probe.capture import Capture
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.extra_nic import GuestNamespace, apart, like_the_first, plugged_in
 from fixtures.probe.guest_nics import GuestNic, guest_nics
 from fixtures.probe.reach import COUNT, FULL_PAYLOAD, End, ping

@@ -11,12 +11,12 @@ import pytest
 from scapy.layers.inet import IP
 
 from fixtures.errors import Inconclusive
-from fixtures.evidence import Evidence
-from fixtures.host.physical_network import OUTSIDE_NIC
 from fixtures.probe.blocking import Attempt, attempt
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.nat_rules import outcome, read_rules
 from fixtures.probe.packets import is_request
 from fixtures.probe.reach import PROTOCOLS, Proto, send_one
+from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 
 # A port that nothing takes by itself: a translation would change it.

@@ -12,10 +12,10 @@ import pytest
 from scapy.layers.l2 import STP
 
 from fixtures.errors import Inconclusive
-from fixtures.evidence import Evidence
 from fixtures.host.host import Host
 from fixtures.host.links import cable, link_mac, set_up
 from fixtures.probe.capture import Capture
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.marked_frames import BROADCAST, arrivals, is_marked, marked
 from fixtures.probe.port_states import watched_port
 from fixtures.probe.station import NIC, plugged_station, wait_for_port

@@ -10,7 +10,6 @@ from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet
 
 from fixtures.errors import Inconclusive
-from fixtures.evidence import Evidence
 from fixtures.host.links import (
     add_address,
     addresses,
@@ -20,10 +19,11 @@ from fixtures.host.links import (
     namespace_machine,
 )
 from fixtures.host.nic_state import nic_state
-from fixtures.host.physical_network import OUTSIDE_NIC
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import PROTOCOLS, End, ping, send
 from fixtures.switch.default_network import default_network, network_names
 from fixtures.testbed.build_network import built_network
+from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
 

@@ -6,9 +6,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from fixtures.evidence import Evidence
 from fixtures.host.links import addresses, is_up, link_mac
 from fixtures.probe.dnsmasq import configuration_path, serving
+from fixtures.probe.evidence import Evidence
 from fixtures.switch import libvirt_network
 from fixtures.testbed.testbed import Testbed
 from topologies.topology import DhcpRange, Network

@@ -8,16 +8,16 @@ import libvirt
 import pytest
 
 from fixtures.errors import NotTestable
-from fixtures.host import ifupdown
 from fixtures.host.dhcp_client import default_gateways, leased, without_address
 from fixtures.host.host import Host
 from fixtures.host.links import addresses, has_link
 from fixtures.host.nic_state import NicState, nic_state
-from fixtures.host.physical_network import OUTSIDE_NIC, physical_network
 from fixtures.host.sandbox import sandbox
-from fixtures.host.scratch_network import spare_network
 from fixtures.probe.bridge_filter import IPV4, Filter, arp_filter, called, dropped
 from fixtures.switch.default_network import NAME, default_network, network_names
+from fixtures.testbed import ifupdown
+from fixtures.testbed.physical_network import OUTSIDE_NIC, physical_network
+from fixtures.testbed.scratch_network import spare_network
 from topologies.library import load
 from topologies.topology import DhcpRange
 

@@ -12,10 +12,10 @@ import pytest
 from fixtures.errors import CommandFailed, HostFailed
 from fixtures.host.links import addresses, has_link
 from fixtures.host.ovs_datapath import KERNEL, USERSPACE
-from fixtures.host.physical_network import OUTSIDE_NIC, physical_network
 from fixtures.host.sandbox import sandbox
 from fixtures.switch.linux_bridge import linux_bridge
 from fixtures.switch.ovs_bridge import ovs_bridge, rows
+from fixtures.testbed.physical_network import OUTSIDE_NIC, physical_network
 from fixtures.waiting import until
 from topologies.library import load
 
