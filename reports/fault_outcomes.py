@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from contracts.verdicts import NOT_DECIDED, Verdict, worst
-from reports.record import Check, FaultResult, Outcome, RunRecord, Topology
+from reports.record import Check, FaultOutcome, FaultResult, RunRecord, TopologyRecord
 
 NOT_RUN = "not run"
-OUTCOME_VERDICTS: dict[Outcome, Verdict] = {
+OUTCOME_VERDICTS: dict[FaultOutcome, Verdict] = {
     "caught": Verdict.CONFORMS,
     "got through": Verdict.VIOLATES,
     "false alarm": Verdict.VIOLATES,
@@ -16,17 +16,17 @@ OUTCOME_VERDICTS: dict[Outcome, Verdict] = {
     "not testable": Verdict.NOT_TESTABLE,
 }
 """Each outcome of a fault, and the verdict that looks like it."""
-BAD_OUTCOMES: tuple[Outcome, ...] = ("got through", "false alarm")
+BAD_OUTCOMES: tuple[FaultOutcome, ...] = ("got through", "false alarm")
 
 
-def outcomes_of(record: RunRecord) -> dict[Outcome, int]:
+def outcomes_of(record: RunRecord) -> dict[FaultOutcome, int]:
     """Return how many faults have each outcome, also where that is none."""
     found = Counter(fault.outcome for fault in record.faults)
     return {outcome: found[outcome] for outcome in OUTCOME_VERDICTS}
 
 
 def results(
-    faults: Iterable[FaultResult], checks: Sequence[Check], topologies: Iterable[Topology]
+    faults: Iterable[FaultResult], checks: Sequence[Check], topologies: Iterable[TopologyRecord]
 ) -> list[FaultResult]:
     """Return the faults with what the checks of a run made of them."""
     of: dict[str, list[Check]] = {}
@@ -76,7 +76,7 @@ def _outcome(
     unexplained: Mapping[str, str],
     *,
     is_whole: bool,
-) -> Outcome:
+) -> FaultOutcome:
     if not is_whole:
         return "not decided"
     untestable = {entry for entry, verdict in missed.items() if verdict == Verdict.NOT_TESTABLE}

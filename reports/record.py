@@ -26,12 +26,12 @@ from reports.record_types import (
     Built,
     BuiltLink,
     BuiltNode,
-    Evidence,
+    EvidenceFile,
     Measurement,
     Moment,
-    Part,
     Procedure,
     Reach,
+    RecordPart,
     Seconds,
 )
 from reports.report_error import ReportError
@@ -44,11 +44,11 @@ __all__ = [
     "BuiltNode",
     "Check",
     "ClaimVerdict",
-    "Evidence",
+    "EvidenceFile",
+    "FaultOutcome",
     "FaultResult",
-    "Host",
+    "HostRecord",
     "Measurement",
-    "Outcome",
     "Procedure",
     "Reach",
     "RecordError",
@@ -56,7 +56,7 @@ __all__ = [
     "Seconds",
     "Statement",
     "Tool",
-    "Topology",
+    "TopologyRecord",
     "Verdict",
     "claim_verdicts",
     "explain",
@@ -73,11 +73,11 @@ class RecordError(ReportError):
     """A run record, or a part of one, that is not what the contract says."""
 
 
-Outcome = Literal["caught", "got through", "false alarm", "not testable", "not decided"]
+FaultOutcome = Literal["caught", "got through", "false alarm", "not testable", "not decided"]
 """What came of a fault."""
 
 
-class Tool(Part):
+class Tool(RecordPart):
     """Which Plumbline ran, and how it was called."""
 
     version: str
@@ -86,14 +86,14 @@ class Tool(Part):
     command: list[str] = Field(description="the command line, one element per argument")
 
 
-class Accelerator(Part):
+class Accelerator(RecordPart):
     """How guests were run, and what that choice rests on."""
 
     name: str = Field(description="kvm or tcg")
     reason: str
 
 
-class Host(Part):
+class HostRecord(RecordPart):
     """The host under test; every field is null or empty until the first host is up."""
 
     kind: Literal["sandbox", "lab", "local"] | None = None
@@ -102,7 +102,7 @@ class Host(Part):
     facts: dict[str, JsonValue] = Field(default_factory=dict)
 
 
-class Topology(Part):
+class TopologyRecord(RecordPart):
     """One topology of the run, as far as it came."""
 
     name: str
@@ -124,10 +124,10 @@ class Topology(Part):
     built: Built | None = Field(
         default=None, description="what was built; null when it was not, or not recorded"
     )
-    evidence: list[Evidence] = Field(default_factory=list)
+    evidence: list[EvidenceFile] = Field(default_factory=list)
 
 
-class Check(Part):
+class Check(RecordPart):
     """One check on one topology; `id` and `topology` together name it within a run."""
 
     id: str
@@ -145,7 +145,7 @@ class Check(Part):
     )
     duration_s: Seconds | None = Field(default=None, description="null when it never ran to an end")
     measurements: list[Measurement] = Field(default_factory=list)
-    evidence: list[Evidence] = Field(default_factory=list)
+    evidence: list[EvidenceFile] = Field(default_factory=list)
     rerun: str = Field(description="the command that decides this check again")
 
     @property
@@ -166,14 +166,14 @@ class Check(Part):
         return self.id.partition(".")[0]
 
 
-class Statement(Part):
+class Statement(RecordPart):
     """What a claim says, and which documents say so."""
 
     statement: str
     source: str
 
 
-class ClaimVerdict(Part):
+class ClaimVerdict(RecordPart):
     """A claim on a topology: as bad as the worst of its checks there."""
 
     id: str
@@ -181,7 +181,7 @@ class ClaimVerdict(Part):
     verdict: Verdict
 
 
-class FaultResult(Part):
+class FaultResult(RecordPart):
     """A deliberate break of a topology, and which checks noticed it."""
 
     id: str
@@ -198,7 +198,7 @@ class FaultResult(Part):
     )
     caught_by: list[str] = Field(description="claims, or beginnings of check ids, to be violated")
     also: dict[str, str] = Field(description="what else it honestly breaks, each with the reason")
-    outcome: Outcome = Field(
+    outcome: FaultOutcome = Field(
         default="not decided",
         description="caught: all that had to notice did, and nothing else; got through: something "
         "that had to notice did not; false alarm: something else was violated too",
@@ -211,7 +211,7 @@ class FaultResult(Part):
     )
 
 
-class RunRecord(Part):
+class RunRecord(RecordPart):
     """A run, finished or not."""
 
     schema_: Literal["plumbline/run/1"] = Field(default=RUN_SCHEMA, alias="schema")
@@ -228,8 +228,8 @@ class RunRecord(Part):
         default=False, description="whether what may identify a site was replaced in it (--redact)"
     )
     tool: Tool
-    host: Host = Field(default_factory=Host)
-    topologies: list[Topology] = Field(default_factory=list)
+    host: HostRecord = Field(default_factory=HostRecord)
+    topologies: list[TopologyRecord] = Field(default_factory=list)
     checks: list[Check] = Field(default_factory=list)
     claims: list[ClaimVerdict] = Field(default_factory=list)
     statements: dict[str, Statement] = Field(

@@ -33,7 +33,7 @@ Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Seconds = Annotated[NonNegativeFloat, Field(allow_inf_nan=False)]
 
 
-class Part(BaseModel):
+class RecordPart(BaseModel):
     """A piece of the record: unknown keys refused, never changed."""
 
     model_config = ConfigDict(
@@ -45,7 +45,7 @@ class Part(BaseModel):
     )
 
 
-class Evidence(Part):
+class EvidenceFile(RecordPart):
     """One stored file that a verdict rests on."""
 
     name: str
@@ -56,7 +56,7 @@ class Evidence(Part):
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-class Measurement(Part):
+class Measurement(RecordPart):
     """Raw samples of one quantity, in the order they were taken."""
 
     name: str
@@ -76,7 +76,7 @@ class Measurement(Part):
     )
 
 
-class BuiltNode(Part):
+class BuiltNode(RecordPart):
     """A machine or a link of a topology that was built."""
 
     id: str = Field(description="names it within the topology")
@@ -91,7 +91,7 @@ class BuiltNode(Part):
     )
 
 
-class BuiltLink(Part):
+class BuiltLink(RecordPart):
     """How two nodes are joined."""
 
     ends: tuple[str, str] = Field(description="ids of nodes")
@@ -102,14 +102,14 @@ class BuiltLink(Part):
     name: str | None = Field(default=None, description="what is to be said of it")
 
 
-class Built(Part):
+class Built(RecordPart):
     """What a topology was when its checks began: the graph that a drawing is made from."""
 
     nodes: list[BuiltNode] = Field(default_factory=list)
     links: list[BuiltLink] = Field(default_factory=list)
 
 
-class Procedure(Part):
+class Procedure(RecordPart):
     """How a check decides: the lists of its docstring, one text for each item."""
 
     preconditions: list[str] = Field(description="what is there before its first step")
@@ -117,7 +117,7 @@ class Procedure(Part):
     verify: list[str] = Field(description="what has to hold, so that the claim conforms")
 
 
-class Reach(Part):
+class Reach(RecordPart):
     """One cell of the table of who reaches whom, for one protocol."""
 
     from_: Literal["guest", "host", "outside"] = Field(

@@ -10,12 +10,12 @@ from uuid import UUID
 
 from reports.record import (
     Check,
-    Evidence,
-    Host,
+    EvidenceFile,
+    HostRecord,
     Measurement,
     RunRecord,
     Tool,
-    Topology,
+    TopologyRecord,
     Verdict,
     claim_verdicts,
     worst,
@@ -55,7 +55,7 @@ def check(
     claims: Sequence[str] = ("NT-05",),
     reason: str | None = None,
     measurements: Sequence[Measurement] = (),
-    evidence: Sequence[Evidence] = (),
+    evidence: Sequence[EvidenceFile] = (),
 ) -> Check:
     return Check(
         id=name,
@@ -75,7 +75,7 @@ def record(
     *checks: Check,
     host: Mapping[str, object] = HOST,
     finished: bool = True,
-    evidence: Mapping[str, Sequence[Evidence]] | None = None,
+    evidence: Mapping[str, Sequence[EvidenceFile]] | None = None,
     **more: object,
 ) -> RunRecord:
     """Return the record of a run, the `number`th of them in time."""
@@ -87,9 +87,9 @@ def record(
             "started": started,
             "finished": started + timedelta(minutes=4) if finished else None,
             "tool": Tool(version="1", commit="c" * 40, dirty=False, command=["./plumbline", "run"]),
-            "host": Host.model_validate(host),
+            "host": HostRecord.model_validate(host),
             "topologies": [
-                Topology(
+                TopologyRecord(
                     name=name,
                     verdict=worst(c.verdict for c in checks if c.topology == name),
                     evidence=list((evidence or {}).get(name, ())),
@@ -103,12 +103,12 @@ def record(
     )
 
 
-def kept(folder: Path, name: str, text: str) -> Evidence:
+def kept(folder: Path, name: str, text: str) -> EvidenceFile:
     """Write a file of evidence into a run's folder."""
     place = folder / "evidence" / name
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(text)
-    return Evidence(
+    return EvidenceFile(
         name=Path(name).name,
         media_type="text/plain",
         path=f"evidence/{name}",

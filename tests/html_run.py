@@ -14,15 +14,15 @@ from reports.record import (
     BuiltLink,
     BuiltNode,
     Check,
-    Evidence,
+    EvidenceFile,
     FaultResult,
-    Host,
+    HostRecord,
     Measurement,
     Reach,
     RunRecord,
     Statement,
     Tool,
-    Topology,
+    TopologyRecord,
     Verdict,
     claim_verdicts,
 )
@@ -81,14 +81,16 @@ class Parsed(HTMLParser):
         return [str(attrs[attribute]) for _, attrs in self.tags if attribute in attrs]
 
 
-def keep(folder: Path, path: str, content: str | bytes, media_type: str = "text/plain") -> Evidence:
+def keep(
+    folder: Path, path: str, content: str | bytes, media_type: str = "text/plain"
+) -> EvidenceFile:
     """Store a file of evidence, and return its entry."""
     octets = content.encode() if isinstance(content, str) else content
     target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(octets)
     digest = hashlib.sha256(octets).hexdigest()
-    return Evidence(name=target.name, media_type=media_type, path=path, sha256=digest)
+    return EvidenceFile(name=target.name, media_type=media_type, path=path, sha256=digest)
 
 
 def check(
@@ -98,7 +100,7 @@ def check(
     topology: str = "nat",
     reason: str | None = None,
     reach: Reach | None = None,
-    evidence: tuple[Evidence, ...] = (),
+    evidence: tuple[EvidenceFile, ...] = (),
     measurements: tuple[Measurement, ...] = (),
 ) -> Check:
     """Return a check on a topology."""
@@ -185,7 +187,7 @@ def record(
         started=STARTED,
         finished=STARTED + timedelta(minutes=3) if finished else None,
         tool=Tool(version="1", commit="c" * 40, dirty=False, command=["./plumbline", "run"]),
-        host=Host(
+        host=HostRecord(
             kind="sandbox",
             release="Debian 12",
             accel=Accelerator(name="tcg", reason="no KVM"),
@@ -197,7 +199,7 @@ def record(
             },
         ),
         topologies=[
-            Topology(
+            TopologyRecord(
                 name=name,
                 kind="nat",
                 title="NAT forwarding network",

@@ -11,13 +11,13 @@ from uuid import UUID
 from contracts.verdicts import Verdict, worst
 from reports.record import (
     Check,
-    Evidence,
+    EvidenceFile,
     FaultResult,
-    Host,
+    HostRecord,
     RunRecord,
     Statement,
     Tool,
-    Topology,
+    TopologyRecord,
     claim_verdicts,
     save,
 )
@@ -34,12 +34,12 @@ REASONS = {
 }
 
 
-def kept(folder: Path, path: str, content: bytes, media_type: str = "text/plain") -> Evidence:
+def kept(folder: Path, path: str, content: bytes, media_type: str = "text/plain") -> EvidenceFile:
     """Write a file of evidence, and return what a record says of it."""
     place = folder / path
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(content)
-    return Evidence(
+    return EvidenceFile(
         name=place.name,
         media_type=media_type,
         path=path,
@@ -69,9 +69,11 @@ def record(checks: Sequence[Check], **more: Any) -> RunRecord:
         "started": STARTED,
         "finished": FINISHED,
         "tool": Tool(version="0.1.0", commit="c" * 40, dirty=False, command=["./plumbline", "run"]),
-        "host": Host(kind="sandbox", release="Debian GNU/Linux 12 (bookworm)"),
+        "host": HostRecord(kind="sandbox", release="Debian GNU/Linux 12 (bookworm)"),
         "topologies": [
-            Topology(name="nat", kind="nat", title="NAT", verdict=worst(c.verdict for c in checks))
+            TopologyRecord(
+                name="nat", kind="nat", title="NAT", verdict=worst(c.verdict for c in checks)
+            )
         ]
         if checks
         else [],

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from reports.coverage import catalogue, main, table, undecided
-from reports.record import ClaimVerdict, Host, RunRecord, Tool, Verdict, save
+from reports.record import ClaimVerdict, HostRecord, RunRecord, Tool, Verdict, save
 
 
 def record(kind: str, release: str, **verdicts: list[Verdict]) -> RunRecord:
@@ -17,7 +17,7 @@ def record(kind: str, release: str, **verdicts: list[Verdict]) -> RunRecord:
         id=UUID(int=1),
         started=datetime(2026, 3, 1, 12, 0, tzinfo=UTC),
         tool=Tool(version="1", commit=None, dirty=None, command=["./plumbline", "run"]),
-        host=Host.model_validate(
+        host=HostRecord.model_validate(
             {"kind": kind, "release": release, "facts": {"versions": {"libvirt": "9.0.0"}}}
         ),
         claims=[

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from reports.html.evidence import FILE_BEGIN, FILE_MAX, EvidenceFiles, is_command, visible
-from reports.record import Evidence
+from reports.html.shown_evidence import FILE_BEGIN, FILE_MAX, EvidenceFiles, is_command, visible
+from reports.record import EvidenceFile
 from tests.html_run import C, N, V, check, keep, record
 
 
-def read(folder: Path, *files: Evidence, page_max: int = 1 << 20) -> EvidenceFiles:
+def read(folder: Path, *files: EvidenceFile, page_max: int = 1 << 20) -> EvidenceFiles:
     taken = EvidenceFiles(folder, page_max)
     taken.take(record([check("dhcp.a", C, "NT-05", evidence=files)]))
     return taken

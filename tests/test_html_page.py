@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from contracts.verdicts import NOT_DECIDED
-from reports.html.environment import FOLDER
-from reports.html.page import render
-from reports.record import Evidence, RunRecord, Verdict
-from reports.run_verdict import whole
+from reports.html.report_page import render
+from reports.html.template_environment import FOLDER
+from reports.record import EvidenceFile, RunRecord, Verdict
+from reports.run_verdict import run_verdict
 from tests.html_run import (
     HOSTILE,
     C,
@@ -59,7 +59,7 @@ def test_only_a_finished_run_in_which_something_conforms_is_green(
     checks = [check(f"dhcp.n{number}", each, "NT-05") for number, each in enumerate(verdicts)]
     run = record(checks, finished=finished)
 
-    assert whole(run).verdict is verdict
+    assert run_verdict(run).verdict is verdict
     [result] = [
         attrs["class"]
         for tag, attrs in page(run, tmp_path).tags
@@ -298,9 +298,9 @@ def test_a_proof_is_green_when_every_fault_was_caught(
     faults = tuple(
         fault(f"f{number}", "nat", "NT-05", outcome=each) for number, each in enumerate(outcomes)
     )
-    assert whole(record([], faults=faults)).verdict is verdict
+    assert run_verdict(record([], faults=faults)).verdict is verdict
     if verdict is C:
-        assert whole(record([], faults=faults, finished=False)).verdict is U
+        assert run_verdict(record([], faults=faults, finished=False)).verdict is U
 
 
 def test_evidence_is_linked_relative_to_the_record(tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ def test_files_that_are_not_what_the_record_says_are_named_on_top(tmp_path: Path
     (folder / "evidence/link.txt").symlink_to(outside)
     digest = hashlib.sha256(outside.read_bytes()).hexdigest()
     missing, leading_out = (
-        Evidence(name=name, media_type="text/plain", path=f"evidence/{name}", sha256=digest)
+        EvidenceFile(name=name, media_type="text/plain", path=f"evidence/{name}", sha256=digest)
         for name in ("missing.txt", "link.txt")
     )
     run = record([check("dhcp.a", C, "NT-05", evidence=(changed, missing, leading_out))])

@@ -17,8 +17,8 @@ from reports.record import (
     BuiltLink,
     BuiltNode,
     Check,
-    Evidence,
-    Host,
+    EvidenceFile,
+    HostRecord,
     Measurement,
     Procedure,
     Reach,
@@ -26,7 +26,7 @@ from reports.record import (
     RunRecord,
     Statement,
     Tool,
-    Topology,
+    TopologyRecord,
     Verdict,
     claim_verdicts,
     load,
@@ -48,7 +48,7 @@ def check(number: int, verdict: Verdict, *claims: str, topology: str = "nat") ->
     )
 
 
-def record(*verdicts: Verdict, topologies: tuple[Topology, ...] = ()) -> RunRecord:
+def record(*verdicts: Verdict, topologies: tuple[TopologyRecord, ...] = ()) -> RunRecord:
     checks = [check(number, verdict, "NT-05") for number, verdict in enumerate(verdicts)]
     return RunRecord(
         id=UUID(int=1),
@@ -62,7 +62,7 @@ def record(*verdicts: Verdict, topologies: tuple[Topology, ...] = ()) -> RunReco
 
 def full() -> RunRecord:
     """Return a record in which every key of the contract has a value."""
-    evidence = Evidence(
+    evidence = EvidenceFile(
         name="leases.json",
         media_type="application/json",
         path="evidence/dhcp/leases.json",
@@ -86,14 +86,14 @@ def full() -> RunRecord:
         started=MOMENT,
         finished=MOMENT + timedelta(minutes=3),
         tool=Tool(version="1", commit="c" * 40, dirty=True, command=["./plumbline", "run"]),
-        host=Host(
+        host=HostRecord(
             kind="sandbox",
             release="Debian 12",
             accel=Accelerator(name="tcg", reason="no KVM"),
             facts={"kernel": "6.18", "sysctls": {"net.ipv4.ip_forward": 1}},
         ),
         topologies=[
-            Topology(
+            TopologyRecord(
                 name="nat",
                 kind="nat",
                 title="NAT forwarding network",
@@ -180,7 +180,7 @@ def test_the_exit_code_says_what_is_certain_first(
 
 
 def test_a_topology_that_broke_is_not_a_success() -> None:
-    broken = Topology(name="nat", verdict=E, reason="virsh net-destroy failed")
+    broken = TopologyRecord(name="nat", verdict=E, reason="virsh net-destroy failed")
 
     assert record(C, topologies=(broken,)).exit_code() == 10
 
@@ -250,7 +250,7 @@ def test_a_time_without_its_zone_is_refused() -> None:
 @pytest.mark.parametrize("path", ["/etc/passwd", "../run.json", "evidence/../../x", ""])
 def test_evidence_stays_in_the_runs_folder(path: str) -> None:
     with pytest.raises(ValidationError, match="relative to the output directory"):
-        Evidence(name="x", media_type="text/plain", path=path, sha256="0" * 64)
+        EvidenceFile(name="x", media_type="text/plain", path=path, sha256="0" * 64)
 
 
 @pytest.mark.parametrize("sample", [float("nan"), float("inf")])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.record import Evidence, RecordError, Statement, Tool, Verdict
+from reports.record import EvidenceFile, RecordError, Statement, Tool, Verdict
 from reports.recording.ledger import NOT_DECIDED, Ledger, PlannedCheck, parse_check, read_plan
 
 TOOL = Tool(version="1", commit=None, dirty=None, command=[])
@@ -199,7 +199,7 @@ def test_a_violation_stays_and_its_files_are_as_they_are_now() -> None:
     entries = [
         planned(1)
         .entry(verdict, reason)
-        .model_copy(update={"evidence": [Evidence(**evidence("commands.txt", digit))]})
+        .model_copy(update={"evidence": [EvidenceFile(**evidence("commands.txt", digit))]})
         for verdict, reason, digit in (
             (Verdict.VIOLATES, "no lease", "0"),
             (Verdict.ERROR, "virbr1 is busy", "1"),

@@ -29,7 +29,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["reports.recording.recorder", "reports.terminal.plugin"]
+pytest_plugins = ["reports.recording.recorder", "reports.terminal.run_terminal"]
 
 
 def pytest_addoption(parser):

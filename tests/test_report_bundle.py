@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from reports.bundle import archive, signature
-from reports.bundle import making as bundle
+from reports.bundle import bundle_writer as bundle
 from reports.bundle.verification import verify
 from reports.record import RunRecord
 from reports.report_error import ReportError

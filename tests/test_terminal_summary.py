@@ -11,10 +11,18 @@ import pytest
 from rich.console import Console
 
 from contracts.exit_codes import EXIT_MEANINGS
-from reports.record import Check, Evidence, RunRecord, Tool, Topology, Verdict, claim_verdicts
+from reports.record import (
+    Check,
+    EvidenceFile,
+    RunRecord,
+    Tool,
+    TopologyRecord,
+    Verdict,
+    claim_verdicts,
+)
 from reports.recording.ledger import NOT_DECIDED
-from reports.terminal.matrix import print_matrix
-from reports.terminal.progress import check_line, columns
+from reports.terminal.matrix_table import print_matrix
+from reports.terminal.progress_lines import check_line, columns
 from reports.terminal.summary import print_closing, print_findings
 from reports.wording import both_ends, duration, few, one_line
 
@@ -36,7 +44,7 @@ def check(
     evidence: Sequence[str] = (),
 ) -> Check:
     files = [
-        Evidence(name=each, media_type="text/plain", path=each, sha256="0" * 64)
+        EvidenceFile(name=each, media_type="text/plain", path=each, sha256="0" * 64)
         for each in evidence
     ]
     return Check(
@@ -51,7 +59,7 @@ def check(
     )
 
 
-def record(*checks: Check, topologies: Sequence[Topology] = ()) -> RunRecord:
+def record(*checks: Check, topologies: Sequence[TopologyRecord] = ()) -> RunRecord:
     names = dict.fromkeys(each.topology for each in checks)
     return RunRecord(
         id=UUID(int=1),
@@ -59,7 +67,7 @@ def record(*checks: Check, topologies: Sequence[Topology] = ()) -> RunRecord:
         finished=STARTED + timedelta(seconds=221),
         tool=Tool(version="1", commit=None, dirty=None, command=[]),
         topologies=list(topologies)
-        or [Topology(name=name, verdict=Verdict.CONFORMS) for name in names],
+        or [TopologyRecord(name=name, verdict=Verdict.CONFORMS) for name in names],
         checks=list(checks),
         claims=claim_verdicts(checks),
     )
@@ -203,7 +211,7 @@ def test_every_violation_is_told_and_one_cause_of_many_errors_once() -> None:
 
 def test_a_topology_that_could_not_be_built_is_told_once_with_what_it_cost() -> None:
     reason = "libvirtd did not come up within 5 s\nlast seen: no socket"
-    topology = Topology(
+    topology = TopologyRecord(
         name="nat", title="NAT forwarding network", verdict=Verdict.ERROR, reason=reason
     )
     shown = record(

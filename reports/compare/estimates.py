@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from reports.compare.ranks import significant_rows
+from reports.compare.rank_test import significant_rows
 from reports.warmup import Better
 
 CONFIDENCE = 0.95

@@ -4,8 +4,8 @@
 from rich.console import Console
 from rich.text import Text
 
-from reports.compare.trend import ClaimHistory, Point, QuantityHistory, Trend
-from reports.compare.wording import NOTHING, figure, harmless
+from reports.compare.comparison_wording import NOTHING, figure, harmless
+from reports.compare.trend import ClaimHistory, QuantityHistory, Trend, TrendRun
 from reports.wording import SIGNS, STYLES, counted
 
 NOT_LOOKED_AT = "·"
@@ -14,7 +14,7 @@ LEGEND = "  ".join(
 )
 
 
-def numbered(run: Point, number: int) -> str:
+def numbered(run: TrendRun, number: int) -> str:
     """Return a run in a line behind its number."""
     host = ", ".join(part for part in (run.kind, run.release, run.accel) if part) or "no host"
     counts = ", ".join(f"{count} {verdict}" for verdict, count in run.counts.items())

@@ -11,7 +11,7 @@ from rich.text import Text
 from contracts.exit_codes import EXIT_MEANINGS
 from contracts.run_files import RECORD
 from contracts.verdicts import BY_GRAVITY, NOT_DECIDED, Verdict
-from reports.record import Check, Evidence, RunRecord, Topology
+from reports.record import Check, EvidenceFile, RunRecord, TopologyRecord
 from reports.wording import (
     OWN_COMMAND,
     SEPARATOR,
@@ -39,7 +39,7 @@ _SECTIONS = (
 
 
 @dataclass(frozen=True)
-class Finding:
+class TerminalFinding:
     """Three lines about what did not conform.
 
     Attributes:
@@ -147,7 +147,7 @@ def _print_parts(parts: Sequence[Text], console: Console) -> None:
         console.print(line, soft_wrap=True)
 
 
-def _lines(finding: Finding) -> Iterator[Text]:
+def _lines(finding: TerminalFinding) -> Iterator[Text]:
     style = STYLES[finding.verdict]
     first = Text(f"{SIGNS[finding.verdict]} {finding.subject}", style=style)
     if finding.statement:
@@ -157,7 +157,9 @@ def _lines(finding: Finding) -> Iterator[Text]:
     yield Text(f"  {finding.where}", style="dim")
 
 
-def _findings(record: RunRecord, statements: Mapping[str, str], output: Path) -> Iterator[Finding]:
+def _findings(
+    record: RunRecord, statements: Mapping[str, str], output: Path
+) -> Iterator[TerminalFinding]:
     explained: set[int] = set()
     for topology in record.topologies:
         if topology.reason and topology.verdict not in (Verdict.NOT_TESTABLE, Verdict.CONFORMS):
@@ -180,7 +182,7 @@ def _findings(record: RunRecord, statements: Mapping[str, str], output: Path) ->
         yield _of_open_ones(open_ones)
 
 
-def _is_due_to(check: Check, topology: Topology) -> bool:
+def _is_due_to(check: Check, topology: TopologyRecord) -> bool:
     """Whether a check only repeats, whole or in part, why its topology is not there."""
     if check.topology != topology.name or check.verdict is not Verdict.ERROR:
         return False
@@ -188,8 +190,10 @@ def _is_due_to(check: Check, topology: Topology) -> bool:
     return bool(own) and (own in cause or cause in own)
 
 
-def _of_topology(topology: Topology, affected: Sequence[Check], output: Path) -> Finding:
-    return Finding(
+def _of_topology(
+    topology: TopologyRecord, affected: Sequence[Check], output: Path
+) -> TerminalFinding:
+    return TerminalFinding(
         verdict=Verdict.ERROR,
         subject=topology.name,
         statement=f"{topology.title or 'topology'}: {_extent(affected)} undecided",
@@ -199,13 +203,15 @@ def _of_topology(topology: Topology, affected: Sequence[Check], output: Path) ->
     )
 
 
-def _of_checks(group: Sequence[Check], statements: Mapping[str, str], output: Path) -> Finding:
+def _of_checks(
+    group: Sequence[Check], statements: Mapping[str, str], output: Path
+) -> TerminalFinding:
     first = group[0]
     claims = list(dict.fromkeys(claim for check in group for claim in check.claims))
     said = "; ".join(statements[claim] for claim in claims if claim in statements)
     if len(group) > 1:
         said = f"{counted(len(group), 'check')} for the same reason"
-    return Finding(
+    return TerminalFinding(
         verdict=first.verdict,
         subject=" ".join(claims) or first.label,
         statement=said,
@@ -215,11 +221,11 @@ def _of_checks(group: Sequence[Check], statements: Mapping[str, str], output: Pa
     )
 
 
-def _of_open_ones(checks: Sequence[Check]) -> Finding:
+def _of_open_ones(checks: Sequence[Check]) -> TerminalFinding:
     by_topology: dict[str, int] = {}
     for check in checks:
         by_topology[check.topology] = by_topology.get(check.topology, 0) + 1
-    return Finding(
+    return TerminalFinding(
         verdict=Verdict.INCONCLUSIVE,
         subject=_extent(checks),
         statement="not decided: the run ended before them",
@@ -246,7 +252,7 @@ def _extent(checks: Sequence[Check]) -> str:
     return f"{counted(len(checks), 'check')} of {counted(len(claims), 'claim')}"
 
 
-def _where(evidence: Sequence[Evidence], output: Path) -> str:
+def _where(evidence: Sequence[EvidenceFile], output: Path) -> str:
     """Name the file, or the folder that holds all of them; nothing where there is none."""
     paths = [PurePosixPath(path) for path in dict.fromkeys(each.path for each in evidence)]
     if not paths:

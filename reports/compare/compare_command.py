@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_INTERRUPTED, EXIT_UNDECIDED, EXIT_USAGE
-from reports.compare.comparing import compare
-from reports.compare.model import Comparison
+from reports.compare.compare_runs import compare
+from reports.compare.comparison import Comparison
 from reports.compare.quantities import Criteria
-from reports.compare.reading import read, runs
+from reports.compare.run_folders import read, runs
 from reports.compare.trend import trend_of
 from reports.report_error import ReportError
 from reports.report_file import put, require_elsewhere
@@ -25,7 +25,7 @@ from reports.report_file import put, require_elsewhere
 WIDTH_OF_A_LOG = 124
 
 
-class Order(BaseModel):
+class CompareOrder(BaseModel):
     """What is asked for; the launcher has checked and explained it.
 
     Attributes:
@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
     Args:
         argv: one element, an `Order` as JSON.
     """
-    order = Order.model_validate_json(argv[0])
+    order = CompareOrder.model_validate_json(argv[0])
     try:
         if order.trend is not None:
             _write(_trend(order, order.trend), order)
@@ -69,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
     return found.exit_code
 
 
-def _compared(order: Order) -> Comparison:
+def _compared(order: CompareOrder) -> Comparison:
     if order.before is None or order.after is None:
         raise ReportError("two runs are needed", "./plumbline compare BEFORE AFTER")
     criteria = Criteria(
@@ -80,34 +80,34 @@ def _compared(order: Order) -> Comparison:
     return compare(read(order.before), read(order.after), criteria, order.topology)
 
 
-def _comparison(found: Comparison, order: Order) -> str | None:
+def _comparison(found: Comparison, order: CompareOrder) -> str | None:
     """Return the text in the format that was asked for, or print to the terminal."""
     if order.format == "json":
         return found.model_dump_json(indent=1) + "\n"
     if order.format == "md":
-        from reports.compare.pages import comparison_markdown
+        from reports.compare.comparison_pages import comparison_markdown
 
         return comparison_markdown(found)
     if order.format == "html":
-        from reports.compare.pages import comparison_html
+        from reports.compare.comparison_pages import comparison_html
 
         return comparison_html(found)
-    from reports.compare.terminal import show
+    from reports.compare.comparison_terminal import show
 
     return _shown(lambda console: show(found, console), order.output)
 
 
-def _trend(order: Order, folder: Path) -> str | None:
+def _trend(order: CompareOrder, folder: Path) -> str | None:
     """Return the text in the format that was asked for, or print to the terminal."""
     found = trend_of(*runs(folder), order.topology)
     if order.format == "json":
         return found.model_dump_json(indent=1) + "\n"
     if order.format == "md":
-        from reports.compare.pages import trend_markdown
+        from reports.compare.comparison_pages import trend_markdown
 
         return trend_markdown(found)
     if order.format == "html":
-        from reports.compare.pages import trend_html
+        from reports.compare.comparison_pages import trend_html
 
         return trend_html(found)
     from reports.compare.trend_text import show as show_trend
@@ -134,7 +134,7 @@ def _shown(draw: Callable[[Console], None], output: Path | None) -> str | None:
     return console.export_text() if output is not None else None
 
 
-def _write(text: str | None, order: Order) -> None:
+def _write(text: str | None, order: CompareOrder) -> None:
     """Write a text where it was asked for; None was printed already."""
     if text is None:
         return

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from rich.text import Text
 
 from contracts.verdicts import Verdict
-from reports.record import Check, RunRecord, Topology
+from reports.record import Check, RunRecord, TopologyRecord
 from reports.wording import SEPARATOR, STYLES, both_ends, duration, few
 
 # What a line is made of, in columns.
@@ -85,7 +85,7 @@ def topology_line(name: str, what: str, widths: Columns, style: str = "dim") -> 
 
 
 @dataclass
-class Running:
+class RunningChecks:
     """What is going on at this moment, for the status line."""
 
     started: float = field(default_factory=time.monotonic)
@@ -127,7 +127,7 @@ class Running:
             yield f"{topology} {what} {now - since:.0f} s"
 
 
-def topology_news(topology: Topology, *, first: bool) -> tuple[str, str] | None:
+def topology_news(topology: TopologyRecord, *, first: bool) -> tuple[str, str] | None:
     """Return what to say of a topology, and in which style; None if there is nothing new to say.
 
     Args:

@@ -25,7 +25,7 @@ from markupsafe import Markup
 
 from contracts.verdicts import Verdict
 from reports.fault_outcomes import OUTCOME_VERDICTS
-from reports.html.evidence import is_command, visible
+from reports.html.shown_evidence import is_command, visible
 from reports.wording import SIGNS, counted, duration
 
 FOLDER = Path(__file__).parent

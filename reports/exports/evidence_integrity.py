@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from contracts.run_files import RECORD
-from reports.record import Evidence, RunRecord
+from reports.record import EvidenceFile, RunRecord
 from reports.report_error import ReportError
 
 CHUNK = 1 << 20
 NAMED_MAX = 5
 
 
-def evidence(record: RunRecord) -> Iterator[Evidence]:
+def evidence(record: RunRecord) -> Iterator[EvidenceFile]:
     """Return every file that the record names, each path once, topologies' files first."""
     seen: set[str] = set()
     of_topologies = (file for topology in record.topologies for file in topology.evidence)
@@ -49,7 +49,7 @@ def growing(record: RunRecord) -> set[str]:
 
 
 @dataclass(frozen=True)
-class Evidences:
+class EvidenceState:
     """How the evidence of a run was found, by paths.
 
     Attributes:
@@ -92,14 +92,14 @@ class Evidences:
             raise ReportError(f"{folder}: {what}", hint)
 
 
-def inspect(record: RunRecord, folder: Path) -> Evidences:
+def inspect(record: RunRecord, folder: Path) -> EvidenceState:
     """Return how the evidence of a run was found.
 
     Args:
         record: the run.
         folder: where its run.json is.
     """
-    found = Evidences()
+    found = EvidenceState()
     unsettled = growing(record)
     for file in evidence(record):
         place = folder / file.path

@@ -8,7 +8,7 @@ So an address is replaced part by part.
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
-from reports.redaction.findings import Findings
+from reports.redaction.redaction_report import RedactionReport
 
 MAC = "MAC addresses"
 IPV4 = "public IPv4 addresses"
@@ -37,7 +37,7 @@ _BY_HAND = 0x10000
 class Addresses:
     """The replacements made so far."""
 
-    def __init__(self, findings: Findings) -> None:
+    def __init__(self, findings: RedactionReport) -> None:
         self._findings = findings
         self._seen: set[bytes] = set()
         self._numbers: dict[str, dict[bytes | int, int]] = {}

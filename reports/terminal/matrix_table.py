@@ -11,7 +11,7 @@ from rich.text import Text
 
 from contracts.verdicts import REPORTED_ORDER, Verdict
 from reports.record import RunRecord
-from reports.verdict_matrix import Matrix, matrix
+from reports.verdict_matrix import VerdictMatrix, matrix
 from reports.wording import SEPARATOR, STYLES, count
 
 NO_CHECK = "·"
@@ -79,7 +79,7 @@ def cell(counts: Iterable[tuple[Verdict, int]]) -> Text:
     return Text(" ").join(parts) if parts else Text(NO_CHECK, style="dim")
 
 
-def _blocks(counted: Matrix, width: int) -> Iterator[list[int]]:
+def _blocks(counted: VerdictMatrix, width: int) -> Iterator[list[int]]:
     """Divide the topologies, by number, into groups whose columns fit into `width`."""
     first = max(len(each) for each in [*(row.property for row in counted.rows), TOTAL])
     block: list[int] = []
@@ -96,7 +96,7 @@ def _blocks(counted: Matrix, width: int) -> Iterator[list[int]]:
     yield block
 
 
-def _table(block: Sequence[int], counted: Matrix) -> Table:
+def _table(block: Sequence[int], counted: VerdictMatrix) -> Table:
     table = Table(
         box=box.SIMPLE,
         show_edge=False,

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from contracts.verdicts import NOT_DECIDED, Verdict
 from reports.fault_outcomes import OUTCOME_VERDICTS, is_named
-from reports.html.claims import CheckEntry
-from reports.html.evidence import EvidenceFiles, Shown
-from reports.record import FaultResult, RunRecord, Topology
+from reports.html.claim_entries import CheckEntry
+from reports.html.shown_evidence import EvidenceFiles, ShownEvidence
+from reports.record import FaultResult, RunRecord, TopologyRecord
 from reports.verdict_matrix import counts
 from reports.wording import counted
 
@@ -33,12 +33,12 @@ class FaultEntry:
     anchor: str
     verdict: Verdict
     base: str
-    topology: Topology | None
+    topology: TopologyRecord | None
     caught: list[str]
     why: list[str]
     counts: list[tuple[Verdict, int]]
     checks: list[CheckEntry]
-    evidence: list[Shown]
+    evidence: list[ShownEvidence]
 
 
 def by_fault(
@@ -65,7 +65,7 @@ def _entry(
     fault: FaultResult,
     anchor: str,
     checks: list[CheckEntry],
-    topology: Topology | None,
+    topology: TopologyRecord | None,
     files: EvidenceFiles,
 ) -> FaultEntry:
     named = [*fault.caught_by, *fault.also]
@@ -89,7 +89,9 @@ def _entry(
     )
 
 
-def _why(fault: FaultResult, checks: list[CheckEntry], topology: Topology | None) -> list[str]:
+def _why(
+    fault: FaultResult, checks: list[CheckEntry], topology: TopologyRecord | None
+) -> list[str]:
     """Return what the host lacks to show a fault, or what broke beside it."""
     made = [entry.check for entry in checks]
     if fault.outcome == "not testable":

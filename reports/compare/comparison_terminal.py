@@ -9,8 +9,15 @@ from rich.table import Table
 from rich.text import Text
 
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_VIOLATES
-from reports.compare import wording
-from reports.compare.model import Comparison, Difference, Effect, Flip, Outcome, Quantity
+from reports.compare import comparison_wording as wording
+from reports.compare.comparison import (
+    Comparison,
+    Effect,
+    EvidenceDifference,
+    Flip,
+    Quantity,
+    QuantityOutcome,
+)
 from reports.wording import STYLES
 
 EFFECT_STYLES = {
@@ -22,13 +29,13 @@ EFFECT_STYLES = {
     Effect.UNDECIDED: "cyan",
 }
 OUTCOME_STYLES = {
-    Outcome.REGRESSED: "bold red",
-    Outcome.IMPROVED: "green",
-    Outcome.SMALL: "cyan",
-    Outcome.CHANGED: "cyan",
-    Outcome.NO_DIFFERENCE: "",
-    Outcome.TOO_FEW: "yellow",
-    Outcome.NOT_COMPARABLE: "yellow",
+    QuantityOutcome.REGRESSED: "bold red",
+    QuantityOutcome.IMPROVED: "green",
+    QuantityOutcome.SMALL: "cyan",
+    QuantityOutcome.CHANGED: "cyan",
+    QuantityOutcome.NO_DIFFERENCE: "",
+    QuantityOutcome.TOO_FEW: "yellow",
+    QuantityOutcome.NOT_COMPARABLE: "yellow",
 }
 DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan", "[": "bold"}
 # The rest is in the other outputs.
@@ -179,7 +186,7 @@ def _facts(comparison: Comparison, console: Console) -> None:
         _say(console, Text(f"  + {wording.fact(each.after)}", style="green"))
 
 
-def _differences(differences: Iterable[Difference], console: Console) -> None:
+def _differences(differences: Iterable[EvidenceDifference], console: Console) -> None:
     found = list(differences)
     if not found:
         return

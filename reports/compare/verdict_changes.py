@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from contracts.verdicts import Verdict
-from reports.compare.model import Effect, Flip, OneSided
+from reports.compare.comparison import Effect, Flip, OneSided
 from reports.record import Check, RunRecord
 
 _DECIDED = (Verdict.CONFORMS, Verdict.VIOLATES)

@@ -4,13 +4,18 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports.compare.evidence import Reader, differences
-from reports.compare.facts import facts
-from reports.compare.hosts import NotComparable, require_comparable, warnings, why_speeds_differ
-from reports.compare.measured import measured
-from reports.compare.model import Comparison, Run, outcome_of
+from reports.compare.comparability import (
+    NotComparable,
+    require_comparable,
+    warnings,
+    why_speeds_differ,
+)
+from reports.compare.comparison import ComparedRun, Comparison, outcome_of
+from reports.compare.evidence_differences import EvidenceReader, differences
+from reports.compare.host_facts import facts
+from reports.compare.measured_quantities import measured
 from reports.compare.quantities import Criteria, judge
-from reports.compare.verdicts import decided_in_both, flips, of_topologies, one_sided, same
+from reports.compare.verdict_changes import decided_in_both, flips, of_topologies, one_sided, same
 from reports.record import RunRecord
 
 
@@ -39,7 +44,7 @@ def compare(
     quantities_before, quantities_now = measured(was), measured(now)
     different = why_speeds_differ(was.host, now.host)
     method, quantities = judge(quantities_before, quantities_now, criteria, different)
-    readers = Reader(before[1]), Reader(after[1])
+    readers = EvidenceReader(before[1]), EvidenceReader(after[1])
     flipped = flips(was, now)
     explained = differences(flipped, (was, readers[0]), (now, readers[1]))
     vanished, appeared = one_sided(was, now), one_sided(now, was)
@@ -85,8 +90,8 @@ def _require_known(topologies: Sequence[str], before: RunRecord, after: RunRecor
                 )
 
 
-def _run(record: RunRecord, folder: Path) -> Run:
-    return Run(
+def _run(record: RunRecord, folder: Path) -> ComparedRun:
+    return ComparedRun(
         folder=str(folder),
         id=str(record.id),
         started=record.started,

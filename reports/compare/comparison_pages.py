@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A comparison and a trend as one file each: HTML in the look of the report, or Markdown."""
 
-from reports.compare import trend_lines, trend_text, wording
-from reports.compare.model import Comparison, Quantity, Samples
+from reports.compare import comparison_wording as wording
+from reports.compare import trend_lines, trend_text
+from reports.compare.comparison import Comparison, Quantity, Samples
 from reports.compare.trend import Trend
-from reports.html.environment import environment
 from reports.html.strip_plot import Series, StripPlot, strip_plot
-from reports.markdown.pages import page
+from reports.html.template_environment import environment
+from reports.markdown.sized_page import page
 
 
 def comparison_html(comparison: Comparison) -> str:

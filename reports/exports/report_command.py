@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What `./plumbline report` was asked for, done: `python -m reports.exports.command ORDER`.
+"""What `./plumbline report` was asked for, done: `python -m reports.exports.report_command ORDER`.
 
 The launcher has parsed the command line and started this in the virtual environment.
 """
@@ -15,16 +15,16 @@ from pydantic import BaseModel, ConfigDict
 
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_USAGE
 from contracts.run_files import JUNIT, PAGE
-from reports.bundle import making as bundle
+from reports.bundle import bundle_writer as bundle
 from reports.bundle import verification
 from reports.exports import allure, junit
-from reports.exports.counting import counts_line
-from reports.exports.intact import inspect
+from reports.exports.evidence_integrity import inspect
+from reports.exports.verdict_counts import counts_line
 from reports.record import RunRecord, load
-from reports.redaction.findings import Findings
+from reports.redaction.redaction_report import RedactionReport
 from reports.report_error import ReportError
 from reports.report_file import put, require_elsewhere
-from reports.run_verdict import whole
+from reports.run_verdict import run_verdict
 from reports.wording import harmless
 
 Format = Literal["html", "md", "junit", "allure"]
@@ -32,7 +32,7 @@ STANDARD_OUTPUT = "-"
 _FILES: dict[Format, str] = {"html": PAGE, "md": "report.md", "junit": JUNIT}
 
 
-class Order(BaseModel):
+class ReportOrder(BaseModel):
     """The options of the subcommand; `./plumbline report --help` explains them.
 
     Attributes:
@@ -55,7 +55,7 @@ class Order(BaseModel):
 
 def main(argv: Sequence[str]) -> int:
     """Do it; what stops a report is one message and the exit code of usage and data errors."""
-    order = Order.model_validate_json(argv[0])
+    order = ReportOrder.model_validate_json(argv[0])
     try:
         if order.verify is not None:
             for line in verification.verify(order.verify, order.allowed_signers, order.signer):
@@ -69,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
     return EXIT_CONFORMS
 
 
-def _report(order: Order, record_file: Path) -> None:
+def _report(order: ReportOrder, record_file: Path) -> None:
     record, folder = load(record_file), record_file.parent
     form = order.format or (None if order.bundle and order.output is None else "html")
     if order.sign is not None and not order.sign.is_file():
@@ -87,10 +87,10 @@ def _report(order: Order, record_file: Path) -> None:
             put(_RENDER[form](record, folder, faults), place)
     if place is not None:
         _say(f"{form}: {place}")
-    _say(f"{whole(record).says}: {counts_line(record)}")
+    _say(f"{run_verdict(record).says}: {counts_line(record)}")
 
 
-def _faults(order: Order, form: Format | None, record: RunRecord, folder: Path) -> list[str]:
+def _faults(order: ReportOrder, form: Format | None, record: RunRecord, folder: Path) -> list[str]:
     """Return what is wrong with the evidence, for reports that say so themselves.
 
     Raises:
@@ -109,14 +109,14 @@ def _faults(order: Order, form: Format | None, record: RunRecord, folder: Path) 
 
 @contextlib.contextmanager
 def _as_asked(
-    order: Order, record: RunRecord, folder: Path
-) -> Iterator[tuple[RunRecord, Path, Findings | None]]:
+    order: ReportOrder, record: RunRecord, folder: Path
+) -> Iterator[tuple[RunRecord, Path, RedactionReport | None]]:
     """Yield the run to report on: as it is, or a redacted copy for as long as it is needed."""
     if not order.redact:
         yield record, folder, None
         return
     # Imported here: reading captures needs scapy, which takes longer to load than all of the rest.
-    from reports.redaction.copying import redact
+    from reports.redaction.redacted_copy import redact
 
     with tempfile.TemporaryDirectory(prefix="plumbline-report-") as copy:
         redacted, findings = redact(record, folder, Path(copy), order.redact_also)
@@ -128,7 +128,7 @@ def _as_asked(
 def _html(record: RunRecord, folder: Path, _: Sequence[str]) -> str:
     # The page finds faults of the evidence itself, file by file.
     # Imported here: templates and drawings are for this one alone.
-    from reports.html.page import render
+    from reports.html.report_page import render
 
     return render(record, folder)
 
@@ -147,7 +147,7 @@ _RENDER: dict[Format, Callable[[RunRecord, Path, Sequence[str]], str]] = {
 }
 
 
-def _place(order: Order, form: Format, folder: Path) -> Path | None:
+def _place(order: ReportOrder, form: Format, folder: Path) -> Path | None:
     """Return where a report goes; None is standard output.
 
     Raises:

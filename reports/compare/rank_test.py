@@ -22,7 +22,7 @@ EXACT_MAX = 80
 
 
 @dataclass(frozen=True)
-class Test:
+class RankTest:
     """The result of a test.
 
     Attributes:
@@ -34,7 +34,7 @@ class Test:
     least_p: float
 
 
-def rank_test(before: Sequence[float], after: Sequence[float]) -> Test:
+def rank_test(before: Sequence[float], after: Sequence[float]) -> RankTest:
     """Test whether two samples come from one distribution, two-sided.
 
     Raises:
@@ -44,17 +44,17 @@ def rank_test(before: Sequence[float], after: Sequence[float]) -> Test:
         raise ValueError("expected at least one sample on each side")
     ranks = stats.rankdata([*before, *after])
     if len(set(ranks)) == 1:
-        return Test(1.0, 1.0)
+        return RankTest(1.0, 1.0)
     if len(ranks) > EXACT_MAX:
         found = stats.mannwhitneyu(before, after, alternative="two-sided", method="asymptotic")
-        return Test(float(found.pvalue), 0.0)
+        return RankTest(float(found.pvalue), 0.0)
     doubled = tuple(int(rank) for rank in np.sort(2 * ranks))
     distances, probabilities = _distribution(doubled, len(before))
     seen = abs(2 * ranks[: len(before)].sum() - _expected(doubled, len(before)))
     # Distances are multiples of 1/N: rounding errors are far below half of that.
     reached = distances >= seen - 0.25 / len(ranks)
     furthest = distances[probabilities > 0].max()
-    return Test(
+    return RankTest(
         min(1.0, float(probabilities[reached].sum())),
         float(probabilities[distances == furthest].sum()),
     )

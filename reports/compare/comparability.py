@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from pydantic import JsonValue
 
-from reports.record import Host, RunRecord
+from reports.record import HostRecord, RunRecord
 from reports.report_error import ReportError
 
 # As a share of it.
@@ -67,13 +67,13 @@ def warnings(before: RunRecord, after: RunRecord) -> Iterator[str]:
         )
 
 
-def why_speeds_differ(before: Host, after: Host) -> str | None:
+def why_speeds_differ(before: HostRecord, after: HostRecord) -> str | None:
     """Return why no quantity of one host may be held against the other's; None: they may."""
     different = [what for what, was, now in _machine(before, after) if was != now]
     return f"measured with another {' and '.join(different)}" if different else None
 
 
-def _machine(before: Host, after: Host) -> Iterator[tuple[str, JsonValue, JsonValue]]:
+def _machine(before: HostRecord, after: HostRecord) -> Iterator[tuple[str, JsonValue, JsonValue]]:
     """Yield what makes a machine, and what no upgrade of its software changes."""
     yield "kind", before.kind, after.kind
     yield (
@@ -89,7 +89,7 @@ def _machine(before: Host, after: Host) -> Iterator[tuple[str, JsonValue, JsonVa
         yield "memory", f"{was} MiB", f"{now if differs else was} MiB"
 
 
-def _cpu(host: Host) -> JsonValue:
+def _cpu(host: HostRecord) -> JsonValue:
     known = host.facts.get("cpu")
     if not isinstance(known, dict):
         return None

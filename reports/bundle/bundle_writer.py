@@ -11,9 +11,9 @@ from pathlib import Path
 from contracts.run_files import EVIDENCE, PAGE, RECORD
 from reports.bundle import archive
 from reports.bundle.signature import sign
-from reports.exports.intact import evidence, sha256
+from reports.exports.evidence_integrity import evidence, sha256
 from reports.record import RunRecord
-from reports.redaction.findings import Findings
+from reports.redaction.redaction_report import RedactionReport
 from reports.report_error import ReportError
 
 MANIFEST = "MANIFEST.sha256"
@@ -28,7 +28,11 @@ def top_folder(record: RunRecord) -> str:
 
 
 def write(
-    target: Path, record: RunRecord, folder: Path, findings: Findings | None, key: Path | None
+    target: Path,
+    record: RunRecord,
+    folder: Path,
+    findings: RedactionReport | None,
+    key: Path | None,
 ) -> None:
     """Write a bundle; the file is there when it is whole, or not at all.
 
@@ -43,7 +47,7 @@ def write(
         ReportError: it cannot be written or signed, or a file's name cannot be in one.
     """
     # Imported here: only a bundle and the HTML page itself need templates and drawings.
-    from reports.html.page import render
+    from reports.html.report_page import render
 
     for file in evidence(record):
         if file.path.partition("/")[0] in _OWN:

@@ -5,10 +5,10 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from reports.compare.comparison import Effect, EvidenceDifference, Flip
 from reports.compare.hunks import hunks
-from reports.compare.model import Difference, Effect, Flip
 from reports.compare.transcript import COMMANDS, sections
-from reports.record import Evidence, RunRecord
+from reports.record import EvidenceFile, RunRecord
 
 # More than one reads; the files themselves are there.
 LINES_MAX = 300
@@ -21,7 +21,7 @@ EXPLAINED = frozenset({Effect.REGRESSED, Effect.LOST, Effect.FOUND, Effect.MENDE
 NOISY = ("iperf3 ", "ping ")
 
 
-class Reader:
+class EvidenceReader:
     """Reads the evidence of a run.
 
     Attributes:
@@ -32,7 +32,7 @@ class Reader:
         self._folder = folder
         self.notes: list[str] = []
 
-    def text(self, evidence: Evidence) -> str | None:
+    def text(self, evidence: EvidenceFile) -> str | None:
         """Return a file's text, or None with a note."""
         place = self._folder / evidence.path
         try:
@@ -47,11 +47,11 @@ class Reader:
 
 def differences(
     flips: Sequence[Flip],
-    before: tuple[RunRecord, Reader],
-    after: tuple[RunRecord, Reader],
-) -> list[Difference]:
+    before: tuple[RunRecord, EvidenceReader],
+    after: tuple[RunRecord, EvidenceReader],
+) -> list[EvidenceDifference]:
     """Return what differs in the evidence of each flipped check and, once, of its topology."""
-    found: list[Difference] = []
+    found: list[EvidenceDifference] = []
     explained = [flip for flip in flips if flip.effect in EXPLAINED]
     for topology in dict.fromkeys(flip.topology for flip in explained):
         was, now = (_of_topology(record, topology) for record, _ in (before, after))
@@ -63,11 +63,11 @@ def differences(
     return found
 
 
-def _of_topology(record: RunRecord, name: str) -> list[Evidence]:
+def _of_topology(record: RunRecord, name: str) -> list[EvidenceFile]:
     return [e for topology in record.topologies if topology.name == name for e in topology.evidence]
 
 
-def _of_check(record: RunRecord, flip: Flip) -> list[Evidence]:
+def _of_check(record: RunRecord, flip: Flip) -> list[EvidenceFile]:
     return [
         e
         for check in record.checks
@@ -79,9 +79,9 @@ def _of_check(record: RunRecord, flip: Flip) -> list[Evidence]:
 def _compared(
     topology: str,
     check: str | None,
-    before: tuple[list[Evidence], Reader],
-    after: tuple[list[Evidence], Reader],
-) -> Iterator[Difference]:
+    before: tuple[list[EvidenceFile], EvidenceReader],
+    after: tuple[list[EvidenceFile], EvidenceReader],
+) -> Iterator[EvidenceDifference]:
     now = {evidence.name: evidence for evidence in after[0] if _is_compared(evidence.name)}
     for evidence in before[0]:
         if evidence.name not in now:
@@ -91,7 +91,7 @@ def _compared(
             continue
         lines = list(unified(evidence.name, texts[0], texts[1]))
         if lines:
-            yield Difference(
+            yield EvidenceDifference(
                 topology=topology,
                 check=check,
                 name=evidence.name,

@@ -5,9 +5,9 @@ import re
 from collections.abc import Callable, Iterable
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
-from reports.redaction.addresses import Addresses
-from reports.redaction.findings import Findings
-from reports.redaction.names import (
+from reports.redaction.address_replacement import Addresses
+from reports.redaction.redaction_report import RedactionReport
+from reports.redaction.site_names import (
     DOMAIN_NAME,
     LOGIN,
     MAIL,
@@ -93,7 +93,9 @@ _FRAME_DIGITS = 2 * (6 + 6 + 2)
 class Texts:
     """Redacts texts; it has to have seen all of them before (`learn`) to know every name."""
 
-    def __init__(self, findings: Findings, addresses: Addresses, words: Iterable[str]) -> None:
+    def __init__(
+        self, findings: RedactionReport, addresses: Addresses, words: Iterable[str]
+    ) -> None:
         self._findings = findings
         self._addresses = addresses
         self._tables: dict[str, dict[str, str]] = {}

@@ -15,12 +15,12 @@ from rich.text import Text
 
 from contracts.exit_codes import EXIT_USAGE
 from contracts.verdicts import Verdict
-from reports.record import Check, Host, RunRecord, Topology
+from reports.record import Check, HostRecord, RunRecord, TopologyRecord
 from reports.recording.longrepr import last_lines, whole_traceback
-from reports.terminal.matrix import print_matrix
-from reports.terminal.progress import (
+from reports.terminal.matrix_table import print_matrix
+from reports.terminal.progress_lines import (
     Columns,
-    Running,
+    RunningChecks,
     check_line,
     columns,
     topology_line,
@@ -86,7 +86,7 @@ def pytest_configure(config: pytest.Config) -> None:
             "expected an output directory; name one, or leave the option out"
         )
     # Imported here: it builds on this module.
-    from reports.terminal.proof import ProofTerminal
+    from reports.terminal.prove_terminal import ProofTerminal
 
     proving = getattr(config.option, "plumbline_faults", None)
     config.pluginmanager.register((ProofTerminal if proving else Terminal)(config), PLUGIN_NAME)
@@ -97,7 +97,7 @@ class Terminal:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._running = Running()
+        self._running = RunningChecks()
         self._columns = Columns()
         self._warnings: dict[str, int] = {}
         self._told: set[tuple[str, Verdict, str | None]] = set()
@@ -125,13 +125,13 @@ class Terminal:
         if self._running.begins(nodeid, topology, check_id):
             self._screen.print(topology_line(topology, "being built", self._columns))
 
-    def pytest_plumbline_host(self, host: Host) -> None:
+    def pytest_plumbline_host(self, host: HostRecord) -> None:
         """Say what kind of host it turned out to be."""
         accel = f"{host.accel.name} ({host.accel.reason})" if host.accel else None
         known = ", ".join(part for part in (host.release, accel) if part)
         self._say(f"host: {host.kind or 'unknown'}{', ' if known else ''}{known}", "dim")
 
-    def pytest_plumbline_topology(self, topology: Topology) -> None:
+    def pytest_plumbline_topology(self, topology: TopologyRecord) -> None:
         """Say that a topology is up, failed, or was taken down."""
         news = topology_news(topology, first=self._running.is_up(topology.name))
         if news is not None:

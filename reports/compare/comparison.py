@@ -24,7 +24,7 @@ class Effect(StrEnum):
     UNDECIDED = "still undecided"
 
 
-class Outcome(StrEnum):
+class QuantityOutcome(StrEnum):
     """What the samples of a quantity say."""
 
     REGRESSED = "regressed"
@@ -39,15 +39,23 @@ class Outcome(StrEnum):
 WORSE_UNKNOWN = frozenset({Effect.LOST, Effect.FOUND})
 """Effects after which nobody can say whether something is worse."""
 JUDGED = frozenset(
-    {Outcome.REGRESSED, Outcome.IMPROVED, Outcome.SMALL, Outcome.CHANGED, Outcome.NO_DIFFERENCE}
+    {
+        QuantityOutcome.REGRESSED,
+        QuantityOutcome.IMPROVED,
+        QuantityOutcome.SMALL,
+        QuantityOutcome.CHANGED,
+        QuantityOutcome.NO_DIFFERENCE,
+    }
 )
 
 
-class _Part(BaseModel):
+class ComparisonPart(BaseModel):
+    """A piece of a comparison or a trend: unknown keys refused, never changed."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
 
 
-class Method(_Part):
+class Method(ComparisonPart):
     """What the judgement of quantities rests on."""
 
     level: float = Field(description="how often one false alarm or more may come, over all")
@@ -58,7 +66,7 @@ class Method(_Part):
     samples_needed: int = Field(description="of each, so that the test can reach its share of it")
 
 
-class Run(_Part):
+class ComparedRun(ComparisonPart):
     """One of the two runs."""
 
     folder: str
@@ -71,7 +79,7 @@ class Run(_Part):
     command: list[str]
 
 
-class Flip(_Part):
+class Flip(ComparisonPart):
     """A verdict that is another one now.
 
     Of a check, of a claim whose checks are others, or of a topology that no check says it of.
@@ -89,7 +97,7 @@ class Flip(_Part):
     rerun: str | None = None
 
 
-class OneSided(_Part):
+class OneSided(ComparisonPart):
     """What only one of the runs has."""
 
     of: Literal["topology", "claim", "check"]
@@ -99,7 +107,7 @@ class OneSided(_Part):
     claims: list[str] = Field(default_factory=list, description="of a check")
 
 
-class Fact(_Part):
+class FactChange(ComparisonPart):
     """A fact of the host that differs; null where one of the records does not have it."""
 
     name: str
@@ -107,7 +115,7 @@ class Fact(_Part):
     after: JsonValue
 
 
-class Samples(_Part):
+class Samples(ComparisonPart):
     """The samples of a quantity in one run."""
 
     raw: list[float] = Field(description="all, in the order they were taken")
@@ -117,7 +125,7 @@ class Samples(_Part):
     interval: tuple[float, float] | None = Field(description="of the median; null: too few")
 
 
-class Change(_Part):
+class MedianChange(ComparisonPart):
     """How far the median went: a share of what it was, or percentage points."""
 
     size: float
@@ -125,7 +133,7 @@ class Change(_Part):
     in_points: bool
 
 
-class Quantity(_Part):
+class Quantity(ComparisonPart):
     """A quantity that both runs measured, and what its samples say."""
 
     topology: str
@@ -136,18 +144,18 @@ class Quantity(_Part):
     better: Better | None
     before: Samples
     after: Samples
-    change: Change | None = Field(description="null where there is nothing to divide by")
+    change: MedianChange | None = Field(description="null where there is nothing to divide by")
     p: float | None = Field(description="of the rank test; null where it was not made")
     adjusted_p: float | None = Field(description="after Holm; below the level it is significant")
     visible: float | None = Field(
         description="the smallest change for the worse that these samples would have shown, as "
         "`change.size`; null: none, or not worked out"
     )
-    outcome: Outcome
+    outcome: QuantityOutcome
     note: str | None = None
 
 
-class Difference(_Part):
+class EvidenceDifference(ComparisonPart):
     """Evidence that differs where a verdict does, as a unified diff of its normalised text."""
 
     topology: str
@@ -157,12 +165,12 @@ class Difference(_Part):
     left_out: int = Field(description="how many lines more there are")
 
 
-class Comparison(_Part):
+class Comparison(ComparisonPart):
     """What changed between two runs."""
 
     schema_: Literal["plumbline/compare/1"] = Field(default=COMPARE_SCHEMA, alias="schema")
-    before: Run
-    after: Run
+    before: ComparedRun
+    after: ComparedRun
     warnings: list[str]
     unfinished: bool
     method: Method
@@ -170,9 +178,9 @@ class Comparison(_Part):
     same: dict[Verdict, int] = Field(description="how many checks have the verdict they had")
     appeared: list[OneSided]
     vanished: list[OneSided]
-    facts: list[Fact]
+    facts: list[FactChange]
     quantities: list[Quantity]
-    differences: list[Difference]
+    differences: list[EvidenceDifference]
     notes: list[str] = Field(description="evidence that could not be read")
     exit_code: int
     because: list[str] = Field(description="what the exit code rests on")
@@ -198,7 +206,7 @@ def outcome_of(
         undecided: what leaves it open as to the runs as a whole.
     """
     worse = [f"{f.id}: {f.before} → {f.after}" for f in flips if f.effect is Effect.REGRESSED]
-    worse += [f"{named(q)} regressed" for q in quantities if q.outcome is Outcome.REGRESSED]
+    worse += [f"{named(q)} regressed" for q in quantities if q.outcome is QuantityOutcome.REGRESSED]
     if worse:
         return EXIT_VIOLATES, worse
     open_ = list(undecided)

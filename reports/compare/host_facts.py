@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import JsonValue
 
-from reports.compare.model import Fact
-from reports.record import Host
+from reports.compare.comparison import FactChange
+from reports.record import HostRecord
 
 TOPOLOGIES = "topologies."
 
 
-def facts(before: Host, after: Host) -> list[Fact]:
+def facts(before: HostRecord, after: HostRecord) -> list[FactChange]:
     """Return the facts that differ, nested ones by their dotted path.
 
     A fact that is the same other one on every topology stands there once.
@@ -20,14 +20,14 @@ def facts(before: Host, after: Host) -> list[Fact]:
     # What is known of a topology that only one of the runs built says nothing of the host.
     both = set(_topologies(before)) & set(_topologies(after))
     found = [
-        Fact(name=name, before=was.get(name), after=now.get(name))
+        FactChange(name=name, before=was.get(name), after=now.get(name))
         for name in dict.fromkeys([*was, *now])
         if was.get(name) != now.get(name) and _of_both(name, both)
     ]
     return _gathered(found)
 
 
-def _flat(host: Host) -> Iterator[tuple[str, JsonValue]]:
+def _flat(host: HostRecord) -> Iterator[tuple[str, JsonValue]]:
     yield "kind", host.kind
     yield "release", host.release
     yield "accelerator", host.accel.name if host.accel else None
@@ -42,7 +42,7 @@ def _below(prefix: str, value: JsonValue) -> Iterator[tuple[str, JsonValue]]:
         yield prefix, value
 
 
-def _topologies(host: Host) -> Mapping[str, JsonValue]:
+def _topologies(host: HostRecord) -> Mapping[str, JsonValue]:
     known = host.facts.get("topologies")
     return known if isinstance(known, dict) else {}
 
@@ -53,10 +53,10 @@ def _of_both(name: str, both: set[str]) -> bool:
     return any(name.startswith(f"{TOPOLOGIES}{topology}.") for topology in both)
 
 
-def _gathered(found: list[Fact]) -> list[Fact]:
+def _gathered(found: list[FactChange]) -> list[FactChange]:
     """Put together what differs in the same way on several topologies."""
     places: dict[tuple[str, str], list[str]] = {}
-    kept: dict[tuple[str, str], Fact] = {}
+    kept: dict[tuple[str, str], FactChange] = {}
     for fact in found:
         topology, _, name = fact.name.removeprefix(TOPOLOGIES).partition(".")
         if not fact.name.startswith(TOPOLOGIES):

@@ -10,7 +10,7 @@ LATER = "read what is left before you give it away: no list of patterns knows ev
 
 
 @dataclass
-class Findings:
+class RedactionReport:
     """What was replaced, and what was not passed on.
 
     Attributes:

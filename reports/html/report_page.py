@@ -6,17 +6,17 @@ from pathlib import Path
 
 from contracts.verdicts import REPORTED_ORDER, Verdict
 from reports.fault_outcomes import outcomes_of
-from reports.html import claims
-from reports.html.claims import ClaimEntry
-from reports.html.drawing import Drawing, drawing
-from reports.html.environment import environment
-from reports.html.evidence import PAGE_MAX, EvidenceFiles, Shown
-from reports.html.faults import FaultEntry, by_fault
+from reports.html import claim_entries as claims
+from reports.html.claim_entries import ClaimEntry
+from reports.html.fault_entries import FaultEntry, by_fault
 from reports.html.measurement_plots import SideBySide, side_by_side
-from reports.html.reaching import Way, ways
-from reports.record import Check, RunRecord, Topology
-from reports.run_verdict import facts, open_questions, settings, took, whole
-from reports.verdict_matrix import Matrix, counts, matrix
+from reports.html.reach_table import Way, ways
+from reports.html.shown_evidence import PAGE_MAX, EvidenceFiles, ShownEvidence
+from reports.html.template_environment import environment
+from reports.html.topology_drawing import TopologyDrawing, drawing
+from reports.record import Check, RunRecord, TopologyRecord
+from reports.run_verdict import facts, open_questions, run_verdict, settings, took
+from reports.verdict_matrix import VerdictMatrix, counts, matrix
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,16 @@ class TopologyEntry:
         evidence: of its building.
     """
 
-    topology: Topology
+    topology: TopologyRecord
     counts: list[tuple[Verdict, int]]
     ways: list[Way]
-    drawing: Drawing | None
+    drawing: TopologyDrawing | None
     facts: list[tuple[str, str]]
-    evidence: list[Shown]
+    evidence: list[ShownEvidence]
 
 
 @dataclass(frozen=True)
-class Page:
+class ReportPage:
     """What the templates are handed.
 
     Attributes:
@@ -57,7 +57,7 @@ class Page:
 
     record: RunRecord
     places: dict[tuple[str, str], str]
-    table: Matrix | None
+    table: VerdictMatrix | None
     claims: list[ClaimEntry]
     topologies: list[TopologyEntry]
     measured: list[SideBySide]
@@ -95,7 +95,7 @@ def render(record: RunRecord, folder: Path, *, page_max: int = PAGE_MAX) -> str:
         .render(
             page=page,
             record=record,
-            whole=whole(record),
+            whole=run_verdict(record),
             facts=list(facts(record)),
             took=took(record),
             counts=counts(record.checks),
@@ -107,20 +107,20 @@ def render(record: RunRecord, folder: Path, *, page_max: int = PAGE_MAX) -> str:
     )
 
 
-def _page(record: RunRecord, files: EvidenceFiles) -> Page:
+def _page(record: RunRecord, files: EvidenceFiles) -> ReportPage:
     places = claims.anchors(record)
     checks = claims.entries(record, files, places)
     if record.faults:
         faults = by_fault(record, checks, files)
-        return Page(record, places, None, [], [], [], faults, files)
+        return ReportPage(record, places, None, [], [], [], faults, files)
     topologies = [_topology(record, each, files) for each in record.topologies]
     table = matrix(record) if record.checks else None
     said = claims.by_claim(record, checks)
     measured = side_by_side(record.checks)
-    return Page(record, places, table, said, topologies, measured, [], files)
+    return ReportPage(record, places, table, said, topologies, measured, [], files)
 
 
-def _topology(record: RunRecord, topology: Topology, files: EvidenceFiles) -> TopologyEntry:
+def _topology(record: RunRecord, topology: TopologyRecord, files: EvidenceFiles) -> TopologyEntry:
     checks = [check for check in record.checks if check.topology == topology.name]
     found = ways(checks)
     drawn = drawing(topology.built, found) if topology.built is not None else None

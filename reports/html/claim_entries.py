@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from contracts.verdicts import Verdict, worst
-from reports.html.evidence import EvidenceFiles, Shown
 from reports.html.measurement_plots import MeasurementPlot, plots_of
+from reports.html.shown_evidence import EvidenceFiles, ShownEvidence
 from reports.record import Check, RunRecord, Statement
 
 _NOT_IN_AN_ANCHOR = re.compile(r"[^A-Za-z0-9._-]+")
@@ -28,7 +28,7 @@ class CheckEntry:
     check: Check
     anchor: str
     label: str
-    evidence: list[Shown]
+    evidence: list[ShownEvidence]
     plots: list[MeasurementPlot]
 
 

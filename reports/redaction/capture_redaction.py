@@ -32,7 +32,7 @@ from scapy.layers.vxlan import VXLAN
 from scapy.packet import NoPayload, Packet, Raw
 from scapy.utils import RawPcapReader, RawPcapWriter
 
-from reports.redaction.addresses import Addresses
+from reports.redaction.address_replacement import Addresses
 
 # Of the pcap format (draft-ietf-opsawg-pcap, section 4): the file's header, and each frame's.
 _FILE_HEADER_OCTETS, _FRAME_HEADER_OCTETS = 24, 16

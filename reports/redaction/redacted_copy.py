@@ -13,12 +13,12 @@ from typing import Any, get_args
 from pydantic import BaseModel, JsonValue
 
 from contracts.run_files import RECORD
-from reports.exports.intact import evidence
-from reports.record import Evidence, RunRecord, save
-from reports.redaction.addresses import Addresses
-from reports.redaction.capture import NotACaptureError, redacted
-from reports.redaction.findings import Findings
-from reports.redaction.text import Texts
+from reports.exports.evidence_integrity import evidence
+from reports.record import EvidenceFile, RunRecord, save
+from reports.redaction.address_replacement import Addresses
+from reports.redaction.capture_redaction import NotACaptureError, redacted
+from reports.redaction.redaction_report import RedactionReport
+from reports.redaction.text_redaction import Texts
 
 PCAP = "application/vnd.tcpdump.pcap"
 TEXTS = ("text/", "application/json", "application/xml")
@@ -28,7 +28,7 @@ _OWN = {"sha256", "media_type", "commit", "version", "unit"}
 
 def redact(
     record: RunRecord, folder: Path, copy: Path, words: Sequence[str]
-) -> tuple[RunRecord, Findings]:
+) -> tuple[RunRecord, RedactionReport]:
     """Make a redacted copy of a run: its record, and every file that the record names.
 
     A file that cannot be redacted is replaced by a line that says so.
@@ -42,7 +42,7 @@ def redact(
     Returns:
         The record of the copy, and what was found.
     """
-    findings = Findings()
+    findings = RedactionReport()
     addresses = Addresses(findings)
     texts = Texts(findings, addresses, words)
     texts.keep(str(record.id))
@@ -58,13 +58,13 @@ def redact(
 
 
 def _copied(
-    file: Evidence,
+    file: EvidenceFile,
     folder: Path,
     copy: Path,
     texts: Texts,
     addresses: Addresses,
-    findings: Findings,
-) -> Evidence:
+    findings: RedactionReport,
+) -> EvidenceFile:
     """Write one redacted file, and return what the record says of it."""
     content = (folder / file.path).read_bytes()
     media_type = file.media_type
@@ -85,7 +85,7 @@ def _copied(
     place = copy / path
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(content)
-    return Evidence(
+    return EvidenceFile(
         name=texts.redact(file.name),
         media_type=media_type,
         path=path,
@@ -123,7 +123,7 @@ def _strings(value: JsonValue) -> Iterator[str]:
             yield from _strings(each)
 
 
-def _fields(part: BaseModel, texts: Texts, files: dict[str, Evidence]) -> dict[str, Any]:
+def _fields(part: BaseModel, texts: Texts, files: dict[str, EvidenceFile]) -> dict[str, Any]:
     """Return the fields of a part of a record, redacted where their type lets them say anything.
 
     A word of a choice, such as a node's kind, is no name, even where it is spelt like one.
@@ -144,13 +144,13 @@ def _holds_text(annotation: Any) -> bool:
     return any(_holds_text(each) for each in get_args(annotation))
 
 
-def _replaced(value: Any, texts: Texts, files: dict[str, Evidence]) -> Any:
+def _replaced(value: Any, texts: Texts, files: dict[str, EvidenceFile]) -> Any:
     """Return a value with its texts redacted, and its evidence as it was written."""
     if isinstance(value, str):
         return texts.redact(value)
     if isinstance(value, list | tuple):
         return [_replaced(each, texts, files) for each in value]
-    if isinstance(value, Evidence):
+    if isinstance(value, EvidenceFile):
         return files[value.path]
     if isinstance(value, BaseModel):
         return type(value)(**_fields(value, texts, files))

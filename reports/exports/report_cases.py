@@ -10,26 +10,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from contracts.verdicts import Verdict
-from reports.exports.counting import counts_line
+from reports.exports.verdict_counts import counts_line
 from reports.fault_outcomes import OUTCOME_VERDICTS
 from reports.record import (
     Check,
-    Evidence,
+    EvidenceFile,
     FaultResult,
     Measurement,
     Procedure,
     RunRecord,
     Statement,
-    Topology,
+    TopologyRecord,
 )
-from reports.run_verdict import ending, whole
+from reports.run_verdict import ending, run_verdict
 
 # The suite of what is to be said of a run as a whole.
 RUN = "run"
 
 
 @dataclass(frozen=True)
-class Case:
+class ReportCase:
     """A test case.
 
     Attributes:
@@ -57,11 +57,11 @@ class Case:
     claims: dict[str, Statement | None] = field(default_factory=dict)
     more: list[str] = field(default_factory=list)
     measurements: list[Measurement] = field(default_factory=list)
-    evidence: list[Evidence] = field(default_factory=list)
+    evidence: list[EvidenceFile] = field(default_factory=list)
     seconds: float | None = None
 
 
-def cases(record: RunRecord) -> Iterator[Case]:
+def cases(record: RunRecord) -> Iterator[ReportCase]:
     """Yield the test cases of a run."""
     if record.faults:
         yield from (_of_fault(fault, record) for fault in record.faults)
@@ -72,18 +72,18 @@ def cases(record: RunRecord) -> Iterator[Case]:
                 yield _of_topology(topology)
     if record.finished is None:
         said = f"the run was not finished: {counts_line(record)}"
-        yield Case(RUN, RUN, "finished", Verdict.ERROR, said)
+        yield ReportCase(RUN, RUN, "finished", Verdict.ERROR, said)
     if (how := ending(record)) is not None:
-        yield Case(RUN, RUN, "ended well", Verdict.ERROR, how)
+        yield ReportCase(RUN, RUN, "ended well", Verdict.ERROR, how)
     outcomes = {fault.outcome for fault in record.faults}
     shown = "caught" in outcomes if outcomes else Verdict.CONFORMS in record.counts()
     if not shown:
-        said = f"{whole(record).says}: {counts_line(record)}"
-        yield Case(RUN, RUN, "shows something", Verdict.ERROR, said)
+        said = f"{run_verdict(record).says}: {counts_line(record)}"
+        yield ReportCase(RUN, RUN, "shows something", Verdict.ERROR, said)
 
 
-def _of_check(check: Check, record: RunRecord) -> Case:
-    return Case(
+def _of_check(check: Check, record: RunRecord) -> ReportCase:
+    return ReportCase(
         suite=check.topology,
         group=check.property,
         name=check.label.partition(".")[2] or check.id,
@@ -98,8 +98,8 @@ def _of_check(check: Check, record: RunRecord) -> Case:
     )
 
 
-def _of_topology(topology: Topology) -> Case:
-    return Case(
+def _of_topology(topology: TopologyRecord) -> ReportCase:
+    return ReportCase(
         suite=topology.name,
         group="topology",
         name="built and taken down",
@@ -111,7 +111,7 @@ def _of_topology(topology: Topology) -> Case:
     )
 
 
-def _of_fault(fault: FaultResult, record: RunRecord) -> Case:
+def _of_fault(fault: FaultResult, record: RunRecord) -> ReportCase:
     noticed = [
         check
         for check in record.checks
@@ -119,7 +119,7 @@ def _of_fault(fault: FaultResult, record: RunRecord) -> Case:
     ]
     wrong = [f"not noticed by {name}: {verdict}" for name, verdict in fault.missed.items()]
     wrong += [f"turned red too: {name}: {reason}" for name, reason in fault.unexplained.items()]
-    return Case(
+    return ReportCase(
         suite=fault.topology.partition("+")[0],
         group="faults",
         name=fault.id,

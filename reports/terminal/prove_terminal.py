@@ -11,9 +11,9 @@ from contracts.exit_codes import EXIT_USAGE, PROVE_EXIT_MEANINGS
 from contracts.run_files import RECORD
 from contracts.verdicts import Verdict
 from reports.fault_outcomes import BAD_OUTCOMES, OUTCOME_VERDICTS, is_named
-from reports.record import Check, FaultResult, RunRecord, Topology
-from reports.terminal.plugin import Terminal, from_here, heading
-from reports.terminal.progress import check_line
+from reports.record import Check, FaultResult, RunRecord, TopologyRecord
+from reports.terminal.progress_lines import check_line
+from reports.terminal.run_terminal import Terminal, from_here, heading
 from reports.wording import SEPARATOR, counted, duration, one_line
 from reports.wording import STYLES as VERDICT_STYLES
 
@@ -43,7 +43,7 @@ class ProofTerminal(Terminal):
         """Only the status line has it."""
         self._running.begins(nodeid, topology, check_id)
 
-    def pytest_plumbline_topology(self, topology: Topology) -> None:
+    def pytest_plumbline_topology(self, topology: TopologyRecord) -> None:
         """Say why a topology could not be built, or not be broken."""
         self._running.is_up(topology.name)
         if topology.reason is not None and topology.name not in self._broken:

@@ -6,7 +6,15 @@ import shlex
 from pydantic import JsonValue
 
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_VIOLATES
-from reports.compare.model import Change, Comparison, Effect, OneSided, Outcome, Quantity, Run
+from reports.compare.comparison import (
+    ComparedRun,
+    Comparison,
+    Effect,
+    MedianChange,
+    OneSided,
+    Quantity,
+    QuantityOutcome,
+)
 from reports.wording import counted
 from reports.wording import harmless as harmless  # noqa: PLC0414 - one of these words too
 
@@ -19,13 +27,13 @@ EFFECT_MEANINGS = {
     Effect.UNDECIDED: "it was not decided, and is not, for another reason",
 }
 OUTCOME_MEANINGS = {
-    Outcome.REGRESSED: "a change for the worse is shown, and it is large enough to matter",
-    Outcome.IMPROVED: "a change for the better is shown, and it is large enough to matter",
-    Outcome.SMALL: "a change is shown, and it is smaller than what was called relevant",
-    Outcome.CHANGED: "a change is shown of something of which neither way is better",
-    Outcome.NO_DIFFERENCE: "these samples show none; what they would have shown stands beside it",
-    Outcome.TOO_FEW: "no result of so few samples could reach the level",
-    Outcome.NOT_COMPARABLE: "the two hosts measure differently: not held against each other",
+    QuantityOutcome.REGRESSED: "a change for the worse is shown, and it is large enough to matter",
+    QuantityOutcome.IMPROVED: "a change for the better is shown, and it is large enough to matter",
+    QuantityOutcome.SMALL: "a change is shown, and it is smaller than what was called relevant",
+    QuantityOutcome.CHANGED: "a change is shown of something of which neither way is better",
+    QuantityOutcome.NO_DIFFERENCE: "these samples show none; beside it, what they would have shown",
+    QuantityOutcome.TOO_FEW: "no result of so few samples could reach the level",
+    QuantityOutcome.NOT_COMPARABLE: "the hosts measure differently: shown, and not judged",
 }
 NOTHING = "–"
 # Below it a figure gets a digit behind its point, below a tenth of it two.
@@ -48,7 +56,7 @@ def figure(value: float) -> str:
     return f"{value:.{digits}f}"
 
 
-def moved(change: Change | None, *, interval: bool = True) -> str:
+def moved(change: MedianChange | None, *, interval: bool = True) -> str:
     """Return a change: `+3.1 % (-2.0 to +8.4)`, in points `+0.5 points`."""
     if change is None:
         return NOTHING
@@ -88,13 +96,13 @@ def sizes(quantity: Quantity) -> str:
     return f"{said} (first one cold: {' and '.join(cold)})" if cold else said
 
 
-def run_told(run: Run) -> str:
+def run_told(run: ComparedRun) -> str:
     """Return a run in a line: when, on what, where its record is."""
     host = ", ".join(part for part in (run.kind, run.release, run.accel) if part) or "no host"
     return f"{run.started:%Y-%m-%d %H:%M} UTC, {host}, {run.folder}"
 
 
-def command(run: Run) -> str:
+def command(run: ComparedRun) -> str:
     """Return the command of a run as it can be typed."""
     return shlex.join(run.command)
 

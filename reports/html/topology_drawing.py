@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from contracts.verdicts import Verdict
-from reports.html.reaching import Shape, Way
+from reports.html.reach_table import Shape, Way
 from reports.record import Built, BuiltNode
 
 MARGIN, PAD, GAP = 6, 12, 12
@@ -29,7 +29,7 @@ TITLES = {"lan": "physical network", "pf": "{name}, physical function", "uplink"
 
 
 @dataclass(frozen=True)
-class Box:
+class DrawnBox:
     """A machine or link with its lines of text, each with the place of its base line."""
 
     kind: str
@@ -57,7 +57,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Line:
+class DrawnLine:
     """What joins two boxes."""
 
     kind: str
@@ -69,7 +69,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Arrow:
+class ReachArrow:
     """A way from one end to another.
 
     Attributes:
@@ -98,25 +98,25 @@ class Arrow:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class TopologyDrawing:
     """A drawing in a `width` × `height` box."""
 
     width: float
     height: float
-    boxes: list[Box]
-    lines: list[Line]
-    guides: list[Line]
-    arrows: list[Arrow]
+    boxes: list[DrawnBox]
+    lines: list[DrawnLine]
+    guides: list[DrawnLine]
+    arrows: list[ReachArrow]
 
 
-def drawing(built: Built, ways: Sequence[Way]) -> Drawing | None:
+def drawing(built: Built, ways: Sequence[Way]) -> TopologyDrawing | None:
     """Place what was built; None where there is nothing to be placed."""
     kinds = {node.kind for node in built.nodes}
     if "host" not in kinds or not kinds & {"bridge", "pf"}:
         return None
     placed = _Placing(built)
     guides, arrows = _lanes(placed, ways)
-    return Drawing(
+    return TopologyDrawing(
         width=placed.width + MARGIN + LANE * len(_apart(ways)),
         height=placed.height + (BELOW_GUESTS if len(_apart(ways)) < len(ways) else 0),
         boxes=list(placed.boxes.values()),
@@ -132,8 +132,8 @@ class _Placing:
     def __init__(self, built: Built) -> None:
         self._of = {node.id: node for node in built.nodes}
         self._links = built.links
-        self.boxes: dict[str, Box] = {}
-        self.lines: list[Line] = []
+        self.boxes: dict[str, DrawnBox] = {}
+        self.lines: list[DrawnLine] = []
         self._groups = [(s, self._guests_of(s)) for s in self._kind("bridge", "pf")]
         joined = {guest.id for _, guests in self._groups for guest, _ in guests}
         # A guest whose TAP is no port is drawn all the same; what lacks is the line.
@@ -168,7 +168,7 @@ class _Placing:
         texts = _wrapped(node.lines, width)
         lines = [(y + TITLE + LINE * (number + 1) - 2, text) for number, text in enumerate(texts)]
         height = TITLE + LINE * len(texts) + (8 if texts else 5)
-        self.boxes[node.id] = Box(node.kind, title, x, y, width, height, lines)
+        self.boxes[node.id] = DrawnBox(node.kind, title, x, y, width, height, lines)
         return y + height
 
     def _above_the_host(self) -> float:
@@ -198,7 +198,7 @@ class _Placing:
             x += width + GAP
         height = below + PAD - top
         self.boxes = {
-            host.id: Box("host", "host", MARGIN, top, self._inner + 2 * PAD, height),
+            host.id: DrawnBox("host", "host", MARGIN, top, self._inner + 2 * PAD, height),
             **self.boxes,
         }
         return below + PAD
@@ -222,21 +222,21 @@ class _Placing:
             narrow = min(ends, key=lambda box: box.width)
             label = link.name or ""
             self.lines.append(
-                Line(link.kind, narrow.middle, upper.bottom, narrow.middle, lower.y, label)
+                DrawnLine(link.kind, narrow.middle, upper.bottom, narrow.middle, lower.y, label)
             )
 
-    def row(self, role: str) -> Box | None:
+    def row(self, role: str) -> DrawnBox | None:
         """Return the box at whose height a role's arrows begin and end."""
         kinds = {"guest": ("guest",), "host": ("bridge", "pf"), "outside": ("outside",)}[role]
         found = [self.boxes[node.id] for node in self._kind(*kinds) if node.id in self.boxes]
         return found[-1] if found else None
 
-    def guests_under_test(self) -> list[Box]:
+    def guests_under_test(self) -> list[DrawnBox]:
         """Return the guests on the first switch: arrows are about them."""
         return [self.boxes[guest.id] for guest, _ in self._groups[0][1]]
 
 
-def _lanes(placed: _Placing, ways: Sequence[Way]) -> tuple[list[Line], list[Arrow]]:
+def _lanes(placed: _Placing, ways: Sequence[Way]) -> tuple[list[DrawnLine], list[ReachArrow]]:
     """Place an arrow for each way, and the guides from the boxes to their ends."""
     arrows = []
     x = placed.width + LANE / 2
@@ -252,14 +252,14 @@ def _lanes(placed: _Placing, ways: Sequence[Way]) -> tuple[list[Line], list[Arro
     roles = {role for way in _apart(ways) for role in (way.source, way.target)}
     right = x - LANE / 2
     guides = [
-        Line("guide", box.x + box.width, box.centre, right, box.centre)
+        DrawnLine("guide", box.x + box.width, box.centre, right, box.centre)
         for role in sorted(roles)
         if (box := placed.row(role)) is not None
     ]
     return guides, arrows
 
 
-def _between_guests(placed: _Placing, way: Way) -> list[Arrow]:
+def _between_guests(placed: _Placing, way: Way) -> list[ReachArrow]:
     boxes = placed.guests_under_test()
     if way.source != "guest" or len(boxes) < 2:  # noqa: PLR2004 - an arrow has two ends
         return []
@@ -267,9 +267,9 @@ def _between_guests(placed: _Placing, way: Way) -> list[Arrow]:
     return [_arrow(way, (boxes[0].middle, y), (boxes[-1].middle, y))]
 
 
-def _arrow(way: Way, begin: tuple[float, float], end: tuple[float, float]) -> Arrow:
+def _arrow(way: Way, begin: tuple[float, float], end: tuple[float, float]) -> ReachArrow:
     share = 0.36 if way.shape == "stopped" else 0.5
-    return Arrow(
+    return ReachArrow(
         verdict=way.verdict,
         shape=way.shape,
         x1=begin[0],

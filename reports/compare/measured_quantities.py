@@ -8,8 +8,8 @@ from statistics import median
 
 from scipy import stats
 
+from reports.compare.comparison import Samples
 from reports.compare.estimates import median_interval
-from reports.compare.model import Samples
 from reports.record import Measurement, RecordError, RunRecord
 from reports.warmup import Better, cold_ones
 

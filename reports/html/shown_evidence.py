@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from contracts.verdicts import BY_GRAVITY
-from reports.record import Evidence, RunRecord
+from reports.record import EvidenceFile, RunRecord
 
 KIB = 1024
 # Of one file. A rule set, a domain's XML or a console is whole below it; the longest transcripts
@@ -33,7 +33,7 @@ _CONTROL_PICTURES = 0x2400
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownEvidence:
     """One file of evidence in a page.
 
     Attributes:
@@ -74,7 +74,7 @@ class EvidenceFiles:
     def __init__(self, folder: Path, page_max: int = PAGE_MAX) -> None:
         self._folder = folder.resolve()
         self._left = page_max
-        self._shown: dict[str, Shown] = {}
+        self._shown: dict[str, ShownEvidence] = {}
 
     def take(self, record: RunRecord) -> None:
         """Read every file of a record: what matters most first, as long as the page has room.
@@ -95,28 +95,28 @@ class EvidenceFiles:
         self._take(topologies, as_text=True)
         self._take((f for c in grave if c.verdict is conforms for f in c.evidence), as_text=True)
 
-    def of(self, files: Iterable[Evidence]) -> list[Shown]:
+    def of(self, files: Iterable[EvidenceFile]) -> list[ShownEvidence]:
         """Return files that were read, as the page shows them."""
         return [self._shown[file.path] for file in files]
 
     @property
-    def faults(self) -> list[Shown]:
+    def faults(self) -> list[ShownEvidence]:
         """The files that are not there, or are not what the record says."""
         return [shown for shown in self._shown.values() if shown.fault]
 
     @property
-    def left_out(self) -> list[Shown]:
+    def left_out(self) -> list[ShownEvidence]:
         """The texts of which the page holds only a part or nothing."""
         meant = ("", NO_TEXT, LINKED)
         return [s for s in self._shown.values() if s.why not in meant and not s.fault]
 
-    def _take(self, files: Iterable[Evidence], *, as_text: bool) -> None:
+    def _take(self, files: Iterable[EvidenceFile], *, as_text: bool) -> None:
         for file in files:
             if file.path not in self._shown:
                 self._shown[file.path] = self._read(file, as_text=as_text)
 
-    def _read(self, file: Evidence, *, as_text: bool) -> Shown:
-        plain = Shown(
+    def _read(self, file: EvidenceFile, *, as_text: bool) -> ShownEvidence:
+        plain = ShownEvidence(
             name=file.name,
             href=quote(file.path),
             path=file.path,
@@ -144,7 +144,7 @@ class EvidenceFiles:
             return replace(found, why=LINKED)
         return self._with_text(found, content)
 
-    def _with_text(self, found: Shown, content: bytes) -> Shown:
+    def _with_text(self, found: ShownEvidence, content: bytes) -> ShownEvidence:
         needed = min(len(content), FILE_MAX)
         if needed > self._left:
             return replace(found, why="this page has no more room for evidence")
