@@ -13,6 +13,7 @@ from fixtures.testbed.faulted_topology import broken_ones
 from launcher import prove
 from reports.fault_outcomes import results
 from reports.record import Check, FaultResult, TopologyRecord
+from tests import records
 from topologies.catalogue import claims
 from topologies.data_error import DataError
 from topologies.library import load
@@ -112,9 +113,7 @@ FAULT = FaultResult(
 
 def check(id_: str, claim: str | None, verdict: Verdict, reason: str = "seen") -> Check:
     named = [claim] if claim else []
-    return Check(
-        id=id_, claims=named, topology="nat+f", verdict=verdict, reason=reason, rerun="again"
-    )
+    return records.check(id_, verdict, claims=named, topology="nat+f", reason=reason)
 
 
 RULES = check("nat.rules[nat+f]", "NT-08", Verdict.VIOLATES)

@@ -2,10 +2,9 @@
 """The run record: its shape, its verdicts, its exit code, its file."""
 
 import json
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from itertools import permutations
 from pathlib import Path
-from uuid import UUID
 
 import jsonschema
 import pytest
@@ -34,30 +33,18 @@ from reports.record import (
     worst,
 )
 from reports.schema import SCHEMA_FILE, schema_text
-
-MOMENT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+from tests import records
+from tests.records import STARTED
 
 
 def check(number: int, verdict: Verdict, *claims: str, topology: str = "nat") -> Check:
-    return Check(
-        id=f"dhcp.check_{number}",
-        claims=list(claims),
-        topology=topology,
-        verdict=verdict,
-        rerun="./plumbline run",
-    )
+    more = {"claims": list(claims), "topology": topology, "duration_s": None}
+    return records.check(f"dhcp.check_{number}", verdict, **more)
 
 
 def record(*verdicts: Verdict, topologies: tuple[TopologyRecord, ...] = ()) -> RunRecord:
     checks = [check(number, verdict, "NT-05") for number, verdict in enumerate(verdicts)]
-    return RunRecord(
-        id=UUID(int=1),
-        started=MOMENT,
-        tool=Tool(version="1", commit=None, dirty=None, command=["./plumbline", "run"]),
-        topologies=list(topologies),
-        checks=checks,
-        claims=claim_verdicts(checks),
-    )
+    return records.record(checks, topologies=topologies, finished=None)
 
 
 def full() -> RunRecord:
@@ -81,10 +68,8 @@ def full() -> RunRecord:
         evidence=[evidence],
         rerun="./plumbline run --topology nat",
     )
-    return RunRecord(
-        id=UUID(int=1),
-        started=MOMENT,
-        finished=MOMENT + timedelta(minutes=3),
+    return records.record(
+        [whole],
         tool=Tool(version="1", commit="c" * 40, dirty=True, command=["./plumbline", "run"]),
         host=HostRecord(
             kind="sandbox",
@@ -116,8 +101,6 @@ def full() -> RunRecord:
                 evidence=[evidence],
             )
         ],
-        checks=[whole],
-        claims=claim_verdicts([whole]),
         statements={"NT-05": Statement(statement="It is leased", source="D4: NAT")},
     )
 
@@ -241,7 +224,7 @@ def test_times_are_written_in_utc() -> None:
 
 
 def test_a_time_without_its_zone_is_refused() -> None:
-    naive = full().model_dump() | {"started": MOMENT.replace(tzinfo=None)}
+    naive = full().model_dump() | {"started": STARTED.replace(tzinfo=None)}
 
     with pytest.raises(ValidationError, match="timezone"):
         RunRecord.model_validate(naive)

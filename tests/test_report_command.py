@@ -14,7 +14,8 @@ import pytest
 
 from contracts.verdicts import Verdict
 from reports.record import load, save
-from tests.reported import check, kept, record, saved
+from tests.records import kept
+from tests.reported import check, record, saved
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -38,7 +38,8 @@ from reports.redaction.capture_redaction import NotACaptureError, redacted
 from reports.redaction.redacted_copy import redact
 from reports.redaction.redaction_report import RedactionReport
 from reports.redaction.text_redaction import Texts
-from tests.reported import RUN_ID, check, kept, record
+from tests.records import RUN_ID, kept
+from tests.reported import check, record
 
 SECRET = b"the-site's-own-secret"
 MAC = "52:54:00:12:ab:cd"
