@@ -44,6 +44,18 @@ def is_named(entry: str, check: Check) -> bool:
     return check.id.startswith(entry) if "." in entry else entry in check.claims
 
 
+def lacking_for(fault: FaultResult, checks: Iterable[Check]) -> list[str]:
+    """Return what the host lacks to show a fault, as the checks that must notice it say."""
+    return sorted(
+        {
+            check.reason or "no reason given"
+            for check in checks
+            if check.verdict is Verdict.NOT_TESTABLE
+            and any(is_named(entry, check) for entry in fault.missed)
+        }
+    )
+
+
 def _result(fault: FaultResult, checks: Sequence[Check], *, stands: bool) -> FaultResult:
     seen = {
         entry: [check.verdict for check in checks if is_named(entry, check)]

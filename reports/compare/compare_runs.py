@@ -10,7 +10,7 @@ from reports.compare.comparability import (
     warnings,
     why_speeds_differ,
 )
-from reports.compare.comparison import ComparedRun, Comparison, outcome_of
+from reports.compare.comparison import ComparedRun, Comparison, identity, outcome_of
 from reports.compare.evidence_differences import EvidenceReader, differences
 from reports.compare.host_facts import facts
 from reports.compare.measured_quantities import measured
@@ -91,13 +91,5 @@ def _require_known(topologies: Sequence[str], before: RunRecord, after: RunRecor
 
 
 def _run(record: RunRecord, folder: Path) -> ComparedRun:
-    return ComparedRun(
-        folder=str(folder),
-        id=str(record.id),
-        started=record.started,
-        finished=record.finished,
-        kind=record.host.kind,
-        release=record.host.release,
-        accel=record.host.accel.name if record.host.accel else None,
-        command=record.tool.command,
-    )
+    command = record.tool.command
+    return ComparedRun(**identity(record, folder), finished=record.finished, command=command)

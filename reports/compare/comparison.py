@@ -2,12 +2,14 @@
 """A comparison of two runs: the one model that terminal, Markdown, HTML and JSON are made from."""
 
 from enum import StrEnum
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_UNDECIDED, EXIT_VIOLATES
 from contracts.verdicts import Verdict
+from reports.record import RunRecord
 from reports.warmup import Better
 
 COMPARE_SCHEMA: Literal["plumbline/compare/1"] = "plumbline/compare/1"
@@ -66,16 +68,38 @@ class Method(ComparisonPart):
     samples_needed: int = Field(description="of each, so that the test can reach its share of it")
 
 
-class ComparedRun(ComparisonPart):
-    """One of the two runs."""
+class RunIdentity(ComparisonPart):
+    """Which run it was, on what kind of host."""
 
     folder: str
     id: str
     started: AwareDatetime
-    finished: AwareDatetime | None
     kind: str | None
     release: str | None
     accel: str | None
+
+    @property
+    def host(self) -> str:
+        """The host in words: `sandbox, Debian 12, kvm`."""
+        return ", ".join(filter(None, (self.kind, self.release, self.accel))) or "no host"
+
+
+def identity(record: RunRecord, folder: Path) -> dict[str, Any]:
+    """Return the fields of `RunIdentity`."""
+    return {
+        "folder": str(folder),
+        "id": str(record.id),
+        "started": record.started,
+        "kind": record.host.kind,
+        "release": record.host.release,
+        "accel": record.host.accel.name if record.host.accel else None,
+    }
+
+
+class ComparedRun(RunIdentity):
+    """One of the two runs."""
+
+    finished: AwareDatetime | None
     command: list[str]
 
 

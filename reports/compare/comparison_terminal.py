@@ -58,10 +58,10 @@ def show(comparison: Comparison, console: Console) -> None:
 
 def _heading(comparison: Comparison, console: Console) -> None:
     for label, run in (("before", comparison.before), ("after", comparison.after)):
-        _say(console, Text(f"{label:<8}", style="dim").append(wording.run_told(run), "not dim"))
-        _say(console, Text(f"{'':<8}{wording.command(run)}", style="dim"))
+        say(console, Text(f"{label:<8}", style="dim").append(wording.run_told(run), "not dim"))
+        say(console, Text(f"{'':<8}{wording.command(run)}", style="dim"))
     for warning in comparison.warnings:
-        _say(console, Text(f"warning: {warning}", style="yellow"))
+        say(console, Text(f"warning: {warning}", style="yellow"))
 
 
 def _flips(comparison: Comparison, console: Console) -> None:
@@ -70,7 +70,7 @@ def _flips(comparison: Comparison, console: Console) -> None:
         there = [flip for flip in comparison.flips if flip.effect is effect]
         if there:
             style = EFFECT_STYLES[effect]
-            _say(
+            say(
                 console,
                 Text(str(effect), style=style).append(
                     f": {wording.EFFECT_MEANINGS[effect]}", "default not bold"
@@ -78,7 +78,7 @@ def _flips(comparison: Comparison, console: Console) -> None:
             )
         for flip in there:
             _flip(flip, console)
-    _say(console, Text(wording.kept(comparison)))
+    say(console, Text(wording.kept(comparison)))
 
 
 def _flip(flip: Flip, console: Console) -> None:
@@ -88,12 +88,12 @@ def _flip(flip: Flip, console: Console) -> None:
     line.append(str(flip.after), STYLES[flip.after])
     if flip.of == "check" and flip.claims:
         line.append(f"  {' '.join(flip.claims)}", "dim")
-    _say(console, line)
+    say(console, line)
     for when, reason in (("before", flip.reason_before), ("after", flip.reason_after)):
         if reason:
-            _say(console, Text(f"    {when + ':':<8}{reason}", style="dim"))
+            say(console, Text(f"    {when + ':':<8}{reason}", style="dim"))
     if flip.rerun:
-        _say(console, Text(f"    {'again:':<8}{flip.rerun}", style="dim"))
+        say(console, Text(f"    {'again:':<8}{flip.rerun}", style="dim"))
 
 
 def _one_sided(comparison: Comparison, console: Console) -> None:
@@ -113,7 +113,7 @@ def _quantities(comparison: Comparison, console: Console) -> None:
             _blocks(topology, there, console)
     _legend(comparison, console)
     for note, names in _noted(comparison.quantities):
-        _say(console, Text(f"{names}: {note}", style="dim"))
+        say(console, Text(f"{names}: {note}", style="dim"))
 
 
 def _table(topology: str, quantities: Iterable[Quantity]) -> Table:
@@ -148,21 +148,21 @@ def _legend(comparison: Comparison, console: Console) -> None:
     if any(each.before.cold or each.after.cold for each in comparison.quantities):
         said.append("*: the first sample was cold, and is left out")
     for line in said:
-        _say(console, Text(line, style="dim"))
+        say(console, Text(line, style="dim"))
 
 
 def _blocks(topology: str, quantities: Iterable[Quantity], console: Console) -> None:
-    _say(console, Text(topology, style="bold"))
+    say(console, Text(topology, style="bold"))
     for each in quantities:
-        _say(
+        say(
             console,
             Text(f"  {each.title}: ").append(str(each.outcome), OUTCOME_STYLES[each.outcome]),
         )
         medians = " → ".join(wording.median(each, after=after) for after in (False, True))
-        _say(console, Text(f"    {medians} {each.unit}"))
-        _say(console, Text(f"    {wording.moved(each.change)}, samples: {wording.sizes(each)}"))
+        say(console, Text(f"    {medians} {each.unit}"))
+        say(console, Text(f"    {wording.moved(each.change)}, samples: {wording.sizes(each)}"))
         if each.visible is not None:
-            _say(console, Text(f"    visible: {wording.visible(each)}"))
+            say(console, Text(f"    visible: {wording.visible(each)}"))
 
 
 def _noted(quantities: Iterable[Quantity]) -> Iterable[tuple[str, str]]:
@@ -181,9 +181,9 @@ def _facts(comparison: Comparison, console: Console) -> None:
         return
     _title(console, "The host")
     for each in comparison.facts:
-        _say(console, Text(each.name, style="bold"))
-        _say(console, Text(f"  - {wording.fact(each.before)}", style="red"))
-        _say(console, Text(f"  + {wording.fact(each.after)}", style="green"))
+        say(console, Text(each.name, style="bold"))
+        say(console, Text(f"  - {wording.fact(each.before)}", style="red"))
+        say(console, Text(f"  + {wording.fact(each.after)}", style="green"))
 
 
 def _differences(differences: Iterable[EvidenceDifference], console: Console) -> None:
@@ -192,12 +192,12 @@ def _differences(differences: Iterable[EvidenceDifference], console: Console) ->
         return
     _title(console, "Evidence that differs, beside the verdicts that do")
     for each in found:
-        _say(console, Text(f"{each.check or each.topology}: {each.name}", style="bold"))
+        say(console, Text(f"{each.check or each.topology}: {each.name}", style="bold"))
         for line in each.lines[:DIFF_LINES]:
-            _say(console, Text(f"  {line}", style=DIFF_STYLES.get(line[:1], "")))
+            say(console, Text(f"  {line}", style=DIFF_STYLES.get(line[:1], "")))
         left = len(each.lines) - DIFF_LINES + each.left_out
         if left > 0:
-            _say(console, Text(f"  … {left} lines more: --format html has them", style="dim"))
+            say(console, Text(f"  … {left} lines more: --format html has them", style="dim"))
 
 
 def _closing(comparison: Comparison, console: Console) -> None:
@@ -206,9 +206,9 @@ def _closing(comparison: Comparison, console: Console) -> None:
     )
     _title(console, "")
     line = Text(wording.headline(comparison), style=style)
-    _say(console, line.append(f" (exit {comparison.exit_code})", "default not bold"))
+    say(console, line.append(f" (exit {comparison.exit_code})", "default not bold"))
     for reason in comparison.because:
-        _say(console, Text(f"  {reason}"))
+        say(console, Text(f"  {reason}"))
 
 
 def _lines(console: Console, title: str, lines: Iterable[str], style: str) -> None:
@@ -216,16 +216,16 @@ def _lines(console: Console, title: str, lines: Iterable[str], style: str) -> No
     if shown:
         _title(console, title)
     for line in shown:
-        _say(console, Text(f"  {line}", style=style))
+        say(console, Text(f"  {line}", style=style))
 
 
 def _title(console: Console, title: str) -> None:
     console.print()
     if title:
-        _say(console, Text(title, style="bold underline"))
+        say(console, Text(title, style="bold underline"))
 
 
-def _say(console: Console, text: Text) -> None:
+def say(console: Console, text: Text) -> None:
     """Print a line; a pipe and a file take one of any length."""
     text.plain = wording.harmless(text.plain)
     console.print(text, soft_wrap=not console.is_terminal)

@@ -98,8 +98,7 @@ def sizes(quantity: Quantity) -> str:
 
 def run_told(run: ComparedRun) -> str:
     """Return a run in a line: when, on what, where its record is."""
-    host = ", ".join(part for part in (run.kind, run.release, run.accel) if part) or "no host"
-    return f"{run.started:%Y-%m-%d %H:%M} UTC, {host}, {run.folder}"
+    return f"{run.started:%Y-%m-%d %H:%M} UTC, {run.host}, {run.folder}"
 
 
 def command(run: ComparedRun) -> str:

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from contracts.run_files import RECORD
 from contracts.verdicts import Verdict
-from reports.compare.comparison import ComparisonPart, Samples
+from reports.compare.comparison import ComparisonPart, RunIdentity, Samples, identity
 from reports.compare.measured_quantities import Key, Measured, measured, titles
 from reports.compare.verdict_changes import of_topologies
 from reports.record import RecordError, RunRecord
@@ -18,16 +18,10 @@ from reports.warmup import Better
 TREND_SCHEMA: Literal["plumbline/trend/1"] = "plumbline/trend/1"
 
 
-class TrendRun(ComparisonPart):
-    """One run."""
+class TrendRun(RunIdentity):
+    """One run, and how many checks have each verdict."""
 
-    folder: str
-    id: str
-    started: AwareDatetime
     finished: bool
-    kind: str | None
-    release: str | None
-    accel: str | None
     counts: dict[Verdict, int]
 
 
@@ -112,13 +106,8 @@ def trend_of(
 def _point(record: RunRecord, folder: Path) -> TrendRun:
     counts = record.counts()
     return TrendRun(
-        folder=str(folder),
-        id=str(record.id),
-        started=record.started,
+        **identity(record, folder),
         finished=record.finished is not None,
-        kind=record.host.kind,
-        release=record.host.release,
-        accel=record.host.accel.name if record.host.accel else None,
         counts={verdict: counts[verdict] for verdict in Verdict if counts[verdict]},
     )
 

@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 
 from contracts.verdicts import NOT_DECIDED, Verdict
-from reports.fault_outcomes import OUTCOME_VERDICTS, is_named
+from reports.fault_outcomes import OUTCOME_VERDICTS, is_named, lacking_for
 from reports.html.claim_entries import CheckEntry
 from reports.html.shown_evidence import EvidenceFiles, ShownEvidence
 from reports.record import FaultResult, RunRecord, TopologyRecord
@@ -95,9 +95,7 @@ def _why(
     """Return what the host lacks to show a fault, or what broke beside it."""
     made = [entry.check for entry in checks]
     if fault.outcome == "not testable":
-        named = [check for check in made if any(is_named(name, check) for name in fault.missed)]
-        lacking = [check for check in named if check.verdict is Verdict.NOT_TESTABLE]
-        return sorted({check.reason or "no reason was given" for check in lacking})
+        return lacking_for(fault, made)
     if fault.outcome != "not decided":
         return []
     broke = [check for check in made if check.verdict is Verdict.ERROR]

@@ -10,7 +10,7 @@ from rich.text import Text
 from contracts.exit_codes import EXIT_USAGE, PROVE_EXIT_MEANINGS
 from contracts.run_files import RECORD
 from contracts.verdicts import Verdict
-from reports.fault_outcomes import BAD_OUTCOMES, OUTCOME_VERDICTS, is_named
+from reports.fault_outcomes import BAD_OUTCOMES, OUTCOME_VERDICTS, lacking_for
 from reports.record import Check, FaultResult, RunRecord, TopologyRecord
 from reports.terminal.progress_lines import check_line
 from reports.terminal.run_terminal import Terminal, from_here, heading
@@ -123,15 +123,8 @@ def _untestable(record: RunRecord) -> dict[str, list[str]]:
     """Return what the host lacks to show a fault, with the probe → the faults."""
     found: dict[str, list[str]] = {}
     for fault in record.faults:
-        if fault.outcome != "not testable":
-            continue
-        reasons = {
-            check.reason or "no reason given"
-            for check in record.checks
-            if check.topology == fault.topology
-            and check.verdict is Verdict.NOT_TESTABLE
-            and any(is_named(entry, check) for entry in fault.missed)
-        }
-        for reason in sorted(reasons):
-            found.setdefault(reason, []).append(fault.id)
+        if fault.outcome == "not testable":
+            checks = [check for check in record.checks if check.topology == fault.topology]
+            for reason in lacking_for(fault, checks):
+                found.setdefault(reason, []).append(fault.id)
     return found

@@ -12,6 +12,7 @@ from contracts.exit_codes import EXIT_MEANINGS
 from contracts.run_files import RECORD
 from contracts.verdicts import BY_GRAVITY, NOT_DECIDED, Verdict
 from reports.record import Check, EvidenceFile, RunRecord, TopologyRecord
+from reports.run_verdict import open_questions
 from reports.wording import (
     OWN_COMMAND,
     SEPARATOR,
@@ -235,16 +236,13 @@ def _of_open_ones(checks: Sequence[Check]) -> TerminalFinding:
 
 
 def _untestable(record: RunRecord) -> Iterator[Text]:
-    by_reason: dict[str, dict[str, list[str]]] = {}
-    for check in record.checks:
-        if check.verdict is Verdict.NOT_TESTABLE:
-            places = by_reason.setdefault(one_line(check.reason or "no reason given"), {})
-            places.setdefault(check.topology, []).extend(check.claims or [check.id])
     style = STYLES[Verdict.NOT_TESTABLE]
-    for reason, places in by_reason.items():
-        yield Text(f"{SIGNS[Verdict.NOT_TESTABLE]} ", style=style).append(reason, style="default")
-        for topology, claims in places.items():
-            yield Text(f"  {topology}: {' '.join(dict.fromkeys(claims))}", style="dim")
+    for question in open_questions(record):
+        if question.verdict is Verdict.NOT_TESTABLE:
+            sign = Text(f"{SIGNS[Verdict.NOT_TESTABLE]} ", style=style)
+            yield sign.append(question.reason, style="default")
+            for topology, claims in question.places.items():
+                yield Text(f"  {topology}: {' '.join(claims)}", style="dim")
 
 
 def _extent(checks: Sequence[Check]) -> str:
