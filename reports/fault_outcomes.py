@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What came of each deliberate break: who noticed it, who should have, and who cried without."""
+"""The outcome of each deliberate break: checks that noticed it, missed it, or failed beside it."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

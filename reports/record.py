@@ -74,7 +74,7 @@ class RecordError(ReportError):
 
 
 FaultOutcome = Literal["caught", "got through", "false alarm", "not testable", "not decided"]
-"""What came of a fault."""
+"""The outcome of a fault."""
 
 
 class Tool(RecordPart):
@@ -111,7 +111,8 @@ class TopologyRecord(RecordPart):
     verdict: Verdict = Field(description="the worst of its build and its checks")
     reason: str | None = Field(default=None, description="why it could not be built, else null")
     build_s: Seconds | None = Field(
-        default=None, description="to build it; with a fault, to break what stood, where it did"
+        default=None,
+        description="to build it; with a fault, to break a topology that was up, where one was",
     )
     teardown_s: Seconds | None = Field(
         default=None, description="to take it down; with a fault, to undo it and compare"
@@ -138,7 +139,7 @@ class Check(RecordPart):
         default=None, description="what was seen, lacked or broke; null where nothing is to be said"
     )
     reach: Reach | None = Field(
-        default=None, description="the cell of who reaches whom that it decides; null: none"
+        default=None, description="the cell of the reach table that it decides; null: none"
     )
     procedure: Procedure | None = Field(
         default=None, description="how it decides; null in a record from before that was kept"
@@ -167,7 +168,7 @@ class Check(RecordPart):
 
 
 class Statement(RecordPart):
-    """What a claim says, and which documents say so."""
+    """The text of a claim, and the documents that state it."""
 
     statement: str
     source: str

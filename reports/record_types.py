@@ -68,7 +68,7 @@ class Measurement(RecordPart):
     cold: Literal[0, 1] | None = Field(
         default=None,
         description="how many of the first samples were taken cold, and do not count; null where "
-        "that cannot be told (reports/warmup.py)",
+        "that is unknown (reports/warmup.py)",
     )
     trials: list[PositiveInt] = Field(
         default_factory=list,
@@ -118,7 +118,7 @@ class Procedure(RecordPart):
 
 
 class Reach(RecordPart):
-    """One cell of the table of who reaches whom, for one protocol."""
+    """One cell of the reach table, for one protocol."""
 
     from_: Literal["guest", "host", "outside"] = Field(
         alias="from", description="the end that speaks first"

@@ -23,7 +23,7 @@ MACHINE_FACTS = ("kernel", "cpu", "memory_mib")
 
 @dataclass(frozen=True)
 class RunVerdict:
-    """What is said of a run before anything else.
+    """The answer at the top of every report.
 
     Attributes:
         verdict: never `conforms` for a run that is not finished, or in which nothing conforms.

@@ -16,7 +16,7 @@ class MatrixCell:
     Attributes:
         topology: "" for all of them.
         property: "" for all of them.
-        counts: how many have each verdict, in the order in which they are told.
+        counts: how many have each verdict, in the order of reports.
         verdict: the gravest; None without a check.
         first: the check to go to: the first of that verdict; None without one.
     """

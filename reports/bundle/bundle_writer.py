@@ -2,7 +2,7 @@
 """A run to hand over: report, record and evidence in one archive, with a manifest of hashes.
 
 The manifest is what `sha256sum --check` reads, and its signature what `ssh-keygen -Y verify` does:
-who has no Plumbline can verify a bundle too.
+so a bundle can be verified without Plumbline.
 """
 
 import hashlib

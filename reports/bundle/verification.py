@@ -63,7 +63,7 @@ def verify(file: Path, allowed: Path | None, signer: str | None) -> Iterator[str
     elif allowed is not None:
         raise ReportError(f"{file}: not signed", "ask for one that is: ./plumbline report --sign")
     else:
-        said.append("not signed: whoever altered it could have made its manifest anew")
+        said.append("not signed: its manifest could have been made anew after a change")
     if record.redacted:
         said.append(f"redacted: {REDACTION} says what was replaced")
     said.append(f"run {record.id}: {run_verdict(record).says}: {counts_line(record)}")

@@ -16,7 +16,7 @@ COMPARE_SCHEMA: Literal["plumbline/compare/1"] = "plumbline/compare/1"
 
 
 class Effect(StrEnum):
-    """What it means that a verdict is another one now."""
+    """The meaning of a changed verdict."""
 
     REGRESSED = "regressed"
     LOST = "lost"
@@ -39,7 +39,7 @@ class QuantityOutcome(StrEnum):
 
 
 WORSE_UNKNOWN = frozenset({Effect.LOST, Effect.FOUND})
-"""Effects after which nobody can say whether something is worse."""
+"""Effects that leave open whether something is worse."""
 JUDGED = frozenset(
     {
         QuantityOutcome.REGRESSED,
@@ -62,7 +62,7 @@ class Method(ComparisonPart):
 
     level: float = Field(description="how often one false alarm or more may come, over all")
     power: float = Field(description="how surely a difference that could be seen is seen")
-    relevant_percent: float = Field(description="a smaller change is shown, and alarms nobody")
+    relevant_percent: float = Field(description="a smaller change is shown, and raises no alarm")
     relevant_points: float = Field(description="the same for quantities in percent, in points")
     tests: int = Field(description="how many quantities the level is divided among")
     samples_needed: int = Field(description="of each, so that the test can reach its share of it")
@@ -106,7 +106,7 @@ class ComparedRun(RunIdentity):
 class Flip(ComparisonPart):
     """A verdict that is another one now.
 
-    Of a check, of a claim whose checks are others, or of a topology that no check says it of.
+    Of a check, of a claim with other checks than before, or of a topology beside its checks.
     """
 
     of: Literal["check", "claim", "topology"]
@@ -150,7 +150,7 @@ class Samples(ComparisonPart):
 
 
 class MedianChange(ComparisonPart):
-    """How far the median went: a share of what it was, or percentage points."""
+    """The change of the median: a share of its old value, or percentage points."""
 
     size: float
     interval: tuple[float, float] | None
@@ -267,5 +267,5 @@ def _claims_told(ones: list[OneSided], whole: list[OneSided]) -> str:
 
 
 def named(quantity: Quantity) -> str:
-    """Return what a quantity is called where the topology does not stand beside it."""
+    """Return the name of a quantity with its topology."""
     return f"{quantity.topology}: {quantity.title}"

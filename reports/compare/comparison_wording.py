@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How a comparison is put in words, the same in every output."""
+"""The words of a comparison, the same in every output."""
 
 import shlex
 
@@ -20,7 +20,7 @@ from reports.wording import harmless as harmless  # noqa: PLC0414 - one of these
 
 EFFECT_MEANINGS = {
     Effect.REGRESSED: "it conformed, and is violated now",
-    Effect.LOST: "it was decided, and is not any more",
+    Effect.LOST: "it was decided, and is not decided now",
     Effect.FOUND: "it is violated, and was not decided before",
     Effect.MENDED: "it was violated, and conforms now",
     Effect.GAINED: "it was not decided, and conforms",
@@ -146,8 +146,8 @@ def method(comparison: Comparison) -> list[str]:
         f"comparisons in which nothing changed (Holm), {tests}: with {used.samples_needed} "
         "samples on each side, or fewer where others have too few, the test can reach its share.",
         f"A change below {used.relevant_percent:g} %, or {used.relevant_points:g} points of a "
-        "quantity in percent, alarms nobody, however surely it is shown.",
-        "Behind a median and a change stands what encloses it with 95 % (percentile bootstrap).",
+        "quantity in percent, raises no alarm, however surely it is shown.",
+        "Behind a median and a change is its 95 % interval (percentile bootstrap).",
         f"What would have been seen is the smallest change for the worse that samples like these "
         f"show in {100 * used.power:g} of 100 comparisons.",
         "All of it is about these samples: what differs from one run to the next without a cause, "

@@ -56,7 +56,7 @@ def median_interval(samples: Sequence[float]) -> Interval | None:
 
 
 def change(before: Sequence[float], after: Sequence[float], *, in_points: bool) -> float | None:
-    """Return how far the median went: a share of what it was, or points; None: it was 0."""
+    """Return the change of the median: a share of its old value, or points; None: that was 0."""
     was, now = float(np.median(before)), float(np.median(after))
     if in_points:
         return now - was

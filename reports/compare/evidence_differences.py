@@ -17,7 +17,7 @@ LEFT_OUT = ("console-", "traceback.txt")
 TEXTS = (".txt", ".xml", ".json", ".conf")
 # What became decided ran commands that were not run before: that explains nothing.
 EXPLAINED = frozenset({Effect.REGRESSED, Effect.LOST, Effect.FOUND, Effect.MENDED})
-# What a check does by trial tells by its measurements what it told.
+# The results of trials are in the check's measurements.
 NOISY = ("iperf3 ", "ping ")
 
 
@@ -107,7 +107,7 @@ def _is_compared(name: str) -> bool:
 def unified(name: str, before: str, after: str) -> Iterator[str]:
     """Yield a unified diff of two texts of evidence without what always differs.
 
-    The hunks of a transcript stand below the command whose output they are of; a command that only
+    The hunks of a transcript follow the command whose output they show; a command that only
     one of the runs gave is marked as such. Addresses are numbered anew in each section: one that
     came or went in the output of one command shall not show in all that follow.
     """

@@ -14,7 +14,7 @@ TOPOLOGIES = "topologies."
 def facts(before: HostRecord, after: HostRecord) -> list[FactChange]:
     """Return the facts that differ, nested ones by their dotted path.
 
-    A fact that is the same other one on every topology stands there once.
+    A fact that changed in the same way on several topologies is listed once.
     """
     was, now = dict(_flat(before)), dict(_flat(after))
     # What is known of a topology that only one of the runs built says nothing of the host.

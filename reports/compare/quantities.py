@@ -21,7 +21,7 @@ class Criteria:
     Attributes:
         level: how often one false alarm or more may come, over all quantities.
         power: how surely a difference that could be seen is seen.
-        relevant_percent: a smaller change of a median alarms nobody.
+        relevant_percent: a smaller change of a median raises no alarm.
         relevant_points: the same for quantities in percent, in points.
     """
 
@@ -45,7 +45,7 @@ class Decision:
 
     Attributes:
         outcome: that.
-        note: why, where that is to be said.
+        note: the reason, where there is one.
         test: the test, if one was made.
         adjusted_p: after the correction.
         tests: how many the level was divided among.
@@ -66,7 +66,7 @@ def judge(
 ) -> tuple[Method, list[Quantity]]:
     """Judge every quantity that both records have.
 
-    Those without a direction are corrected among themselves: they alarm nobody, and shall take
+    Those without a direction are corrected among themselves: they raise no alarm, and take
     nothing of the level from those that do.
 
     Args:

@@ -127,7 +127,7 @@ def _attachments(
 ) -> Iterator[Attachment]:
     """Write what a case rests on beside its result, and yield how the result names it."""
     for number, file in enumerate(case.evidence):
-        # Allure tells files of its own by this end of their names.
+        # Allure recognises attachments by this end of their names.
         source = f"{uuid}-{number}-attachment{PurePosixPath(file.path).suffix}"
         written.report_attached_file(folder / file.path, source)
         yield Attachment(file.name, source, file.media_type)

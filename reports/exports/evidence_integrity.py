@@ -38,7 +38,7 @@ def sha256(file: Path) -> str:
 def growing(record: RunRecord) -> set[str]:
     """Return the paths of what was still being written when a run was killed.
 
-    While a topology stands, its own files grow.
+    While a topology is up, its own files grow.
     """
     return {
         file.path

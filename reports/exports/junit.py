@@ -2,7 +2,7 @@
 """JUnit XML of a run, as Jenkins, GitLab and Azure Pipelines read it.
 
 Elements and attributes are those that the schema of Jenkins' xunit plugin (junit-10.xsd) knows:
-above all a test case has no properties there, so claims and reruns are told in its texts. A
+above all a test case has no properties there, so claims and reruns are in its texts. A
 violation is a `failure`; what broke or could not be decided is an `error`; what the host cannot
 test is `skipped`.
 """

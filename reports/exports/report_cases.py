@@ -34,14 +34,14 @@ class ReportCase:
 
     Attributes:
         suite: the topology, or `run`.
-        group: what it is listed under there: the property of a check.
-        name: tells it from the others there, and is the same in the next run.
+        group: its heading there: the property of a check.
+        name: unique there, and the same in the next run.
         verdict: how it ended.
         reason: what was seen, lacked or broke.
         rerun: the command that decides it again, if there is one.
         procedure: how it decides, if the record has that.
         claims: what it decides, by claim id; None where the record does not know what it says.
-        more: further lines for whoever opens it.
+        more: further lines of its details.
         measurements: raw samples.
         evidence: what it rests on.
         seconds: how long it took, if that is known.

@@ -91,7 +91,7 @@ def _report(order: ReportOrder, record_file: Path) -> None:
 
 
 def _faults(order: ReportOrder, form: Format | None, record: RunRecord, folder: Path) -> list[str]:
-    """Return what is wrong with the evidence, for reports that say so themselves.
+    """Return the faults of the evidence, for reports that list them.
 
     Raises:
         ReportError: something is, and what was asked for is made from the files themselves.
@@ -100,7 +100,7 @@ def _faults(order: ReportOrder, form: Format | None, record: RunRecord, folder: 
     if order.bundle is not None or order.redact or form == "allure":
         found.require(folder)
     for path in found.grown:
-        _say(f"{path}: grew after the record's last word of it; the run was not finished")
+        _say(f"{path}: grew after it was recorded; the run was not finished")
     told = [what for what, _ in found.faults]
     for what, hint in found.faults:
         _say(f"{folder}: {what}\n  {hint}")
@@ -171,7 +171,7 @@ def _place(order: ReportOrder, form: Format, folder: Path) -> Path | None:
 
 
 def _say(line: str) -> None:
-    """Tell the user, apart from a report on standard output."""
+    """Print a message on standard error, apart from a report on standard output."""
     print(harmless(line), file=sys.stderr)
 
 

@@ -42,8 +42,8 @@ class ClaimEntry:
         statement: what it says; None where the record does not know.
         verdict: the worst of the topologies where it could be tested; see `over_topologies`.
         topologies: its verdict on each topology.
-        checks: those that stand here.
-        elsewhere: those of its checks that stand with another claim that they decide.
+        checks: those that are shown here.
+        elsewhere: those of its checks that are shown with another claim that they decide.
     """
 
     id: str
@@ -131,7 +131,7 @@ def _place(known: list[str], id_: str) -> int:
 
 
 def _unused(prefix: str, name: str, taken: dict[str, int]) -> str:
-    """Return an anchor that no other has; what stands in a record may be anything."""
+    """Return an anchor that no other has; names in a record may have any character."""
     anchor = prefix + _NOT_IN_AN_ANCHOR.sub("-", name).strip("-")
     taken[anchor] = taken.get(anchor, 0) + 1
     return anchor if taken[anchor] == 1 else f"{anchor}--{taken[anchor]}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The deliberate breaks of a proof: what came of each, and the checks that say so."""
+"""The deliberate breaks of a proof: the outcome of each, and the checks that show it."""
 
 from dataclasses import dataclass
 

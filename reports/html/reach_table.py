@@ -50,7 +50,7 @@ class Way:
 
     @property
     def exceptions(self) -> list[str]:
-        """The protocols that the verdict is of, where it is not that of all."""
+        """The protocols with this verdict, where not all have it."""
         of_it = [name for name, check in self.by_protocol.items() if _has(check, self.verdict)]
         return [] if len(of_it) == len(self.checks) else [name.upper() for name in of_it]
 

@@ -79,7 +79,7 @@ def render(record: RunRecord, folder: Path, *, page_max: int = PAGE_MAX) -> str:
     """Return the report as one HTML file that needs nothing but itself.
 
     Evidence is linked relative to the folder of the record: the page is meant to lie there. What
-    is short enough stands in the page as well.
+    is short enough is in the page as well.
 
     Args:
         record: a run, or a proof with faults; finished or not.

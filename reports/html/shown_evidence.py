@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Evidence as a page shows it: text up to a limit stands in the page, the rest is linked.
+"""Evidence as a page shows it: text up to a limit is in the page, the rest is linked.
 
 The files lie below the folder of the record, but what they hold was written by guests and programs
 under test: it is escaped by the templates, and shown with what would not be seen made visible.
@@ -43,10 +43,10 @@ class ShownEvidence:
         sha256: as the record has it.
         media_type: as the record has it.
         size: octets; None where the file is not there.
-        begin: text that stands in the page; None: nothing does.
+        begin: text in the page; None: there is none.
         cut: octets left out between `begin` and `end`.
         end: the end of a text that was cut.
-        why: why not all of it stands in the page; "" where it does.
+        why: the reason why not all of it is in the page; "" where it is.
         fault: what is wrong with the file; "" if nothing is.
     """
 
@@ -80,7 +80,7 @@ class EvidenceFiles:
         """Read every file of a record: what matters most first, as long as the page has room.
 
         That is what did not conform, by gravity, then the topologies, then what conforms. Beside
-        faults, checks are violated on purpose: of theirs the page has links alone.
+        faults, checks are violated on purpose: the page only links to their files.
         """
         grave = sorted(record.checks, key=lambda check: BY_GRAVITY.index(check.verdict))
         topologies = [file for topology in record.topologies for file in topology.evidence]

@@ -34,7 +34,7 @@ _KIB = 1024
 
 @dataclass(frozen=True)
 class Inlined:
-    """A file of this folder as it stands in a page.
+    """A file of this folder as it is in a page.
 
     Attributes:
         text: its content, written into the page as it is.

@@ -75,9 +75,9 @@ class ReachArrow:
     Attributes:
         x1: where it begins, from the left; `y1` from the top.
         x2: where it would arrive; it ends half-way where nothing does.
-        sign_x: where its verdict stands.
+        sign_x: the place of its verdict.
         says: what it means.
-        below: the protocols that its verdict is of, where not of all.
+        below: the protocols with this verdict, where not all have it.
     """
 
     verdict: Verdict
@@ -136,7 +136,7 @@ class _Placing:
         self.lines: list[DrawnLine] = []
         self._groups = [(s, self._guests_of(s)) for s in self._kind("bridge", "pf")]
         joined = {guest.id for _, guests in self._groups for guest, _ in guests}
-        # A guest whose TAP is no port is drawn all the same; what lacks is the line.
+        # A guest whose TAP is no port is drawn too, without a line.
         self._groups[0][1].extend(
             (guest, next((n for n in self._next_to(guest) if n.kind in ("tap", "vf")), None))
             for guest in self._kind("guest")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the recorder tells other pytest plugins; the terminal listens to it."""
+"""The recorder's hooks for other pytest plugins; the terminal implements them."""
 
 from pathlib import Path
 

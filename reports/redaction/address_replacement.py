@@ -29,7 +29,7 @@ _UNIQUE_LOCAL = IPv6Network("fc00::/7")
 _NEW_IPV4 = 240 << 24
 _NEW_GLOBAL = int(IPv6Address("2001:db8::")) >> 64
 _NEW_UNIQUE_LOCAL = int(IPv6Address("fd00::")) >> 64
-# Below, an interface identifier was given by hand, such as ::1; it tells one machine from another
+# Below, an interface identifier was given by hand, such as ::1; it distinguishes machines
 # on its subnet and nothing else.
 _BY_HAND = 0x10000
 
@@ -44,9 +44,9 @@ class Addresses:
         self.known: set[bytes] = set()
 
     def mac(self, octets: bytes) -> bytes:
-        """Return what stands for a MAC address; groups, broadcast and zero stand for themselves.
+        """Return the replacement of a MAC address; groups, broadcast and zero stay.
 
-        The last three octets, which tell one NIC of a make from another, get a number; the first
+        The last three octets, which distinguish NICs of one make, get a number; the first
         three stay where they name a make, and are made up where they were.
         """
         if not any(octets):
@@ -63,12 +63,12 @@ class Addresses:
         return new
 
     def know(self, octets: bytes) -> None:
-        """Remember a MAC address that is to be found where only its digits stand."""
+        """Remember a MAC address, to find it where it is written as bare digits."""
         if any(octets) and not octets[0] & _GROUP:
             self.known.add(octets)
 
     def ipv4(self, address: IPv4Address) -> IPv4Address:
-        """Return what stands for an IPv4 address: only a public one is replaced, /24 by /24."""
+        """Return the replacement of an IPv4 address: only a public one is replaced, /24 by /24."""
         if not address.is_global or address.is_multicast:
             return address
         self._count(IPV4, address.packed)
@@ -76,7 +76,7 @@ class Addresses:
         return IPv4Address(_NEW_IPV4 + 256 * self._number("ipv4", subnet) + last)
 
     def ipv6(self, address: IPv6Address) -> IPv6Address:
-        """Return what stands for an IPv6 address, /64 by /64.
+        """Return the replacement of an IPv6 address, /64 by /64.
 
         Multicast groups, loopback and those for documents stay, but for what they have of a MAC.
         """

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Redaction of packet captures: headers with other addresses, and nothing behind the headers.
 
-Only what is known is kept. A header that is not known here could hold anything, and so could what
-stands behind the last one: the frame is cut there, as a capture with a snapshot length cuts it.
+Only known headers are kept. Any other could hold anything, and so could the data behind the last
+one: the frame is cut there, as a capture with a snapshot length cuts it.
 """
 
 import io
@@ -58,7 +58,7 @@ class NotACaptureError(Exception):
 
 
 def redacted(content: bytes, addresses: Addresses) -> bytes:
-    """Return a capture with other addresses and without what stands behind the headers.
+    """Return a capture with other addresses, cut behind the headers.
 
     Raises:
         NotACaptureError: it is none that can be read.
@@ -84,7 +84,7 @@ def redacted(content: bytes, addresses: Addresses) -> bytes:
     octets = _FILE_HEADER_OCTETS
     for frame, seen in reader:
         octets += _FRAME_HEADER_OCTETS + seen.caplen
-        # scapy ends without a word where a file does, and cuts what is longer than any frame.
+        # scapy ignores an incomplete end of a file, and cuts what is longer than any frame.
         if len(frame) != seen.caplen:
             raise NotACaptureError("it ends within a frame")
         kept = _frame(frame, addresses)

@@ -22,7 +22,7 @@ from reports.redaction.text_redaction import Texts
 
 PCAP = "application/vnd.tcpdump.pcap"
 TEXTS = ("text/", "application/json", "application/xml")
-# Fields whose words are everybody's, though their type is that of any text.
+# Fields whose words identify no site, though their type is that of any text.
 _OWN = {"sha256", "media_type", "commit", "version", "unit"}
 
 
@@ -31,7 +31,7 @@ def redact(
 ) -> tuple[RunRecord, RedactionReport]:
     """Make a redacted copy of a run: its record, and every file that the record names.
 
-    A file that cannot be redacted is replaced by a line that says so.
+    A file that cannot be redacted is replaced by one line with the reason.
 
     Args:
         record: the run.

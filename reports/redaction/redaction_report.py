@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What redaction found, for whoever is about to give the result away."""
+"""The list of replacements, for the user who is about to give the result away."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class RedactionReport:
     left_out: dict[str, str] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
-        """Return all of it in words."""
+        """Return all of it as lines."""
         said = [
             f"replaced: {kind}: {number} different, in {counted(self.places[kind], 'place')}"
             for kind, number in sorted(self.things.items())

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Names in texts that may identify a site: how they are told from other words."""
+"""Names in texts that may identify a site: how they are distinguished from other words."""
 
 import re
 from collections.abc import Iterable, Iterator
 
-# Harness's machines, and names that any host may have.
-_EVERYBODYS = {
+# The harness's machines, and names that any host may have.
+_PUBLIC_HOSTS = {
     *("localhost", "localhost.localdomain", "host", "outside", "lan", "guest", "none", "null"),
     *("true", "false", "debian", "fedora", "ubuntu", "centos", "linux", "plumbline", "kernel"),
 }
@@ -48,7 +48,7 @@ _PUBLIC = re.compile(
     r"(?:^|\.)(?:example\.(?:com|org|net)|(?:libvirt|qemu|openvswitch|kernel|debian|w3|netfilter|"
     r"isc|gnu|freedesktop|relaxng|nftables|iproute2|es|thekelleys)\.(?:com|org|net|org\.uk)|"
     r"rc\.local|in-addr\.arpa)$"
-    # A prefix of 16 bits at most names nobody's network; an address is written nibble by nibble.
+    # A prefix of 16 bits at most identifies no network; an address is written nibble by nibble.
     r"|^(?:[0-9a-f]\.){0,4}ip6\.arpa$",
     re.IGNORECASE,
 )
@@ -68,13 +68,13 @@ def host_names(text: str) -> Iterator[str]:
 
 
 def is_telling(name: str) -> bool:
-    """Whether a host's name may identify anybody."""
+    """Whether a host's name may identify a site."""
     plain = name.strip(".").lower()
-    if len(plain) < _SHORTEST or plain in _EVERYBODYS or is_public(plain):
+    if len(plain) < _SHORTEST or plain in _PUBLIC_HOSTS or is_public(plain):
         return False
     return re.search("[a-z]", plain) is not None
 
 
 def is_public(name: str) -> bool:
-    """Whether a domain name is everybody's."""
+    """Whether a domain name is public."""
     return _PUBLIC.search(name) is not None

@@ -154,7 +154,7 @@ class Texts:
         ]
 
     def _named(self, kind: str, thing: str, form: str) -> str:
-        """Return what stands for a thing, and count it."""
+        """Return the replacement of a thing, and count it."""
         table = self._tables.setdefault(kind, {})
         if (key := thing.lower()) not in table:
             self._findings.things[kind] += 1
@@ -182,14 +182,14 @@ class Texts:
         user, host = found.groups()
         if user not in _SYSTEM_USERS:
             user = self._named(USER, user, "user-{}")
-        # Its host was learnt, if it is one that tells anything.
+        # Its host was learnt, if it may identify a site.
         return f"{user}@{host}"
 
     def _domain(self, found: re.Match[str]) -> str:
         return found[0] if is_public(found[0]) else self._host(found[0])
 
     def _host(self, name: str) -> str:
-        """Return what stands for a host, with and without its domain alike."""
+        """Return the replacement of a host, with and without its domain alike."""
         first, dot, _ = name.partition(".")
         return self._named(HOST, first, "host-{}") + (".example" if dot else "")
 

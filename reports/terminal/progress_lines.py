@@ -17,7 +17,7 @@ _VERDICT = max(len(verdict) for verdict in Verdict)
 _DURATION = 7
 _FEW_CLAIMS = 9
 _LEAST_ID = 16
-# A cut id is still told by both its ends; the claims, which a reader looks for, go only below this.
+# A cut id is still recognised by its ends; below this the claims, which readers look for, go too.
 _LEAST_ID_BESIDE_CLAIMS = 24
 
 
@@ -33,7 +33,7 @@ class Columns:
 
     @property
     def indent(self) -> str:
-        """What stands before a line that has no count: `[ 37/162] ` in blanks."""
+        """The blanks before a line without a count, as wide as `[ 37/162] `."""
         return " " * (2 * self.counter + 4)
 
 

@@ -2,7 +2,7 @@
 """The pytest plugin that takes the place of pytest's own terminal output in a run.
 
 It is active with `--plumbline-terminal`, in the process that reports. It draws what the recorder
-tells (`reports.recording.hooks`) and shows whatever pytest has to say beyond the checks: suites
+reports (`reports.recording.hooks`) and shows the messages of pytest beyond the checks: suites
 that can't be collected, internal errors, warnings, workers that died.
 """
 
@@ -159,7 +159,7 @@ class Terminal:
             self._traceback(report, check.reason)
 
     def pytest_plumbline_unexplained(self, report: pytest.TestReport) -> None:
-        """Show a failure that no verdict tells of, whole."""
+        """Show a failure without a verdict, whole."""
         self._block(f"{report.nodeid}: {report.when} failed", report.longreprtext)
 
     def pytest_plumbline_finished(self, record: RunRecord, output: Path, exit_code: int) -> None:
@@ -182,7 +182,7 @@ class Terminal:
         print_closing(record, self._screen.console, shown, exit_code, missing)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Forget what a worker was at when it died: nothing else tells its end."""
+        """Forget the check of a worker that died: no other hook reports its end."""
         if report.when not in ("setup", "call", "teardown"):
             self._running.ends(report.nodeid)
 
@@ -238,7 +238,7 @@ class Terminal:
         whole = self._verbosity > 0
         lines = whole_traceback(report) if whole else last_lines(report, _TRACEBACK_LINES)
         room = self._room(len(self._columns.indent) + 2)
-        # A check that tells its failure in its own words begins with the reason, said just before.
+        # A check that gave its failure as a sentence begins with the reason, printed just before.
         for line in lines[1:] if lines[:1] == [reason] else lines:
             shown = line if room is None else one_line(line, room)
             self._screen.print(Text(f"{self._columns.indent}│ {shown}", style="dim"))

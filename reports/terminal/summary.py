@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a run found, in words: violations, errors, what stayed open, and one closing line."""
+"""The findings of a run as text: violations, errors, open questions, and one closing line."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class TerminalFinding:
     """Three lines about what did not conform.
 
     Attributes:
-        verdict: the section it stands in, but for `own_command`.
+        verdict: decides its section, but for `own_command`.
         subject: the claim or claims, by id.
         statement: what they say, or how much it is about.
         seen: where and what.
@@ -61,7 +61,7 @@ class TerminalFinding:
 
     @property
     def heading(self) -> str:
-        """The title of the section it stands in."""
+        """The title of its section."""
         return _HEADING_OF_OWN_COMMAND if self.own_command else _HEADINGS[self.verdict]
 
 
@@ -173,7 +173,7 @@ def _findings(
     for check in rest:
         if check.verdict in (Verdict.CONFORMS, Verdict.NOT_TESTABLE) or check.reason == NOT_DECIDED:
             continue
-        # Each violation stands for itself; what broke many checks in one way is said once.
+        # Each violation has its own entry; one cause of many errors has one.
         alone = check.verdict is Verdict.VIOLATES
         cause = id(check) if alone else (check.verdict, check.topology, check.reason)
         groups.setdefault(cause, []).append(check)
