@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, ValidationError
 
 from contracts.exit_codes import (
     EXIT_CONFORMS,
@@ -23,16 +23,22 @@ from contracts.exit_codes import (
 from contracts.run_files import RECORD
 from contracts.verdicts import Verdict, worst
 from reports.record_types import (
+    Accelerator,
     Built,
     BuiltLink,
     BuiltNode,
     EvidenceFile,
+    FaultOutcome,
+    FaultResult,
+    HostRecord,
     Measurement,
     Moment,
     Procedure,
     Reach,
     RecordPart,
     Seconds,
+    Statement,
+    Tool,
 )
 from reports.report_error import ReportError
 
@@ -71,35 +77,6 @@ RUN_SCHEMA: Literal["plumbline/run/1"] = "plumbline/run/1"
 
 class RecordError(ReportError):
     """A run record, or a part of one, that is not what the contract says."""
-
-
-FaultOutcome = Literal["caught", "got through", "false alarm", "not testable", "not decided"]
-"""The outcome of a fault."""
-
-
-class Tool(RecordPart):
-    """Which Plumbline ran, and how it was called."""
-
-    version: str
-    commit: str | None = Field(description="git commit; null when it is not a checkout")
-    dirty: bool | None = Field(description="whether files differ from the commit; null as above")
-    command: list[str] = Field(description="the command line, one element per argument")
-
-
-class Accelerator(RecordPart):
-    """How guests were run, and what that choice rests on."""
-
-    name: str = Field(description="kvm or tcg")
-    reason: str
-
-
-class HostRecord(RecordPart):
-    """The host under test; every field is null or empty until the first host is up."""
-
-    kind: Literal["sandbox", "lab", "local"] | None = None
-    release: str | None = Field(default=None, description="the userland the host runs")
-    accel: Accelerator | None = None
-    facts: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class TopologyRecord(RecordPart):
@@ -167,49 +144,12 @@ class Check(RecordPart):
         return self.id.partition(".")[0]
 
 
-class Statement(RecordPart):
-    """The text of a claim, and the documents that state it."""
-
-    statement: str
-    source: str
-
-
 class ClaimVerdict(RecordPart):
     """A claim on a topology: as bad as the worst of its checks there."""
 
     id: str
     topology: str
     verdict: Verdict
-
-
-class FaultResult(RecordPart):
-    """A deliberate break of a topology, and which checks noticed it."""
-
-    id: str
-    title: str
-    topology: str = Field(description="the topology of this run that was built with it")
-    on: str = Field(description="the machine that its commands ran on")
-    apply: str = Field(description="the shell commands that broke the topology")
-    undo: str | None = None
-    guest_model: str | None = Field(
-        default=None, description="the NIC model that the first guest was built with instead"
-    )
-    vfs: int | None = Field(
-        default=None, description="how many virtual functions it was built with instead"
-    )
-    caught_by: list[str] = Field(description="claims, or beginnings of check ids, to be violated")
-    also: dict[str, str] = Field(description="what else it honestly breaks, each with the reason")
-    outcome: FaultOutcome = Field(
-        default="not decided",
-        description="caught: all that had to notice did, and nothing else; got through: something "
-        "that had to notice did not; false alarm: something else was violated too",
-    )
-    missed: dict[str, str] = Field(
-        default_factory=dict, description="what had to notice and did not: its verdict instead"
-    )
-    unexplained: dict[str, str] = Field(
-        default_factory=dict, description="checks that were violated without being named: reason"
-    )
 
 
 class RunRecord(RecordPart):
