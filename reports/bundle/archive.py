@@ -4,7 +4,8 @@
 What is read is compared with what would be written: a header has one form, which follows from the
 file's name and size, files are in one order, and nothing is before, between or behind them. So
 there is no place for a link, a device, an owner, a path that leads out of the folder, or a second
-file of the same name; and nothing is unpacked while it is read.
+file of the same name; and nothing is unpacked while it is read. `tarfile` reads much more than
+that, so headers are read here.
 """
 
 import hashlib

@@ -4,7 +4,8 @@
 It assumes no shape of the distribution, only that without a difference every order of all samples
 is as likely as any other. How often each rank sum then comes is counted, by the shift algorithm
 (Streitberg and Röhmel, Computational Statistics Quarterly 3, 1986, 27-42): the ranks of equal
-samples are their mean, doubled to be whole numbers.
+samples are their mean, doubled to be whole numbers. SciPy's exact method does not allow for ties,
+which losses and whole milliseconds are full of.
 """
 
 import functools

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """JUnit XML of a run, as Jenkins, GitLab and Azure Pipelines read it.
 
+It is made from the record, since pytest's own file knows exceptions and no verdicts.
 Elements and attributes are those that the schema of Jenkins' xunit plugin (junit-10.xsd) knows:
 above all a test case has no properties there, so claims and reruns are in its texts. A
 violation is a `failure`; what broke or could not be decided is an `error`; what the host cannot
