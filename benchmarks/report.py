@@ -20,6 +20,7 @@ from uuid import UUID
 
 from playwright.sync_api import Page
 
+from contracts.run_files import EVIDENCE
 from reports.html.report_page import render
 from reports.record import (
     Check,
@@ -129,7 +130,7 @@ def _checks(folder: Path, number: int, octets: int) -> Iterator[Check]:
 
 
 def _kept(folder: Path, index: int, name: str, media_type: str, content: bytes) -> EvidenceFile:
-    path = folder / "evidence" / str(index) / name
+    path = folder / EVIDENCE / str(index) / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return EvidenceFile(

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
+from contracts.run_files import RECORD
 from reports.record import RunRecord, load
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,9 +66,9 @@ def _run(workers: int, words: Sequence[str]) -> tuple[float, int, RunRecord]:
         begin = time.monotonic()
         done = subprocess.run([*argv, *words], capture_output=True, text=True, check=False)
         taken = time.monotonic() - begin
-        if not (output / "run.json").exists():
+        if not (output / RECORD).exists():
             raise SystemExit(done.stdout + done.stderr)
-        return taken, done.returncode, load(output / "run.json")
+        return taken, done.returncode, load(output / RECORD)
 
 
 def _print_differences(seen: Sequence[Verdicts]) -> int:

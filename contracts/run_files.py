@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The names of the files and folders in a run's folder."""
 
+from pathlib import Path
+
 RECORD = "run.json"
 EVIDENCE = "evidence"
 JUNIT = "junit.xml"
@@ -13,3 +15,4 @@ LAB_CONSOLE = "lab-console.txt"
 # The folder of runs without --output, and the link in it to the newest.
 RUNS = "runs"
 LATEST = "latest"
+LATEST_RUN = Path(RUNS, LATEST)

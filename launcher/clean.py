@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from contracts.run_files import LATEST_RUN
 from fixtures.host.journal import PLACE, Journal, JournalBroken, is_left, load
 from fixtures.host.local_cleanup import TakedownFailed, take_down
 from launcher import holders, virtual_environment
@@ -122,7 +123,7 @@ def _held_locks() -> list[Path]:
 
 
 def _dangling_links() -> list[Path]:
-    links = {(place / "runs" / "latest").absolute() for place in (Path.cwd(), ROOT)}
+    links = {(place / LATEST_RUN).absolute() for place in (Path.cwd(), ROOT)}
     return sorted(link for link in links if link.is_symlink() and not link.exists())
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from contracts.exit_codes import EXIT_INTERRUPTED
+from contracts.exit_codes import EXIT_INTERRUPTED, EXIT_MEANINGS, EXIT_USAGE
 from launcher.launcher_error import LauncherError, UsageError, near_miss
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,10 +39,6 @@ examples:
   sudo ./plumbline run --topology nat   one topology
   ./plumbline doctor                    what can be tested here; needs no root, changes nothing
   ./plumbline run --help                the options of a subcommand
-
-exit codes: 0 every decided claim conforms, 1 at least one violates, 4 usage or data error,
-  10 nothing violates but something is inconclusive or errored, 11 an expected capability is
-  missing, 130 interrupted
 """
 
 
@@ -67,7 +63,7 @@ def dispatch(argv: Sequence[str]) -> int:
     """
     if not argv:
         print(usage(), file=sys.stderr)
-        return UsageError.exit_code
+        return EXIT_USAGE
     if argv[0] in ("-h", "--help"):
         print(usage())
         return 0
@@ -91,12 +87,13 @@ def dispatch(argv: Sequence[str]) -> int:
 def usage() -> str:
     """Return the text of `./plumbline --help`."""
     subcommands = "\n".join(f"  {name:<8} {command.summary}" for name, command in COMMANDS.items())
+    exit_codes = "\n".join(f"  {code:<5} {meaning}" for code, meaning in EXIT_MEANINGS.items())
     return (
         "usage: ./plumbline SUBCOMMAND [OPTIONS]\n\n"
         "Builds documented KVM networks, boots throwaway guests on them, and decides with packets\n"
         "whether each network does what its documentation says.\n\n"
-        f"subcommands:\n{subcommands}\n\n{EXAMPLES}"
-    ).rstrip()
+        f"subcommands:\n{subcommands}\n\n{EXAMPLES}\nexit codes:\n{exit_codes}"
+    )
 
 
 def version() -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from contracts.run_files import RECORD
 from launcher.arguments import Parser, one_of
 from launcher.launcher_error import UsageError
 
@@ -27,7 +28,7 @@ def parser() -> Parser:
     """Return the parser of `compare`'s options."""
     own = Parser("compare", "What changed between two runs, and is it worse?", EXAMPLES)
     add = own.add_argument
-    add("before", nargs="?", type=Path, metavar="BEFORE", help="a run's folder, or its run.json")
+    add("before", nargs="?", type=Path, metavar="BEFORE", help=f"a run's folder, or its {RECORD}")
     add("after", nargs="?", type=Path, metavar="AFTER", help="that of the later run")
     add(
         "--trend",

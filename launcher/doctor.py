@@ -72,6 +72,7 @@ FURTHER = (
     Row("bridge netfilter", kernel_probes.bridge_nf),
     Row("802.1Q devices", kernel_probes.vlan),
     Row("netem", kernel_probes.netem),
+    Row("htb", kernel_probes.htb),
     Row("vhost-net", hardware_probes.vhost),
     Row("IOMMU", hardware_probes.iommu),
     Row("SR-IOV NICs", hardware_probes.sriov),

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import NamedTuple
 
 from launcher import packages
@@ -60,14 +61,45 @@ class Answer:
         return self.text.partition("\n")[0].strip()
 
 
+@dataclass(frozen=True)
+class Probed:
+    """The machine that probes look at.
+
+    Attributes:
+        enter: the command that runs another one there; empty on this machine.
+        root: its file system as this machine sees it.
+    """
+
+    enter: tuple[str, ...] = ()
+    root: Path = Path("/")
+
+    def path(self, path: str) -> Path:
+        """Return where this machine finds a path of the probed one."""
+        return self.root / path.lstrip("/")
+
+    def ask(self, argv: Sequence[str], *, stdin: str = "", deadline_s: float = 10.0) -> Answer:
+        """Run a command there to its end; whatever goes wrong is in the answer."""
+        if self.enter:
+            return _ran([*self.enter, *argv], argv[0], stdin, deadline_s)
+        program = packages.find(argv[0])
+        if program is None:
+            return Answer(ok=False, text="", complaint=f"there is no {argv[0]}")
+        return _ran([program, *argv[1:]], argv[0], stdin, deadline_s)
+
+
+HERE = Probed()
+"""This machine."""
+
+
 def ask(argv: Sequence[str], *, stdin: str = "", deadline_s: float = 10.0) -> Answer:
-    """Run a command to its end; whatever goes wrong is in the answer."""
-    program = packages.find(argv[0])
-    if program is None:
-        return Answer(ok=False, text="", complaint=f"there is no {argv[0]}")
+    """Run a command on this machine to its end; whatever goes wrong is in the answer."""
+    return HERE.ask(argv, stdin=stdin, deadline_s=deadline_s)
+
+
+def _ran(argv: Sequence[str], name: str, stdin: str, deadline_s: float) -> Answer:
     try:
         done = subprocess.run(
-            [program, *argv[1:]],
+            list(argv),
             input=stdin,
             capture_output=True,
             text=True,
@@ -78,10 +110,10 @@ def ask(argv: Sequence[str], *, stdin: str = "", deadline_s: float = 10.0) -> An
             env=os.environ | {"LC_ALL": "C", "PATH": packages.search_path()},
         )
     except subprocess.TimeoutExpired:
-        return Answer(ok=False, text="", complaint=f"{argv[0]}: no end within {deadline_s:g} s")
+        return Answer(ok=False, text="", complaint=f"{name}: no end within {deadline_s:g} s")
     except OSError as error:
-        return Answer(ok=False, text="", complaint=f"{program}: {error.strerror}")
-    return Answer(done.returncode == 0, done.stdout, _complaint(argv[0], done))
+        return Answer(ok=False, text="", complaint=f"{argv[0]}: {error.strerror}")
+    return Answer(done.returncode == 0, done.stdout, _complaint(name, done))
 
 
 def _complaint(name: str, done: subprocess.CompletedProcess[str]) -> str:

@@ -2,15 +2,18 @@
 """What the hardware, or the machine that emulates it, offers."""
 
 import os
-from pathlib import Path
 
 from fixtures.guest import image, kvm_proof
-from launcher.finding import INSTALL, Finding, Module, State
+from launcher.finding import HERE, INSTALL, Finding, Module, Probed, State
 from launcher.tool_probes import qemu_path
 
 
-def kvm() -> Finding:
-    """KVM, proven by a boot; the result is remembered until the machine boots again."""
+def kvm(machine: Probed = HERE) -> Finding:
+    """KVM, proven by a boot; the result is remembered until the machine boots again.
+
+    The proof is that of this machine's kernel and its own QEMU, whichever host is asked.
+    """
+    del machine
     if not kvm_proof.KVM.exists():
         return Finding(
             "kvm",
@@ -45,31 +48,32 @@ def _proven(cached: image.Image, qemu: str) -> Finding:
     return Finding("kvm", State.NO, proof.reason, fix)
 
 
-def vhost() -> Finding:
+def vhost(machine: Probed = HERE) -> Finding:
     """The kernel's virtio-net back end."""
-    node = Path("/dev/vhost-net")
-    if node.is_char_device():
+    node = "/dev/vhost-net"
+    if machine.path(node).is_char_device():
         return Finding("vhost", State.YES, f"{node} is there")
     return Finding(
         "vhost", State.NO, f"there is no {node}", Module("vhost_net", "CONFIG_VHOST_NET").fix()
     )
 
 
-def iommu() -> Finding:
+def iommu(machine: Probed = HERE) -> Finding:
     """An IOMMU that is on."""
-    groups = Path("/sys/kernel/iommu_groups")
+    name = "/sys/kernel/iommu_groups"
+    groups = machine.path(name)
     count = len(list(groups.iterdir())) if groups.is_dir() else 0
     if count:
         return Finding("iommu", State.YES, f"{count} IOMMU groups")
     fix = "VT-d or AMD-Vi on in the firmware, intel_iommu=on; or ./plumbline run --host lab"
-    return Finding("iommu", State.NO, f"no group in {groups}", fix)
+    return Finding("iommu", State.NO, f"no group in {name}", fix)
 
 
-def sriov() -> Finding:
+def sriov(machine: Probed = HERE) -> Finding:
     """NICs that offer virtual functions."""
     offers = {
         total.parts[-3]: total.read_text().strip()
-        for total in Path("/sys/class/net").glob("*/device/sriov_totalvfs")
+        for total in machine.path("/sys/class/net").glob("*/device/sriov_totalvfs")
     }
     offers = {nic: count for nic, count in offers.items() if count != "0"}
     if offers:

@@ -10,9 +10,11 @@ import tempfile
 from pathlib import Path
 
 from launcher.finding import (
+    HERE,
     INSTALL,
     Finding,
     Module,
+    Probed,
     State,
     ask,
     in_namespaces,
@@ -99,27 +101,35 @@ def overlayfs() -> Finding:
     return tried("overlayfs", answer, detail, Module("overlay", "CONFIG_OVERLAY_FS"))
 
 
-def vlan() -> Finding:
+def vlan(machine: Probed = HERE) -> Finding:
     """An 802.1Q device, made."""
-    answer = ask(in_namespaces(["ip", "-batch", "-"], "net"), stdin=VLAN)
+    answer = machine.ask(in_namespaces(["ip", "-batch", "-"], "net"), stdin=VLAN)
     return tried("vlan", answer, "an 802.1Q device was made", Module("8021q", "CONFIG_VLAN_8021Q"))
 
 
-def netem() -> Finding:
+def netem(machine: Probed = HERE) -> Finding:
     """Delay on a link, set."""
     delay = ["tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"]
-    answer = ask(in_namespaces(delay, "net"))
+    answer = machine.ask(in_namespaces(delay, "net"))
     return tried(
         "netem", answer, "delay on a link was set", Module("sch_netem", "CONFIG_NET_SCH_NETEM")
     )
 
 
-def nftables() -> Finding:
+def htb(machine: Probed = HERE) -> Finding:
+    """The hierarchical token bucket on a link, set."""
+    shaping = ["tc", "qdisc", "add", "dev", "lo", "root", "handle", "1:", "htb"]
+    answer = machine.ask(in_namespaces(shaping, "net"))
+    detail = "a hierarchical token bucket on a link was set"
+    return tried("htb", answer, detail, Module("sch_htb", "CONFIG_NET_SCH_HTB"))
+
+
+def nftables(machine: Probed = HERE) -> Finding:
     """An nftables NAT chain, made."""
-    version = ask(["nft", "--version"])
+    version = machine.ask(["nft", "--version"])
     if not version.ok:
         return Finding("nftables", State.NO, version.complaint, INSTALL)
-    answer = ask(in_namespaces(["nft", "-f", "-"], "net"), stdin=NFT)
+    answer = machine.ask(in_namespaces(["nft", "-f", "-"], "net"), stdin=NFT)
     # "nftables v1.0.6 (Lester Gooch #5)"
     detail = f"{' '.join(version.first_line.split()[:2])}; a masquerading rule was made"
     return tried(
@@ -127,13 +137,13 @@ def nftables() -> Finding:
     )
 
 
-def iptables() -> Finding:
+def iptables(machine: Probed = HERE) -> Finding:
     """An iptables NAT rule, made; with the backend that iptables writes to."""
-    version = ask(["iptables", "--version"])
+    version = machine.ask(["iptables", "--version"])
     if not version.ok:
         return Finding("iptables", State.NO, version.complaint, INSTALL)
     rule = ["iptables", "-w", "-t", "nat", "-A", "POSTROUTING", "-s", "192.0.2.0/24"]
-    answer = ask(in_namespaces([*rule, "-j", "MASQUERADE"], "net"))
+    answer = machine.ask(in_namespaces([*rule, "-j", "MASQUERADE"], "net"))
     # "iptables v1.8.9 (nf_tables)"; before 1.8 there was no word in brackets, and one backend.
     backend = "over nftables" if "nf_tables" in version.first_line else "legacy"
     number = version.first_line.split()[1]
@@ -142,18 +152,18 @@ def iptables() -> Finding:
     return tried("iptables", answer, detail, fix)
 
 
-def bridge_nf() -> Finding:
+def bridge_nf(machine: Probed = HERE) -> Finding:
     """The sysctl that hands bridged traffic to the packet filter."""
     sysctl = "/proc/sys/net/bridge/bridge-nf-call-iptables"
-    answer = ask(in_namespaces(["cat", sysctl], "net"))
+    answer = machine.ask(in_namespaces(["cat", sysctl], "net"))
     detail = f"bridge-nf-call-iptables is {answer.first_line} in a new namespace"
     return tried("bridge-nf", answer, detail, Module("br_netfilter", "CONFIG_BRIDGE_NETFILTER"))
 
 
-def ovs_kernel() -> Finding:
+def ovs_kernel(machine: Probed = HERE) -> Finding:
     """Open vSwitch's kernel datapath: there, or not."""
-    family = ask(["genl", "ctrl", "get", "name", "ovs_datapath"])
-    if family.ok or Path("/sys/module/openvswitch").exists():
+    family = machine.ask(["genl", "ctrl", "get", "name", "ovs_datapath"])
+    if family.ok or machine.path("/sys/module/openvswitch").exists():
         return Finding("ovs-kernel", State.YES, "the kernel's Open vSwitch datapath is there")
     detail = "the kernel has no ovs_datapath family: the userspace datapath serves"
     fix = Module("openvswitch", "CONFIG_OPENVSWITCH").fix()

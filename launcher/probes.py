@@ -4,11 +4,11 @@
 from collections.abc import Callable
 
 from launcher import hardware_probes, kernel_probes, tool_probes
-from launcher.finding import Finding, State
+from launcher.finding import HERE, Finding, Probed, State
 
-__all__ = ["CAPABILITIES", "Finding", "State"]
+__all__ = ["CAPABILITIES", "HERE", "Finding", "Probed", "State"]
 
-CAPABILITIES: dict[str, Callable[[], Finding]] = {
+CAPABILITIES: dict[str, Callable[[Probed], Finding]] = {
     "kvm": hardware_probes.kvm,
     "libvirt": tool_probes.libvirt,
     "ovs": tool_probes.ovs,
@@ -16,8 +16,10 @@ CAPABILITIES: dict[str, Callable[[], Finding]] = {
     "nftables": kernel_probes.nftables,
     "iptables": kernel_probes.iptables,
     "bridge-nf": kernel_probes.bridge_nf,
+    "iperf3": tool_probes.iperf3,
     "vlan": kernel_probes.vlan,
     "netem": kernel_probes.netem,
+    "htb": kernel_probes.htb,
     "vhost": hardware_probes.vhost,
     "iommu": hardware_probes.iommu,
     "sriov": hardware_probes.sriov,

@@ -6,9 +6,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from contracts.run_options import PROVE
 from launcher.arguments import Parser, split_at_dashes
 from launcher.launcher_error import UsageError
-from launcher.run import ROOT, WORKERS_MAX, add_build_options, auto_workers, start
+from launcher.pytest_command import ROOT, WORKERS_MAX
+from launcher.run import add_run_options, start
 from topologies import cli_names
 from topologies.data_error import DataError
 
@@ -30,26 +32,12 @@ EXAMPLES = (
 
 def parser() -> Parser:
     """Return the parser of `prove`'s options."""
-    own = Parser("prove", "Break each topology on purpose: which check catches it?", EXAMPLES)
-    own.add_argument(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="ID|FILE",
-        help="a shipped fault or a YAML file of faults; repeatable; by default all shipped ones",
-    )
-    own.add_argument(
-        "--part",
-        default="1/1",
-        metavar="I/N",
-        help="of these faults, only every N-th from the I-th on; CI takes one of three parts",
-    )
+    own = Parser(PROVE, "Break each topology on purpose: which check catches it?", EXAMPLES)
     own.add_argument("--list", action="store_true", help="list the shipped faults, and stop")
-    add_build_options(
-        own, "only the faults that are for this topology; repeatable", f"{PER_CORE} for each core"
+    add_run_options(
+        own, f"{PER_CORE} for each core", "only the faults that are for this topology; repeatable"
     )
-    # What belongs to qualifying alone.
-    own.set_defaults(claim=[], after_build=None, expect=[], samples=None, interleave=False)
+    own.set_defaults(prove=True)
     return own
 
 
@@ -66,19 +54,20 @@ def main(argv: Sequence[str]) -> int:
 
 def _prove(options: argparse.Namespace, words: Sequence[str], argv: Sequence[str]) -> int:
     _refuse_unknown_names(options)
-    if options.host != "sandbox" and not options.fault:
+    # Imported here: `prove --list` needs none of it.
+    from launcher.host_launch import LAUNCHES
+
+    if LAUNCHES[options.host].keeps_faults and not options.fault:
         # What other faults leave goes with their sandbox, and here would stay for the next.
         options.topology = options.topology or ["passthrough"]
-    if options.workers == "auto" and options.host == "sandbox":
-        options.workers = str(auto_workers(_builds(options.fault), PER_CORE))
     # A lab is another machine; there, as here, the whole path names the file.
     files = [Path(f).suffix in cli_names.SUFFIXES for f in options.fault]
     options.fault = [
         str(Path(fault).resolve()) if is_file else fault
         for fault, is_file in zip(options.fault, files, strict=True)
     ]
-    faults = [f"--fault={fault}" for fault in options.fault]
-    return start("prove", options, ["--prove", f"--part={options.part}", *faults, *words], argv)
+    builds = _builds(options.fault)
+    return start(PROVE, options, words, argv, builds=builds, per_core=PER_CORE)
 
 
 def _refuse_unknown_names(options: argparse.Namespace) -> None:

@@ -5,6 +5,8 @@ The launcher tells a path from an option's value before an environment with pyte
 has to know; `tests/test_launcher_pytest.py` compares this with the pytest of the lock.
 """
 
+from contracts.run_options import RUN_OPTIONS
+
 _PYTESTS = """
     -c -k -m -o -p -r -W --assert --basetemp --capture --code-highlight --color --confcutdir
     --config-file --deselect --doctest-glob --doctest-report --durations --durations-min --ignore
@@ -23,8 +25,5 @@ _ALLURES = """
     --allure-severities --allure-stories --alluredir --inversion
 """
 # A run's own, as plain pytest has them.
-_OWN = """
-    --accel --after-build --claim --expect --fault --firewall-backend --host --output --part
-    --plumbline-command --pf --release --samples --topology --spare-nic --peer-nic
-"""
-TAKE_A_VALUE = frozenset((_PYTESTS + _XDISTS + _ALLURES + _OWN).split())
+_OWN = {option.flag for option in RUN_OPTIONS if option.takes_value} | {"--plumbline-command"}
+TAKE_A_VALUE = frozenset((_PYTESTS + _XDISTS + _ALLURES).split()) | _OWN

@@ -5,13 +5,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from contracts.run_files import LATEST_RUN, RECORD
 from launcher.arguments import Parser, one_of
 from launcher.launcher_error import UsageError
 
-LATEST = Path("runs", "latest")
-
 EXAMPLES = (
-    ("./plumbline report", "runs/latest as runs/latest/report.html"),
+    ("./plumbline report", f"{LATEST_RUN} as {LATEST_RUN}/report.html"),
     ("./plumbline report RUN --format md --output -", "for a pipeline's job summary"),
     ("./plumbline report RUN --format junit", "RUN/junit.xml, for a CI server"),
     ("./plumbline report RUN --format allure", "RUN/allure, results for Allure 3"),
@@ -26,7 +25,13 @@ def parser() -> Parser:
     """Return the parser of `report`'s options."""
     own = Parser("report", "Render a run record, bundle it, or verify a bundle.", EXAMPLES)
     add = own.add_argument
-    add("run", nargs="?", type=Path, metavar="RUN", help=f"its folder or run.json; else {LATEST}")
+    add(
+        "run",
+        nargs="?",
+        type=Path,
+        metavar="RUN",
+        help=f"its folder or {RECORD}; else {LATEST_RUN}",
+    )
     add(
         "--format",
         type=one_of("html", "md", "junit", "allure"),
@@ -37,7 +42,7 @@ def parser() -> Parser:
         "--output",
         metavar="FILE|DIR",
         help="where to; for allure a new or empty folder; - is standard output; by default beside "
-        "run.json",
+        f"{RECORD}",
     )
     add("--bundle", type=Path, metavar="FILE", help="one archive (tar.gz) of report and evidence")
     add("--sign", type=Path, metavar="KEY", help="sign the bundle with this SSH key")
@@ -107,18 +112,18 @@ def _refuse_what_contradicts(options: argparse.Namespace) -> None:
 
 
 def _record(given: Path | None) -> Path:
-    """Return the run.json that is meant.
+    """Return the record that is meant.
 
     Raises:
         UsageError: there is none.
     """
-    run = given or LATEST
-    record = run / "run.json" if run.is_dir() else run
+    run = given or LATEST_RUN
+    record = run / RECORD if run.is_dir() else run
     if record.is_file():
         return record
     if given is None:
         raise UsageError(
             f"report: there is no {record} below this folder", "name a run: ./plumbline report RUN"
         )
-    what = "this folder has no run.json" if run.is_dir() else "there is no such file or folder"
-    raise UsageError(f"report {run}: {what}", "name the folder of a run, or its run.json")
+    what = f"this folder has no {RECORD}" if run.is_dir() else "there is no such file or folder"
+    raise UsageError(f"report {run}: {what}", f"name the folder of a run, or its {RECORD}")

@@ -2,24 +2,17 @@
 """`./plumbline run`: sets up what is missing, then becomes pytest with the run's options."""
 
 import argparse
-import json
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from launcher import local_preflight, packages
+from contracts.run_options import RUN, RUN_OPTIONS, options_of
 from launcher.arguments import Parser, number_from_one, one_of, split_at_dashes
 from launcher.launcher_error import UsageError
-from launcher.pytest_options import TAKE_A_VALUE
+from launcher.pytest_command import WORKERS_MAX
 from topologies import cli_names
 from topologies.data_error import DataError
 
-ROOT = Path(__file__).resolve().parent.parent
-SUITES = ROOT / "suites"
-# More sandboxes than this at once measure the machine's load rather than its networks.
-WORKERS_MAX = 4
 # Of each quantity, at a second or so each.
 SAMPLES_MAX = 1000
 
@@ -39,101 +32,37 @@ EXAMPLES = (
 
 def parser() -> Parser:
     """Return the parser of `run`'s options."""
-    own = Parser("run", "Qualify topologies: build, check, and a verdict per claim.", EXAMPLES)
-    add = own.add_argument
-    add_build_options(
-        own,
-        "a shipped topology or a YAML file; repeatable; by default all that are shipped",
-        "the number of cores",
-    )
-    add(
-        "--claim",
-        action="append",
-        default=[],
-        metavar="ID",
-        help="only the checks that decide this claim; repeatable",
-    )
-    add(
-        "--after-build",
-        metavar="CMD",
-        help="run CMD with sh -c in the host when a topology is up, before its checks",
-    )
-    add(
-        "--expect",
-        action="append",
-        default=[],
-        metavar="CAP,...",
-        help="capabilities whose absence fails the run (exit 11)",
-    )
-    add(
-        "--samples",
-        type=number_from_one(SAMPLES_MAX),
-        metavar="N",
-        help="samples of each quantity that is measured, and one before them in case it is cold; "
-        "compare needs about 7 of each",
-    )
-    add(
-        "--interleave",
-        action="store_true",
-        help="take quantities by turns instead of one after the other, so that drift hits all",
-    )
+    own = Parser(RUN, "Qualify topologies: build, check, and a verdict per claim.", EXAMPLES)
+    add_run_options(own, "the number of cores")
     return own
 
 
-def add_build_options(own: Parser, topology: str, workers: str) -> None:
-    """Add the options of whatever builds topologies and writes a record.
+def add_run_options(own: Parser, workers: str, topology: str | None = None) -> None:
+    """Add the options of a subcommand that builds topologies and writes a record.
 
     Args:
         own: the subcommand's parser.
-        topology: what --topology means there.
         workers: how many --workers auto is there.
+        topology: what --topology means there, if not the usual.
     """
-    add = own.add_argument
-    add("--topology", action="append", default=[], metavar="NAME|FILE", help=topology)
-    add(
-        "--host",
-        type=one_of("sandbox", "lab", "local"),
-        default="sandbox",
-        metavar="sandbox|lab|local",
-        help="the host under test: namespaces of this machine, a virtual machine with an IOMMU and "
-        "an SR-IOV NIC, or this machine itself",
-    )
-    add("--pf", metavar="NIC", help="the SR-IOV NIC whose functions guests get (passthrough)")
-    add(
-        "--peer-nic", metavar="NIC", help="a NIC on the same wire, which the outside gets meanwhile"
-    )
-    add("--spare-nic", metavar="NIC", help="a NIC on that wire that a guest may be given as it is")
-    add(
-        "--release",
-        metavar="NAME|DIR",
-        help="what the host runs: a release of Debian's, or for a sandbox a root folder; by "
-        "default this machine's own, in a lab trixie",
-    )
-    add(
-        "--firewall-backend",
-        type=one_of("iptables", "nftables"),
-        metavar="iptables|nftables",
-        help="what libvirt (10.4 and newer) writes its rules with; by default its own choice",
-    )
-    add(
-        "--accel",
-        type=one_of("auto", "kvm", "tcg"),
-        default="auto",
-        metavar="auto|kvm|tcg",
-        help="how guests run; auto takes kvm where a guest proves to boot under it",
-    )
-    add(
+    for option in options_of(own.command):
+        declared = option.declaration()
+        if option.choices:
+            declared["type"] = one_of(*declared.pop("choices"))
+        elif option.type is int:
+            declared["type"] = number_from_one(SAMPLES_MAX)
+        if option.name == "topology" and topology is not None:
+            declared["help"] = topology
+        own.add_argument(option.flag, **declared)
+    # Whoever reads a run's options finds them all.
+    others = [option for option in RUN_OPTIONS if own.command not in option.subcommands]
+    own.set_defaults(**{option.name: option.declaration()["default"] for option in others})
+    own.add_argument(
         "--workers",
         type=number_or_auto,
         default="auto",
         metavar="N|auto",
         help=f"sandboxes at once; auto is {workers}, at most {WORKERS_MAX}",
-    )
-    add(
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="a new or empty folder for the record; by default runs/TIME, and runs/latest to it",
     )
 
 
@@ -142,11 +71,17 @@ def main(argv: Sequence[str]) -> int:
     own, pytest_words = split_at_dashes(argv)
     options = parser().parse(own)
     _refuse_unknown_names(options)
-    return start("run", options, pytest_words, argv)
+    return start(RUN, options, pytest_words, argv)
 
 
 def start(
-    subcommand: str, options: argparse.Namespace, words: Sequence[str], argv: Sequence[str]
+    subcommand: str,
+    options: argparse.Namespace,
+    words: Sequence[str],
+    argv: Sequence[str],
+    *,
+    builds: int = 0,
+    per_core: int = 1,
 ) -> int:
     """Set up what is missing, and become pytest with these options and words.
 
@@ -157,109 +92,21 @@ def start(
         options: the options of a run, all of them.
         words: what goes to pytest as it is.
         argv: what was typed after the subcommand.
+        builds: how many topologies there are to build; 0: those that the options name, or all.
+        per_core: how many topologies are worth building at once, for each core.
     """
     # Imported here: --help needs none of it.
-    from launcher import release, setup
+    from launcher import setup
+    from launcher.host_launch import LAUNCHES
 
     command = ["./plumbline", subcommand, *argv]
     setup.require_root(subcommand)
     if options.output is not None:
         _require_new(options.output)
-    if options.host == "local":
-        local_preflight.require(subcommand, options)
-    if options.host == "lab":
-        from launcher.lab import lab_run as lab
-
-        return lab.run(options, words, command)
-    if options.release is not None:
-        options.release = release.require_known(options.release)
-    interpreter = setup.ensure(options.release)
-    return hand_over([str(interpreter), *pytest_argv(options, words, command)])
-
-
-def hand_over(argv: Sequence[str]) -> NoReturn:
-    """Become another program; daemons' folders are in its PATH."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    environment = os.environ | {"PATH": packages.search_path()}
-    os.execve(argv[0], list(argv), environment)  # noqa: S606 - no shell is the point
-
-
-def pytest_argv(
-    options: argparse.Namespace, words: Sequence[str], command: Sequence[str]
-) -> list[str]:
-    """Return the interpreter's arguments for a run.
-
-    What is not said on the command line (the folder for the record, and the reports in it) is
-    left to the run's own defaults, which plain pytest has as well.
-
-    Args:
-        options: `run`'s own options.
-        words: what was typed after `--`.
-        command: what was typed, for the record.
-    """
-    # -P: the user's folder may hold something that is called like a library.
-    argv = ["-P", "-m", "pytest", "-p", "no:cacheprovider"]
-    argv += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)]
-    own_words, paths = with_paths(words, SUITES)
-    argv += paths
-    for flag, values in (("--topology", options.topology), ("--claim", options.claim)):
-        argv += [f"{flag}={value}" for value in values]
-    argv += [f"--host={options.host}", f"--accel={options.accel}"]
-    for name in ("release", "pf", "peer_nic", "spare_nic", "firewall_backend"):
-        if (value := getattr(options, name)) is not None:
-            argv.append(f"--{name.replace('_', '-')}={value}")
-    if options.after_build is not None:
-        argv.append(f"--after-build={options.after_build}")
-    if options.samples is not None:
-        argv.append(f"--samples={options.samples}")
-    if options.interleave:
-        argv.append("--interleave")
-    if expected := _expected(options):
-        argv.append(f"--expect={','.join(expected)}")
-    if options.output is not None:
-        argv.append(f"--output={options.output.absolute()}")
-    argv.append("--plumbline-terminal")
-    argv.append(f"--plumbline-command={json.dumps(list(command))}")
-    if (workers := workers_for(options)) > 1:
-        argv += ["-n", str(workers), "--dist", "loadgroup"]
-    return argv + own_words
-
-
-def with_paths(words: Sequence[str], base: Path) -> tuple[list[str], list[str]]:
-    """Split pytest's words into options and the paths below `base` that they name.
-
-    A path or node id is looked for from the current folder and from the clone's; without any,
-    the whole of `base` is meant.
-    """
-    options: list[str] = []
-    paths: list[str] = []
-    for before, word in zip(["", *words], words, strict=False):
-        found = None if before in TAKE_A_VALUE else _below(word, base)
-        if found is None:
-            options.append(word)
-        else:
-            paths.append(found)
-    return options, paths or [str(base)]
-
-
-def workers_for(options: argparse.Namespace) -> int:
-    """Return how many workers a run gets: never more than it has topologies to spread."""
-    if options.workers != "auto":
-        return int(options.workers)
-    if options.host != "sandbox":
-        return 1
-    return auto_workers(len(options.topology) or len(cli_names.SHIPPED))
-
-
-def auto_workers(builds: int, per_core: int = 1) -> int:
-    """Return how many workers are worth their while for so many topologies to build."""
-    return max(1, min(per_core * cores(), WORKERS_MAX, builds))
-
-
-def cores() -> int:
-    """Return how many cores this process may use (taskset and a container's cpuset count)."""
-    return len(os.sched_getaffinity(0))
+    launch = LAUNCHES[options.host]
+    launch.require(subcommand, options)
+    builds = builds or len(options.topology) or len(cli_names.SHIPPED)
+    return launch.start(options, words, command, launch.workers(options, builds, per_core))
 
 
 def number_or_auto(word: str) -> str:
@@ -277,25 +124,9 @@ def _refuse_unknown_names(options: argparse.Namespace) -> None:
     try:
         cli_names.require_topologies(options.topology)
         cli_names.require_claims(options.claim)
-        cli_names.require_known(_expected(options), CAPABILITIES, "--expect", "capability")
+        cli_names.require_known(options.expect, CAPABILITIES, "--expect", "capability")
     except DataError as error:
         raise UsageError(str(error)) from error
-
-
-def _expected(options: argparse.Namespace) -> list[str]:
-    words = (word.strip() for word in ",".join(options.expect).split(","))
-    return [word for word in words if word]
-
-
-def _below(word: str, base: Path) -> str | None:
-    if word.startswith("-"):
-        return None
-    name, colons, rest = word.partition("::")
-    for start in (Path.cwd(), ROOT):
-        place = (start / name).resolve()
-        if place.exists() and place.is_relative_to(base):
-            return f"{place}{colons}{rest}"
-    return None
 
 
 def _require_new(output: Path) -> None:

@@ -8,37 +8,50 @@ from collections.abc import Sequence
 from contracts.exit_codes import EXIT_USAGE, EXIT_VIOLATES
 from launcher import packages
 from launcher.arguments import Parser, split_at_dashes
-from launcher.run import ROOT, WORKERS_MAX, cores, with_paths
+from launcher.pytest_command import ROOT, WORKERS_MAX, cores, with_paths
 
 TESTS = ROOT / "tests"
 # pytest's own exit codes (pytest documentation, "Exit codes").
 PYTEST_USAGE = 4
+# The markers of pyproject.toml: what a test needs beyond the virtual environment.
+QUICK = "not host and not lab and not browser and not slow"
 
 EXAMPLES = (
     ("sudo ./plumbline test", "all tests, ruff and mypy"),
+    ("./plumbline test --quick", "linters and unit tests: no root, under a minute"),
     ("sudo ./plumbline test -- tests/test_tree.py", "the linters and the rules of the tree"),
     ("sudo ./plumbline test -- -k doctor -x", "words after -- go to pytest"),
 )
 
 
 def parser() -> Parser:
-    """Return the parser of `test`: it has no options of its own."""
-    return Parser("test", "Run the harness's own tests and linters.", EXAMPLES)
+    """Return the parser of `test`."""
+    made = Parser("test", "Run the harness's own tests and linters.", EXAMPLES)
+    made.add_argument(
+        "--quick",
+        action="store_true",
+        help="only the linters and the fast tests that need no root, no namespace, no guest and no "
+        "browser; sets up the virtual environment alone",
+    )
+    return made
 
 
 def main(argv: Sequence[str]) -> int:
     """Set up, run the tests, and return 0 when all passed and at least one ran."""
     own, words = split_at_dashes(argv)
-    parser().parse(own)
+    quick = parser().parse(own).quick
     # Imported here: `test --help` needs none of it.
     from launcher import setup
 
-    setup.require_root("test")
-    interpreter = setup.ensure(tests=True)
-    return exit_code(_run([str(interpreter), *pytest_argv(words)]))
+    if quick:
+        interpreter = setup.ensure_environment(tests=True, install_packages=False)
+    else:
+        setup.require_root("test")
+        interpreter = setup.ensure(tests=True)
+    return exit_code(_run([str(interpreter), *pytest_argv(words, quick=quick)]))
 
 
-def pytest_argv(words: Sequence[str]) -> list[str]:
+def pytest_argv(words: Sequence[str], *, quick: bool = False) -> list[str]:
     """Return the interpreter's arguments for the tests."""
     options, paths = with_paths(words, TESTS)
     argv = ["-P", "-m", "pytest", "-p", "no:cacheprovider"]
@@ -46,6 +59,8 @@ def pytest_argv(words: Sequence[str]) -> list[str]:
     workers = min(cores(), WORKERS_MAX)
     if workers > 1:
         argv += ["-n", str(workers)]
+    if quick:
+        argv += ["-m", QUICK]
     return argv + options
 
 

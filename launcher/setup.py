@@ -8,8 +8,8 @@ from pathlib import Path
 from fixtures.guest import image
 from launcher import packages, virtual_environment
 from launcher import release as releases
-from launcher.cache import cache_dir, require_space
-from launcher.launcher_error import LauncherError, UsageError
+from launcher.cache import cache_dir, make_cache_dir, require_space
+from launcher.launcher_error import LauncherError, MissingError, UsageError
 from launcher.packages import Stage
 from launcher.progress import Progress
 
@@ -69,21 +69,35 @@ def ensure(release: str | None = None, *, lab: bool = False, tests: bool = False
     return interpreter
 
 
-def ensure_environment() -> Path:
+def ensure_environment(*, tests: bool = False, install_packages: bool = True) -> Path:
     """Set up the virtual environment alone, and return its interpreter.
+
+    Args:
+        tests: whether the harness's own tests are to run in it.
+        install_packages: whether system packages that its build lacks are installed, by sudo if
+            need be; otherwise they are named.
 
     Raises:
         LauncherError: it could not be built; what was half made is removed.
     """
-    if virtual_environment.is_complete(virtual_environment.path()):
+    venv = not virtual_environment.is_complete(virtual_environment.path())
+    for_tests = tests and not virtual_environment.has_tests(virtual_environment.path())
+    if not (venv or for_tests):
         return virtual_environment.python()
-    lacking = packages.missing(["venv"])
-    _announce(lacking, venv_mib=virtual_environment.SIZE_MIB, guest_image=False)
-    _check_space(2 * virtual_environment.SIZE_MIB)
+    make_cache_dir()
+    lacking = packages.missing(["venv"]) if venv else []
+    if lacking and not install_packages:
+        raise MissingError(
+            f"the virtual environment is not built yet, and that needs: {' '.join(lacking)}",
+            "sudo ci/setup --for venv",
+        )
+    mib = virtual_environment.SIZE_MIB * venv + virtual_environment.TESTS_SIZE_MIB * for_tests
+    _announce(lacking, venv_mib=mib, guest_image=False)
+    _check_space(2 * mib)
     progress = Progress()
     if lacking:
         packages.install(["venv"], progress)
-    interpreter = virtual_environment.ensure(progress)
+    interpreter = virtual_environment.ensure(progress, tests=tests)
     progress("set-up is complete")
     return interpreter
 

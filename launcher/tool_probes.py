@@ -7,7 +7,7 @@ from fixtures.guest import image
 from launcher import packages
 from launcher import virtual_environment as environment
 from launcher.cache import MIB, cache_dir, free_mib
-from launcher.finding import INSTALL, Finding, State, ask
+from launcher.finding import HERE, INSTALL, Finding, Probed, State, ask
 from launcher.setup import IMAGE_SPACE_MIB
 
 QEMU = "qemu-system-x86_64"
@@ -18,13 +18,14 @@ NIC_DEVICES = ("virtio-net-pci", "rtl8139", "e1000", "e1000e", "igb", "vfio-pci"
 NIC_DEVICES_NEEDED = ("virtio-net-pci",)
 
 
-def libvirt() -> Finding:
+def libvirt(machine: Probed = HERE) -> Finding:
     """The daemon and its QEMU driver."""
-    version = ask(["libvirtd", "--version"])
+    version = machine.ask(["libvirtd", "--version"])
     if not version.ok:
         return Finding("libvirt", State.NO, version.complaint, INSTALL)
-    lacking = [name for name in packages.missing(["run"]) if name.startswith("libvirt")]
-    if lacking:
+    # Another userland's packages are its builder's matter.
+    here = packages.missing(["run"]) if machine == HERE else []
+    if lacking := [name for name in here if name.startswith("libvirt")]:
         return Finding("libvirt", State.NO, f"without {', '.join(lacking)}", INSTALL)
     # "/usr/sbin/libvirtd (libvirt) 9.0.0"
     return Finding("libvirt", State.YES, f"libvirt {version.first_line.split()[-1]}")
@@ -65,10 +66,10 @@ def qemu_nics() -> Finding:
     return Finding("qemu-nics", State.YES, detail, fix)
 
 
-def ovs() -> Finding:
+def ovs(machine: Probed = HERE) -> Finding:
     """Open vSwitch's daemons and tools; the userspace datapath is part of its daemon."""
     for program in ("ovs-vsctl", "ovs-vswitchd", "ovsdb-server"):
-        version = ask([program, "--version"])
+        version = machine.ask([program, "--version"])
         if not version.ok:
             return Finding("ovs", State.NO, version.complaint, INSTALL)
     # "ovsdb-server (Open vSwitch) 3.1.0"
@@ -82,10 +83,10 @@ def dnsmasq() -> Finding:
     return _versioned("dnsmasq", ["dnsmasq", "--version"], words=3)
 
 
-def iperf3() -> Finding:
+def iperf3(machine: Probed = HERE) -> Finding:
     """What throughput is measured with."""
     # "iperf 3.12 (cJSON 1.7.15)"
-    return _versioned("iperf3", ["iperf3", "--version"], words=2)
+    return _versioned("iperf3", ["iperf3", "--version"], words=2, machine=machine)
 
 
 def other_tools() -> Finding:
@@ -130,9 +131,9 @@ def disk_space() -> Finding:
     return Finding("disk", State.NO, f"{detail}; {need} MiB are needed", fix)
 
 
-def _versioned(name: str, argv: list[str], *, words: int) -> Finding:
+def _versioned(name: str, argv: list[str], *, words: int, machine: Probed = HERE) -> Finding:
     """Return the finding for a program whose version is the first `words` words that it prints."""
-    version = ask(argv)
+    version = machine.ask(argv)
     if not version.ok:
         return Finding(name, State.NO, version.complaint, INSTALL)
     return Finding(name, State.YES, " ".join(version.first_line.split()[:words]))

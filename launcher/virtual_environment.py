@@ -7,6 +7,7 @@ when they are run for the first time.
 
 import contextlib
 import hashlib
+import os
 import shutil
 import sys
 import sysconfig
@@ -44,7 +45,8 @@ def python() -> Path:
 
 def is_complete(venv: Path) -> bool:
     """Whether an environment was built to its end and its interpreter still exists."""
-    return (venv / STAMP).exists() and (venv / "bin" / "python").exists()
+    # By os.access: a folder that this user may not enter has no environment for them.
+    return os.access(venv / STAMP, os.F_OK) and os.access(venv / "bin" / "python", os.X_OK)
 
 
 def has_tests(venv: Path) -> bool:

@@ -25,10 +25,18 @@ SENDER_MAC, RECEIVER_MAC = "02:00:5e:00:53:01", "02:00:5e:00:53:02"
 
 @pytest.mark.claims("LB-01")
 def test_kernel_offers_bridging(testbed: Testbed, evidence: Evidence) -> None:
-    """The kernel offers 802.1d bridging, and it is named where it comes from.
+    """The kernel offers 802.1d bridging, built in or as a module.
 
-    Steps: make a bridge, bring it up, plug in two stations; one sends a frame to the other.
-    Verify: the kernel makes a bridge, and the frame leaves the other port as it was sent.
+    Where bridging comes from (`/proc/modules`) is kept as evidence and decides nothing.
+
+    Preconditions:
+        - the host has no link `plumb-new`
+    Steps:
+        1. Make the bridge `plumb-new`, bring it up and plug in two stations.
+        2. Send a frame from one station, with a capture at the other.
+    Verify:
+        - the kernel makes the link, and its kind is bridge
+        - the frame arrives at the other station octet for octet
     """
     frame = Ether(src=SENDER_MAC, dst=RECEIVER_MAC, type=EXPERIMENTAL) / Raw(b"802.1d".ljust(46))
     with contextlib.ExitStack() as stack:
@@ -42,7 +50,8 @@ def test_kernel_offers_bridging(testbed: Testbed, evidence: Evidence) -> None:
         receiver = stack.enter_context(station(testbed.host, new, "st2"))
         frames = stack.enter_context(evidence.capture(receiver.machine, NIC))
         sender.send(frame)
-        frames.wait_for(lambda p: bytes(p) == bytes(frame), "the frame through the bridge")
+        found = frames.collect(lambda p: bytes(p) == bytes(frame))
+        assert found, frames.missing("the frame through the bridge")
     origin = _origin(testbed.host)
     release = testbed.host.run(["uname", "-r"]).stdout.strip()
     evidence.json("kernel.json", {"release": release, "bridging": origin, "kind": kind})
@@ -62,7 +71,18 @@ def _origin(host: Host) -> str:
 
 @pytest.mark.claims("LB-02")
 def test_new_bridge_is_empty(testbed: Testbed, evidence: Evidence) -> None:
-    """A new bridge has no ports, STP off, and no address in its id until it has a port."""
+    """A new bridge has no ports, STP off, and no address in its id until it has a port.
+
+    Preconditions:
+        - the host has no link `plumb-new`
+    Steps:
+        1. Make the bridge `plumb-new`.
+        2. Read its ports, its STP state and its bridge id.
+    Verify:
+        - it has no port
+        - STP is off
+        - the bridge id is 8000.000000000000
+    """
     with linux_bridge(testbed.host, SCRATCH) as new:
         seen = (new.ports(), new.stp(), new.bridge_id())
     evidence.json("bridge.json", {"ports": seen[0], "stp": seen[1], "id": seen[2]})
@@ -75,9 +95,17 @@ def test_new_bridge_is_empty(testbed: Testbed, evidence: Evidence) -> None:
 def test_bridge_that_is_down_is_deleted(testbed: Testbed, evidence: Evidence) -> None:
     """A bridge that is down can be deleted, and is then gone.
 
-    Steps: a bridge with a port, up and down again; delete it, once as `brctl delbr` asks for it
-    and once as `ip link delete` does. The same with one that is up, which no claim is about.
-    Verify: the link is gone, and the port is a link of its own again.
+    The same is tried with a bridge that is up: no claim is about that, and it decides nothing.
+
+    Preconditions:
+        - the host has no link `plumb-new`
+    Steps:
+        1. Make the bridge `plumb-new` with a station as its port, bring it up, and take it down.
+        2. Delete it by the ioctl of `brctl delbr`.
+        3. Repeat with another bridge, and delete that one by netlink, as `ip link delete` does.
+    Verify:
+        - each deletion is accepted, and the link of the bridge is gone
+        - the port is still a link, and belongs to no bridge
     """
     host = testbed.host
     said = {
@@ -122,7 +150,17 @@ def _deleted(host: Host, delete: Callable[[Host, str], None], state: str) -> str
 
 @pytest.mark.claims("LB-04")
 def test_taps_are_ports(testbed: Testbed, evidence: Evidence) -> None:
-    """Each guest's TAP is a port, and the bridge's id carries the lowest MAC of its ports."""
+    """Each guest's TAP is a port, and the bridge's id carries the lowest MAC of its ports.
+
+    Preconditions:
+        - the topology is up and its guests answer
+    Steps:
+        1. Read the ports of the bridge under test and the MAC of each.
+        2. Read the bridge id.
+    Verify:
+        - the TAP of each guest is among the ports
+        - the bridge id is 8000 and the lowest MAC of the ports
+    """
     bridge = testbed.linux_bridge
     ports = bridge.ports()
     for guest in testbed.guests:

@@ -35,10 +35,20 @@ PORT_DEADLINE_S = 40.0
 def test_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
     """One end reaches the other: what it sends comes back with its own content.
 
-    Verify: ICMP echo requests, TCP connections or UDP datagrams, small ones, one as large as the
-    MTU allows and one in fragments, are all answered by the address under test. Where the topology
-    says whose address the outside sees, the outside sees that one. Where an answer lacks, the probe
-    is sent again with every hop watched, to say where it is lost.
+    Each pair of ends of the cell is tried: every guest counts.
+
+    Preconditions:
+        - the topology promises this cell
+        - both ends have their addresses
+    Steps:
+        1. Where the topology names the source that the outside sees, start a capture there.
+        2. Send the protocol's requests from the near end: small, as large as the MTU allows and, by
+           ICMP and UDP, in fragments.
+        3. Where an answer is missing, send again with a capture at every hop, to name the place of
+           the loss.
+    Verify:
+        - every request is answered with its own content by the address under test
+        - where the topology names a source, every request arrives outside from that address
     """
     answers = []
     with _watched(testbed, cell.promise, evidence) as watched:
@@ -52,10 +62,10 @@ def test_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
                     f"{answer}; {where}"
                 )
             if watched is not None:
-                arrived = watched.wait_for(
-                    functools.partial(is_request, proto=cell.proto, to=far.address),
-                    f"what {near.name} sent",
+                arrived = watched.collect(
+                    functools.partial(is_request, proto=cell.proto, to=far.address)
                 )
+                assert arrived, watched.missing(f"what {near.name} sent")
                 sources = {frame.packet[IP].src for frame in arrived}
                 wanted = _sources(testbed, cell.promise)
                 assert sources <= wanted, f"the outside sees {sources}, expected {wanted}"
@@ -66,11 +76,22 @@ def test_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
 def test_no_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
     """One end does not reach the other, although everything but the host's rules would let it.
 
-    Steps: give the outside a route to the guests' subnet, and the guest one to the outside, and
-    have the host's kernel forward. Lift the host's packet filter for the bridge and probe; put it
-    back and probe; lift it and probe.
-    Verify: answered, not answered, answered; and the far end's capture shows the request that was
-    let through, and none of the blocked one.
+    Preconditions:
+        - the topology promises that this cell does not work, and the cell is between guest and
+          outside
+        - the guests have their addresses, and the host has one on their bridge
+    Steps:
+        1. Give the outside a route to the guests' subnet and each guest a default route to the
+           host, and turn on forwarding in the host's kernel.
+        2. Have the host's packet filter accept everything of the bridge, and probe from or to each
+           guest, with a capture at the far end.
+        3. Take that away again, and probe.
+        4. Have it accept everything once more, and probe.
+    Verify:
+        - with the host's own rules alone nothing is answered
+        - with the host's own rules alone no request is in the capture at the far end
+        - control: with the filter lifted, before and after, every request is answered and seen at
+          the far end; else the check is inconclusive
     """
     if {cell.promise.from_, cell.promise.to} != {"guest", "outside"}:
         raise Inconclusive(f"there is no control for {cell.promise.cell}: nothing to lift")
@@ -111,7 +132,16 @@ def test_no_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
 
 @pytest.mark.claims("LB-05", "OV-05")
 def test_three_pings(testbed: Testbed, evidence: Evidence) -> None:
-    """With an address on the bridge each guest in its subnet reaches it: three pings, no loss."""
+    """With an address on the bridge each guest in its subnet reaches it: three pings, no loss.
+
+    Preconditions:
+        - the host has an address on the switch
+        - each guest has an address of the same subnet
+    Steps:
+        1. Ping the host's address three times from each guest.
+    Verify:
+        - of each guest three pings are sent and three are answered
+    """
     answers = {
         guest.name: ping(testbed.guest_end(guest), testbed.host_address) for guest in testbed.guests
     }
@@ -126,8 +156,18 @@ def test_three_pings(testbed: Testbed, evidence: Evidence) -> None:
 def test_unplugged_and_back(testbed: Testbed, evidence: Evidence) -> None:
     """A TAP taken off the switch cuts its guest off; put back, the guest is there again, same boot.
 
-    Steps: probe the host; take the TAP off; probe; put it back; when the port forwards, probe.
-    Verify: answered, not answered, answered; the guest's boot id is the same.
+    Preconditions:
+        - the first guest's TAP is a port of the switch
+        - the host has an address that the guest reaches
+    Steps:
+        1. Read the guest's boot id, and probe the host from the guest by ICMP.
+        2. Take the TAP off the switch, and probe.
+        3. Put the TAP back, wait until its port forwards, and probe.
+    Verify:
+        - without the TAP nothing is answered
+        - with the TAP back every request is answered
+        - the guest's boot id is the same as before
+        - control: before, every request was answered; else the check is inconclusive
     """
     guest = testbed.guests[0]
     ports = testbed.switch.ports()

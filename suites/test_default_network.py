@@ -27,10 +27,20 @@ FIRST, LAST = IPv4Address("192.168.122.2"), IPv4Address("192.168.122.254")
 def test_default_network_as_shipped(testbed: Testbed, evidence: Evidence) -> None:
     """The default network is virbr0 with 192.168.122.1/24, and leases .2 to .254.
 
-    Steps: define the network from the distribution's own file, start it, and have two clients take
-    leases: one asks for the first address, one for the last.
-    Verify: name, bridge and address; the range of the one dnsmasq that serves it; both clients get
-    what they asked for, from the bridge's address.
+    Preconditions:
+        - the distribution's file of the default network is on the host
+        - libvirt has no network `default`, and the host has no link `virbr0`
+        - no subnet of the topology overlaps 192.168.122.0/24
+    Steps:
+        1. Define the network from the distribution's file, and start it.
+        2. Read its live XML, the address of its bridge and the configuration of its dnsmasq.
+        3. Have two clients take leases: one asks for the first address, one for the last.
+    Verify:
+        - the network's name is `default` and its bridge is `virbr0`
+        - the bridge is up and holds 192.168.122.1/24 and nothing else
+        - the live XML has the one range from .2 to .254
+        - exactly one dnsmasq serves the network, with that range in its configuration
+        - each client gets the address that it asks for, from 192.168.122.1
     """
     _require_room(testbed)
     xml = testbed.host.read(SHIPPED)

@@ -29,7 +29,7 @@ from fixtures.host.machine import Machine
 from fixtures.probe.reach import End, send
 from fixtures.switch.linux_bridge import LinuxBridge
 from fixtures.testbed.testbed import Testbed
-from fixtures.waiting import expect
+from fixtures.waiting import poll
 
 NAME, PORT, NEIGHBOUR, NEIGHBOUR_NIC = "test_bridge", "plumb-port", "neighbour", "eth0"
 # RFC 2544, for tests; D4's own 192.168.1.100 is of the physical network's subnet.
@@ -41,7 +41,19 @@ LINK_DEADLINE_S = 40.0
 
 @pytest.mark.claims("IF-01")
 def test_defined_is_listed_and_inactive(testbed: Testbed, evidence: Evidence) -> None:
-    """An interface that was defined is listed as inactive, and there is no such link yet."""
+    """An interface that was defined is listed as inactive, and there is no such link yet.
+
+    Preconditions:
+        - libvirt has its interface driver with netcf
+        - the host has no link `test_bridge`
+    Steps:
+        1. Define a bridge interface with an address and a port.
+        2. List libvirt's interfaces and the host's links.
+    Verify:
+        - libvirt takes the definition
+        - the interface is in libvirt's list, as inactive
+        - the host has no link of that name
+    """
     host = testbed.host
     with _defined(host, evidence):
         listed = _listed(host)
@@ -56,8 +68,19 @@ def test_defined_is_listed_and_inactive(testbed: Testbed, evidence: Evidence) ->
 def test_started_is_there_with_its_address(testbed: Testbed, evidence: Evidence) -> None:
     """An interface that was started is active, a bridge with its port, and its address answers.
 
-    Verify: a neighbour on the other end of the port's cable reaches the address by ICMP, and did
-    not before.
+    Preconditions:
+        - libvirt has its interface driver with netcf
+        - the host has no links `test_bridge` and `plumb-port`
+    Steps:
+        1. Make the port with a cable to a neighbour, and give the neighbour an address of the
+           bridge's subnet.
+        2. Define the interface, and probe its address from the neighbour by ICMP.
+        3. Start the interface, wait until its link is up, and probe again.
+    Verify:
+        - libvirt lists the interface as active
+        - the link is a bridge with the one port and the one address of the XML
+        - every request of the neighbour is answered
+        - control: before the start no request is answered
     """
     host = testbed.host
     with _cabled(host) as neighbour, _defined(host, evidence) as defined:
@@ -82,7 +105,18 @@ def test_started_is_there_with_its_address(testbed: Testbed, evidence: Evidence)
 
 @pytest.mark.claims("IF-03")
 def test_name_and_mac_map_to_each_other(testbed: Testbed, evidence: Evidence) -> None:
-    """The MAC that libvirt says is the link's, and it gives the name back for it."""
+    """The MAC that libvirt says is the link's, and it gives the name back for it.
+
+    Preconditions:
+        - libvirt has its interface driver with netcf
+        - the host has no links `test_bridge` and `plumb-port`
+    Steps:
+        1. Define the bridge interface, start it, and wait until its link is up.
+        2. Ask libvirt for the MAC of that name, and for the name of that MAC.
+    Verify:
+        - libvirt's MAC is the MAC of the link
+        - for that MAC libvirt names the same interface
+    """
     host = testbed.host
     with _cabled(host), _started(host, evidence):
         # Asked anew: a handle keeps what was known when it was made.
@@ -99,7 +133,21 @@ def test_name_and_mac_map_to_each_other(testbed: Testbed, evidence: Evidence) ->
 
 @pytest.mark.claims("IF-04")
 def test_destroyed_is_inactive_and_undefined_is_gone(testbed: Testbed, evidence: Evidence) -> None:
-    """Destroyed, an interface is inactive and its link gone; undefined, it is listed no more."""
+    """Destroyed, an interface is inactive and its link gone; undefined, it is listed no more.
+
+    Preconditions:
+        - libvirt has its interface driver with netcf
+        - the host has no links `test_bridge` and `plumb-port`
+    Steps:
+        1. Define the bridge interface, start it, and wait until its link is up.
+        2. Destroy it, and list libvirt's interfaces and the host's links.
+        3. Undefine it, and list libvirt's interfaces.
+    Verify:
+        - destroyed, the interface is in the list as inactive
+        - destroyed, its link is gone
+        - undefined, the interface is not in the list
+        - control: the link was up before it was destroyed
+    """
     host = testbed.host
     with _cabled(host), _started(host, evidence) as started:
         started.destroy()
@@ -165,8 +213,8 @@ def _listed(host: Host) -> dict[str, bool]:
 
 
 def _expect_up(host: Host) -> None:
-    expect(
-        lambda: has_link(host, NAME) and is_up(host, NAME),
-        f"the link {NAME} is up",
-        deadline_s=LINK_DEADLINE_S,
+    came_up = poll(lambda: has_link(host, NAME) and is_up(host, NAME), deadline_s=LINK_DEADLINE_S)
+    assert came_up, (
+        f"not within {LINK_DEADLINE_S:g} s: the link {NAME} is up; it is "
+        f"{'down' if has_link(host, NAME) else 'not there'}"
     )

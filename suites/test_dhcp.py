@@ -12,7 +12,7 @@ from scapy.packet import Packet
 
 from fixtures.evidence import Evidence
 from fixtures.guest.guest import Guest
-from fixtures.guest.guest_address import Lease, request_lease
+from fixtures.guest.guest_address import ATTEMPTS, Lease, request_lease
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause
 
@@ -22,8 +22,15 @@ LATE_ANSWER_S = 1.0
 STATUS = "/var/lib/libvirt/dnsmasq/{bridge}.status"
 
 
-def _lease(guest: Guest, evidence: Evidence) -> Lease:
+def _asked(guest: Guest) -> Lease:
+    """Require that a guest that asks by DHCP gets a lease."""
     lease = request_lease(guest)
+    assert lease is not None, f"{guest.name} asked {ATTEMPTS} times by DHCP and got no address"
+    return lease
+
+
+def _lease(guest: Guest, evidence: Evidence) -> Lease:
+    lease = _asked(guest)
     evidence.json(f"lease-{guest.name}.json", lease.options)
     evidence.reason = "; ".join(filter(None, (evidence.reason, f"{guest.name}: {lease}")))
     assert lease.address == guest.address, f"{guest.name} had {guest.address}, now {lease.address}"
@@ -44,15 +51,24 @@ def _in_range(testbed: Testbed, lease: Lease) -> None:
     assert lease.mask == mask, f"mask {lease.mask}, the network has {mask}"
 
 
-@pytest.mark.claims("NT-05")
+@pytest.mark.claims("NT-05", "RT-06", "OP-06")
 def test_lease(testbed: Testbed, evidence: Evidence) -> None:
     """A guest gets an address of the range, the mask, and the bridge as router and DNS server.
 
-    Verify: so says the lease; and nobody but the host answers what the guest asks, also not later
-    than the guest takes an answer.
+    Preconditions:
+        - at least one guest has its address by DHCP
+        - the network has a DHCP range
+    Steps:
+        1. Have each such guest ask by DHCP again, with a capture where its frames are seen first.
+        2. Wait one second for the answer of a second server.
+    Verify:
+        - the lease is for the address that the guest has, inside the range, with the subnet's mask
+        - router and DNS server of the lease are the host's address on the bridge, and that alone
+        - every DHCP answer in the capture comes from the host's address on the bridge
     """
     for guest in testbed.dhcp_guests:
-        with evidence.capture(*testbed.nearest(guest)) as frames:
+        vantage = testbed.nearest(guest)
+        with evidence.capture(vantage.machine, vantage.link) as frames:
             lease = _lease(guest, evidence)
             pause(LATE_ANSWER_S)
             servers = {frame.packet[IP].src for frame in frames.frames(_is_answer)}
@@ -65,7 +81,17 @@ def test_lease(testbed: Testbed, evidence: Evidence) -> None:
 
 @pytest.mark.claims("IS-05")
 def test_lease_without_router(testbed: Testbed, evidence: Evidence) -> None:
-    """On an isolated network a guest gets an address of the range and the mask, but no router."""
+    """On an isolated network a guest gets an address of the range and the mask, but no router.
+
+    Preconditions:
+        - at least one guest has its address by DHCP
+        - the network has a DHCP range
+    Steps:
+        1. Have each such guest ask by DHCP again.
+    Verify:
+        - the lease is for the address that the guest has, inside the range, with the subnet's mask
+        - the lease names no router
+    """
     for guest in testbed.dhcp_guests:
         lease = _lease(guest, evidence)
         _in_range(testbed, lease)
@@ -74,7 +100,18 @@ def test_lease_without_router(testbed: Testbed, evidence: Evidence) -> None:
 
 @pytest.mark.claims("BR-05")
 def test_lease_from_the_physical_network(testbed: Testbed, evidence: Evidence) -> None:
-    """A guest gets its address from the physical network's own DHCP server."""
+    """A guest gets its address from the physical network's own DHCP server.
+
+    Preconditions:
+        - at least one guest has its address by DHCP
+        - the physical network has a DHCP server with a range
+    Steps:
+        1. Have each such guest ask by DHCP again.
+    Verify:
+        - the lease is for the address that the guest has
+        - the address is in the physical network's range
+        - the server of the lease is the physical network's router
+    """
     figures = testbed.figures
     for guest in testbed.dhcp_guests:
         lease = _lease(guest, evidence)
@@ -86,7 +123,19 @@ def test_lease_from_the_physical_network(testbed: Testbed, evidence: Evidence) -
 
 @pytest.mark.claims("NT-07")
 def test_lease_is_recorded(testbed: Testbed, evidence: Evidence) -> None:
-    """Status file and lease API of libvirt both have address, MAC, host name and expiry."""
+    """Status file and lease API of libvirt both have address, MAC, host name and expiry.
+
+    Preconditions:
+        - at least one guest has its address by DHCP from libvirt's network
+    Steps:
+        1. Read libvirt's status file of the bridge and its list of DHCP leases.
+        2. Have each such guest ask by DHCP again, for the lease as the guest knows it.
+    Verify:
+        - status file and lease API have exactly one entry each for the guest's MAC
+        - both entries have the guest's address and host name
+        - both entries have the same expiry
+        - the time left is more than zero and no more than the lease time that the guest was given
+    """
     path = testbed.host.seen(STATUS.format(bridge=testbed.topology.network.bridge))
     assert path.exists(), f"libvirt has no status file {path.name} of the bridge"
     status = json.loads(path.read_text())
@@ -94,7 +143,7 @@ def test_lease_is_recorded(testbed: Testbed, evidence: Evidence) -> None:
     evidence.json("status.json", status)
     evidence.json("leases.json", listed)
     for guest in testbed.dhcp_guests:
-        lease = request_lease(guest)
+        lease = _asked(guest)
         mine = [entry for entry in status if entry["mac-address"] == guest.mac]
         assert len(mine) == 1, f"{len(mine)} entries for {guest.mac} in the status file"
         from_file = (mine[0]["ip-address"], mine[0].get("hostname"))

@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The host's packet filter leaves bridged traffic alone, once it is told to.
-
-Steps, for each protocol family: a DROP for what one guest sends to the outside is put into the
-host's FORWARD chain, and the guest probes the outside with the kernel's switch at 0. The control is
-the same at 1: without the DROP the probe is answered, with it nothing of it arrives.
-"""
+"""The host's packet filter leaves bridged traffic alone, with the kernel's switch for it at 0."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -35,15 +30,26 @@ PHASES = (
     ("at 0 with DROP again", False, True),
 )
 
-pytestmark = pytest.mark.needs("bridge-nf")
-
 
 @pytest.mark.lengthy
 @pytest.mark.claims("BR-09")
+@pytest.mark.needs("bridge-nf", "iptables")
 def test_bridged_ipv4_is_not_filtered(testbed: Testbed, evidence: Evidence) -> None:
     """With bridge-nf-call-iptables at 0 a DROP in FORWARD changes nothing for bridged IPv4.
 
-    Verify: ICMP, TCP and UDP are answered; at 1 none of them arrives.
+    Preconditions:
+        - the first guest has its address, and an outside machine is on the same segment
+    Steps:
+        1. With the kernel's switch at 1 and no DROP, probe the outside from the guest by ICMP, TCP
+           and UDP, with a capture outside.
+        2. Put a DROP for the guest's packets to the outside in front of FORWARD, and probe with the
+           switch at 0, at 1, and at 0 again.
+    Verify:
+        - at 0 with the DROP every request is answered and seen outside, both times
+        - control: at 1 without the DROP every request is answered and seen outside; else the check
+          is inconclusive
+        - control: at 1 with the DROP nothing is answered and nothing is seen outside; else the
+          check is inconclusive
     """
     near, far = testbed.guest_end(testbed.guests[0]), testbed.end("outside")
 
@@ -55,11 +61,26 @@ def test_bridged_ipv4_is_not_filtered(testbed: Testbed, evidence: Evidence) -> N
 
 @pytest.mark.lengthy
 @pytest.mark.claims("BR-09")
+@pytest.mark.needs("bridge-nf", "iptables")
 def test_bridged_ipv6_is_not_filtered(testbed: Testbed, evidence: Evidence) -> None:
     """With bridge-nf-call-ip6tables at 0 a DROP in FORWARD changes nothing for bridged IPv6.
 
-    Verify: the guest's echo requests between link-local addresses, and the neighbour discovery
-    before them, get through; at 1 none of them arrives.
+    The neighbour discovery before each ping passes the same filter.
+
+    Preconditions:
+        - the first guest and the outside machine, on the same segment, have link-local IPv6
+          addresses
+    Steps:
+        1. With the kernel's switch at 1 and no DROP, have the guest forget the outside's MAC and
+           ping its link-local address, with a capture outside.
+        2. Put a DROP for everything from the guest's link-local address in front of FORWARD, and
+           ping in the same way with the switch at 0, at 1, and at 0 again.
+    Verify:
+        - at 0 with the DROP every echo request is answered and seen outside, both times
+        - control: at 1 without the DROP every echo request is answered and seen outside; else the
+          check is inconclusive
+        - control: at 1 with the DROP nothing is answered and no echo request is seen outside; else
+          the check is inconclusive
     """
     near = testbed.guest_end(testbed.guests[0])
     mine, theirs = _link_local(near.runner, NIC), _link_local(testbed.outside, OUTSIDE_NIC)
@@ -76,11 +97,25 @@ def test_bridged_ipv6_is_not_filtered(testbed: Testbed, evidence: Evidence) -> N
 
 @pytest.mark.lengthy
 @pytest.mark.claims("BR-09")
+@pytest.mark.needs("bridge-nf")
 def test_bridged_arp_is_not_filtered(testbed: Testbed, evidence: Evidence) -> None:
     """With bridge-nf-call-arptables at 0 a DROP in FORWARD changes nothing for bridged ARP.
 
-    Verify: the guest, made to forget the outside's MAC, asks for it and gets through; at 1 its
-    request does not arrive.
+    Preconditions:
+        - the host has an arptables with a FORWARD chain
+        - the first guest has its address, and an outside machine is on the same segment
+    Steps:
+        1. With the kernel's switch at 1 and no DROP, have the guest forget the outside's MAC and
+           ping the outside, with a capture there.
+        2. Put DROPs for ARP of guest and outside in front of FORWARD, and ping in the same way with
+           the switch at 0, at 1, and at 0 again.
+    Verify:
+        - at 0 with the DROPs every ping is answered and the guest's ARP request is seen outside,
+          both times
+        - control: at 1 without the DROPs every ping is answered and the ARP request is seen
+          outside; else the check is inconclusive
+        - control: at 1 with the DROPs no ping is answered and no ARP request is seen outside; else
+          the check is inconclusive
     """
     near, far = testbed.guest_end(testbed.guests[0]), testbed.end("outside")
 

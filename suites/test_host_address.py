@@ -27,19 +27,33 @@ DHCP_ACK = 5  # RFC 2132, section 9.6
 def test_address_by_dhcp(testbed: Testbed, evidence: Evidence) -> None:
     """The bridge takes its address from the physical network's DHCP server.
 
-    Steps: take the static address away; `dhclient` on the bridge; probe it from outside.
-    Verify: on the cable of the uplink the server's answer to the bridge's own MAC passes, with an
-    address of its range; the bridge holds that one alone, with the server's router; the outside
-    reaches it by all protocols, answered by the bridge's MAC. The static address is back after.
+    Preconditions:
+        - the host has dhclient
+        - the physical network has a DHCP server with a range, and its switch can be captured on
+    Steps:
+        1. Take the static address and the default route of the bridge away.
+        2. Run `dhclient` on the bridge, with a capture on the cable of the uplink.
+        3. Probe the leased address from outside by ICMP, TCP and UDP, with a capture there.
+        4. Release the lease, put address and route back, and probe the host from outside.
+    Verify:
+        - on the cable the server's ACK for the bridge's MAC names the address that the bridge holds
+        - the ACK comes from the physical network's router
+        - the address is in the server's range, with the prefix of the physical subnet
+        - the one default route over the bridge goes to that router
+        - every request is answered, by the bridge's MAC
+        - with the static address back, every ICMP request from outside is answered
     """
     host, figures, bridge = testbed.host, testbed.figures, testbed.switch.name
     mac = link_mac(host, bridge)
     with (
         _put_back(testbed),
         evidence.capture(_lan(testbed), HOST_PORT) as wire,
-        leased(host, bridge) as held,
+        leased(host, bridge) as lease,
     ):
-        given = wire.wait_for(lambda p: _is_ack(p, mac), f"the server's ACK for {mac}")
+        assert not lease.failure, lease.failure
+        held = lease.address
+        given = wire.collect(lambda p: _is_ack(p, mac))
+        assert given, wire.missing(f"the server's ACK for {mac}")
         named = {str(frame.packet[BOOTP].yiaddr) for frame in given}
         servers = {frame.packet[IP].src for frame in given}
         address = str(IPv4Interface(held).ip)
@@ -57,9 +71,19 @@ def test_address_by_dhcp(testbed: Testbed, evidence: Evidence) -> None:
 def test_static_address(testbed: Testbed, evidence: Evidence) -> None:
     """The bridge takes a static address of the physical network.
 
-    Steps: exchange the bridge's address for one that nobody else has; probe it from outside.
-    Verify: the outside does not reach it before and reaches it after, by all protocols, answered
-    by the bridge's MAC. The topology's own address is back after.
+    Preconditions:
+        - an outside machine is on the physical network
+        - an address of the physical subnet is free, outside the DHCP range
+    Steps:
+        1. Take the address and the default route of the bridge away.
+        2. Probe the free address from outside by ICMP.
+        3. Give the free address to the bridge, and probe it from outside by ICMP, TCP and UDP, with
+           a capture there.
+        4. Put the topology's address and route back, and probe the host from outside.
+    Verify:
+        - every request to the new address is answered, by the bridge's MAC
+        - with the topology's address back, every ICMP request from outside is answered
+        - control: before, nothing answers at the free address; else the check is inconclusive
     """
     free = _free_address(testbed)
     with _put_back(testbed):
@@ -96,9 +120,8 @@ def _reached(testbed: Testbed, address: str, evidence: Evidence) -> str:
         for proto in PROTOCOLS:
             answer = send(proto, near, far)
             assert answer.all_answered, f"the outside does not reach {address} by {proto}: {answer}"
-        answers = frames.wait_for(
-            lambda p: p.dst == own and IP in p and p[IP].src == address, f"answers of {address}"
-        )
+        answers = frames.collect(lambda p: p.dst == own and IP in p and p[IP].src == address)
+        assert answers, frames.missing(f"answers of {address}")
     sources = {frame.packet[Ether].src for frame in answers}
     assert sources == {bridge}, f"{address} answers from {sorted(sources)}, the bridge has {bridge}"
     return f"answered by {', '.join(PROTOCOLS)}"

@@ -4,6 +4,8 @@
 On a spare network of the host's own: the NIC of the network under test stays where it is.
 """
 
+import contextlib
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
@@ -19,7 +21,7 @@ from fixtures.host.scratch_network import ROUTER_NIC, Spare, spare_network
 from fixtures.probe.reach import End, ping
 from fixtures.switch.linux_bridge import LinuxBridge
 from fixtures.testbed.testbed import Testbed
-from fixtures.waiting import expect
+from fixtures.waiting import poll
 from topologies.topology import DhcpRange
 
 # D4's router; the range is our own.
@@ -120,14 +122,24 @@ GATEWAY=192.168.1.1
 def test_static_configuration(testbed: Testbed, evidence: Evidence) -> None:
     """D4's stanza, or its ifcfg pair, brings the bridge up with its port, STP and static address.
 
-    Steps: write the file; `ifup`; ping from beyond the NIC; `ifdown`.
-    Verify: the NIC is the bridge's one port and holds no address, STP is on, the bridge holds the
-    address and the default route, and answers the router with its own MAC. After, the bridge is
-    gone and the NIC nobody's port.
+    Preconditions:
+        - the host has ifupdown with bridge-utils, or network-scripts
+    Steps:
+        1. Make a spare network: a NIC `eth1` that is down, with a cable to a router.
+        2. Write the configuration, and bring it up by the distribution's tool.
+        3. Read the ports and STP of the bridge and the addresses and routes of bridge and NIC.
+        4. Ping the bridge's address from the router, with a capture there.
+        5. Take the configuration down, and read the links again.
+    Verify:
+        - `eth1` is the one port of the bridge and holds no address
+        - STP of the bridge is on
+        - the bridge holds 192.168.1.2/24 and the default route to 192.168.1.1
+        - every ping is answered, by the bridge's own MAC
+        - after, the bridge is gone, and `eth1` belongs to no bridge and holds no address
     """
     tool = _require_tool(testbed, evidence, STATIC)
     with spare_network(testbed.host, "eth1", ROUTER, SERVED) as spare:
-        with brought_up(testbed.host, spare, STATIC):
+        with _configured(testbed, spare, STATIC):
             bridge = nic_state(spare.machine, "virbr2")
             _require_port(spare, "virbr2", stp=True)
             assert bridge.addresses == ("192.168.1.2/24",), f"virbr2: {bridge}"
@@ -143,12 +155,26 @@ def test_static_configuration(testbed: Testbed, evidence: Evidence) -> None:
 def test_dhcp_configuration(testbed: Testbed, evidence: Evidence) -> None:
     """D5's stanza, or D2's ifcfg pair, brings the bridge up with its port and a leased address.
 
-    Steps and Verify: as for the static one; STP is off, and the address is of the server's range.
+    Preconditions:
+        - the host has ifupdown with bridge-utils, or network-scripts
+    Steps:
+        1. Make a spare network: a NIC `eth0` with D2's MAC, down, with a cable to a router that
+           serves DHCP.
+        2. Write the configuration, and bring it up by the distribution's tool.
+        3. Read the ports and STP of the bridge and the addresses and routes of bridge and NIC.
+        4. Ping the bridge's address from the router, with a capture there.
+        5. Take the configuration down, and read the links again.
+    Verify:
+        - `eth0` is the one port of the bridge and holds no address
+        - STP of the bridge is off
+        - the bridge holds one address, of the server's range, and the default route to 192.168.1.1
+        - every ping is answered, by the bridge's own MAC
+        - after, the bridge is gone, and `eth0` belongs to no bridge and holds no address
     """
     tool = _require_tool(testbed, evidence, DHCP)
     with spare_network(testbed.host, "eth0", ROUTER, SERVED) as spare:
         spare.machine.run(["ip", "link", "set", "eth0", "address", D2_MAC])
-        with brought_up(testbed.host, spare, DHCP):
+        with _configured(testbed, spare, DHCP):
             bridge = nic_state(spare.machine, "br0")
             _require_port(spare, "br0", stp=False)
             assert len(bridge.addresses) == 1, f"br0: {bridge}"
@@ -166,22 +192,32 @@ def test_dhcp_configuration(testbed: Testbed, evidence: Evidence) -> None:
 def test_former_configuration_put_back(testbed: Testbed, evidence: Evidence) -> None:
     """With the bridge's configuration deleted and the NIC's put back, the NIC has it again (D3).
 
-    Steps: bring the NIC up by its own file; take it down and D4's bridge up; take the bridge down
-    and the NIC up by its own file again. The router pings the address on the NIC each time.
-    Verify: the NIC is configured as it was before, and answers; the bridge is gone.
+    Preconditions:
+        - the host has ifupdown with bridge-utils, or network-scripts
+    Steps:
+        1. Make a spare network: a NIC `eth1` that is down, with a cable to a router.
+        2. Bring the NIC up by its own file, and ping its address from the router.
+        3. Take it down, bring D4's bridge up, and take that down.
+        4. Bring the NIC up by its own file again, and ping its address from the router.
+    Verify:
+        - the bridge is gone
+        - state, MAC, MTU, addresses and routes of the NIC are those from before
+        - every ping is answered by the NIC's own MAC, before and after
+        - control: before, the NIC held 192.168.1.2/24, and in between it was a port of the bridge;
+          else the check is inconclusive
     """
     tool = _require_tool(testbed, evidence, PLAIN)
     with spare_network(testbed.host, "eth1", ROUTER, SERVED) as spare:
-        with brought_up(testbed.host, spare, PLAIN):
+        with _configured(testbed, spare, PLAIN):
             former = nic_state(spare.machine, "eth1")
             if former.addresses != ("192.168.1.2/24",):
                 raise Inconclusive(f"the NIC's own file did not configure it: {former}")
             _require_answer(spare, "eth1", "192.168.1.2", evidence, "before")
-        with brought_up(testbed.host, spare, STATIC):
+        with _configured(testbed, spare, STATIC):
             bridged = nic_state(spare.machine, "eth1")
             if bridged.bridge != "virbr2":
                 raise Inconclusive(f"the NIC was never a port of virbr2: {bridged}")
-        with brought_up(testbed.host, spare, PLAIN):
+        with _configured(testbed, spare, PLAIN):
             back = nic_state(spare.machine, "eth1")
             left = has_link(spare.machine, "virbr2")
             states = {"former": former, "bridged": bridged, "back": back}
@@ -203,6 +239,15 @@ def _require_tool(testbed: Testbed, evidence: Evidence, written: Configuration) 
     return tool
 
 
+@contextlib.contextmanager
+def _configured(testbed: Testbed, spare: Spare, written: Configuration) -> Iterator[None]:
+    """Require the tool to bring a configuration up without an error, and to take it down so."""
+    with brought_up(testbed.host, spare, written) as failures:
+        assert not failures, failures[0]
+        yield
+    assert not failures, failures[0]
+
+
 def _require_port(spare: Spare, name: str, *, stp: bool) -> None:
     """Require the NIC to be the one port of a bridge, and to hold no address."""
     bridge = LinuxBridge(spare.machine, name)
@@ -218,14 +263,19 @@ def _require_answer(
     """Require the router's pings to be answered, by the link's own MAC."""
     near = End(spare.router, str(ROUTER.ip), "")
     with evidence.capture(spare.router, ROUTER_NIC, label) as frames:
-        answer = expect(
-            lambda: (done := ping(near, address)).all_answered and done,
-            f"the router reaches {address} on {link}",
+        answer = poll(
+            lambda: ping(near, address),
+            lambda answer: answer.all_answered,
             deadline_s=PORT_DEADLINE_S,
         )
-        replies = frames.wait_for(
-            lambda p: ICMP in p and p[ICMP].type == ECHO_REPLY and p[IP].src == address, "replies"
+        assert answer.all_answered, (
+            f"not within {PORT_DEADLINE_S:g} s: the router reaches {address} on {link}; "
+            f"the last pings: {answer}"
         )
+        replies = frames.collect(
+            lambda p: ICMP in p and p[ICMP].type == ECHO_REPLY and p[IP].src == address
+        )
+        assert replies, frames.missing(f"replies of {address}")
     sources, own = {frame.packet[Ether].src for frame in replies}, link_mac(spare.machine, link)
     assert sources == {own}, f"{address} answers from {sorted(sources)}, {link} has {own}"
     return str(answer)

@@ -25,11 +25,25 @@ BRIDGE_XML = bridge_interface_xml(DEFINED, IPv4Interface("198.18.0.1/24"), "plum
 def test_listed_and_not_defined(testbed: Testbed, evidence: Evidence) -> None:
     """A libvirt without netcf lists and maps the host's interfaces, and refuses to define one.
 
-    Steps: define a bridge; add another by hand; list; map its name to its MAC and back.
-    Verify: the definition is refused as not supported, and neither a link nor an entry comes of it.
-    The list is the kernel's, MAC by MAC, without TAPs (they belong to guests) and ports of Linux
-    bridges (they stand in their bridge's entry); the added bridge is in it, inactive while it is
-    down, and no longer once it is deleted.
+    TAPs belong to guests, and ports of Linux bridges to the entry of their bridge: the list has
+    neither.
+
+    Preconditions:
+        - libvirt has its interface driver without netcf
+        - the host has no links `plumb-listed` and `plumb-defined`
+    Steps:
+        1. List libvirt's interfaces, and ask libvirt to define a bridge.
+        2. Make the bridge `plumb-listed` by hand, and give it a MAC of its own.
+        3. List libvirt's interfaces and the kernel's links, and map name to MAC and MAC to name.
+        4. Delete that bridge, and list libvirt's interfaces again.
+    Verify:
+        - the definition is refused as not supported
+        - libvirt's list is the kernel's, MAC by MAC, less TAPs and ports of Linux bridges
+        - `plumb-listed` maps to its MAC and its MAC to `plumb-listed`, and libvirt calls it
+          inactive
+        - after, `plumb-listed` is not in the list, and the list is the one from before the
+          definition
+        - the host has no link of the refused definition
     """
     host = testbed.host
     before = _listed(host)

@@ -30,8 +30,9 @@ NEVER_TRANSLATED = (IPv4Address("224.0.0.251"), IPv4Address("255.255.255.255"))
 def _arrived(testbed: Testbed, proto: Proto, frames: Capture, count: int = 1) -> list[Packet]:
     """Return the guests' requests that were seen outside, as soon as there are `count`."""
     to = testbed.end("outside").address
-    what = f"{count} {proto} requests of a guest"
-    found = frames.wait_for(lambda p: is_request(p, proto, to), what, count=count)
+    found = frames.collect(lambda p: is_request(p, proto, to), count=count)
+    what = f"{count} {proto} requests of a guest ({len(found)} seen)"
+    assert len(found) >= count, frames.missing(what)
     return [frame.packet for frame in found]
 
 
@@ -45,9 +46,17 @@ def _sources_of_the_subnet(testbed: Testbed) -> list[IPv4Address]:
 def test_outside_sees_the_host(testbed: Testbed, evidence: Evidence) -> None:
     """The outside sees the uplink's address as source, and a source port in 1024–65535.
 
-    Steps: capture on the outside machine; each guest sends ICMP, and TCP and UDP both from an
-    ordinary port and from port 777, which is outside the range.
-    Verify: every packet's source is the host's; every source port is in the range.
+    Preconditions:
+        - an outside machine is reached through the host's uplink
+        - each guest has its address
+    Steps:
+        1. Start a capture on the outside machine.
+        2. Send ICMP, and TCP and UDP from an ordinary port, from each guest to the outside.
+        3. Send TCP and UDP from port 777, which is below the range, too.
+    Verify:
+        - every request arrives outside with the host's uplink address as source
+        - every request is answered
+        - every TCP and UDP request arrives from a port in 1024–65535
     """
     [far], host = testbed.ends("outside"), str(testbed.figures.host)
     seen: list[str] = []
@@ -75,8 +84,19 @@ def test_outside_sees_the_host(testbed: Testbed, evidence: Evidence) -> None:
 def test_rules(testbed: Testbed, evidence: Evidence) -> None:
     """The rules masquerade the subnet to anywhere else, tcp and udp to ports 1024–65535.
 
-    Verify: what the rules make of a packet of each guest, and of the first and last address of the
-    subnet, in the order of the kernel and for whichever backend.
+    The rules are read as the kernel applies them, for whichever backend libvirt uses.
+
+    Preconditions:
+        - each guest has its address
+    Steps:
+        1. Read the host's source translation rules.
+        2. Follow a packet of each protocol through them, from each guest and from the first and
+           last address of the subnet.
+    Verify:
+        - a packet to anywhere else is masqueraded: TCP and UDP to ports 1024–65535, ICMP without a
+          range
+        - a packet to 224.0.0.251, to 255.255.255.255 and to the host's address on the bridge is not
+          masqueraded
     """
     rules = read_rules(testbed.host)
     evidence.text("rules.txt", "\n".join(rule.text for rule in rules) + "\n")
@@ -98,8 +118,17 @@ def test_rules(testbed: Testbed, evidence: Evidence) -> None:
 def test_isolated_is_not_masqueraded(testbed: Testbed, evidence: Evidence) -> None:
     """No rule masquerades an isolated subnet; a packet let out would keep the guest's address.
 
-    Steps: besides reading the rules, lift the packet filter, give the guest a route, and capture
-    what its ICMP, TCP and UDP look like outside.
+    Preconditions:
+        - the guests have their addresses, and an outside machine is on the uplink
+    Steps:
+        1. Read the host's source translation rules, and follow a packet of each protocol through
+           them, from each guest and from the first and last address of the subnet.
+        2. Give the outside a route to the subnet and the first guest a default route, and let the
+           packet filter accept everything of the bridge.
+        3. Send ICMP, TCP and UDP from that guest to the outside, with a capture there.
+    Verify:
+        - no rule masquerades any of these packets
+        - outside, the requests of each protocol arrive, and from the guest's own address alone
     """
     rules, guest = read_rules(testbed.host), testbed.guests[0]
     evidence.text("rules.txt", "\n".join(rule.text for rule in rules) + "\n")
@@ -122,7 +151,17 @@ def test_isolated_is_not_masqueraded(testbed: Testbed, evidence: Evidence) -> No
 
 @pytest.mark.claims("BR-06")
 def test_outside_sees_the_guest(testbed: Testbed, evidence: Evidence) -> None:
-    """On a bridged network the guests' packets arrive outside with their own address and MAC."""
+    """On a bridged network the guests' packets arrive outside with their own address and MAC.
+
+    Preconditions:
+        - an outside machine is on the physical network
+        - each guest has its address
+    Steps:
+        1. Send ICMP, TCP and UDP from each guest to the outside, with a capture there.
+    Verify:
+        - the requests of each protocol arrive outside
+        - their source is the guest's own MAC and address, and nothing else
+    """
     [far] = testbed.ends("outside")
     for guest in testbed.guests:
         near = testbed.guest_end(guest)

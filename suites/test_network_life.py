@@ -7,9 +7,9 @@ from ipaddress import IPv4Network
 import pytest
 from scapy.layers.inet import IP
 
-from fixtures.errors import DeadlineExpired, Inconclusive
+from fixtures.errors import Inconclusive
 from fixtures.evidence import Evidence
-from fixtures.guest.guest_address import request_lease
+from fixtures.guest.guest_address import ATTEMPTS, request_lease
 from fixtures.host.host import Host
 from fixtures.host.links import add_address, link_mac
 from fixtures.host.physical_network import OUTSIDE_NIC
@@ -21,7 +21,7 @@ from fixtures.probe.station import NIC, station
 from fixtures.switch import libvirt_network
 from fixtures.switch.linux_bridge import LinuxBridge
 from fixtures.testbed.testbed import Testbed
-from fixtures.waiting import until
+from fixtures.waiting import poll
 from topologies.topology import Network
 
 # libvirt ends its dnsmasq by a signal and does not wait for it.
@@ -34,11 +34,25 @@ DEFINITIONS = ("/etc/libvirt/qemu/networks", "/etc/libvirt/qemu/networks/autosta
 def test_two_side_by_side(testbed: Testbed, evidence: Evidence) -> None:
     """Two NAT networks have each their own, and taking one down leaves the other working.
 
-    Steps: start a second network like the one under test. Have a client there take a lease and
-    reach the outside, a guest of the first reach it too. Take the second down and try the first.
-    Verify: each has its own bridge, dnsmasq and masquerading rules; the client is served by the
-    second alone; what the outside sees comes from the host. With the second down nothing of it is
-    left, the first's is what it was, and its guests are served and masqueraded as before.
+    Preconditions:
+        - the host has no network and no bridge `plumb-second`
+        - an outside machine is reached through the host's uplink
+    Steps:
+        1. Read bridge, dnsmasq and rules of the network under test; have its first guest take a
+           lease, if it has one, and probe the outside by ICMP, TCP and UDP.
+        2. Define and start a second network beside it, and read the same of both.
+        3. Have the guest do the same again, and a client of the second network take a lease and
+           probe the outside.
+        4. Destroy the second network, and have the guest do the same once more.
+    Verify:
+        - side by side, each network has its bridge, one dnsmasq and its masquerading rules, and
+          shares none of them
+        - the client gets a lease of the second network's range, from that network's address alone
+        - all probes are answered, and arrive outside from the host's uplink address
+        - destroyed, nothing of the second network is left on the host
+        - the first network's bridge, dnsmasq and rules are what they were alone
+        - control: the first network is whole and works before the second is made; else the check is
+          inconclusive
     """
     first = testbed.topology.network
     # A port of a bridge with STP would first listen and learn for 4 s.
@@ -46,11 +60,9 @@ def test_two_side_by_side(testbed: Testbed, evidence: Evidence) -> None:
     alone = libvirt_leftovers(testbed.host, first)
     if not alone.all_there:
         raise Inconclusive(f"{first.name} is not whole even alone: {alone}")
-    try:
-        _works(testbed, "alone", evidence)
-    except AssertionError as error:
-        raise Inconclusive(f"{first.name} does not work even alone: {error}") from error
-    with libvirt_network.defined(testbed.host, libvirt_network.network_xml(second)) as network:
+    if wrong := _wrong(testbed, "alone", evidence):
+        raise Inconclusive(f"{first.name} does not work even alone: {wrong}")
+    with libvirt_network.defined(testbed.host, libvirt_network.definition(second)) as network:
         network.create()
         one, other = libvirt_leftovers(testbed.host, first), libvirt_leftovers(testbed.host, second)
         for name, seen in ((first.name, one), (second.name, other)):
@@ -58,13 +70,15 @@ def test_two_side_by_side(testbed: Testbed, evidence: Evidence) -> None:
         assert one.dnsmasq != other.dnsmasq, f"both are served by dnsmasq {one.dnsmasq}"
         shared = [p for p in PROTOCOLS if one.masquerading[p] == other.masquerading[p]]
         assert not shared, f"one rule masquerades both: {[one.masquerading[p] for p in shared]}"
-        _works(testbed, "both up", evidence)
+        wrong = _wrong(testbed, "both up", evidence)
+        assert not wrong, wrong
         served = _client_of(testbed, second, evidence)
         network.destroy()
         _require_gone(testbed.host, second)
     left = libvirt_leftovers(testbed.host, first)
     assert left == alone, f"without {second.name}, {first.name} has {left}, it had {alone}"
-    _works(testbed, f"{second.name} down", evidence)
+    wrong = _wrong(testbed, f"{second.name} down", evidence)
+    assert not wrong, wrong
     evidence.reason = (
         f"{first.name}: {one}; {second.name}: {other}, its client {served}; with {second.name} "
         f"down {first.name} serves and masquerades"
@@ -75,15 +89,24 @@ def test_two_side_by_side(testbed: Testbed, evidence: Evidence) -> None:
 def test_destroyed_and_undefined(testbed: Testbed, evidence: Evidence) -> None:
     """Destroyed, a network's bridge, dnsmasq and rules are gone; undefined, its definition is.
 
-    Steps: define a network like the one under test, start it, with autostart; destroy; undefine.
-    Verify: before, nothing of it; started, all of it; destroyed, nothing but the definition, which
-    reads back as inactive; undefined, neither libvirt nor its folders have it.
+    Preconditions:
+        - the host has no network and no bridge `plumb-gone`
+    Steps:
+        1. Define a network beside the one under test, and start it with autostart.
+        2. Destroy it, and wait until its traces are gone.
+        3. Undefine it, and list libvirt's networks and the files of its folders.
+    Verify:
+        - destroyed, its bridge, its dnsmasq and all rules that name it are gone
+        - destroyed, libvirt still knows it, as inactive and persistent
+        - undefined, neither libvirt nor its folders have it
+        - control: before there is nothing of it, and started all of it is there; else the check is
+          inconclusive
     """
     gone = _beside(testbed, "plumb-gone")
     before = libvirt_leftovers(testbed.host, gone)
     if not before.none_there:
         raise Inconclusive(f"before the network is made there is something of it: {before}")
-    with libvirt_network.defined(testbed.host, libvirt_network.network_xml(gone)) as network:
+    with libvirt_network.defined(testbed.host, libvirt_network.definition(gone)) as network:
         libvirt_network.start(network)
         running = libvirt_leftovers(testbed.host, gone)
         files = _definitions(testbed.host, gone.name)
@@ -114,17 +137,13 @@ def _beside(testbed: Testbed, name: str) -> Network:
 
 
 def _require_gone(host: Host, network: Network) -> None:
-    try:
-        until(
-            lambda: libvirt_leftovers(host, network).none_there,
-            f"nothing of {network.name} is left",
-            deadline_s=GONE_DEADLINE_S,
-            interval_s=0.2,
-        )
-    except DeadlineExpired as error:
-        raise AssertionError(
-            f"destroyed, {network.name} has left {libvirt_leftovers(host, network)}"
-        ) from error
+    left = poll(
+        lambda: libvirt_leftovers(host, network),
+        lambda seen: seen.none_there,
+        deadline_s=GONE_DEADLINE_S,
+        interval_s=0.2,
+    )
+    assert left.none_there, f"destroyed, {network.name} has left {left}"
 
 
 def _known(host: Host, name: str) -> bool:
@@ -138,15 +157,16 @@ def _definitions(host: Host, name: str) -> list[str]:
     return [path for path in paths if host.seen(path).is_symlink() or host.seen(path).exists()]
 
 
-def _works(testbed: Testbed, when: str, evidence: Evidence) -> None:
-    """Require that a guest of the first network is served by DHCP, and masqueraded outside."""
-    for guest in testbed.guests[:1]:
-        if guest.name in testbed.leases:
-            lease = request_lease(guest)
-            assert lease.address == guest.address, (
-                f"{when}, {guest.name} is given {lease.address}, it had {guest.address}"
-            )
-        _is_masqueraded(testbed, testbed.guest_end(guest), when, evidence)
+def _wrong(testbed: Testbed, when: str, evidence: Evidence) -> str:
+    """Return what a guest of the first network lacks of DHCP and masquerading; "": nothing."""
+    guest = testbed.guests[0]
+    if guest.name in testbed.leases:
+        lease = request_lease(guest)
+        if lease is None:
+            return f"{when}, {guest.name} asked {ATTEMPTS} times by DHCP and got no address"
+        if lease.address != guest.address:
+            return f"{when}, {guest.name} is given {lease.address}, it had {guest.address}"
+    return _not_masqueraded(testbed, testbed.guest_end(guest), when, evidence)
 
 
 def _client_of(testbed: Testbed, network: Network, evidence: Evidence) -> str:
@@ -168,20 +188,27 @@ def _client_of(testbed: Testbed, network: Network, evidence: Evidence) -> str:
         add_address(port.machine, NIC, f"{lease.address}/{network.address.network.prefixlen}")
         port.machine.netlink.route("add", dst="default", gateway=own)
         near = End(port.machine, str(lease.address), testbed.tool)
-        _is_masqueraded(testbed, near, "both up", evidence)
+        wrong = _not_masqueraded(testbed, near, "both up", evidence)
+        assert not wrong, wrong
     return str(lease.address)
 
 
-def _is_masqueraded(testbed: Testbed, near: End, when: str, evidence: Evidence) -> None:
+def _not_masqueraded(testbed: Testbed, near: End, when: str, evidence: Evidence) -> str:
+    """Return in what the outside does not see an end under the host's address; "" if it does."""
     far, host = testbed.end("outside"), str(testbed.figures.host)
     label = f"{near.name}-{when.replace(' ', '-')}"
     with evidence.capture(testbed.outside, OUTSIDE_NIC, label) as frames:
         for proto in PROTOCOLS:
             answer = send(proto, near, far)
-            assert answer.all_answered, f"{when}, {near.name} is not answered by {proto}: {answer}"
+            if not answer.all_answered:
+                return f"{when}, {near.name} is not answered by {proto}: {answer}"
         seen: set[str] = set()
         for proto in PROTOCOLS:
             wanted = functools.partial(is_request, proto=proto, to=far.address)
-            found = frames.wait_for(wanted, f"{proto} of {near.name}")
+            found = frames.collect(wanted)
+            if not found:
+                return f"{when}, {frames.missing(f'{proto} of {near.name}')}"
             seen |= {frame.packet[IP].src for frame in found}
-    assert seen == {host}, f"{when}, {near.name} is seen outside as {sorted(seen)}, not {host}"
+    if seen != {host}:
+        return f"{when}, {near.name} is seen outside as {sorted(seen)}, not {host}"
+    return ""

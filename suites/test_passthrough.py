@@ -19,12 +19,22 @@ from fixtures.testbed.testbed import Testbed
 
 
 @pytest.mark.claims("PT-01")
+@pytest.mark.needs("iommu", "sriov")
 def test_iommu_and_functions(testbed: Testbed, evidence: Evidence) -> None:
     """The NIC's virtual functions are on, and the IOMMU keeps each apart from everything else.
 
-    Verify: there are as many as the topology asks for and no more than the NIC offers; each is in
-    an IOMMU group with nothing else in it; and the guests run on functions of theirs, which the
-    kernel gives to no guest without an IOMMU that translates (VFIO).
+    The kernel gives a function to a guest only with an IOMMU that translates (VFIO).
+
+    Preconditions:
+        - the guests run on virtual functions of the NIC
+    Steps:
+        1. Read how many virtual functions the NIC offers, which of them are on, and their IOMMU
+           groups.
+        2. Read the function of each guest from libvirt's live XML.
+    Verify:
+        - as many functions are on as the topology asks for, and no more than the NIC offers
+        - each function is in an IOMMU group with nothing else in it
+        - each guest runs on one of these functions
     """
     host, pf = testbed.host, pci.of_nic(testbed.host, testbed.topology.network.pf)
     offered = int(pci.attribute(host, pf, "sriov_totalvfs"))
@@ -47,11 +57,21 @@ def test_iommu_and_functions(testbed: Testbed, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("PT-02")
+@pytest.mark.needs("iommu", "sriov")
 def test_node_device(testbed: Testbed, evidence: Evidence) -> None:
     """Libvirt's node device of the NIC says what the PCI bus says.
 
-    Verify: driver, domain, bus, slot, function, vendor and product of libvirt's device are those in
-    sysfs, its vendor and product have names, and it lists the NIC's virtual functions.
+    Preconditions:
+        - the topology is up and its guests answer
+    Steps:
+        1. Read the XML of libvirt's node device for the NIC.
+        2. Read the NIC's address, driver, vendor and product, and its virtual functions, from
+           sysfs.
+    Verify:
+        - libvirt has the device, as a PCI device
+        - domain, bus, slot, function, driver, vendor and product are those of sysfs
+        - the virtual functions in the XML are those of sysfs, in the same order
+        - vendor and product have names
     """
     host, name = testbed.host, testbed.topology.network.pf
     pf = pci.of_nic(host, name)
@@ -90,11 +110,19 @@ def test_node_device(testbed: Testbed, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("PT-03")
+@pytest.mark.needs("iommu", "sriov")
 def test_network_lists_functions(testbed: Testbed, evidence: Evidence) -> None:
     """The hostdev network is active, starts with libvirtd, and lists every virtual function.
 
-    Verify: its definition has the NIC and managed='yes'; it is active, persistent and set to
-    autostart; its live XML lists exactly the functions that the PCI bus has.
+    Preconditions:
+        - the topology is up and its guests answer
+    Steps:
+        1. Read the network's state and its live XML.
+        2. Read the NIC's virtual functions from sysfs.
+    Verify:
+        - the live XML has mode `hostdev`, managed `yes`, and the NIC as physical function
+        - the network is active, persistent and set to autostart
+        - the functions in the live XML are exactly those of sysfs
     """
     network, host = testbed.libvirt_network, testbed.host
     xml = network.XMLDesc()
@@ -117,12 +145,21 @@ def test_network_lists_functions(testbed: Testbed, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("PT-04")
+@pytest.mark.needs("iommu", "sriov")
 def test_guest_has_a_function(testbed: Testbed, evidence: Evidence) -> None:
     """A guest on the network has a virtual function: a PCI NIC under the driver for it, and no TAP.
 
-    Verify: libvirt lists its NIC as `hostdev` with a function of the network's; in the guest that
-    NIC is a PCI function with the vendor of the host's NIC and the device number that the NIC gives
-    its virtual functions; no guest shares it; and no TAP is on the host.
+    Preconditions:
+        - the topology is up and its guests answer
+    Steps:
+        1. Read each guest's NIC from libvirt's list and its function from the live XML.
+        2. Read the PCI functions of the NIC from the guest's sysfs.
+        3. List the host's TAP devices.
+    Verify:
+        - libvirt lists the NIC as `hostdev`, with a virtual function of the host's NIC
+        - no two guests have the same function
+        - in the guest the NIC has a driver, and the vendor and device number of that function
+        - the host has no TAP device
     """
     host, pf = testbed.host, pci.of_nic(testbed.host, testbed.topology.network.pf)
     functions = pci.functions(host, pf)

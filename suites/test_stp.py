@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
-from scapy.layers.l2 import STP, Ether
-from scapy.packet import Packet, Raw
+from scapy.layers.l2 import STP
 
 from fixtures.errors import Inconclusive
 from fixtures.evidence import Evidence
 from fixtures.host.host import Host
 from fixtures.host.links import cable, link_mac, set_up
 from fixtures.probe.capture import Capture
+from fixtures.probe.marked_frames import BROADCAST, arrivals, is_marked, marked
 from fixtures.probe.port_states import watched_port
 from fixtures.probe.station import NIC, plugged_station, wait_for_port
 from fixtures.switch.linux_bridge import LinuxBridge, linux_bridge
 from fixtures.testbed.testbed import Testbed
-from fixtures.waiting import expect
+from fixtures.waiting import poll
 
 SCRATCH = "plumb-stp"
 ROOT, OTHER = "plumb-a", "plumb-b"
@@ -44,9 +44,6 @@ BPDU_GROUP = "01:80:c2:00:00:00"
 BPDU_DEADLINE_S = 30.0
 FRAME_DEADLINE_S = 5.0
 QUIET_S = 0.3
-# IEEE 802 local experimental EtherType 1: nobody else says anything in it.
-EXPERIMENTAL = 0x88B5
-BROADCAST = "ff:ff:ff:ff:ff:ff"
 # Locally administered unicast addresses that belong to nobody.
 MACS = {state: f"02:00:5e:00:53:{number:02x}" for number, state in enumerate(WALK, start=1)}
 
@@ -55,8 +52,17 @@ MACS = {state: f"02:00:5e:00:53:{number:02x}" for number, state in enumerate(WAL
 def test_lone_bridge_is_its_own_root(testbed: Testbed, evidence: Evidence) -> None:
     """STP can be turned on: a lone bridge takes itself for the root, and the timers read back.
 
-    Verify: off before and on after; root id and bridge id are the same; hello 2 s, max age 20 s,
-    the forward delay 15 s by default and as set after that.
+    Preconditions:
+        - the host has no link `plumb-stp`
+    Steps:
+        1. Make a bridge with a station as its port, bring it up, and read its STP state.
+        2. Turn STP on, and read STP state and forward delay.
+        3. Set the forward delay to 2 s, and read bridge id, root id and timers.
+    Verify:
+        - STP is off before and on after
+        - root id and bridge id are the same
+        - hello time is 2 s and max age 20 s
+        - the forward delay is 15 s by default and 2 s as set
     """
     with (
         linux_bridge(testbed.host, SCRATCH) as bridge,
@@ -88,11 +94,20 @@ def test_lone_bridge_is_its_own_root(testbed: Testbed, evidence: Evidence) -> No
 def test_port_walks_to_forwarding(testbed: Testbed, evidence: Evidence) -> None:
     """A port listens, learns and then forwards, each for the forward delay; frames show it.
 
-    Steps: bring up a bridge with a port; in each state a frame comes in at the port, from another
-    address each time.
-    Verify: the kernel announces the states in this order, and `forwarding` no sooner than two
-    forward delays after the beginning. The bridge learns nothing while it listens, learns and
-    passes nothing on while it learns, and passes on once it forwards (the control of the others).
+    Preconditions:
+        - the host has no link `plumb-stp`
+    Steps:
+        1. Make a bridge with STP on, a forward delay of 2 s and a station as its port, and bring it
+           up.
+        2. Watch the states that the kernel announces for the port, with a capture on the bridge.
+        3. In each state send a broadcast from the station, each from another MAC.
+    Verify:
+        - the states are listening, learning, forwarding, in this order
+        - forwarding comes no sooner than two forward delays, less 0.1 s, after the beginning
+        - the MAC of the listening state is not learnt, that of the learning state is
+        - no frame of the listening or learning state is passed on
+        - control: the frame of the forwarding state is passed on, and each frame was sent while its
+          state lasted; else the check is inconclusive
     """
     host = testbed.host
     with contextlib.ExitStack() as stack:
@@ -103,16 +118,19 @@ def test_port_walks_to_forwarding(testbed: Testbed, evidence: Evidence) -> None:
         # Only a link that is up can be captured on; the port listens by now, and passes nothing.
         inside = stack.enter_context(evidence.capture(host, SCRATCH))
         for state in WALK:
-            watch.wait_for(state, deadline_s=WALK_DEADLINE_S)
-            far.send(_broadcast(state.encode(), MACS[state]))
+            entered = watch.entered(state, deadline_s=WALK_DEADLINE_S)
+            assert entered is not None, (
+                f"{far.port} is not {state} within {WALK_DEADLINE_S:g} s: {watch}"
+            )
+            far.send(marked(MACS[state], BROADCAST, state.encode()))
             if state == "learning":
                 _expect_learnt(bridge, MACS[state])
             if (now := bridge.port_state(far.port)) != state:
                 raise Inconclusive(f"{far.port} is {now} before a frame could come in {state}")
-        what = "the frame that came in while the port forwards"
-        inside.wait_for(lambda p: _is(p, b"forwarding"), what, deadline_s=FRAME_DEADLINE_S)
+        arrived = inside.collect(lambda packet: is_marked(packet, b"forwarding"))
+        assert arrived, inside.missing("the frame that came in while the port forwards")
         known = {entry.mac for entry in bridge.fdb()}
-        passed = [state for state in WALK if _count(inside, state.encode())]
+        passed = [state for state in WALK if arrivals(inside, state.encode())]
         inside.require_whole()
         walked = [state for state in watch.states() if state.name != "disabled"]
     evidence.json("states.json", [[state.name, state.after_s] for state in walked])
@@ -130,8 +148,16 @@ def test_port_walks_to_forwarding(testbed: Testbed, evidence: Evidence) -> None:
 def test_bpdus_every_hello_time(testbed: Testbed, evidence: Evidence) -> None:
     """BPDUs leave the port every hello time, and say what the bridge is set to.
 
-    Verify: at the far end of the port, configuration BPDUs to the bridges' group address that name
-    the bridge as root and as sender, at cost 0, with its timers; 2 s from one to the next.
+    Preconditions:
+        - the host has no link `plumb-stp`
+    Steps:
+        1. Make a bridge with STP on, a forward delay of 2 s and a station as its port, and bring it
+           up.
+        2. Capture at the station until three BPDUs are there.
+    Verify:
+        - each goes from the port's MAC to the bridges' group address
+        - each is a configuration BPDU with the bridge as root and as sender, cost 0, and its timers
+        - the time from one to the next is 2 s, give or take 1 s
     """
     host = testbed.host
     with contextlib.ExitStack() as stack:
@@ -139,9 +165,9 @@ def test_bpdus_every_hello_time(testbed: Testbed, evidence: Evidence) -> None:
         far = stack.enter_context(plugged_station(host, bridge, "st1"))
         frames = stack.enter_context(evidence.capture(far.machine, NIC))
         set_up(host, SCRATCH)
-        taken = frames.wait_for(
-            lambda p: STP in p, "BPDUs", count=BPDUS, deadline_s=BPDU_DEADLINE_S
-        )
+        taken = frames.collect(lambda p: STP in p, count=BPDUS, deadline_s=BPDU_DEADLINE_S)
+        what = f"{BPDUS} BPDUs ({len(taken)} seen)"
+        assert len(taken) >= BPDUS, frames.missing(what, deadline_s=BPDU_DEADLINE_S)
         sender, priority = link_mac(host, far.port), int(bridge.bridge_id().split(".")[0], 16)
         wanted = _wanted_bpdu(link_mac(host, SCRATCH), priority)
     intervals = [later.time - earlier.time for earlier, later in pairwise(taken)]
@@ -167,11 +193,22 @@ def test_bpdus_every_hello_time(testbed: Testbed, evidence: Evidence) -> None:
 def test_loop_is_broken(testbed: Testbed, evidence: Evidence) -> None:
     """Of two bridges joined by two links exactly one port blocks, and a broadcast arrives once.
 
-    Steps: two bridges with STP on, a station on each; join them by two links; when all ports have
-    settled, each station sends one broadcast.
-    Verify: one of the four ports blocks; the other station gets the broadcast once, and its sender
-    not at all. Control: the same broadcast did come in over the second link, at the blocked port.
     Without STP no loop is ever built: a storm would know no end.
+
+    Preconditions:
+        - the host has no links `plumb-a` and `plumb-b`
+    Steps:
+        1. Make two bridges with STP on, a station on each, and a lower priority value on the first.
+        2. Join them by two links, bring them up, and wait until every port forwards or blocks.
+        3. Send one broadcast from each station, with captures at both stations and at the blocked
+           port.
+    Verify:
+        - exactly one of the four ports blocks
+        - both bridges name the first one as root
+        - each broadcast arrives at the other station once, and never returns to its sender
+        - the states of the ports are the same after
+        - control: each broadcast came in over the second link, at the blocked port; else the check
+          is inconclusive
     """
     host = testbed.host
     with contextlib.ExitStack() as stack:
@@ -197,7 +234,7 @@ def test_loop_is_broken(testbed: Testbed, evidence: Evidence) -> None:
         heard = [stack.enter_context(evidence.capture(s.machine, NIC)) for s in stations]
         for near, far in ((0, 1), (1, 0)):
             mark = f"from {stations[near].machine.name}".encode()
-            stations[near].send(_broadcast(mark, MACS["forwarding"]))
+            stations[near].send(marked(MACS["forwarding"], BROADCAST, mark))
             _expect_once(heard[near], heard[far], at_blocked, mark)
         settled = {port: bridge.port_state(port) for port, bridge in ports.items()}
     evidence.reason = f"{blocked[0]} blocks; each broadcast arrived once, and at {blocked[0]}"
@@ -238,46 +275,43 @@ def _silence(host: Host, link: str) -> None:
 def _settled(ports: dict[str, LinuxBridge]) -> dict[str, str | None]:
     """Return each port's state when all of them forward or block."""
 
-    def states() -> dict[str, str | None]:
-        return {port: bridge.port_state(port) for port, bridge in ports.items()}
+    def is_settled(states: dict[str, str | None]) -> bool:
+        return set(states.values()) <= {"forwarding", "blocking"}
 
-    def all_settled() -> dict[str, str | None]:
-        now = states()
-        return now if set(now.values()) <= {"forwarding", "blocking"} else {}
-
-    try:
-        return expect(all_settled, "settled", deadline_s=WALK_DEADLINE_S)
-    except AssertionError:
-        raise AssertionError(
-            f"after {WALK_DEADLINE_S:g} s not every port forwards or blocks: {states()}"
-        ) from None
+    states = poll(
+        lambda: {port: bridge.port_state(port) for port, bridge in ports.items()},
+        is_settled,
+        deadline_s=WALK_DEADLINE_S,
+    )
+    assert is_settled(states), (
+        f"after {WALK_DEADLINE_S:g} s not every port forwards or blocks: {states}"
+    )
+    return states
 
 
 def _expect_once(near: Capture, far: Capture, at_blocked: Capture, mark: bytes) -> None:
     """Assert that a broadcast arrives once at the far station, and never at its sender."""
-    expect(lambda: _count(far, mark), "the broadcast arrives", deadline_s=FRAME_DEADLINE_S)
-    with contextlib.suppress(AssertionError):
-        # Left at once if there are more: should it be a storm, taking down the links ends it.
-        expect(lambda: _count(far, mark) > 1, "a second one", deadline_s=QUIET_S, interval_s=0.01)
-    arrived, returned = _count(far, mark), _count(near, mark)
+    poll(lambda: arrivals(far, mark), deadline_s=FRAME_DEADLINE_S)
+    # Left at once if there are more: should it be a storm, taking down the links ends it.
+    poll(lambda: arrivals(far, mark) > 1, deadline_s=QUIET_S, interval_s=0.01)
+    arrived, returned = arrivals(far, mark), arrivals(near, mark)
     assert arrived == 1, f"the broadcast {mark!r} arrives {arrived} times"
     assert returned == 0, f"the broadcast {mark!r} comes back to its sender {returned} times"
     for frames in (near, far, at_blocked):
         frames.require_whole()
-    if not _count(at_blocked, mark):
+    if not arrivals(at_blocked, mark):
         raise Inconclusive(f"nothing of {mark!r} came over the second link: nothing was blocked")
 
 
-def _count(frames: Capture, mark: bytes) -> int:
-    """Count the marked frames that came in, without having scapy read each of a storm."""
-    return sum(mark in frame.raw for frame in frames.frames() if not frame.outgoing)
-
-
 def _expect_learnt(bridge: LinuxBridge, mac: str) -> None:
-    expect(
-        lambda: mac in {entry.mac for entry in bridge.fdb()},
-        f"{mac} is learnt while the port is learning",
+    known = poll(
+        lambda: {entry.mac for entry in bridge.fdb()},
+        lambda macs: mac in macs,
         deadline_s=LEARN_DEADLINE_S,
+    )
+    assert mac in known, (
+        f"not within {LEARN_DEADLINE_S:g} s: {mac} is learnt while the port is learning; "
+        f"known: {sorted(known)}"
     )
 
 
@@ -298,13 +332,3 @@ def _wanted_bpdu(mac: str, priority: int) -> dict[str, float | str]:
         "hellotime": HELLO_S,
         "fwddelay": float(DELAY_S),
     }
-
-
-def _broadcast(mark: bytes, source: str) -> Packet:
-    return Ether(src=source, dst=BROADCAST, type=EXPERIMENTAL) / Raw(mark)
-
-
-def _is(packet: Packet, mark: bytes) -> bool:
-    return (
-        Ether in packet and packet.type == EXPERIMENTAL and bytes(packet.payload).startswith(mark)
-    )

@@ -5,6 +5,7 @@ from statistics import median
 
 import pytest
 
+from fixtures.errors import TrialFailed
 from fixtures.evidence import Evidence
 from fixtures.plugin.sampling import Sampling, Series
 from fixtures.probe.rtt import round_trips_ms
@@ -14,17 +15,29 @@ from fixtures.testbed.testbed import Testbed
 
 @pytest.mark.lengthy
 @pytest.mark.claims("GN-07")
+@pytest.mark.needs("iperf3")
 def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None:
     """Between guest and host: TCP in both directions and UDP with its loss meet the floors.
 
-    Verify: the median of the trials is at or above the floor of the topology.
+    Preconditions:
+        - the first guest and the host have addresses, and reach each other
+    Steps:
+        1. Measure TCP from guest to host and from host to guest, in several trials each.
+        2. Offer the topology's UDP rate from guest to host, in several trials.
+    Verify:
+        - the median of each TCP direction is at or above the topology's TCP floor
+        - the median of the UDP rate that arrives is at or above the topology's UDP floor
+        - the median of the UDP loss is at or below the topology's limit
     """
-    guest, floors = testbed.guests[0], testbed.topology.throughput
+    guest, floors = testbed.guests[0], testbed.floors
     host = Far(testbed.host, testbed.host_address)
     upward = Series(lambda: tcp_mbit_s(guest, host), TRIALS)
     downward = Series(lambda: tcp_mbit_s(guest, host, reverse=True), TRIALS)
     datagrams = Series(lambda: udp(guest, host, floors.udp_offered_mbit_s), TRIALS)
-    sampling.take(upward, downward, datagrams)
+    try:
+        sampling.take(upward, downward, datagrams)
+    except TrialFailed as error:
+        raise AssertionError(error.message) from error
     rates, losses = zip(*((d.mbit_s, d.lost_percent) for d in datagrams.samples), strict=True)
     up = evidence.measurement("tcp guest → host", "Mbit/s", upward.samples, "more")
     down = evidence.measurement("tcp host → guest", "Mbit/s", downward.samples, "more")
@@ -50,12 +63,26 @@ def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
 
 @pytest.mark.lengthy
 @pytest.mark.claims("GN-08")
+@pytest.mark.needs("iperf3")
 def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None:
-    """Between two guests: TCP throughput and round-trip times."""
+    """Between two guests: TCP throughput and round-trip times.
+
+    Preconditions:
+        - two guests have their addresses, and reach each other
+    Steps:
+        1. Ping the second guest from the first, in bursts of 20.
+        2. Measure TCP from the first guest to the second, in several trials.
+    Verify:
+        - at least one ping is answered; the round-trip times are kept, and have no floor
+        - the median of the TCP rates is at or above the topology's floor
+    """
     one, two = testbed.guests[:2]
     bursts = Series(lambda: round_trips_ms(one, two.address), 1)
     tcp = Series(lambda: tcp_mbit_s(one, Far(two, two.address)), TRIALS)
-    sampling.take(bursts, tcp)
+    try:
+        sampling.take(bursts, tcp)
+    except TrialFailed as error:
+        raise AssertionError(error.message) from error
     echoes = [time for burst in bursts.samples for time in burst]
     # A burst in which nothing was answered gave no sample.
     lengths = [len(burst) for burst in bursts.samples if burst]
@@ -66,5 +93,5 @@ def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -
         f"median of {len(rates)}: {median(rates):.0f} Mbit/s; "
         f"median round trip of {len(times)}: {median(times):.2f} ms"
     )
-    floor = testbed.topology.throughput.guest_guest_tcp_mbit_s
+    floor = testbed.floors.guest_guest_tcp_mbit_s
     assert median(rates) >= floor, f"TCP: median {median(rates):.1f} Mbit/s, floor {floor:g}"

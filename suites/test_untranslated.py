@@ -36,10 +36,18 @@ NO_WAIT_S = 0.05
 def test_own_subnet_is_not_masqueraded(testbed: Testbed, evidence: Evidence) -> None:
     """A guest's packets to its own subnet keep their source, even out of the uplink.
 
-    Steps: give the outside an address of the guests' subnet, and host and guest a route to it over
-    the uplink. Each guest sends ICMP, TCP and UDP there, and to the outside's own address.
-    Verify: outside, the first have the guest's address and port, while the others, at the same
-    time, have the host's.
+    Preconditions:
+        - an outside machine is reached through the host's uplink
+        - an address of the guests' subnet is free
+    Steps:
+        1. Give the outside that address and a route to the guests' subnet, and give host and guest
+           a route to the address over the uplink.
+        2. Send ICMP, TCP and UDP from each guest to that address and to the outside's own, with a
+           capture outside.
+    Verify:
+        - the requests to the address of the own subnet arrive from the guest's own address and port
+        - control: the requests to the outside's own address arrive from the host's address; else
+          the check is inconclusive
     """
     host, [far] = str(testbed.figures.host), testbed.ends("outside")
     seen = []
@@ -76,11 +84,20 @@ def test_local_multicast_and_broadcast_are_not_masqueraded(
     No router forwards these, so a guest's stay on the bridge; the host's own, from its address on
     the bridge, pass the masquerading rules, out of the uplink as out of the bridge.
 
-    Steps: the host sends UDP from a port below 1024 and ICMP to both, out of the uplink, seen by
-    the outside, and UDP out of the bridge, seen at a guest's TAP. A guest sends ICMP to both and
-    UDP to the multicast address, seen at another guest's TAP.
-    Verify: each arrives with its own address and port, while the host's to a multicast group that
-    is not exempted, at the same time and out of the same link, is masqueraded.
+    Preconditions:
+        - two guests have their addresses, and an outside machine is on the uplink
+    Steps:
+        1. Send UDP from a port below 1024 and ICMP to both out of the uplink, from the host's
+           address on the bridge, with a capture outside.
+        2. Send UDP to both out of the bridge in the same way, with a capture on the second guest's
+           TAP.
+        3. Send ICMP to both and UDP to the multicast address from the first guest, with a capture
+           on the second guest's TAP.
+    Verify:
+        - each packet of the host arrives with its own address and port
+        - each packet of the guest arrives with the guest's own address and port
+        - control: a packet of the host to a group that is not exempted, out of the same link, is
+          masqueraded; else the check is inconclusive
     """
     bridge, tap = testbed.switch.name, testbed.guests[1].tap
     seen = [
@@ -140,10 +157,10 @@ def _sources(frames: Capture, proto: Proto, to: str) -> set[tuple[str, int | Non
 
 def _first(frames: Capture, wanted: Callable[[Packet], bool], what: str) -> Packet:
     """Return the first such packet; without one there is nothing to be judged."""
-    try:
-        return frames.wait_for(wanted, what)[0].packet
-    except AssertionError as error:
-        raise Inconclusive(f"nothing to judge by: {error}") from error
+    found = frames.collect(wanted)
+    if not found:
+        raise Inconclusive(f"nothing to judge by: {frames.missing(what)}")
+    return found[0].packet
 
 
 @contextlib.contextmanager

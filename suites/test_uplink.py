@@ -23,9 +23,9 @@ from fixtures.host.nic_state import nic_state
 from fixtures.host.physical_network import OUTSIDE_NIC
 from fixtures.probe.reach import PROTOCOLS, End, ping, send
 from fixtures.switch.default_network import default_network, network_names
-from fixtures.testbed.build_testbed import built_network
+from fixtures.testbed.build_network import built_network
 from fixtures.testbed.testbed import Testbed
-from fixtures.waiting import expect
+from fixtures.waiting import poll
 
 SCRATCH_NIC, SCRATCH_BRIDGE = "plumb-nic", "plumb-br"
 # RFC 2544's benchmarking addresses: no network of anybody's.
@@ -36,7 +36,15 @@ PORT_DEADLINE_S = 60.0
 
 @pytest.mark.claims("BR-01")
 def test_nic_is_a_port(testbed: Testbed, evidence: Evidence) -> None:
-    """The physical NIC is a port of the bridge."""
+    """The physical NIC is a port of the bridge.
+
+    Preconditions:
+        - the topology is up and its guests answer
+    Steps:
+        1. Read the ports of the bridge.
+    Verify:
+        - the physical NIC is among them
+    """
     uplink, ports = testbed.topology.network.uplink, testbed.switch.ports()
     evidence.json("ports.json", ports)
     evidence.reason = f"ports of {testbed.switch.name}: {', '.join(ports)}"
@@ -45,7 +53,16 @@ def test_nic_is_a_port(testbed: Testbed, evidence: Evidence) -> None:
 
 @pytest.mark.claims("BR-02")
 def test_address_is_on_the_bridge(testbed: Testbed, evidence: Evidence) -> None:
-    """The NIC holds no address; the bridge holds the host's."""
+    """The NIC holds no address; the bridge holds the host's.
+
+    Preconditions:
+        - the topology is up and its guests answer
+    Steps:
+        1. Read the IPv4 addresses of the NIC and of the bridge.
+    Verify:
+        - the NIC has none
+        - the bridge has the host's address and no other
+    """
     network = testbed.topology.network
     uplink = str(network.uplink)
     on_nic, on_bridge = addresses(testbed.host, uplink), addresses(testbed.host, network.bridge)
@@ -57,16 +74,24 @@ def test_address_is_on_the_bridge(testbed: Testbed, evidence: Evidence) -> None:
 
 @pytest.mark.claims("BR-03")
 def test_host_stays_reachable(testbed: Testbed, evidence: Evidence) -> None:
-    """The outside reaches the host, and the answers come from the bridge's own MAC."""
+    """The outside reaches the host, and the answers come from the bridge's own MAC.
+
+    Preconditions:
+        - an outside machine is on the physical network
+    Steps:
+        1. Probe the host from outside by ICMP, TCP and UDP, with a capture there.
+    Verify:
+        - every request is answered
+        - the host's answers, ARP and IP, come from the bridge's MAC and no other
+    """
     near, far = testbed.end("outside"), testbed.end("host")
     own = link_mac(testbed.outside, OUTSIDE_NIC)
     with evidence.capture(testbed.outside, OUTSIDE_NIC) as frames:
         for proto in PROTOCOLS:
             answer = send(proto, near, far)
             assert answer.all_answered, f"the outside does not reach the host by {proto}: {answer}"
-        answers = frames.wait_for(
-            lambda p: p.dst == own and _from_host(p, far.address), "answers of the host"
-        )
+        answers = frames.collect(lambda p: p.dst == own and _from_host(p, far.address))
+        assert answers, frames.missing("answers of the host")
     bridge = link_mac(testbed.host, testbed.switch.name)
     sources = {frame.packet[Ether].src for frame in answers}
     evidence.reason = f"answered by {', '.join(PROTOCOLS)} from {sorted(sources)}"
@@ -81,7 +106,19 @@ def _from_host(packet: Packet, address: str) -> bool:
 
 @pytest.mark.claims("BR-13")
 def test_both_ways_to_attach(testbed: Testbed, evidence: Evidence) -> None:
-    """A guest attached by the bridge's name and one by a libvirt network both are on it."""
+    """A guest attached by the bridge's name and one by a libvirt network both are on it.
+
+    Preconditions:
+        - the topology has a guest attached each way
+        - an outside machine is on the physical network
+    Steps:
+        1. Read each guest's NIC from libvirt's list.
+        2. Ping the outside from each guest.
+    Verify:
+        - libvirt lists the guests on both: the bridge's name, and the libvirt network over it
+        - the TAP of each guest is a port of the bridge
+        - every ping is answered
+    """
     listed = {guest.name: guest.nics()[0] for guest in testbed.guests}
     network, ports = testbed.topology.network, testbed.switch.ports()
     planned = {guest.attach for guest in testbed.topology.guests if guest.network == network.name}
@@ -108,9 +145,20 @@ def test_both_ways_to_attach(testbed: Testbed, evidence: Evidence) -> None:
 def test_independent_of_virbr0(testbed: Testbed, evidence: Evidence) -> None:
     """The default network can be destroyed and undefined without effect on bridged guests.
 
-    Steps: probe; start the default network; probe; `net-destroy`; probe; `net-undefine`; probe.
-    Verify: guests and outside reach each other each time, both ways, by all protocols; the default
-    network's bridge was there and is gone once it is destroyed, its definition once undefined.
+    Preconditions:
+        - libvirt has the default network, or the host has the distribution's file of it
+        - an outside machine is on the physical network
+    Steps:
+        1. Probe by ICMP, TCP and UDP between each guest and the outside, both ways.
+        2. Start the default network, and probe.
+        3. Destroy it, and probe.
+        4. Undefine it, and probe.
+    Verify:
+        - every request is answered each time, both ways
+        - destroyed, the default network's bridge is gone
+        - undefined, libvirt does not list it
+        - control: the default network was active with its bridge before; else the check is
+          inconclusive
     """
     _require_both_ways(testbed, "without the default network")
     with default_network(testbed.host) as default:
@@ -153,10 +201,19 @@ def _require_both_ways(testbed: Testbed, when: str) -> dict[str, str]:
 def test_nic_gets_its_configuration_back(testbed: Testbed, evidence: Evidence) -> None:
     """Taking the bridge down gives the NIC its former configuration back.
 
-    Steps: on a second NIC with an address and a neighbour, build a bridge as the one under test is
-    built, with that NIC as its port; take it down as that one is taken down.
-    Verify: the neighbour reaches the address before, on the bridge, and on the NIC again; the NIC
-    is configured as it was, and the bridge is gone.
+    Preconditions:
+        - the host has no links `plumb-nic` and `plumb-br`
+    Steps:
+        1. Make a second NIC with an address and a cable to a neighbour; the neighbour pings the
+           address.
+        2. Build a bridge with that NIC as its port, as the bridge under test is built, and ping.
+        3. Take the bridge down, and ping.
+    Verify:
+        - the neighbour's ping is answered on the bridge, and on the NIC again
+        - the bridge is gone
+        - state, MAC, MTU, addresses and routes of the NIC are those from before
+        - control: before, the ping is answered, and in between the address is on the bridge and not
+          on the NIC; else the check is inconclusive
     """
     host = testbed.host
     planned = testbed.topology.network.model_copy(
@@ -195,8 +252,12 @@ def test_nic_gets_its_configuration_back(testbed: Testbed, evidence: Evidence) -
 
 
 def _expect_answer(near: End, address: IPv4Interface, where: str) -> None:
-    expect(
-        lambda: ping(near, str(address.ip)).all_answered,
-        f"{near.name} reaches {address.ip} {where}",
+    answer = poll(
+        lambda: ping(near, str(address.ip)),
+        lambda answer: answer.all_answered,
         deadline_s=PORT_DEADLINE_S,
+    )
+    assert answer.all_answered, (
+        f"not within {PORT_DEADLINE_S:g} s: {near.name} reaches {address.ip} {where}; "
+        f"the last pings: {answer}"
     )

@@ -19,14 +19,26 @@ from fixtures.testbed.testbed import Testbed
 
 
 @pytest.mark.claims("OV-10")
+@pytest.mark.needs("ovs")
 def test_static_address_moves(testbed: Testbed, evidence: Evidence) -> None:
     """The NIC's static address moves to the bridge, and host and guests stay reachable.
 
-    Steps: take the NIC off the bridge and give it the host's address; probe the host from outside;
-    put the NIC on the bridge and the address and the route on the bridge; probe again.
-    Verify: the outside reaches the host both times, the second time by the bridge's MAC; the NIC is
-    a port without an address, the default route is the bridge's; each guest has an address of the
-    physical network, and the outside reaches it by the guest's own MAC.
+    Preconditions:
+        - an outside machine is on the physical network
+        - the NIC is a port of the bridge, and each guest has its address
+    Steps:
+        1. Take the NIC off the bridge, give it the host's address, and probe the host from outside
+           by ICMP.
+        2. Put the NIC on the bridge, and address and route on the bridge.
+        3. Probe the host and each guest from outside by ICMP, TCP and UDP, with captures there.
+    Verify:
+        - the bridge holds the host's address, and its default route goes to the router
+        - the NIC is a port without an address and without an error of the switch's
+        - every request to the host is answered, by the bridge's MAC
+        - each guest has an address of the physical subnet; one by DHCP is of the range, and from
+          the router
+        - every request to a guest is answered, by the guest's own MAC
+        - control: by the NIC alone the host is reached too; else the check is inconclusive
     """
     host, address = testbed.host, str(testbed.figures.host)
     uplink, bridge = str(testbed.topology.network.uplink), testbed.switch.name
@@ -48,16 +60,31 @@ def test_static_address_moves(testbed: Testbed, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("OV-10")
+@pytest.mark.needs("ovs")
 def test_address_by_dhcp(testbed: Testbed, evidence: Evidence) -> None:
     """With the NIC as a port, the bridge gets its address by DHCP, and the host is reachable at it.
 
-    Steps: take the static address away; `dhclient` on the bridge; probe host and guests from
-    outside.
-    Verify: the bridge holds one address of the physical server's range with its router as gateway,
-    the NIC none; the outside reaches it by the bridge's MAC; guests are on the physical network.
+    Preconditions:
+        - the host has dhclient
+        - the physical network has a DHCP server with a range, and an outside machine
+    Steps:
+        1. Take the static address and the default route of the bridge away, and run `dhclient` on
+           it.
+        2. Probe the leased address and each guest from outside by ICMP, TCP and UDP, with captures
+           there.
+    Verify:
+        - the bridge holds one address, of the server's range, and its default route goes to the
+          router
+        - the NIC is a port without an address and without an error of the switch's
+        - every request to the leased address is answered, by the bridge's MAC
+        - each guest has an address of the physical subnet; one by DHCP is of the range, and from
+          the router
+        - every request to a guest is answered, by the guest's own MAC
     """
     host, figures, bridge = testbed.host, testbed.figures, testbed.switch.name
-    with without_address(host, bridge), leased(host, bridge) as cidr:
+    with without_address(host, bridge), leased(host, bridge) as lease:
+        assert not lease.failure, lease.failure
+        cidr = lease.address
         held = IPv4Interface(cidr)
         _require_port(testbed)
         assert held.ip in figures.dhcp, f"{cidr} is outside the server's range"
@@ -95,6 +122,7 @@ def _require_port(testbed: Testbed) -> None:
     _require_on_bridge(testbed)
     uplink = str(testbed.topology.network.uplink)
     row = interface_row(testbed.host, uplink)
+    assert row is not None, f"{uplink} has no row in table Interface: it is on no bridge"
     assert not row["error"], f"Open vSwitch has an error on {uplink}: {row['error']}"
     left = addresses(testbed.host, uplink)
     assert not left, f"{uplink} still holds {left}"
@@ -113,9 +141,8 @@ def _reached(testbed: Testbed, address: str, mac: str, evidence: Evidence, label
         for proto in PROTOCOLS:
             answer = send(proto, near, End(testbed.host, address, testbed.tool))
             assert answer.all_answered, f"the outside does not reach {address} by {proto}: {answer}"
-        answers = frames.wait_for(
-            lambda p: p.dst == own and IP in p and p[IP].src == address, f"answers of {address}"
-        )
+        answers = frames.collect(lambda p: p.dst == own and IP in p and p[IP].src == address)
+        assert answers, frames.missing(f"answers of {address}")
     sources = {frame.packet.src for frame in answers}
     assert sources == {mac}, f"{address} answers from {sorted(sources)}, expected {mac}"
     return f"outside → {address} by {', '.join(PROTOCOLS)}, answered from {mac}"

@@ -30,7 +30,18 @@ LEAST_DELAY_S = 2.0  # BR_MIN_FORWARD_DELAY of the kernel's net/bridge/br_privat
 def test_life_of_a_network(testbed: Testbed, evidence: Evidence) -> None:
     """Defined: inactive, persistent, no autostart. Started: active. Autostart set: yes.
 
-    Verify: on a new network step by step; then the network under test reads back as what it is.
+    Preconditions:
+        - the host has no network and no bridge `plumb-new`
+    Steps:
+        1. Define a new network, start it, and set its autostart, with a look at its state each
+           time.
+        2. Read state, name, bridge and UUID of the network under test.
+    Verify:
+        - defined, the new network is inactive and persistent, without autostart
+        - started, it is active
+        - with autostart set, libvirt says so
+        - the network under test is active, persistent and set to autostart
+        - its name, its bridge and, where the topology gives one, its UUID read back
     """
     with libvirt_network.defined(testbed.host, SCRATCH_XML) as new:
         state = (new.isActive(), new.isPersistent(), new.autostart())
@@ -54,7 +65,17 @@ def test_life_of_a_network(testbed: Testbed, evidence: Evidence) -> None:
 def test_libvirt_fills_in(testbed: Testbed, evidence: Evidence) -> None:
     """What the XML leaves out libvirt fills in: UUID, MAC, NAT ports, STP on, delay 0.
 
-    Verify: the live XML says so, and the bridge has that MAC and no longer delay.
+    Preconditions:
+        - the topology is up and its guests answer
+    Steps:
+        1. Read the network's live XML.
+        2. Read MAC and forward delay of the bridge.
+    Verify:
+        - the live XML has a UUID and a MAC, the topology's where it gives one
+        - the MAC is that of the bridge
+        - the NAT ports are 1024 to 65535
+        - STP is on and the delay 0, unless the topology says otherwise
+        - the bridge waits no longer than that delay or 2 s, the least that the kernel counts
     """
     xml = testbed.libvirt_network.XMLDesc()
     evidence.text("network.xml", xml, "application/xml")
@@ -90,7 +111,17 @@ def test_libvirt_fills_in(testbed: Testbed, evidence: Evidence) -> None:
 
 @pytest.mark.claims("NT-03")
 def test_bridge_is_up(testbed: Testbed, evidence: Evidence) -> None:
-    """The bridge is up with the network's address and prefix, and STP on."""
+    """The bridge is up with the network's address and prefix, and STP on.
+
+    Preconditions:
+        - the topology is up and its guests answer
+    Steps:
+        1. Read state, addresses and STP of the bridge.
+    Verify:
+        - the bridge is up
+        - it holds the network's address with its prefix, and no other
+        - STP is on, unless the topology turns it off
+    """
     network = testbed.topology.network
     held = addresses(testbed.host, network.bridge)
     evidence.json("addresses.json", held)
@@ -103,7 +134,19 @@ def test_bridge_is_up(testbed: Testbed, evidence: Evidence) -> None:
 
 @pytest.mark.claims("NT-04")
 def test_one_dnsmasq(testbed: Testbed, evidence: Evidence) -> None:
-    """One dnsmasq serves the network, from libvirt's configuration, with the range as its limit."""
+    """One dnsmasq serves the network, from libvirt's configuration, with the range as its limit.
+
+    Preconditions:
+        - the network has a DHCP range
+    Steps:
+        1. Find the host's dnsmasq processes that run from the network's configuration.
+        2. Read that configuration.
+    Verify:
+        - it is exactly one process
+        - the configuration names the network's bridge as interface
+        - its one range is the network's
+        - its lease limit is the size of the range
+    """
     network = testbed.topology.network
     configuration = f"{network.name}.conf"
     found = serving(testbed.host, network.name)
@@ -129,7 +172,15 @@ def _check_configuration(text: str, network: Network, served: DhcpRange) -> None
 
 @pytest.mark.claims("IS-01")
 def test_no_forward_is_isolated(testbed: Testbed, evidence: Evidence) -> None:
-    """The live XML of a network without `<forward>` has none either: it is isolated."""
+    """The live XML of a network without `<forward>` has none either: it is isolated.
+
+    Preconditions:
+        - the network is defined without `<forward>`
+    Steps:
+        1. Read the network's live XML.
+    Verify:
+        - it has no `<forward>`
+    """
     xml = testbed.libvirt_network.XMLDesc()
     evidence.text("network.xml", xml, "application/xml")
     modes = [forward.get("mode") for forward in ET.fromstring(xml).findall("forward")]

@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from contracts.run_files import RECORD
+
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "reports" / "run.schema.json"
 # On a machine with other work to do; on an idle one the longest takes a quarter of it.
@@ -20,5 +22,5 @@ def launched(
     done = subprocess.run(
         argv, capture_output=True, text=True, timeout=DEADLINE_S, check=False, cwd=output.parent
     )
-    record = output / "run.json"
+    record = output / RECORD
     return done, json.loads(record.read_text()) if record.exists() else {}

@@ -3,12 +3,15 @@
 
 import threading
 
+import pytest
 from scapy.layers.inet import ICMP
 
 from fixtures.host.sandbox import sandbox
 from fixtures.probe.capture import Capture, capture
 from fixtures.waiting import until
 from launcher.cache import cache_dir
+
+pytestmark = pytest.mark.host
 
 # Leaving takes milliseconds; one that never ends is given up after this.
 HANG_S = 30.0

@@ -14,7 +14,7 @@ from launcher.holders import Holder, end, holders, orphans
 from launcher.lock import locked
 
 ROOT = Path(__file__).resolve().parent.parent
-HOLDER = ROOT / "fixtures" / "host" / "holder.py"
+HOLDER = ROOT / "fixtures" / "host" / "namespace_init.py"
 
 # `clean` ends orphans wherever they come from, so the only test that makes one does so in a PID
 # namespace of its own, where no other test's `clean` looks.
@@ -72,6 +72,7 @@ def sandbox_of(harness: int) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
+@pytest.mark.host
 def test_an_orphaned_sandbox_is_ended_where_it_belongs(cache: Path, tmp_path: Path) -> None:
     assert cache.is_dir()
     argv = ["unshare", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc", sys.executable]
@@ -98,6 +99,7 @@ def _inside(pid: int, ancestor: int) -> bool:
     return pid == ancestor
 
 
+@pytest.mark.host
 def test_a_sandbox_whose_harness_lives_is_left_alone(cache: Path, tmp_path: Path) -> None:
     assert cache.is_dir()
     with sandbox_of(os.getpid()) as process:
@@ -108,6 +110,7 @@ def test_a_sandbox_whose_harness_lives_is_left_alone(cache: Path, tmp_path: Path
         assert process.poll() is None
 
 
+@pytest.mark.host
 def test_the_cache_stays_while_a_run_uses_it(cache: Path, tmp_path: Path) -> None:
     (cache / "accel-x-y.json").touch()
     # It inherits PLUMBLINE_CACHE, as a harness does.

@@ -111,12 +111,14 @@ def page(request: pytest.FixtureRequest, browser: Browser, pages: Path) -> Itera
     assert said == []
 
 
+@pytest.mark.browser
 def test_what_a_guest_says_is_text(page: Page) -> None:
     assert page.evaluate("window.taken") is None
     assert page.locator("script, img").count() == 0
     assert "<script>window.taken" in page.locator("body").inner_text()
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_it_is_accessible_and_fits(page: Page, size: dict[str, int], scheme: str) -> None:
@@ -129,6 +131,7 @@ def test_it_is_accessible_and_fits(page: Page, size: dict[str, int], scheme: str
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
 
 
+@pytest.mark.browser
 def test_the_answer_is_the_heading(pages: Path, browser: Browser) -> None:
     opened = browser.new_page()
     opened.goto((pages / "compare.html").as_uri())

@@ -12,6 +12,8 @@ from fixtures.host.sandbox import sandbox
 from fixtures.probe.capture import capture
 from fixtures.probe.datagram import send_out
 
+pytestmark = pytest.mark.host
+
 OWN, OTHER, FAR = "198.18.0.1", "198.19.0.1", "198.19.0.2"
 
 
@@ -37,7 +39,7 @@ def far(host: Host) -> Iterator[Machine]:
 def test_the_source_is_the_one_asked_for(host: Host, far: Machine, protocol: str, to: str) -> None:
     with capture(far, "eth0") as frames:
         sent = send_out(host, "eth1", "udp" if protocol == "udp" else "icmp", OWN, to)
-        [seen] = frames.wait_for(sent.is_in, "it")
+        [seen] = frames.collect(sent.is_in)
     assert sent.unchanged(seen.packet)
 
 
@@ -46,6 +48,6 @@ def test_a_translated_source_shows(host: Host, far: Machine, protocol: str) -> N
     host.run(["iptables", "-t", "nat", "-A", "POSTROUTING", "-s", OWN, "-j", "MASQUERADE"])
     with capture(far, "eth0") as frames:
         sent = send_out(host, "eth1", "udp" if protocol == "udp" else "icmp", OWN, "224.0.0.251")
-        [seen] = frames.wait_for(sent.is_in, "it")
+        [seen] = frames.collect(sent.is_in)
     host.run(["iptables", "-t", "nat", "-F", "POSTROUTING"])
     assert not sent.unchanged(seen.packet)

@@ -16,6 +16,8 @@ from fixtures.probe.station import NIC, station
 from fixtures.switch.linux_bridge import linux_bridge
 from fixtures.waiting import until
 
+pytestmark = pytest.mark.host
+
 BRIDGE, LOG = "br0", "/run/dnsmasq.log"
 SERVER, START, END = "198.18.0.1", IPv4Address("198.18.0.10"), IPv4Address("198.18.0.12")
 FEW, MANY = 3, 150

@@ -12,7 +12,7 @@ import pytest
 
 from launcher.doctor import Diagnosis, conclusion, exit_code, render
 from launcher.finding import Finding, State
-from launcher.probes import CAPABILITIES
+from launcher.probes import CAPABILITIES, HERE
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -37,6 +37,7 @@ def healthy() -> subprocess.CompletedProcess[str]:
     return doctor("--json")
 
 
+@pytest.mark.host
 def test_a_machine_that_has_everything_can_run_the_topologies(
     healthy: subprocess.CompletedProcess[str],
 ) -> None:
@@ -61,6 +62,7 @@ def test_doctor_asks_for_every_capability(healthy: subprocess.CompletedProcess[s
     assert set(CAPABILITIES) <= set(findings(healthy))
 
 
+@pytest.mark.host
 def test_a_hidden_program_is_missed_with_the_command_that_adds_it() -> None:
     hide = 'mount --bind /dev/null /usr/sbin/dnsmasq && exec "$@"'
     done = doctor("--json", before=("unshare", "--mount", "sh", "-c", hide, "sh"))
@@ -72,6 +74,7 @@ def test_a_hidden_program_is_missed_with_the_command_that_adds_it() -> None:
     assert found["iperf3"]["state"] == "yes"
 
 
+@pytest.mark.host
 def test_a_missing_tun_device_is_missed() -> None:
     hide = 'mount -t tmpfs tmpfs /dev/net && exec "$@"'
     done = doctor("--json", before=("unshare", "--mount", "sh", "-c", hide, "sh"))
@@ -97,6 +100,7 @@ def test_nothing_cached_means_nothing_proven_and_nothing_written(
     assert not cache.exists()
 
 
+@pytest.mark.host
 def test_without_root_what_needs_it_is_not_proven_rather_than_missing() -> None:
     # A user namespace without a mapping: nobody's user id, and no further namespaces.
     done = doctor("--json", before=("unshare", "--user"))
@@ -115,6 +119,7 @@ NOBODY = (
 )
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("prepare", "state"),
     [
@@ -187,10 +192,10 @@ def test_only_what_every_topology_needs_decides_the_exit_code() -> None:
 def test_capabilities_are_the_names_that_expect_takes() -> None:
     assert set(CAPABILITIES) == {
         *("kvm", "libvirt", "ovs", "ovs-kernel", "nftables", "iptables", "bridge-nf"),
-        *("vlan", "netem", "vhost", "iommu", "sriov"),
+        *("iperf3", "vlan", "netem", "htb", "vhost", "iommu", "sriov"),
     }
 
 
 @pytest.mark.parametrize("name", sorted(set(CAPABILITIES) - {"kvm"}))
 def test_a_capabilitys_finding_has_its_name(name: str) -> None:
-    assert CAPABILITIES[name]().name == name
+    assert CAPABILITIES[name](HERE).name == name

@@ -138,6 +138,7 @@ def test_qemu_dies_with_the_harness(files: Files, tmp_path: Path) -> None:
         until(lambda: not child.exists(), "QEMU is gone", deadline_s=10)
 
 
+@pytest.mark.host
 def test_the_real_image_boots_with_the_probes_words() -> None:
     """The console line that proves KVM is what the image's init writes, shown under TCG."""
     cached, qemu = image.cached(), find("qemu-system-x86_64")

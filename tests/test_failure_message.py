@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from fixtures.errors import BootFailed, HookCommandFailed, Inconclusive, NotTestable
+from fixtures.errors import BootFailed, HarnessError, HookCommandFailed, Inconclusive, NotTestable
 from fixtures.plugin.failure_message import location, message, trace
 from fixtures.testbed.testbed import Testbed
-from fixtures.waiting import expect
+from fixtures.waiting import until
 from topologies.library import load
 
 
@@ -35,7 +35,7 @@ def boot() -> None:
 
 
 def waiting() -> None:
-    expect(lambda: False, "the port forwards", deadline_s=0.01)
+    until(lambda: False, "the port forwards", deadline_s=0.01)
 
 
 def other() -> None:
@@ -43,7 +43,7 @@ def other() -> None:
 
 
 def raised(by: Callable[[], None]) -> BaseException:
-    with pytest.raises((AssertionError, BootFailed, ValueError)) as caught:
+    with pytest.raises((AssertionError, HarnessError, ValueError)) as caught:
         by()
     return caught.value
 
@@ -54,7 +54,7 @@ def raised(by: Callable[[], None]) -> BaseException:
         (message_and_introspection, r"saw 1\n  expected 2"),
         (bare_assertion, r"assert 1 == 2"),
         (boot, r"guest kvm1 never answered\n\[    0\.1\] Linux\n\[    1\.2\] panic"),
-        (waiting, r".*the port forwards.*"),
+        (waiting, r"not within 0\.01 s: the port forwards\nlast seen: False"),
         (other, r"ValueError: invalid literal for int\(\) .*"),
     ],
 )

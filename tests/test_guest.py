@@ -54,17 +54,20 @@ def guest(host: Host, image: Image) -> Iterator[Guest]:
         yield answering
 
 
+@pytest.mark.host
 def test_status_and_both_streams(guest: Guest) -> None:
     done = guest.run(["sh", "-c", "echo out; echo err >&2; exit 3"], check=False)
     assert (done.status, done.stdout, done.stderr) == (3, "out\n", "err\n")
 
 
+@pytest.mark.host
 def test_arguments_arrive_as_they_are(guest: Guest) -> None:
     awkward = ["a b", "$HOME", "'", '"', "*", ";", "é", ""]
     done = guest.run(["printf", "%s\\n", *awkward])
     assert done.stdout.splitlines() == awkward
 
 
+@pytest.mark.host
 def test_much_output_on_both_streams(guest: Guest) -> None:
     script = "seq 1 40000; seq 1 40000 >&2"
     done = guest.run(["sh", "-c", script], deadline_s=30)
@@ -73,11 +76,13 @@ def test_much_output_on_both_streams(guest: Guest) -> None:
     assert done.stderr == wanted
 
 
+@pytest.mark.host
 def test_failure_is_an_error_unless_asked_not_to_be(guest: Guest) -> None:
     with pytest.raises(CommandFailed, match="false on kvm1 ended with status 1"):
         guest.run(["false"])
 
 
+@pytest.mark.host
 def test_deadline(guest: Guest) -> None:
     with pytest.raises(CommandFailed, match="sleep 60 in guest kvm1 did not end"):
         guest.run(["sleep", "60"], deadline_s=0.5)
@@ -85,21 +90,25 @@ def test_deadline(guest: Guest) -> None:
     until(lambda: "sleep 60" not in guest.run(["ps"]).stdout, "it is killed", deadline_s=5)
 
 
+@pytest.mark.host
 def test_background_ends_with_its_block(guest: Guest) -> None:
     with guest.background(["sleep", "61"]):
         assert "sleep 61" in guest.run(["ps"]).stdout
     until(lambda: "sleep 61" not in guest.run(["ps"]).stdout, "it is killed", deadline_s=5)
 
 
+@pytest.mark.host
 def test_reached_without_a_network(guest: Guest) -> None:
     links = guest.run(["ls", "/sys/class/net"]).stdout.split()
     assert links == ["lo"]
 
 
+@pytest.mark.host
 def test_host_name(guest: Guest) -> None:
     assert guest.run(["hostname"]).stdout.strip() == "kvm1"
 
 
+@pytest.mark.host
 def test_keys_are_the_runs_own(host: Host, image: Image) -> None:
     # The image's own initramfs has no key: what answers there makes one up, and is not trusted.
     with (
@@ -111,6 +120,7 @@ def test_keys_are_the_runs_own(host: Host, image: Image) -> None:
             pytest.fail("a guest without keys let the harness in")
 
 
+@pytest.mark.host
 def test_a_guest_that_never_answers(host: Host, image: Image) -> None:
     broken = host.state / "broken-initrd"
     host.seen(broken).write_bytes(b"this is no archive")
@@ -128,7 +138,7 @@ def test_a_guest_that_never_answers(host: Host, image: Image) -> None:
 
 
 def test_domain_xml() -> None:
-    nic = Nic("bridge", "br0", "52:54:00:da:c3:dc", "rtl8139", ovs=True)
+    nic = Nic("bridge", "br0", "52:54:00:da:c3:dc", "rtl8139", virtualport="openvswitch")
     made = GuestPlan("kvm1", Path("/k"), Path("/i"), Path("/t"), "kvm", Path("/run/f"), [nic])
     root = ET.fromstring(domain_xml(made, DEBIAN_12))
     assert root.get("type") == "kvm"

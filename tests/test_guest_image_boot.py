@@ -22,6 +22,8 @@ from fixtures.host.host import Host
 from fixtures.host.sandbox import sandbox
 from launcher.cache import cache_dir
 
+pytestmark = pytest.mark.host
+
 BRIDGE = "br-image"
 HOST, GUEST = "192.0.2.1", "192.0.2.2"
 HOST6, GUEST6 = "2001:db8::1", "2001:db8::2"

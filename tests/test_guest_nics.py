@@ -57,7 +57,15 @@ def test_nics_with_their_pci_functions() -> None:
 
 @pytest.mark.parametrize("ovs", [True, False])
 def test_a_nic_to_be_plugged_in_has_no_slot_yet(ovs: bool) -> None:
-    xml = interface_xml(Nic("bridge", "br0", "52:ff:ff:00:53:00", "rtl8139", ovs=ovs))
+    xml = interface_xml(
+        Nic(
+            "bridge",
+            "br0",
+            "52:ff:ff:00:53:00",
+            "rtl8139",
+            virtualport="openvswitch" if ovs else None,
+        )
+    )
     interface = ET.fromstring(xml)
     assert (interface.tag, interface.get("type")) == ("interface", "bridge")
     assert interface.find("address") is None

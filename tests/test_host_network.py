@@ -21,6 +21,8 @@ from fixtures.switch.default_network import NAME, default_network, network_names
 from topologies.library import load
 from topologies.topology import DhcpRange
 
+pytestmark = pytest.mark.host
+
 FIGURES = load("nat").physical
 assert FIGURES is not None
 SERVED = DhcpRange(start=IPv4Address("192.0.2.100"), end=IPv4Address("192.0.2.199"))
@@ -58,8 +60,9 @@ def test_the_address_is_away_and_back(host: Host) -> None:
 def test_a_lease_is_taken_and_given_back(host: Host) -> None:
     assert FIGURES is not None
     with physical_network(host, FIGURES), without_address(host, FIGURES.uplink):
-        with leased(host, FIGURES.uplink) as held:
-            assert IPv4Interface(held).ip in FIGURES.dhcp
+        with leased(host, FIGURES.uplink) as lease:
+            assert not lease.failure
+            assert IPv4Interface(lease.address).ip in FIGURES.dhcp
             assert default_gateways(host, FIGURES.uplink) == [str(FIGURES.router)]
         assert addresses(host, FIGURES.uplink) == []
         assert not host.run(["pgrep", "-x", "dhclient"], check=False).stdout
@@ -117,12 +120,14 @@ def test_a_stanza_is_brought_up_and_down_beside_the_hosts_own_links(host: Host) 
     with spare_network(host, "nic0", ROUTER, SERVED) as spare:
         former = nic_state(spare.machine, "nic0")
         assert not former.up
-        with ifupdown.brought_up(host, spare, stanza):
+        with ifupdown.brought_up(host, spare, stanza) as failures:
+            assert not failures
             now = nic_state(spare.machine, "nic0")
             assert now == NicState(former.mac, 1500, True, "", ("192.0.2.2/24",), ("192.0.2.0/24",))
             assert not has_link(host, "nic0")
+        assert not failures
         assert not nic_state(spare.machine, "nic0").addresses
         wrong = ifupdown.brought_up(host, spare, "auto nic0\niface nic0 inet nowhere\n")
-        with pytest.raises(AssertionError, match="ifup ended with status 1"), wrong:
-            pass
+        with wrong as failures:
+            assert failures[0].startswith("ifup ended with status 1")
     assert host.run(["ip", "-br", "link"]).stdout == links

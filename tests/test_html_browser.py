@@ -12,6 +12,8 @@ from reports.html.report_page import render
 from tests.browser import chromium
 from tests.html_run import C, N, V, check, fault, full, record
 
+pytestmark = pytest.mark.browser
+
 WIDE, NARROW = {"width": 1200, "height": 900}, {"width": 360, "height": 740}
 REPORT, PROOF = "report.html", "proof.html"
 

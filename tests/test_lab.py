@@ -41,6 +41,7 @@ def test_an_unknown_release_is_refused(word: str, said: str) -> None:
     assert said in str(refused.value)
 
 
+@pytest.mark.host
 def test_a_firewall_backend_that_a_release_does_not_know_is_refused(tmp_path: Path) -> None:
     argv = [sys.executable, str(ROOT / "plumbline"), "run", "--host", "lab"]
     argv += ["--release", "bookworm", "--firewall-backend", "nftables", "--output", "record"]
@@ -77,6 +78,7 @@ def test_no_nic_of_a_lab_leads_anywhere() -> None:
     assert any("path=/a,,b,security_model=none" in word for word in words)
 
 
+@pytest.mark.lab
 def test_a_lab_that_does_not_boot_says_what_its_emulator_said(tmp_path: Path) -> None:
     setup.ensure("trixie", lab=True)
     no_kernel = tmp_path / "kernel"
@@ -92,6 +94,7 @@ def test_a_lab_that_does_not_boot_says_what_its_emulator_said(tmp_path: Path) ->
     assert failed.value.exit_code == 10
 
 
+@pytest.mark.lab
 def test_passthrough_of_functions(tmp_path: Path) -> None:
     words = ["--host", "lab", "--topology", "passthrough", "--claim=PT-03", "--claim=PT-10"]
     done, record = launched("run", tmp_path / "run", *words)
@@ -106,6 +109,7 @@ def test_passthrough_of_functions(tmp_path: Path) -> None:
     assert not Path("/sys/class/net", qemu.PF).exists()
 
 
+@pytest.mark.lab
 def test_a_lab_that_dies_leaves_the_record_and_says_so(tmp_path: Path) -> None:
     with started(tmp_path) as launcher:
         until(lambda: planned(tmp_path), "a record with a plan", deadline_s=DEADLINE_S)
@@ -120,6 +124,7 @@ def test_a_lab_that_dies_leaves_the_record_and_says_so(tmp_path: Path) -> None:
     assert {check["verdict"] for check in record["checks"]} == {"inconclusive"}
 
 
+@pytest.mark.lab
 def test_an_interrupt_is_the_harnesss(tmp_path: Path) -> None:
     with started(tmp_path) as launcher:
         until(lambda: planned(tmp_path), "a record with a plan", deadline_s=DEADLINE_S)
@@ -131,6 +136,7 @@ def test_an_interrupt_is_the_harnesss(tmp_path: Path) -> None:
     assert record["finished"] is not None
 
 
+@pytest.mark.lab
 def test_a_killed_launcher_takes_its_lab_along(tmp_path: Path) -> None:
     with started(tmp_path) as launcher:
         [lab] = until(lambda: emulators(launcher.pid), "a lab", deadline_s=DEADLINE_S)

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from contracts.run_options import RUN_OPTIONS
 from launcher import virtual_environment
 from launcher.cache import cache_dir
-from launcher.run import cores, parser, pytest_argv, with_paths
+from launcher.host_launch import LAUNCHES
+from launcher.pytest_command import cores, pytest_argv, with_paths
+from launcher.run import parser
+from topologies.cli_names import SHIPPED
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITES = ROOT / "suites"
@@ -61,12 +65,14 @@ def test_every_option_reaches_pytest(tmp_path: Path) -> None:
     argv = argv_for(
         *("--output", str(tmp_path / "out")),
         *("--topology", "nat", "--topology", "my.yaml", "--claim", "NT-09", "--accel", "tcg"),
+        *("--host", "local", "--interleave", "--samples", "8"),
         *("--after-build", "-n; true", "--expect", "ovs, kvm", "--expect", "vlan"),
         after=("-x", "-k", "suites"),
     )
     for word in (
         *("--topology=nat", "--topology=my.yaml", "--claim=NT-09", "--accel=tcg"),
-        *("--host=sandbox", "--after-build=-n; true", "--expect=ovs,kvm,vlan"),
+        *("--host=local", "--after-build=-n; true", "--expect=ovs", "--expect=kvm"),
+        *("--expect=vlan", "--samples=8", "--interleave"),
         *("--plumbline-terminal", f"--output={tmp_path / 'out'}"),
         '--plumbline-command=["./plumbline", "run"]',
     ):
@@ -76,7 +82,7 @@ def test_every_option_reaches_pytest(tmp_path: Path) -> None:
 
 
 def test_without_options_pytest_gets_no_empty_ones() -> None:
-    given = ("--expect", "--after-build", "--topology", "--claim", "--output")
+    given = tuple(option.flag for option in RUN_OPTIONS)
     assert not any(word.startswith(given) for word in argv_for())
 
 
@@ -91,15 +97,20 @@ def test_without_options_pytest_gets_no_empty_ones() -> None:
     ],
 )
 def test_workers(workers: str, topologies: int, expected: int) -> None:
-    words = ["--workers", workers]
-    for number in range(topologies):
-        words += ["--topology", f"t{number}"]
-    argv = argv_for(*words)
+    builds = topologies or len(SHIPPED)
+    options = parser().parse(["--workers", workers])
+    assert LAUNCHES["sandbox"].workers(options, builds, 1) == expected
+    argv = pytest_argv(options, [], [], expected)
     if expected == 1:
         assert "-n" not in argv
     else:
         at = argv.index("-n")
         assert argv[at : at + 4] == ["-n", str(expected), "--dist", "loadgroup"]
+
+
+@pytest.mark.parametrize("host", ["lab", "local"])
+def test_one_host_has_one_worker(host: str) -> None:
+    assert LAUNCHES[host].workers(parser().parse([]), 5, 2) == 1
 
 
 def test_node_ids_replace_the_suites_from_any_folder(
@@ -118,6 +129,7 @@ def test_a_word_that_is_an_options_value_is_no_path() -> None:
     )
 
 
+@pytest.mark.host
 def test_hand_over_from_another_folder(recording_cache: Path, tmp_path: Path) -> None:
     assert recording_cache.is_dir()
     here = tmp_path / "somewhere"
@@ -135,6 +147,7 @@ def test_hand_over_from_another_folder(recording_cache: Path, tmp_path: Path) ->
     assert f"--plumbline-command={command}" in seen["argv"]
 
 
+@pytest.mark.host
 def test_the_launcher_makes_no_folder_before_the_run_is_accepted(
     recording_cache: Path, tmp_path: Path
 ) -> None:
@@ -149,6 +162,7 @@ def test_the_launcher_makes_no_folder_before_the_run_is_accepted(
     assert [entry.name for entry in here.iterdir()] == ["empty"]
 
 
+@pytest.mark.host
 def test_an_output_that_is_not_empty_is_refused(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "run.json").touch()
@@ -157,6 +171,7 @@ def test_an_output_that_is_not_empty_is_refused(tmp_path: Path) -> None:
     assert "--output old: this folder is not empty" in done.stderr
 
 
+@pytest.mark.host
 def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for name in ("file", "file/below"):
@@ -165,6 +180,7 @@ def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
         assert f"--output {name}: " in done.stderr
 
 
+@pytest.mark.host
 def test_an_output_where_nothing_can_be_made_is_refused(tmp_path: Path) -> None:
     # A read-only file system, in a mount namespace that ends with the command.
     read_only = 'mount -t tmpfs -o ro tmpfs "$1" && shift && exec "$@"'
@@ -175,6 +191,7 @@ def test_an_output_where_nothing_can_be_made_is_refused(tmp_path: Path) -> None:
     assert f"--output {tmp_path / 'new'}: no folder can be made in {tmp_path}" in done.stderr
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("command", ["run", "test"])
 def test_without_root_it_says_why_and_what_to_type(command: str) -> None:
     # A user namespace without a mapping: the same files, and nobody's user id.

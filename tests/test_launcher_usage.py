@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The command line: what it refuses, in which words and with which exit code; how light it is."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from contracts.exit_codes import EXIT_MEANINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 SUBCOMMANDS = ("run", "prove", "report", "compare", "doctor", "clean", "test", "image")
@@ -38,11 +41,29 @@ def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
         (["run", "--workers", "0"], "'0' is neither a number from 1 on nor auto"),
         (["run", "--workers", "two"], "'two' is neither"),
         (["run", "--host", "cloud"], "not one of sandbox, lab, local"),
-        (["run", "--host", "lab", "--release", "bullseye"], "no release that a lab can be"),
-        (["run", "--host", "lab", "--workers", "2"], "--workers 2: a lab is one host"),
-        (["run", "--host", "local"], "--host local: say which NICs a run may use"),
-        (["prove", "--host", "local"], "what a fault leaves would stay on this machine"),
-        (["run", "--release", "bokworm"], "did you mean 'bookworm'?"),
+        pytest.param(
+            ["run", "--host", "lab", "--release", "bullseye"],
+            "no release that a lab can be",
+            marks=pytest.mark.host,
+        ),
+        pytest.param(
+            ["run", "--host", "lab", "--workers", "2"],
+            "--workers 2: a lab is one host",
+            marks=pytest.mark.host,
+        ),
+        pytest.param(
+            ["run", "--host", "local"],
+            "--host local: name the NICs that a run may use",
+            marks=pytest.mark.host,
+        ),
+        pytest.param(
+            ["prove", "--host", "local"],
+            "what a fault leaves would stay on this machine",
+            marks=pytest.mark.host,
+        ),
+        pytest.param(
+            ["run", "--release", "bokworm"], "did you mean 'bookworm'?", marks=pytest.mark.host
+        ),
         (["report", "--formt", "md"], "did you mean '--format'?"),
         (["doctor", "--jsn"], "did you mean '--json'?"),
         (["clean", "--cahce"], "did you mean '--cache'?"),
@@ -78,15 +99,25 @@ def test_each_subcommand_has_help_with_examples(command: str) -> None:
     assert max(len(line) for line in done.stdout.splitlines()) <= 100
 
 
+def test_help_and_readme_give_each_exit_code_its_meaning() -> None:
+    shown = plumbline("--help").stdout.partition("exit codes:\n")[2].splitlines()
+    assert dict(line.split(maxsplit=1) for line in shown) == {
+        str(code): meaning for code, meaning in EXIT_MEANINGS.items()
+    }
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert [(int(code), meaning) for code, meaning in rows] == list(EXIT_MEANINGS.items())
+
+
 def test_help_names_every_subcommand() -> None:
     text = plumbline("--help").stdout
     assert all(f"\n  {command} " in text for command in SUBCOMMANDS)
 
 
+@pytest.mark.host
 def test_words_after_dashes_are_not_the_launchers() -> None:
     # `--topolgy` would be refused; behind -- it is pytest's, so the next thing is refused.
     done = plumbline("run", "--host", "local", "--", "--topolgy")
-    assert "--host local: say which NICs a run may use" in done.stderr
+    assert "--host local: name the NICs that a run may use" in done.stderr
 
 
 def test_help_imports_nothing_heavy() -> None:

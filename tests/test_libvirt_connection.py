@@ -13,6 +13,8 @@ from fixtures.host.host import Host
 from fixtures.host.sandbox import sandbox
 from fixtures.waiting import until
 
+pytestmark = pytest.mark.host
+
 
 def stop(host: Host) -> None:
     """Stop the sandbox's libvirtd as a debugger would; it neither answers nor ends."""

@@ -7,14 +7,14 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from fixtures.probe.libvirt_leftovers import _names
-from fixtures.switch.libvirt_network import SPARE, beside, network_xml
+from fixtures.switch.libvirt_network import SPARE, beside, definition
 from topologies import library
 
 
 def test_a_network_beside_another_is_defined_like_it() -> None:
     first = library.load("nat1").network
     second = beside(first, "plumb-two", [IPv4Network("192.168.66.0/24")])
-    mine, theirs = ET.fromstring(network_xml(second)), ET.fromstring(network_xml(first))
+    mine, theirs = ET.fromstring(definition(second)), ET.fromstring(definition(first))
     assert mine.findtext("name") == "plumb-two"
     [bridge], [their_bridge] = mine.findall("bridge"), theirs.findall("bridge")
     assert bridge.attrib == their_bridge.attrib | {"name": "plumb-two"}

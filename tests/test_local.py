@@ -77,6 +77,7 @@ python3 "$ROOT/plumbline" clean >again.said 2>&1
 """
 
 
+@pytest.mark.lab
 def test_nothing_is_left_however_a_run_ends(tmp_path: Path) -> None:
     setup.ensure("trixie", lab=True)
     progress = Progress()

@@ -12,6 +12,8 @@ from fixtures.host.sandbox import sandbox
 from fixtures.switch.ovs_bridge import OvsBridge, ovs_bridge, rows, vsctl
 from fixtures.switch.second_ovs import second_ovs
 
+pytestmark = pytest.mark.host
+
 COLUMNS = {
     "Port": ("tag", "trunks", "vlan_mode"),
     "Interface": ("external_ids",),

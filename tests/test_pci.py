@@ -12,6 +12,7 @@ from fixtures.guest.domain_xml import Nic, interface_xml
 from fixtures.host import pci
 from fixtures.host.host import Host, Nics
 from fixtures.host.links import add_address, cable, namespace_machine
+from fixtures.host.local import LocalHost
 from fixtures.host.name_conflicts import require_no_name_conflicts
 from fixtures.host.nic_preflight import peer_nic, require_free, require_own_group
 from fixtures.host.pci import Address
@@ -30,7 +31,9 @@ def host() -> Iterator[Host]:
 
 def machine(root: Path) -> Host:
     """Return this process's machine with another file system: the tree of a test's own."""
-    return Host("local", (), Path("/proc/self/ns/net"), root)
+    made = LocalHost()
+    made.root = root
+    return made
 
 
 def function(root: Path, address: str, group: int, driver: str | None) -> Address:
@@ -62,7 +65,7 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 
 
 def test_a_function_with_a_tag_as_libvirt_is_told() -> None:
-    xml = ET.fromstring(interface_xml(Nic("hostdev", TEXT, "52:54:00:00:00:01", "", vlan=42)))
+    xml = ET.fromstring(interface_xml(Nic("hostdev", TEXT, "52:54:00:00:00:01", None, vlan=42)))
     assert (xml.tag, xml.get("type"), xml.get("managed")) == ("interface", "hostdev", "yes")
     address, tag = xml.find("source/address"), xml.find("vlan/tag")
     assert address is not None
@@ -73,7 +76,7 @@ def test_a_function_with_a_tag_as_libvirt_is_told() -> None:
 
 
 def test_a_whole_device_as_libvirt_is_told() -> None:
-    xml = ET.fromstring(interface_xml(Nic("device", TEXT, "52:54:00:00:00:01", "")))
+    xml = ET.fromstring(interface_xml(Nic("device", TEXT, "52:54:00:00:00:01", None)))
     assert (xml.tag, xml.get("type"), xml.get("managed")) == ("hostdev", "pci", "yes")
     assert xml.find("mac") is None
 
@@ -99,6 +102,7 @@ def test_without_an_iommu_nothing_is_handed_out(tmp_path: Path) -> None:
         require_own_group(machine(tmp_path), own, "eth1")
 
 
+@pytest.mark.host
 def test_a_nic_that_the_host_needs_is_refused(host: Host) -> None:
     with (
         namespace_machine(host, "peer") as peer,
@@ -124,6 +128,7 @@ def test_a_nic_that_the_host_needs_is_refused(host: Host) -> None:
         require_free(host, "nic0", "--peer-nic")
 
 
+@pytest.mark.host
 def test_a_nic_without_functions_is_refused(host: Host) -> None:
     network = library.load("passthrough").network.model_copy(update={"uplink": "nic0"})
     with namespace_machine(host, "peer") as peer, cable(host, "nic0", peer, "eth0"):
@@ -157,6 +162,7 @@ def test_too_few_functions_or_ones_in_use_are_refused(
     assert (pf / "sriov_numvfs").read_text() == f"{on}\n"
 
 
+@pytest.mark.host
 def test_what_a_host_has_already_is_named(host: Host) -> None:
     topology = library.load("nat")
     require_no_name_conflicts(host, topology)

@@ -13,6 +13,8 @@ from fixtures.probe.port_states import watched_port
 from fixtures.probe.station import plugged_station
 from fixtures.switch.linux_bridge import delete_by_ioctl, linux_bridge
 
+pytestmark = pytest.mark.host
+
 BRIDGE = "plumb-test"
 
 
@@ -30,11 +32,11 @@ def test_without_stp_a_port_forwards_at_once(host: Host) -> None:
     ):
         assert bridge.port_state(there.port) == "disabled"
         set_up(host, BRIDGE)
-        watch.wait_for("forwarding", deadline_s=20)
+        assert watch.entered("forwarding", deadline_s=20)
         assert {state.name for state in watch.states()} <= {"disabled", "forwarding"}
         assert bridge.forwards(there.port)
-        with pytest.raises(AssertionError, match=r"to-st1 is not learning within 0\.1 s"):
-            watch.wait_for("learning", deadline_s=0.1)
+        assert watch.entered("learning", deadline_s=0.1) is None
+        assert "forwarding after " in str(watch)
 
 
 def test_with_stp_it_listens_and_learns_first(host: Host) -> None:
@@ -46,7 +48,7 @@ def test_with_stp_it_listens_and_learns_first(host: Host) -> None:
         bridge.set_forward_delay_s(2)
         set_up(host, BRIDGE)
         assert not bridge.forwards(there.port)
-        watch.wait_for("forwarding", deadline_s=40)
+        assert watch.entered("forwarding", deadline_s=40)
         names = [state.name for state in watch.states() if state.name != "disabled"]
         assert names == ["listening", "learning", "forwarding"]
         assert bridge.port_state(BRIDGE) is None

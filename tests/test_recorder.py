@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The recorder in real pytest runs: what ends up in the record, and what the shell sees."""
 
-import json
 import os
 import signal
 import subprocess
@@ -22,10 +21,13 @@ from test_recorder_dummy import (
     run,
 )
 
+from contracts.plan import PlannedCheck, write_plan
 from fixtures.waiting import until
 from reports.exports.junit import render
 from reports.record import RunRecord, load
 from reports.recording.ledger import NOT_DECIDED
+
+pytestmark = pytest.mark.slow
 
 alone_and_with_workers = pytest.mark.parametrize(
     "workers", WITH_AND_WITHOUT_WORKERS, ids=["alone", "two-workers"]
@@ -262,8 +264,8 @@ def test_a_run_without_an_output_directory_is_left_alone(tmp_path: Path) -> None
 
 def test_the_plan_of_an_earlier_run_is_not_taken_for_this_ones(tmp_path: Path) -> None:
     prepare(tmp_path, "import no_such_module")
-    old = {"id": "old", "nodeid": "x", "claims": [], "topology": "old", "rerun": ""}
-    (tmp_path / "output" / ".plan.json").write_text(json.dumps([old]))
+    old = PlannedCheck("old", "x", claims=(), topology="old", rerun="")
+    write_plan(tmp_path / "output", [old])
 
     ended = finish(tmp_path, "-n2")
 

@@ -23,27 +23,33 @@ ROOT = Path(__file__).resolve().parent.parent
 RUN_DEADLINE_S = 60.0
 
 CONFTEST = '''
-import json
-import os
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+
+from contracts.plan import PlannedCheck, write_plan
+from contracts.run_settings import RunSettings, keep_settings
 
 pytest_plugins = ["reports.recording.recorder", "reports.terminal.run_terminal"]
 
 
 def pytest_addoption(parser):
-    parser.addoption("--output", dest="plumbline_output")
+    parser.addoption("--output")
     parser.addoption("--plumbline-terminal", action="store_true")
-    parser.addoption("--lacks", dest="plumbline_missing", action="append", default=[])
+    parser.addoption("--lacks", action="append", default=[])
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "decides(id, claims, topology)")
-    config.option.plumbline_command = ["./plumbline", "run"]
-    config.option.plumbline_statements = {"NT-05": "A guest gets its address by DHCP"}
-    config.option.plumbline_sources = {"NT-05": "D4: NAT"}
-    config.option.plumbline_host = "sandbox"
+    settings = RunSettings(
+        output=Path(config.option.output) if config.option.output else None,
+        missing=tuple(config.option.lacks),
+        statements={"NT-05": "A guest gets its address by DHCP"},
+        sources={"NT-05": "D4: NAT"},
+        command=("./plumbline", "run"),
+    )
+    keep_settings(config, settings)
 
 
 def planned(item):
@@ -51,23 +57,21 @@ def planned(item):
     if mark is None:
         return None
     check, claims, topology = mark.args
-    return {
-        "id": check,
-        "nodeid": item.nodeid,
-        "claims": claims,
-        "topology": topology,
-        "rerun": f"./plumbline run --topology {topology} -- -k {item.name}",
-    }
+    return PlannedCheck(
+        id=check,
+        nodeid=item.nodeid,
+        claims=tuple(claims),
+        topology=topology,
+        rerun=f"./plumbline run --topology {topology} -- -k {item.name}",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session):
-    output = session.config.option.plumbline_output
+    output = session.config.option.output
     alone = not session.config.getoption("numprocesses", None)
     if output and (alone or hasattr(session.config, "workerinput")):
-        plan = Path(output) / f".plan.{os.getpid()}"
-        plan.write_text(json.dumps([each for item in session.items if (each := planned(item))]))
-        plan.rename(Path(output) / ".plan.json")
+        write_plan(Path(output), [each for item in session.items if (each := planned(item))])
 
 
 @pytest.fixture
@@ -75,9 +79,9 @@ def say(request):
     """Report a verdict as the suites do."""
 
     def report(verdict, reason=None, **more):
-        entry = {
-            key: value for key, value in planned(request.node).items() if key != "nodeid"
-        } | {"verdict": verdict, "reason": reason, "duration_s": 0.25} | more
+        entry = asdict(planned(request.node))
+        entry |= {"verdict": verdict, "reason": reason, "duration_s": 0.25} | more
+        del entry["nodeid"]
         request.node.user_properties.append(("plumbline.check", entry))
 
     return report
@@ -195,6 +199,7 @@ def checks(*verdicts: str, topology: str = "nat") -> str:
 WITH_AND_WITHOUT_WORKERS: Sequence[Sequence[str]] = ((), ("-n2", "--dist", "loadgroup"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", WITH_AND_WITHOUT_WORKERS, ids=["alone", "two-workers"])
 def test_a_conforming_run_is_recorded_whole(tmp_path: Path, workers: Sequence[str]) -> None:
     ended = run(tmp_path, CONFORMING, *workers)

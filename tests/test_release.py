@@ -42,6 +42,7 @@ def test_a_folder_is_taken_by_its_whole_path(
     assert require_known("root") == str(tmp_path / "root")
 
 
+@pytest.mark.host
 def test_nothing_is_written_to_the_root_folder(tmp_path: Path) -> None:
     # The machine's own root as another release's: everything that a host needs is there.
     shared = tmp_path / "shared"
@@ -60,6 +61,7 @@ def test_nothing_is_written_to_the_root_folder(tmp_path: Path) -> None:
     assert {line.split()[1] for line in mounted.splitlines()} >= {"/", "/proc", "/sys", "/run"}
 
 
+@pytest.mark.host
 def test_debian_11_has_netcf(tmp_path: Path) -> None:
     claims = [f"--claim=IF-0{number}" for number in range(1, 6)]
     own = tmp_path / "own.sh"
@@ -79,6 +81,7 @@ def test_debian_11_has_netcf(tmp_path: Path) -> None:
     assert "hardened linux-bridge" in commands.read_text()
 
 
+@pytest.mark.host
 def test_a_fault_of_its_tools_is_caught(tmp_path: Path) -> None:
     words = ["--release", "bullseye", "--fault", "interface-address-lost"]
     done, record = launched("prove", tmp_path / "run", *words)

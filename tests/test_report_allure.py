@@ -141,6 +141,7 @@ def page() -> Iterator[Page]:
         yield browser.new_page()
 
 
+@pytest.mark.browser
 def test_allure_3_shows_the_checks_and_their_verdicts(
     allure: Path, page: Page, tmp_path: Path
 ) -> None:

@@ -17,6 +17,8 @@ import pytest
 from fixtures.waiting import until
 from tests.launched import ROOT, SCHEMA, launched
 
+pytestmark = pytest.mark.host
+
 WITHOUT_MASQUERADE = "iptables-save -t nat | grep -v MASQUERADE | iptables-restore --table=nat"
 WITHOUT_LEARNING = "for tap in $PLUMBLINE_TAPS; do bridge link set dev $tap learning off; done"
 
@@ -262,7 +264,7 @@ def _decided(output: Path) -> bool:
 
 def _holders_of(harness: int) -> list[str]:
     found = subprocess.run(
-        ["pgrep", "-fa", f"holder.py --harness {harness}$"],
+        ["pgrep", "-fa", f"namespace_init.py --harness {harness}$"],
         capture_output=True,
         text=True,
         check=False,

@@ -11,12 +11,15 @@ import pytest
 
 from fixtures.errors import CommandFailed, HostFailed
 from fixtures.host.links import addresses, has_link
+from fixtures.host.ovs_datapath import KERNEL, USERSPACE
 from fixtures.host.physical_network import OUTSIDE_NIC, physical_network
 from fixtures.host.sandbox import sandbox
 from fixtures.switch.linux_bridge import linux_bridge
 from fixtures.switch.ovs_bridge import ovs_bridge, rows
 from fixtures.waiting import until
 from topologies.library import load
+
+pytestmark = pytest.mark.host
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = load("nat").physical
@@ -50,7 +53,7 @@ def test_daemons_answer() -> None:
         assert host.libvirt.listAllDomains() == []
         assert host.libvirt.listAllNetworks() == []
         assert rows(host, "Bridge") == []
-        assert host.ovs_datapath in ("system", "netdev")
+        assert host.ovs_datapath in (KERNEL, USERSPACE)
 
 
 def test_links_are_its_own() -> None:

@@ -34,12 +34,14 @@ def hidden(paths: list[str], argv: list[str]) -> subprocess.CompletedProcess[str
     )
 
 
+@pytest.mark.host
 def test_a_machine_that_has_everything_lacks_nothing() -> None:
     done = subprocess.run([SETUP, "--list"], capture_output=True, text=True, check=True)
     assert done.stdout == ""
     assert missing(["run", "venv", "image"]) == []
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("paths", "packages"),
     [
@@ -57,6 +59,7 @@ def test_what_is_hidden_is_missed_by_both(paths: list[str], packages: list[str])
     assert by_launcher.stdout.split() == packages, by_launcher.stderr
 
 
+@pytest.mark.host
 def test_only_what_a_stage_needs_is_missed() -> None:
     paths = ["/usr/sbin/dnsmasq", "/usr/include/libvirt", "/usr/bin/readelf"]
     for stage, package in (("run", "dnsmasq-base"), ("venv", "libvirt-dev"), ("image", "binutils")):

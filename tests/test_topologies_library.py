@@ -43,7 +43,7 @@ def test_a_file_of_ones_own_needs_only_what_has_no_default(site: Path) -> None:
     topology = library.load(str(site))
     network = topology.network
     assert (network.stp, network.mac, network.uuid, network.dhcp) == (None, None, None, None)
-    assert (network.network_name, topology.physical) == ("quiet", None)
+    assert (topology.type.libvirt_name(network), topology.physical) == ("quiet", None)
     assert [guest.model for guest in topology.guests] == ["virtio", "virtio"]
     assert topology.promises[0].claims == ()
     assert topology.throughput == library.load("isolated").throughput

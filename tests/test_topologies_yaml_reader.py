@@ -142,10 +142,10 @@ def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     code = (
         "import os, sys; sys.path.insert(0, sys.argv[1])\n"
-        "from pathlib import Path; from topologies import reader, errors\n"
+        "from pathlib import Path; from topologies import data_error, yaml_reader\n"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "try: yaml_reader.read(Path('site.yaml'))\n"
-        "except errors.DataError as error: print(error)\n"
+        "except data_error.DataError as error: print(error)\n"
     )
     result = subprocess.run(
         [sys.executable, "-c", code, str(ROOT)],

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Which worker gets which topology next."""
 
-import json
+from argparse import Namespace
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +9,8 @@ from typing import Any, cast
 
 from xdist.remote import Producer
 
-from fixtures.plugin.collection import PLAN
+from contracts.plan import PlannedCheck, write_plan
+from contracts.run_settings import RunSettings, keep_settings
 from fixtures.plugin.xdist_scheduling import TopologyScheduling
 
 
@@ -44,18 +45,19 @@ def given(folder: Path, topologies: dict[str, int], workers: int) -> list[list[s
         workers: how many.
     """
     planned = [
-        {"nodeid": f"{name}-{number}", "topology": name, "id": f"a.check[{name}]"}
+        PlannedCheck(f"a.check[{name}]", f"{name}-{number}", (), name, rerun="")
         for name, checks in topologies.items()
         for number in range(checks)
     ]
-    (folder / PLAN).write_text(json.dumps(planned))
+    write_plan(folder, planned)
     config = SimpleNamespace(
-        option=SimpleNamespace(plumbline_output=str(folder), loadscopereorder=True),
+        option=Namespace(loadscopereorder=True),
         getvalue=lambda _name: ["popen"] * workers,
     )
+    keep_settings(config, RunSettings(output=folder))
     scheduler = TopologyScheduling(cast(Any, config), Producer("test", enabled=False))
     nodes = [Worker(f"gw{number}") for number in range(workers)]
-    names = [check["nodeid"] for check in planned]
+    names = [check.nodeid for check in planned]
     for node in nodes:
         scheduler.add_node(cast(Any, node))
         scheduler.add_node_collection(cast(Any, node), names)
@@ -66,9 +68,7 @@ def given(folder: Path, topologies: dict[str, int], workers: int) -> list[list[s
             if ended[at] < len(node.sent):
                 scheduler.mark_test_complete(cast(Any, node), node.sent[ended[at]])
                 ended[at] += 1
-    return [
-        list(dict.fromkeys(planned[number]["topology"] for number in node.sent)) for node in nodes
-    ]
+    return [list(dict.fromkeys(planned[number].topology for number in node.sent)) for node in nodes]
 
 
 def test_a_run_begins_with_what_takes_longest(tmp_path: Path) -> None:

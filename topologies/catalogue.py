@@ -1,29 +1,58 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The catalogue of claims: every documented statement that a check can decide."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from topologies.data_error import gathered
-from topologies.schema import Switch
+from topologies.data_error import gathered, near_miss
+from topologies.field_types import found, refuse
+from topologies.network_types import NETWORK_TYPES
+from topologies.schema import Role
 from topologies.schema_errors import refusals
+from topologies.switch_types import SWITCH_TYPES
 from topologies.yaml_reader import Document, read
 
 CATALOGUE = Path(__file__).resolve().with_name("claims.yaml")
 
-ClaimKind = Literal["linux-bridge", "ovs", "nat", "isolated", "bridged", "passthrough", "host"]
-"""The kinds of topology, and `host` for claims about the host without a topology."""
+HOST = "host"
+"""Stands among the types of claims about the host without a topology."""
 Level = Literal["required", "named"]
 """`required`: a document states it as what happens. `named`: a document names the feature."""
 
 
+def _one_of(known: Iterable[str]) -> Callable[[object], object]:
+    words = tuple(known)
+
+    def check(value: object) -> object:
+        if value not in words:
+            raise refuse(
+                f"found {found(value)}; expected one of {', '.join(words)}",
+                (near_miss(value, words) if isinstance(value, str) else "") or "correct it",
+            )
+        return value
+
+    return check
+
+
+_TypeName = Annotated[str, BeforeValidator(_one_of((*NETWORK_TYPES, HOST)))]
+_SwitchName = Annotated[str, BeforeValidator(_one_of(SWITCH_TYPES))]
+
+
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ClaimCell(_Entry):
+    """A cell of who reaches whom, and what a claim says of it."""
+
+    from_: Role = Field(alias="from", description="The end that speaks first.")
+    to: Role = Field(description="The end that is spoken to.")
+    reach: bool = Field(description="Whether packets arrive and are answered.")
 
 
 class Claim(_Entry):
@@ -36,15 +65,20 @@ class Claim(_Entry):
     level: Level = Field(description="Whether a document states it or only names the feature.")
     statement: str = Field(min_length=1, description="What holds.")
     section: str = Field(min_length=1, description="Title of the section it stands in.")
-    kinds: tuple[ClaimKind, ...] = Field(min_length=1, description="Kinds of topology it is about.")
-    switch: Literal["linux", "ovs"] | None = Field(
-        default=None, description="The only switch it is about; null: any."
+    types: tuple[str, ...] = Field(min_length=1, description="Network types it is about.")
+    switch: str | None = Field(default=None, description="The only switch it is about; null: any.")
+    cells: tuple[ClaimCell, ...] = Field(
+        default=(), description="The cells of who reaches whom that decide it; none: checks do."
     )
     sources: tuple[str, ...] = Field(min_length=1, description="The documents it comes from.")
 
-    def applies_to(self, kind: ClaimKind, switch: Switch | None = None) -> bool:
-        """Tell whether the claim is about a kind of topology on a switch (None: whichever)."""
-        return kind in self.kinds and (switch is None or self.switch in (None, switch))
+    def applies_to(self, type_: str, switch: str | None = None) -> bool:
+        """Tell whether the claim is about a network type on a switch (None: whichever)."""
+        return type_ in self.types and (switch is None or self.switch in (None, switch))
+
+    def says(self, from_: str, to: str) -> bool | None:
+        """Return whether one end reaches the other by this claim; None: it says nothing of it."""
+        return next((c.reach for c in self.cells if (c.from_, c.to) == (from_, to)), None)
 
 
 class _WrittenClaim(_Entry):
@@ -53,18 +87,21 @@ class _WrittenClaim(_Entry):
     sources: Annotated[tuple[str, ...], Field(strict=False)] = Field(
         min_length=1, description="Ids of documents."
     )
-    kinds: Annotated[tuple[ClaimKind, ...] | None, Field(strict=False)] = Field(
-        default=None, description="Kinds, where they are not the section's."
+    types: Annotated[tuple[_TypeName, ...] | None, Field(strict=False)] = Field(
+        default=None, description="Network types, where they are not the section's."
     )
-    switch: Literal["linux", "ovs"] | None = Field(default=None, description="The only switch.")
+    switch: _SwitchName | None = Field(default=None, description="The only switch.")
+    cells: Annotated[tuple[ClaimCell, ...], Field(strict=False)] = Field(
+        default=(), description="The cells of who reaches whom that decide it."
+    )
     statement: str = Field(min_length=1, description="What holds.")
 
 
 class _Section(_Entry):
     prefix: str = Field(pattern=r"^[A-Z]{2}$", description="First letters of its ids.")
     title: str = Field(min_length=1, description="Its title.")
-    kinds: Annotated[tuple[ClaimKind, ...], Field(strict=False)] = Field(
-        min_length=1, description="Kinds of topology its claims are about."
+    types: Annotated[tuple[_TypeName, ...], Field(strict=False)] = Field(
+        min_length=1, description="Network types its claims are about."
     )
     claims: Annotated[tuple[_WrittenClaim, ...], Field(strict=False)] = Field(
         min_length=1, description="Its claims."
@@ -130,8 +167,9 @@ def _by_id(catalogue: _Catalogue, document: Document) -> dict[str, Claim]:
                 level=written.level,
                 statement=written.statement,
                 section=section.title,
-                kinds=written.kinds or section.kinds,
+                types=written.types or section.types,
                 switch=written.switch,
+                cells=written.cells,
                 sources=written.sources,
             )
     if errors:

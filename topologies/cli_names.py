@@ -18,6 +18,8 @@ SHIPPED: Final = (
     "nat",
     "nat1",
     "isolated",
+    "routed",
+    "open",
     "bridged",
     "bridged-ovs",
     "passthrough",

@@ -33,6 +33,7 @@ MAC_PATTERN = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")  # 52:54:00:55:9b:d6
 INTERFACE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # virbr0-nic, eth0.129
 TOPOLOGY_PATTERN = re.compile(r"[a-z0-9-]{1,32}")  # bridged-ovs
 GUEST_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")  # kvm1
+FORWARD_PATTERN = re.compile(r"[a-z]+")  # nat
 NETWORK_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,49}")  # nat_net
 
 
@@ -232,6 +233,10 @@ NetworkName = Annotated[
     ),
 ]
 """A libvirt network's name; libvirt makes file names of it."""
+ForwardMode = Annotated[
+    str, BeforeValidator(_named(FORWARD_PATTERN, "a forward mode in lower-case letters"))
+]
+"""A network's `forward` key; which there are, the network types say."""
 Address = Annotated[IPv4Address, BeforeValidator(_address)]
 """An address without a prefix."""
 Interface = Annotated[IPv4Interface, BeforeValidator(_interface)]

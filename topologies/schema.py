@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from topologies.field_types import (
     Address,
+    ForwardMode,
     GuestAddress,
     GuestName,
     Interface,
@@ -22,8 +23,6 @@ from topologies.field_types import (
     Uuid,
 )
 
-Kind = Literal["linux-bridge", "ovs", "nat", "isolated", "bridged", "passthrough"]
-"""What a topology is; the claims that apply to it follow from this."""
 Switch = Literal["linux", "ovs", "nic"]
 """What forwards the frames: a Linux bridge, an Open vSwitch bridge, or an SR-IOV NIC itself."""
 Role = Literal["guest", "host", "outside"]
@@ -72,9 +71,8 @@ class Network(Part):
     switch: Switch = Field(
         description="linux: a kernel bridge. ovs: an Open vSwitch bridge. nic: an SR-IOV NIC."
     )
-    forward: Literal["nat", "none", "bridge", "hostdev"] = Field(
-        description="nat: masqueraded. none: isolated, or a bridge without uplink. "
-        "bridge: the uplink is a port. hostdev: each guest gets a virtual function of the uplink."
+    forward: ForwardMode = Field(
+        description="As libvirt's <forward mode=…>; none: isolated, or a bridge without uplink."
     )
     address: Interface | None = Field(
         default=None,
@@ -126,9 +124,9 @@ class Network(Part):
         """The NIC whose virtual functions guests get.
 
         Raises:
-            LookupError: it is a network of another kind.
+            LookupError: it is a network of another type.
         """
-        if self.forward != "hostdev" or self.uplink is None:
+        if self.vfs is None or self.uplink is None:
             raise LookupError(f"network {self.name} has no physical function")
         return self.uplink
 
@@ -138,9 +136,9 @@ class Network(Part):
         return self.address.network if self.address else None
 
     @property
-    def network_name(self) -> str | None:
-        """What `<source network=…/>` names: the libvirt network on this bridge, if there is one."""
-        return self.name if self.made_by == "libvirt" else self.libvirt_name
+    def is_on_physical_network(self) -> bool:
+        """Whether its guests are on the physical network: the uplink is a port or the PF."""
+        return self.uplink is not None
 
 
 class Physical(Part):

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A topology: one documented network as data, what is built and what it promises."""
 
+from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from topologies.field_types import Sentence, TopologyName
+from topologies.catalogue import Claim, claims
+from topologies.data_error import near_miss
+from topologies.field_types import Sentence, TopologyName, found, refuse
+from topologies.network_types import NETWORK_TYPES, NetworkType, type_of
 from topologies.rules import Draft, broken
 from topologies.schema import (
     DhcpRange,
     Guest,
-    Kind,
     Network,
     Part,
     Physical,
@@ -20,12 +23,12 @@ from topologies.schema import (
     Switch,
     Throughput,
 )
+from topologies.switch_types import SWITCH_TYPES
 
 __all__ = [
     "SCHEMA",
     "DhcpRange",
     "Guest",
-    "Kind",
     "Network",
     "Physical",
     "Promise",
@@ -40,6 +43,19 @@ SCHEMA = "plumbline/topology/1"
 SHIPPED_FOLDER = Path(__file__).resolve().parent
 
 
+def _kind(value: object) -> object:
+    if not isinstance(value, str) or value not in NETWORK_TYPES:
+        *most, last = NETWORK_TYPES
+        expected = f"{', '.join(most)} or {last}"
+        hint = near_miss(value, NETWORK_TYPES) if isinstance(value, str) else ""
+        raise refuse(f"found {found(value)}; expected {expected}", hint or f"write {expected}")
+    return value
+
+
+Kind = Annotated[str, BeforeValidator(_kind)]
+"""The name of the network type of the network under test."""
+
+
 class Shape(Part):
     """The keys of a topology file, before the rules between its parts are applied."""
 
@@ -47,7 +63,9 @@ class Shape(Part):
         alias="schema", description="The format and its version."
     )
     name: TopologyName = Field(description="Its name, unique in a run.")
-    kind: Kind = Field(description="What it is; the claims that apply follow from this.")
+    kind: Kind = Field(
+        description="The network type under test; the claims that apply follow from this."
+    )
     title: Sentence = Field(description="One line for people.")
     sources: Annotated[tuple[Sentence, ...], Field(strict=False)] = Field(
         min_length=1, description="Where its figures and promises are documented."
@@ -62,17 +80,56 @@ class Shape(Part):
         min_length=2, description="The guests; at least two on the network under test."
     )
     promises: Annotated[tuple[Promise, ...], Field(strict=False)] = Field(
-        min_length=1, description="Who reaches whom, one entry per cell."
+        default=(),
+        min_length=1,
+        description="Who reaches whom, one entry per cell; left out: as the network type says.",
     )
     throughput: Throughput = Field(
         default_factory=Throughput, description="Floors under measured rates."
     )
 
 
+def promises_of(network: Network, physical: Physical | None) -> list[dict[str, Any]]:
+    """Return what the type of a network promises, as `promises` in a topology file.
+
+    Args:
+        network: the network under test; of a type that is none nothing is promised.
+        physical: the physical network; without one nothing is promised about the outside.
+    """
+    type_ = next((each for each in NETWORK_TYPES.values() if each.fits(network)), None)
+    reach = type_.reach if type_ is not None else {}
+    source = None if type_ is None else type_.source
+    return [
+        {
+            "from": from_,
+            "to": to,
+            "reach": reached,
+            "source": source if reached and to == "outside" else None,
+            "claims": [
+                claim.id
+                for claim in claims().values()
+                if type_ is not None
+                and claim.applies_to(type_.name, network.switch)
+                and claim.says(from_, to) == reached
+            ],
+        }
+        for (from_, to), reached in reach.items()
+        if physical is not None or "outside" not in (from_, to)
+    ]
+
+
 class Topology(Shape):
     """One documented network: what is built, the addresses, and who reaches whom."""
 
     _source_path: Path | None = PrivateAttr(default=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _promise_what_the_type_says(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "promises" in data:
+            return data
+        shape = Shape.model_validate(data)
+        return {**data, "promises": promises_of(shape.networks[0], shape.physical)}
 
     @model_validator(mode="after")
     def _keep_the_rules(self) -> Self:
@@ -94,9 +151,29 @@ class Topology(Shape):
         return self.networks[0]
 
     @property
+    def type(self) -> NetworkType:
+        """The type of the network under test."""
+        return NETWORK_TYPES[self.kind]
+
+    @property
     def switch(self) -> Switch:
         """What the network under test is switched by."""
         return self.network.switch
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The capabilities of the host that its networks need."""
+        return frozenset().union(
+            *(type_of(each).needs | SWITCH_TYPES[each.switch].needs for each in self.networks)
+        )
+
+    def gateway(self, network: Network) -> IPv4Address | None:
+        """Return the router that guests on one of its networks use; None: there is none."""
+        return type_of(network).gateway(network, self.physical)
+
+    def applies(self, claim: Claim) -> bool:
+        """Whether a claim is about this topology's network under test."""
+        return claim.applies_to(self.kind, self.switch)
 
     @property
     def source_path(self) -> Path | None:

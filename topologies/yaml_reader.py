@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Read a YAML 1.2 file into plain values, remembering the line of each."""
+"""Read a YAML 1.2 file into plain values, remembering the line of each.
+
+The values are taken from ruamel.yaml's nodes, which have their positions. Its round-trip loader
+keeps positions too (`.lc`), but not what an error has to say: it ends at the first repeated key, or
+drops it; it reads `b: &c [*c]` as a list of null, a date as a date and the key `0x10` as a number;
+and a value that does not fit its tag is a bare `ValueError` or `KeyError` without a line.
+"""
 
 import re
 import warnings

@@ -9,9 +9,10 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from contracts.run_files import LAB_CONSOLE, LATEST, RECORD
 from fixtures.guest import image as guest_images
 from fixtures.guest import kvm_proof
-from fixtures.plugin.run_folder import LATEST, make
+from fixtures.plugin.run_folder import make
 from launcher import packages, setup
 from launcher.cache import cache_dir, make_cache_dir
 from launcher.lab import disk_image, lab_machine, qemu
@@ -19,10 +20,9 @@ from launcher.lab.job import Share
 from launcher.launcher_error import LauncherError, UsageError
 from launcher.lock import locked
 from launcher.progress import Progress
-from launcher.run import ROOT, pytest_argv
+from launcher.pytest_command import ROOT, pytest_argv
 from topologies import cli_names
 
-CONSOLE, RECORD = "lab-console.txt", "run.json"
 # What is there belongs to the release on the disk, and is not covered by this machine's.
 OWN_FOLDERS = ("bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "usr")
 OWN_IN_VAR = ("cache", "lib", "log", "lib/libvirt", "lib/openvswitch")
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace, words: Sequence[str], command: Sequence[str
                 "PYTHONPYCACHEPREFIX": str(disk.kept / disk_image.COMPILED),
             },
             folder=Path.cwd(),
-            console=record / CONSOLE,
+            console=record / LAB_CONSOLE,
             firewall_backend=options.firewall_backend,
         )
         return lab_machine.run(plan, emulator, progress)
@@ -160,7 +160,7 @@ def _record(options: argparse.Namespace) -> Iterator[Path]:
         UsageError: it cannot be made.
     """
     try:
-        record = make(None if options.output is None else str(options.output)).resolve()
+        record = make(options.output).resolve()
     except OSError as error:
         raise UsageError(f"--output: {error}", "name another folder") from error
     options.output = record

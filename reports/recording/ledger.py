@@ -4,12 +4,12 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from contracts.plan import Key, PlannedCheck
 from contracts.verdicts import NOT_DECIDED, Verdict, worst
 from reports.fault_outcomes import results
 from reports.record import (
@@ -33,44 +33,7 @@ from reports.record import (
 # The one of the host's facts that has an entry for each topology.
 BUILT_FACTS = "topologies"
 
-Key = tuple[str, str]
 M = TypeVar("M", bound=BaseModel)
-
-
-class PlannedCheck(BaseModel):
-    """A check that the run is going to make; one element of the plan file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    id: str
-    nodeid: str
-    claims: list[str]
-    topology: str
-    reach: Reach | None = None
-    procedure: Procedure | None = None
-    rerun: str
-
-    @property
-    def key(self) -> Key:
-        """What names it within the run: the topology and the id."""
-        return (self.topology, self.id)
-
-    def undecided(self) -> Check:
-        """Return its entry for as long as nothing is known of it."""
-        return self.entry(Verdict.INCONCLUSIVE, NOT_DECIDED)
-
-    def entry(self, verdict: Verdict, reason: str) -> Check:
-        """Return an entry for it that it did not write itself."""
-        return Check(
-            id=self.id,
-            claims=self.claims,
-            topology=self.topology,
-            verdict=verdict,
-            reason=reason,
-            reach=self.reach,
-            procedure=self.procedure,
-            rerun=self.rerun,
-        )
 
 
 class TopologyReport(BaseModel):
@@ -100,22 +63,6 @@ class TopologyReport(BaseModel):
         return self.model_copy(update=news)
 
 
-_PLAN = TypeAdapter(list[PlannedCheck])
-
-
-def read_plan(path: Path) -> list[PlannedCheck]:
-    """Read the planned checks.
-
-    Raises:
-        FileNotFoundError: it is not written yet.
-        RecordError: it is not a plan.
-    """
-    try:
-        return _PLAN.validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise RecordError(f"{path}: not a plan of checks: {explain(error)}") from error
-
-
 class Ledger:
     """The state of one run; `record` is its picture at a moment."""
 
@@ -140,7 +87,8 @@ class Ledger:
         """Enter what is going to be checked, as not decided."""
         for check in planned:
             self._by_nodeid.setdefault(check.nodeid, []).append(check)
-            self._checks.setdefault(check.key, check.undecided())
+            undecided = entry_for(check, Verdict.INCONCLUSIVE, NOT_DECIDED)
+            self._checks.setdefault(check.key, undecided)
             self._topologies.setdefault(check.topology, TopologyReport(name=check.topology))
 
     def planned_for(self, nodeid: str) -> list[PlannedCheck]:
@@ -254,6 +202,22 @@ class Ledger:
             statements={id_: each for id_, each in self._statements.items() if id_ in decided},
             faults=results(self._faults, checks, topologies),
         )
+
+
+def entry_for(planned: PlannedCheck, verdict: Verdict, reason: str) -> Check:
+    """Return an entry of the record for a check that did not write it itself."""
+    return Check(
+        id=planned.id,
+        claims=list(planned.claims),
+        topology=planned.topology,
+        verdict=verdict,
+        reason=reason,
+        reach=None if planned.reach is None else Reach.model_validate(planned.reach),
+        procedure=(
+            None if planned.procedure is None else Procedure.model_validate(planned.procedure)
+        ),
+        rerun=planned.rerun,
+    )
 
 
 def parse_check(reported: Mapping[str, Any]) -> Check:

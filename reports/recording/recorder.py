@@ -8,12 +8,12 @@ to say comes in the `user_properties` of their reports, which xdist carries over
 - `("plumbline.topology", {…})`: what is newly known of a topology, see `ledger.TopologyReport`
 - `("plumbline.host", {…})`: the host under test
 
-The plan of checks is `.plan.json` in the output directory. The process that collects the checks
-writes it at the end of collection (under xdist before its worker reports to the controller).
+The plan of checks is `.plan.json` (`contracts.plan`) in the output directory. The process that
+collects the checks writes it at the end of collection (under xdist before its worker reports to
+the controller).
 """
 
-import argparse
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -21,12 +21,14 @@ from typing import Any, cast
 import pytest
 
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_INTERRUPTED, EXIT_UNDECIDED, EXIT_USAGE
+from contracts.plan import Key, read_plan
 from contracts.run_files import JUNIT, PLAN, RECORD
+from contracts.run_settings import RunSettings, settings_of
 from contracts.verdicts import Verdict
 from reports.exports import junit
 from reports.record import Check, FaultResult, RecordError, Statement, save
 from reports.recording import hooks
-from reports.recording.ledger import Key, Ledger, parse_check, read_plan
+from reports.recording.ledger import Ledger, entry_for, parse_check
 from reports.recording.longrepr import crash_line
 from reports.recording.provenance import tool
 
@@ -48,10 +50,10 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Start recording, if there is an output directory and this process is the one to do it."""
-    output = getattr(config.option, "plumbline_output", None)
-    if not output or hasattr(config, "workerinput") or config.option.collectonly:
+    settings = settings_of(config)
+    if settings.output is None or hasattr(config, "workerinput") or config.option.collectonly:
         return
-    config.pluginmanager.register(Recorder(config, Path(output)), PLUGIN_NAME)
+    config.pluginmanager.register(Recorder(config, settings.output), PLUGIN_NAME)
 
 
 class Recorder:
@@ -60,11 +62,9 @@ class Recorder:
     def __init__(self, config: pytest.Config, output: Path) -> None:
         self.output = output
         self._config = config
-        option = config.option
+        self._settings = settings_of(config)
         self._ledger = Ledger(
-            tool(getattr(option, "plumbline_command", None) or []),
-            getattr(option, "plumbline_faults", None) or [],
-            _statements(option),
+            tool(self._settings.command), self._settings.faults, _statements(self._settings)
         )
         self._planned = False
         self._interrupted = False
@@ -150,7 +150,7 @@ class Recorder:
         if self._planned:
             return
         try:
-            planned = read_plan(self.output / PLAN)
+            planned = read_plan(self.output)
         except FileNotFoundError:
             return
         self._planned = True
@@ -246,7 +246,7 @@ class Recorder:
         for planned in self._ledger.planned_for(report.nodeid):
             self._blamed.add(planned.key)
             known = self._ledger.entry(planned.key)
-            blank = planned.entry(Verdict.ERROR, reason)
+            blank = entry_for(planned, Verdict.ERROR, reason)
             entry = (
                 known.model_copy(update={"verdict": Verdict.ERROR, "reason": reason})
                 if known
@@ -265,7 +265,7 @@ class Recorder:
 
     def _finish(self, session: pytest.Session) -> None:
         record = self._ledger.record(finished=datetime.now(UTC))
-        missing = getattr(self._config.option, "plumbline_missing", None) or []
+        missing = self._settings.missing
         if self._exit_code is None and session.exitstatus != pytest.ExitCode.USAGE_ERROR:
             self._exit_code = record.exit_code(missing)
             if self._interrupted:
@@ -288,11 +288,13 @@ class Recorder:
         save(self._ledger.record(), self.output / RECORD)
 
 
-def _statements(option: argparse.Namespace) -> dict[str, Statement]:
-    """Return what each claim of the catalogue says and where, as the options plugin found it."""
-    said: Mapping[str, str] = getattr(option, "plumbline_statements", None) or {}
-    sources: Mapping[str, str] = getattr(option, "plumbline_sources", None) or {}
-    return {id_: Statement(statement=said[id_], source=sources.get(id_, "")) for id_ in said}
+def _statements(settings: RunSettings) -> dict[str, Statement]:
+    """Return what each claim of the catalogue says and where."""
+    sources = settings.sources
+    return {
+        id_: Statement(statement=said, source=sources.get(id_, ""))
+        for id_, said in settings.statements.items()
+    }
 
 
 def _properties(report: pytest.TestReport, name: str) -> list[dict[str, Any]]:

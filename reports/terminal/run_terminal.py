@@ -7,13 +7,13 @@ that can't be collected, internal errors, warnings, workers that died.
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from rich.text import Text
 
 from contracts.exit_codes import EXIT_USAGE
+from contracts.run_settings import settings_of
 from contracts.verdicts import Verdict
 from reports.record import Check, HostRecord, RunRecord, TopologyRecord
 from reports.recording.longrepr import last_lines, whole_traceback
@@ -80,7 +80,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if not _is_wanted(config):
         return
-    if not getattr(config.option, "plumbline_output", None):
+    settings = settings_of(config)
+    if settings.output is None:
         raise pytest.UsageError(
             "--plumbline-terminal shows a run record, and none is written: "
             "expected an output directory; name one, or leave the option out"
@@ -88,8 +89,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # Imported here: it builds on this module.
     from reports.terminal.prove_terminal import ProofTerminal
 
-    proving = getattr(config.option, "plumbline_faults", None)
-    config.pluginmanager.register((ProofTerminal if proving else Terminal)(config), PLUGIN_NAME)
+    kind = ProofTerminal if settings.faults else Terminal
+    config.pluginmanager.register(kind(config), PLUGIN_NAME)
 
 
 class Terminal:
@@ -170,16 +171,13 @@ class Terminal:
         if exit_code == EXIT_USAGE:
             # pytest prints what was wrong; there is no result to sum up.
             return
-        statements: Mapping[str, str] = (
-            getattr(self._config.option, "plumbline_statements", None) or {}
-        )
-        missing: Sequence[str] = getattr(self._config.option, "plumbline_missing", None) or []
+        settings = settings_of(self._config)
         shown = from_here(output)
         self._screen.print()
         print_matrix(record, self._screen.console)
         whole = self._verbosity > 0
-        print_findings(record, statements, self._screen.console, shown, whole=whole)
-        print_closing(record, self._screen.console, shown, exit_code, missing)
+        print_findings(record, settings.statements, self._screen.console, shown, whole=whole)
+        print_closing(record, self._screen.console, shown, exit_code, settings.missing)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Forget the check of a worker that died: no other hook reports its end."""
@@ -253,7 +251,7 @@ class Terminal:
 
 def _of_the_catalogue(deciding: int, config: pytest.Config) -> str:
     """Say how many claims a run decides, and of how many: what it does not decide is not green."""
-    known = getattr(config.option, "plumbline_statements", None)
+    known = settings_of(config).statements
     return counted(deciding, "claim") + (f" of the catalogue's {len(known)}" if known else "")
 
 
@@ -265,7 +263,7 @@ def heading(record: RunRecord, output: Path, config: pytest.Config) -> list[tupl
     workers = getattr(config.option, "numprocesses", None) or 1
     return [
         ("Plumbline", f"{tool.version}{commit}"),
-        ("host", record.host.kind or str(getattr(config.option, "plumbline_host", "not yet up"))),
+        ("host", record.host.kind or settings_of(config).host),
         ("topologies", ", ".join(topology.name for topology in record.topologies) or "none"),
         ("checks", f"{len(record.checks)}, deciding {_of_the_catalogue(len(claims), config)}"),
         ("workers", str(workers)),

@@ -30,7 +30,7 @@ def _subnets(draft: Draft) -> Iterator[tuple[FieldPath, IPv4Network]]:
     if draft.physical is not None:
         yield ("physical", "subnet"), draft.physical.subnet
     for index, network in draft.networks.items():
-        if network.subnet is not None and network.uplink is None:
+        if network.subnet is not None and not network.is_on_physical_network:
             yield ("networks", index, "address"), network.subnet
 
 
@@ -101,7 +101,7 @@ def addresses_are_used_once(draft: Draft) -> Iterator[Problem]:
     used += [
         (("networks", i, "address"), n.address.ip)
         for i, n in draft.networks.items()
-        if n.address is not None and n.uplink is None
+        if n.address is not None and not n.is_on_physical_network
     ]
     used += [
         (("guests", i, "address"), g.static_address.ip)
@@ -123,7 +123,7 @@ def addresses_are_used_once(draft: Draft) -> Iterator[Problem]:
 def bridge_with_uplink_holds_the_hosts_address(draft: Draft) -> Iterator[Problem]:
     """Where the NIC is a port, the host's address on the physical network is the bridge's."""
     for index, network in draft.networks.items():
-        if network.uplink is None or draft.physical is None:
+        if not network.is_on_physical_network or draft.physical is None:
             continue
         expected = draft.physical.host_interface
         if network.address != expected:
@@ -187,7 +187,7 @@ def dhcp_guests_have_a_server(draft: Draft) -> Iterator[Problem]:
     for index, guest in draft.guests.items():
         network = draft.network_of(guest)
         if guest.static_address is None and network is not None:
-            if network.dhcp is not None or network.uplink is not None:
+            if network.dhcp is not None or network.is_on_physical_network:
                 continue
             yield Problem(
                 ("guests", index, "address"),

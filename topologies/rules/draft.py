@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from topologies.schema import Guest, Kind, Network, Part, Physical, Promise, Throughput
+from topologies.network_types import NETWORK_TYPES
+from topologies.schema import Guest, Network, Part, Physical, Promise, Throughput
 from topologies.yaml_reader import FieldPath, Value, field_name
 
 P = TypeVar("P", bound=Part)
-_KIND: TypeAdapter[Kind] = TypeAdapter(Kind)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Draft:
         lacks: The sections from which something was left out.
     """
 
-    kind: Kind | None
+    kind: str | None
     networks: Mapping[int, Network]
     physical: Physical | None
     guests: Mapping[int, Guest]
@@ -77,7 +77,7 @@ class Draft:
 
     def subnet_of(self, network: Network) -> IPv4Network | None:
         """Return the network's addresses: its own, or the physical ones where the NIC is a port."""
-        if network.uplink is not None and self.physical is not None:
+        if network.is_on_physical_network and self.physical is not None:
             return self.physical.subnet
         return network.subnet
 
@@ -90,7 +90,7 @@ def draft_of(data: Mapping[str, Value]) -> Draft:
     lacks: set[str] = set()
 
     def listed(section: str, part: type[P]) -> dict[int, P]:
-        entries = data.get(section)
+        entries = data.get(section, [] if section == "promises" else None)
         if not isinstance(entries, list):
             lacks.add(section)
             return {}
@@ -121,8 +121,5 @@ def _well_formed(part: type[P], value: Value) -> P | None:
         return None
 
 
-def _kind(value: Value) -> Kind | None:
-    try:
-        return _KIND.validate_python(value)
-    except ValidationError:
-        return None
+def _kind(value: Value) -> str | None:
+    return value if isinstance(value, str) and value in NETWORK_TYPES else None

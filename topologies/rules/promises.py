@@ -6,34 +6,8 @@ from typing import Final
 
 from topologies.catalogue import claims
 from topologies.data_error import near_miss
+from topologies.network_types.network_type import CELLS
 from topologies.rules.draft import Draft, Problem
-
-# The table of who reaches whom (D3, "NAT, isolated and bridged network topology").
-CELLS: Final = (
-    ("guest", "guest"),
-    ("guest", "host"),
-    ("host", "guest"),
-    ("guest", "outside"),
-    ("outside", "guest"),
-)
-
-
-_AMONG_HOST_AND_GUESTS: Final = dict.fromkeys(CELLS[:3], True)
-# What a claim that is decided by promises says of which cells (claims.yaml, in words).
-SAID_BY_CLAIMS: Final = {
-    "LB-05": {("guest", "host"): True},
-    "OV-05": {("guest", "host"): True},
-    "NT-10": {("guest", "outside"): True},
-    "NT-11": {("outside", "guest"): False},
-    "NT-12": _AMONG_HOST_AND_GUESTS,
-    "IS-02": _AMONG_HOST_AND_GUESTS,
-    "IS-03": {("guest", "outside"): False, ("outside", "guest"): False},
-    "BR-06": {("guest", "outside"): True},
-    "BR-07": {("outside", "guest"): True},
-    "BR-08": _AMONG_HOST_AND_GUESTS,
-    "PT-07": dict.fromkeys(CELLS[1:], True),
-    "PT-10": {("guest", "guest"): True},
-}
 
 
 def cells(draft: Draft) -> Iterator[Problem]:
@@ -91,7 +65,7 @@ def sources(draft: Draft) -> Iterator[Problem]:
 
 
 def claims_apply(draft: Draft) -> Iterator[Problem]:
-    """The claims of a promise are known, there once, about this kind, and say what it says."""
+    """The claims of a promise are known, there once, about this type, and say what it says."""
     known = claims()
     for index, promise in draft.promises.items():
         for position, claim_id in enumerate(promise.claims):
@@ -111,10 +85,10 @@ def claims_apply(draft: Draft) -> Iterator[Problem]:
                 yield Problem(
                     path,
                     f"{claim_id} is not about kind {draft.kind}; expected a claim that is, this "
-                    f"one is about {', '.join(claim.kinds)}",
+                    f"one is about {', '.join(claim.types)}",
                     "remove it: a promise may decide no claim, as in claims: []",
                 )
-            elif SAID_BY_CLAIMS.get(claim_id, {}).get((promise.from_, promise.to)) != promise.reach:
+            elif claim.says(promise.from_, promise.to) != promise.reach:
                 word = str(promise.reach).lower()
                 yield Problem(
                     path,

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a run was asked for and what was found out for it, once, for all of its processes."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from contracts.run_options import PROVE, RUN, RUN_OPTIONS, options_of
+
+# A lab brings these along, and refuses them as options.
+LAB_HAS_ITS_OWN = ("pf", "peer_nic", "spare_nic")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """The settings of a run: its options (`contracts.run_options`), then what was found out.
+
+    Attributes:
+        topology: names and files of topologies; empty: all that are shipped.
+        host: the host under test.
+        pf: the SR-IOV NIC whose functions guests get.
+        peer_nic: a NIC on the same wire, for the outside.
+        spare_nic: a NIC on that wire that a guest may be given as it is.
+        release: the release that the host runs; None: the machine's own.
+        firewall_backend: what libvirt writes its rules with; None: its own choice.
+        accel: how guests are to run.
+        output: the folder of the record, absolute; None where pytest only lists, or makes no run.
+        claim: only the checks that decide one of these; empty: all.
+        after_build: a command that is run when a topology is up.
+        expect: capabilities whose absence fails the run.
+        samples: of each quantity; None: as many as a check takes by itself.
+        interleave: whether quantities are taken by turns.
+        prove: whether each topology is broken on purpose.
+        fault: ids and files of faults; empty: all that are shipped.
+        part: which of the faults.
+        folder: where the run was started.
+        accelerator: what guests do run under.
+        accelerator_reason: why.
+        findings: of each capability `state` and `detail`.
+        missing: those of `expect` that the host lacks.
+        faults: what the record says of each fault of the run.
+        statements: what each claim of the catalogue says.
+        sources: where each claim is documented.
+        command: the command that was typed.
+    """
+
+    topology: tuple[str, ...] = ()
+    host: str = "sandbox"
+    pf: str | None = None
+    peer_nic: str | None = None
+    spare_nic: str | None = None
+    release: str | None = None
+    firewall_backend: str | None = None
+    accel: str = "auto"
+    output: Path | None = None
+    claim: tuple[str, ...] = ()
+    after_build: str | None = None
+    expect: tuple[str, ...] = ()
+    samples: int | None = None
+    interleave: bool = False
+    prove: bool = False
+    fault: tuple[str, ...] = ()
+    part: str = "1/1"
+
+    folder: Path = Path()
+    accelerator: str = ""
+    accelerator_reason: str = ""
+    findings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    faults: tuple[Mapping[str, Any], ...] = ()
+    statements: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+
+    @classmethod
+    def from_options(cls, options: argparse.Namespace) -> "RunSettings":
+        """Return the settings of a run as it was asked for."""
+        given = {option.name: getattr(options, option.name) for option in RUN_OPTIONS}
+        return cls(**_with_tuples(given))
+
+    @classmethod
+    def from_json(cls, text: str) -> "RunSettings":
+        """Return the settings that `to_json` made this text of."""
+        data: dict[str, Any] = json.loads(text)
+        output = data["output"]
+        paths = {"folder": Path(data["folder"]), "output": None if output is None else Path(output)}
+        return cls(**_with_tuples(data) | paths)
+
+    def to_json(self) -> str:
+        """Return them as text, for another process."""
+        return json.dumps(asdict(self), default=str)
+
+    @property
+    def record_folder(self) -> Path:
+        """The folder of the record.
+
+        Raises:
+            ValueError: no record is written.
+        """
+        if self.output is None:
+            raise ValueError("this pytest writes no record: it has no --output")
+        return self.output
+
+    def rerun_argv(self, place: str, *, topology: str, fault: str | None = None) -> list[str]:
+        """Return the command that makes one check again, on a host like this run's.
+
+        Args:
+            place: the check, as a path with a node id.
+            topology: the name or the file of its topology.
+            fault: the id, or the file and id, of the fault that the topology was built with.
+        """
+        subcommand = RUN if fault is None else PROVE
+        subject = ("--topology", topology) if fault is None else ("--fault", fault)
+        words = ["./plumbline", subcommand, *subject]
+        for option in options_of(subcommand):
+            value = getattr(self, option.name)
+            brought_along = self.host == "lab" and option.name in LAB_HAS_ITS_OWN
+            if not option.rerun or option.is_default(value) or brought_along:
+                continue
+            if not option.takes_value:
+                words.append(option.flag)
+            elif str(value).startswith("-"):
+                words += option.argv(value)
+            else:
+                words += [option.flag, str(value)]
+        return [*words, "--", place]
+
+
+class Configured(Protocol):
+    """What keeps the settings: pytest's `Config`."""
+
+    option: argparse.Namespace
+
+
+def keep_settings(config: Configured, settings: RunSettings) -> None:
+    """Keep a run's settings where all plugins of this process find them."""
+    config.option.plumbline_settings = settings
+
+
+def settings_of(config: Configured) -> RunSettings:
+    """Return the settings of the run; for a pytest that makes no run, settings without output."""
+    kept = getattr(config.option, "plumbline_settings", None)
+    return kept if isinstance(kept, RunSettings) else RunSettings()
+
+
+def _with_tuples(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
+    }

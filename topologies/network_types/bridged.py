@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A bridge that the host makes, with the physical NIC as a port."""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+
+from topologies.network_types.host_bridge import HostMadeBridge
+from topologies.network_types.network_type import CELLS, Breach, Hop
+from topologies.schema import Network, Physical, Role
+
+
+class Bridged(HostMadeBridge):
+    """Guests are on the physical network like any machine, each as itself (D1, D2, D3, D5)."""
+
+    name = "bridged"
+    forward = "bridge"
+    switches = ("linux", "ovs")
+    elsewhere = "libvirt does not make the bridge of a network in bridge mode"
+    reach = dict.fromkeys(CELLS, True)
+    source = "self"
+
+    def breaches(self, network: Network) -> Iterator[Breach]:
+        """See `NetworkType.breaches`."""
+        yield from super().breaches(network)
+        if network.uplink is None:
+            yield Breach(
+                "forward",
+                "bridge on a bridge with no uplink; expected none",
+                "write forward: none, or change uplink",
+            )
+
+    def gateway(self, network: Network, physical: Physical | None) -> IPv4Address | None:
+        """See `NetworkType.gateway`: the physical network's router."""
+        del network
+        return None if physical is None else physical.router
+
+    def hops(self, from_: Role, to: Role) -> tuple[Hop, ...]:
+        """See `NetworkType.hops`: a frame passes from port to port."""
+        ends: dict[Role, tuple[Hop, ...]] = {
+            "guest": ("tap",),
+            "host": ("bridge",),
+            "outside": ("uplink", "outside nic"),
+        }
+        return (*reversed(ends[from_]), *ends[to])

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What has to be done on a host for a network to exist, as data; `fixtures/testbed` does it."""
+
+from dataclasses import dataclass
+
+from topologies.schema import Network
+
+
+@dataclass(frozen=True)
+class VirtualFunctions:
+    """Enable virtual functions of an SR-IOV NIC.
+
+    Attributes:
+        pf: the physical function's interface name.
+        count: how many.
+    """
+
+    pf: str
+    count: int
+
+
+@dataclass(frozen=True)
+class HostBridge:
+    """Make a bridge by the host's own tools, with the network's uplink as a port and its address.
+
+    Attributes:
+        network: its data.
+    """
+
+    network: Network
+
+
+@dataclass(frozen=True)
+class LibvirtNetwork:
+    """Define a libvirt network, start it and have it start with libvirtd.
+
+    Attributes:
+        xml: its definition.
+    """
+
+    xml: str
+
+
+BuildStep = VirtualFunctions | HostBridge | LibvirtNetwork

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Bridges that the host makes by its own tools, with or without a libvirt network over them.
+
+Source: libvirt, "Network XML format", "Using an existing host bridge".
+"""
+
+from collections.abc import Iterator, Sequence
+from xml.etree import ElementTree as ET
+
+from topologies.network_types.build_steps import BuildStep, HostBridge, LibvirtNetwork
+from topologies.network_types.libvirt_bridge import as_text, bridge_breaches
+from topologies.network_types.network_type import Breach, NetworkType
+from topologies.schema import Guest, Network
+from topologies.switch_types import SWITCH_TYPES
+
+
+class HostMadeBridge(NetworkType):
+    """A bridge that `ip` or `ovs-vsctl` makes."""
+
+    made_by = "host"
+    other_switch = "a NIC switches only between its own functions"
+
+    def breaches(self, network: Network) -> Iterator[Breach]:
+        """See `NetworkType.breaches`."""
+        yield from bridge_breaches(network)
+        if network.dhcp is not None:
+            yield Breach(
+                "dhcp",
+                "a bridge made by the host has no DHCP server; expected null",
+                "write made_by: libvirt, or give the guests static addresses",
+            )
+        if network.uuid is not None:
+            yield Breach(
+                "uuid",
+                "a bridge made by the host has no UUID; expected null",
+                "leave it out",
+            )
+
+    def libvirt_name(self, network: Network) -> str | None:
+        """See `NetworkType.libvirt_name`."""
+        return network.libvirt_name
+
+    def build_steps(self, network: Network) -> Sequence[BuildStep]:
+        """See `NetworkType.build_steps`."""
+        if network.libvirt_name is None:
+            return (HostBridge(network),)
+        return HostBridge(network), LibvirtNetwork(_over_the_bridge(network.libvirt_name, network))
+
+    def listed_source(self, network: Network, guest: Guest) -> tuple[str, str]:
+        """See `NetworkType.listed_source`: attached by a network or not, it is on the bridge."""
+        del guest
+        return "bridge", network.bridge
+
+
+def _over_the_bridge(name: str, network: Network) -> str:
+    """Return the definition of a `<forward mode='bridge'>` network over the host's own bridge."""
+    root = ET.Element("network")
+    ET.SubElement(root, "name").text = name
+    ET.SubElement(root, "forward", mode="bridge")
+    ET.SubElement(root, "bridge", name=network.bridge)
+    if (virtualport := SWITCH_TYPES[network.switch].virtualport) is not None:
+        ET.SubElement(root, "virtualport", type=virtualport)
+    return as_text(root)

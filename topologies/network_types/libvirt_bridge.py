@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Networks for which libvirt makes a bridge, and routes to and from it as their type says.
+
+Source: libvirt, "Network XML format".
+"""
+
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Address
+from typing import ClassVar
+from xml.etree import ElementTree as ET
+
+from topologies.network_types.build_steps import BuildStep, LibvirtNetwork
+from topologies.network_types.network_type import Breach, Hop, NetworkType
+from topologies.schema import Network, Physical, Role
+
+
+class LibvirtBridge(NetworkType):
+    """A virtual network of libvirt's.
+
+    Attributes:
+        mode: of `<forward mode=…/>`; None: the element is left out.
+    """
+
+    mode: ClassVar[str | None]
+    made_by = "libvirt"
+    switches = ("linux",)
+    other_switch = "a network made by libvirt is a Linux bridge"
+
+    def breaches(self, network: Network) -> Iterator[Breach]:
+        """See `NetworkType.breaches`."""
+        yield from bridge_breaches(network)
+        if network.libvirt_name is not None:
+            yield Breach(
+                "libvirt_name",
+                f"a network made by libvirt is called by its name, {network.name}; expected null",
+                "leave it out",
+            )
+        if network.uplink is not None:
+            yield Breach(
+                "uplink",
+                "libvirt adds no physical NIC to the bridge it makes; expected null",
+                "write made_by: host for a bridge with an uplink",
+            )
+        if network.dhcp is not None and network.address is None:
+            yield Breach(
+                "dhcp",
+                "a DHCP range without an address on the bridge; expected both or none",
+                "give the network its address",
+            )
+        if self.mode is not None and network.address is None:
+            yield Breach(
+                "forward",
+                f"{self.forward} without an address on the bridge; expected one to route from",
+                "give the network its address",
+            )
+
+    def libvirt_name(self, network: Network) -> str | None:
+        """See `NetworkType.libvirt_name`."""
+        return network.name
+
+    def build_steps(self, network: Network) -> Sequence[BuildStep]:
+        """See `NetworkType.build_steps`."""
+        return (LibvirtNetwork(self.xml(network)),)
+
+    def xml(self, network: Network) -> str:
+        """Return the network's definition: only what the data says."""
+        root = ET.Element("network")
+        ET.SubElement(root, "name").text = network.name
+        if network.uuid is not None:
+            ET.SubElement(root, "uuid").text = str(network.uuid)
+        if self.mode is not None:
+            ET.SubElement(root, "forward", mode=self.mode)
+        bridge = ET.SubElement(root, "bridge", name=network.bridge)
+        if network.stp is not None:
+            bridge.set("stp", "on" if network.stp else "off")
+        if network.forward_delay_s is not None:
+            bridge.set("delay", str(network.forward_delay_s))
+        if network.mac is not None:
+            ET.SubElement(root, "mac", address=network.mac)
+        if network.address is not None:
+            address, netmask = str(network.address.ip), str(network.address.netmask)
+            ip = ET.SubElement(root, "ip", address=address, netmask=netmask)
+            if network.dhcp is not None:
+                served = ET.SubElement(ip, "dhcp")
+                start, end = str(network.dhcp.start), str(network.dhcp.end)
+                ET.SubElement(served, "range", start=start, end=end)
+        return as_text(root)
+
+    def gateway(self, network: Network, physical: Physical | None) -> IPv4Address | None:
+        """See `NetworkType.gateway`: the bridge, where libvirt routes."""
+        del physical
+        if self.mode is None or network.address is None:
+            return None
+        return network.address.ip
+
+    def hops(self, from_: Role, to: Role) -> tuple[Hop, ...]:
+        """See `NetworkType.hops`: what leaves the subnet passes the bridge and the uplink."""
+        ends: dict[Role, tuple[Hop, ...]] = {
+            "guest": ("tap",),
+            "host": ("bridge",),
+            "outside": ("bridge", "uplink", "outside nic"),
+        }
+        return (*reversed(ends[from_]), *ends[to])
+
+
+def bridge_breaches(network: Network) -> Iterator[Breach]:
+    """Give the keys of a network that contradict its having a bridge."""
+    if network.bridge_name is None:
+        yield Breach(
+            "bridge",
+            "the key is missing, or null; expected a name",
+            "The bridge's interface name.",
+        )
+    if network.vfs is not None:
+        yield Breach(
+            "vfs",
+            f"{network.vfs} virtual functions for a bridge; expected null",
+            "leave it out, or write forward: hostdev",
+        )
+
+
+def as_text(root: ET.Element) -> str:
+    """Return an element as indented XML."""
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode")

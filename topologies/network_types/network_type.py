@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a network type answers: everything that differs between NAT, isolated, bridged, ….
+
+One subclass per type owns what follows from it. Nothing outside this folder asks which type a
+network is; it asks the type. `docs/design.md` has the steps for a new one.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import ClassVar, Final, Literal, NamedTuple
+
+from topologies.network_types.build_steps import BuildStep
+from topologies.schema import Guest, Network, Physical, Role
+
+Cell = tuple[Role, Role]
+"""One cell of the table of who reaches whom: the end that speaks first, the end that answers."""
+Source = Literal["host", "self"]
+
+AMONG_HOST_AND_GUESTS: Final[tuple[Cell, ...]] = (
+    ("guest", "guest"),
+    ("guest", "host"),
+    ("host", "guest"),
+)
+GUEST_TO_OUTSIDE: Final[Cell] = ("guest", "outside")
+OUTSIDE_TO_GUEST: Final[Cell] = ("outside", "guest")
+CELLS: Final[tuple[Cell, ...]] = (*AMONG_HOST_AND_GUESTS, GUEST_TO_OUTSIDE, OUTSIDE_TO_GUEST)
+"""The table of who reaches whom (D3, "NAT, isolated and bridged network topology")."""
+
+Hop = Literal["tap", "bridge", "pf", "uplink", "outside nic"]
+"""A link that a packet passes; `tap` is the guest's at that end of the path."""
+
+
+class Breach(NamedTuple):
+    """A key of a network or guest that does not fit the type.
+
+    Attributes:
+        key: as the topology file writes it.
+        what: what was found and what was expected.
+        hint: what to do next.
+    """
+
+    key: str
+    what: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class GuestNic:
+    """How a guest's NIC is attached.
+
+    Attributes:
+        attach: libvirt's `<interface type=…>`: `network` or `bridge`.
+        source: the name of that network or bridge.
+        model: the NIC's model; None: the type's guests have functions of a NIC, without a model.
+    """
+
+    attach: Literal["network", "bridge"]
+    source: str
+    model: str | None
+
+
+class NetworkType(ABC):
+    """One type of network.
+
+    Attributes:
+        name: as `kind` in a topology file and `types` in the catalogue of claims.
+        made_by: who makes it.
+        forward: its `forward` key.
+        switches: what may switch it, by the words of the `switch` key.
+        elsewhere: why no network of another maker has this `forward`.
+        other_switch: why nothing else may switch it.
+        reach: which cells work unless a topology file says otherwise.
+        source: whose address the outside sees; None: it sees none.
+        needs: capabilities of the host that the type needs, beside those of its switch.
+        outside_needs_route: the outside answers and reaches the guests once it has a route to their
+            subnet, which the run gives it.
+        guests_have_taps: each guest's NIC is a TAP device of the host.
+        uplink_is_real: the uplink is a NIC of the host's own, not made by the run.
+        changes_run_objects_only: its checks and faults leave the host's other objects alone.
+    """
+
+    name: ClassVar[str]
+    made_by: ClassVar[Literal["libvirt", "host"]]
+    forward: ClassVar[str]
+    switches: ClassVar[tuple[str, ...]]
+    elsewhere: ClassVar[str] = ""
+    other_switch: ClassVar[str]
+    reach: ClassVar[Mapping[Cell, bool]]
+    source: ClassVar[Source | None] = None
+    needs: ClassVar[frozenset[str]] = frozenset()
+    outside_needs_route: ClassVar[bool] = False
+    guests_have_taps: ClassVar[bool] = True
+    uplink_is_real: ClassVar[bool] = False
+    changes_run_objects_only: ClassVar[bool] = False
+
+    def fits(self, network: Network) -> bool:
+        """Whether a network is of this type."""
+        return (
+            network.made_by == self.made_by
+            and network.forward == self.forward
+            and network.switch in self.switches
+        )
+
+    @abstractmethod
+    def breaches(self, network: Network) -> Iterator[Breach]:
+        """Give the keys of a network of this type that contradict it."""
+
+    def guest_breaches(self, network: Network, guest: Guest) -> Iterator[Breach]:
+        """Give the keys of a guest that contradict the type of its network."""
+        if guest.attach == "network" and self.libvirt_name(network) is None:
+            yield Breach(
+                "attach",
+                f"network {network.name} is a bridge made by the host, without a libvirt network "
+                "over it; expected attach: bridge",
+                "write attach: bridge, or give the network a libvirt_name",
+            )
+
+    def size_breaches(self, network: Network, guests: int) -> Iterator[Breach]:
+        """Give the keys of a network that do not suffice for the number of its guests."""
+        del network, guests
+        yield from ()
+
+    @abstractmethod
+    def libvirt_name(self, network: Network) -> str | None:
+        """Return what `<source network=…/>` names; None: libvirt has no network on it."""
+
+    @abstractmethod
+    def build_steps(self, network: Network) -> Sequence[BuildStep]:
+        """Return the steps that make a network, in order."""
+
+    @abstractmethod
+    def gateway(self, network: Network, physical: Physical | None) -> IPv4Address | None:
+        """Return the router that the network's guests use; None: there is none."""
+
+    def nic(self, network: Network, guest: Guest) -> GuestNic:
+        """Return how a guest's NIC is attached to a network of this type."""
+        if guest.attach == "network":
+            return GuestNic("network", str(self.libvirt_name(network)), guest.model)
+        return GuestNic("bridge", network.bridge, guest.model)
+
+    def listed_source(self, network: Network, guest: Guest) -> tuple[str, str]:
+        """Return type and source of a guest's NIC as `virsh domiflist` shows them."""
+        nic = self.nic(network, guest)
+        return nic.attach, nic.source
+
+    @abstractmethod
+    def hops(self, from_: Role, to: Role) -> tuple[Hop, ...]:
+        """Return the links between two ends that can be watched, in the order of a request."""
+
+    def links(self, network: Network) -> tuple[str, ...]:
+        """Return the links that building the network makes on the host, but for TAPs."""
+        return (network.bridge,)

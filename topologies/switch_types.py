@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What may switch a network: what the data has to know of each kind of switch."""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+
+@dataclass(frozen=True)
+class SwitchType:
+    """One kind of switch.
+
+    Attributes:
+        name: as `switch` in a topology file.
+        virtualport: libvirt's `<virtualport type=…>` of a port on it; None: it needs none.
+        needs: capabilities of the host that it needs.
+    """
+
+    name: str
+    virtualport: str | None = None
+    needs: frozenset[str] = frozenset()
+
+
+SWITCH_TYPES: Final = MappingProxyType(
+    {
+        each.name: each
+        for each in (
+            SwitchType("linux"),
+            SwitchType("ovs", virtualport="openvswitch", needs=frozenset({"ovs"})),
+            SwitchType("nic", needs=frozenset({"iommu", "sriov"})),
+        )
+    }
+)
