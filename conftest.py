@@ -9,5 +9,5 @@ pytest_plugins = [
     "fixtures.plugin.verdict_reporting",
     "fixtures.plugin.sampling",
     "reports.recording.recorder",
-    "reports.terminal.run_terminal",
+    "reports.terminal.terminal_plugin",
 ]

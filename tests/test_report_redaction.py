@@ -21,7 +21,7 @@ from scapy.layers.vxlan import VXLAN
 from scapy.packet import Packet, Raw
 
 from contracts.verdicts import Verdict
-from reports.exports.evidence_integrity import require_evidence
+from reports.evidence_integrity import require_evidence
 from reports.record import (
     Built,
     BuiltLink,

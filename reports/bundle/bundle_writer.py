@@ -11,7 +11,7 @@ from pathlib import Path
 from contracts.run_files import EVIDENCE, PAGE, RECORD
 from reports.bundle import archive
 from reports.bundle.signature import sign
-from reports.exports.evidence_integrity import evidence, sha256
+from reports.evidence_integrity import evidence, sha256
 from reports.record import RunRecord
 from reports.redaction.redaction_report import RedactionReport
 from reports.report_error import ReportError

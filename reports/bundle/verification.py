@@ -10,7 +10,7 @@ from contracts.run_files import PAGE, RECORD
 from reports.bundle import archive
 from reports.bundle.bundle_writer import MANIFEST, REDACTION, SIGNATURE, top_folder
 from reports.bundle.signature import signed_by
-from reports.exports.evidence_integrity import evidence, growing
+from reports.evidence_integrity import evidence, growing
 from reports.exports.verdict_counts import counts_line
 from reports.record import RunRecord, parse
 from reports.report_error import ReportError

@@ -13,7 +13,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, JsonValue
 
 from contracts.run_files import RECORD
-from reports.exports.evidence_integrity import evidence
+from reports.evidence_integrity import evidence
 from reports.record import EvidenceFile, RunRecord, save
 from reports.redaction.address_replacement import Addresses
 from reports.redaction.capture_redaction import NotACaptureError, redacted

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What `./plumbline report` was asked for, done: `python -m reports.exports.report_command ORDER`.
+"""What `./plumbline report` was asked for, done: `python -m reports.report_command ORDER`.
 
 The launcher has parsed the command line and started this in the virtual environment.
 """
@@ -17,8 +17,8 @@ from contracts.exit_codes import EXIT_CONFORMS, EXIT_USAGE
 from contracts.run_files import JUNIT, PAGE
 from reports.bundle import bundle_writer as bundle
 from reports.bundle import verification
+from reports.evidence_integrity import inspect
 from reports.exports import allure, junit
-from reports.exports.evidence_integrity import inspect
 from reports.exports.verdict_counts import counts_line
 from reports.record import RunRecord, load
 from reports.redaction.redaction_report import RedactionReport
