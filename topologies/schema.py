@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.address_family import AddressFamily, family_of
 from topologies.field_types import (
     Address,
     ForwardMode,
@@ -134,6 +135,13 @@ class Network(Part):
     def subnet(self) -> IPv4Network | None:
         """The network that the bridge's address lies in; None without an address."""
         return self.address.network if self.address else None
+
+    @property
+    def families(self) -> frozenset[AddressFamily]:
+        """The address families that it has addresses of itself."""
+        own = [] if self.address is None else [self.address.ip]
+        served = [] if self.dhcp is None else [self.dhcp.start]
+        return frozenset(map(family_of, (*own, *served)))
 
     @property
     def is_on_physical_network(self) -> bool:
