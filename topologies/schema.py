@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.address_family import AddressFamily, family_of
+from contracts.address_family import IPV4, AddressFamily, family_of
 from topologies.field_types import (
     Address,
     ForwardMode,
@@ -137,13 +137,6 @@ class Network(Part):
         return self.address.network if self.address else None
 
     @property
-    def families(self) -> frozenset[AddressFamily]:
-        """The address families that it has addresses of itself."""
-        own = [] if self.address is None else [self.address.ip]
-        served = [] if self.dhcp is None else [self.dhcp.start]
-        return frozenset(map(family_of, (*own, *served)))
-
-    @property
     def is_on_physical_network(self) -> bool:
         """Whether its guests are on the physical network: the uplink is a port or the PF."""
         return self.uplink is not None
@@ -195,6 +188,12 @@ class Guest(Part):
     def static_address(self) -> IPv4Interface | None:
         """The address the guest gives itself; None when it asks a DHCP server."""
         return None if self.address == "dhcp" else self.address
+
+    @property
+    def families(self) -> frozenset[AddressFamily]:
+        """The families of its addresses; `dhcp` is DHCP of IPv4."""
+        static = self.static_address
+        return frozenset({IPV4 if static is None else family_of(static.ip)})
 
 
 class Promise(Part):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from contracts.address_family import FAMILIES, AddressFamily, family_of
+from contracts.address_family import FAMILIES, AddressFamily
 from topologies.catalogue import Claim, claims
 from topologies.data_error import near_miss
 from topologies.field_types import Sentence, TopologyName, found, refuse
@@ -170,13 +170,9 @@ class Topology(Shape):
 
     @property
     def families(self) -> tuple[AddressFamily, ...]:
-        """The address families of the network under test and of its guests."""
-        found = set(self.network.families)
-        if self.network.is_on_physical_network and self.physical is not None:
-            found.add(family_of(self.physical.subnet))
-        for guest in self.guests:
-            if guest.network == self.network.name and guest.static_address is not None:
-                found.add(family_of(guest.static_address.ip))
+        """The address families of the guests on the network under test: each has its promises."""
+        tested = [guest for guest in self.guests if guest.network == self.network.name]
+        found = frozenset[AddressFamily]().union(*(guest.families for guest in tested))
         return tuple(family for family in FAMILIES if family in found)
 
     def gateway(self, network: Network) -> IPv4Address | None:
