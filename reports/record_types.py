@@ -17,6 +17,8 @@ from pydantic import (
     PositiveInt,
 )
 
+from contracts.address_family import FamilyName
+
 
 def _inside_the_run(path: str) -> str:
     """Evidence travels with its record, so its path may not lead out of the run's folder."""
@@ -119,13 +121,14 @@ class Procedure(RecordPart):
 
 
 class Reach(RecordPart):
-    """One cell of the reach table, for one protocol."""
+    """One cell of the reach table, for one protocol and address family."""
 
     from_: Literal["guest", "host", "outside"] = Field(
         alias="from", description="the end that speaks first"
     )
     to: Literal["guest", "host", "outside"]
     protocol: Literal["icmp", "tcp", "udp"]
+    family: FamilyName = Field(default="ipv4", description="the address family of its packets")
     promised: bool = Field(description="whether the one is to reach the other, or is not to")
 
 

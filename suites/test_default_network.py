@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from contracts.address_family import IPV4
 from fixtures.errors import NotTestable
 from fixtures.host.links import addresses, has_link, is_up
 from fixtures.probe.dhcp import Clients, new_mac
@@ -51,7 +52,7 @@ def test_default_network_as_shipped(testbed: Testbed, evidence: Evidence) -> Non
         live = network.XMLDesc()
         evidence.text("default-live.xml", live, "application/xml")
         assert network.bridgeName() == BRIDGE, f"its bridge is {network.bridgeName()}"
-        held, wanted = addresses(testbed.host, BRIDGE), f"{SUBNET[1]}/{SUBNET.prefixlen}"
+        held, wanted = addresses(testbed.host, BRIDGE, IPV4), f"{SUBNET[1]}/{SUBNET.prefixlen}"
         assert held == [wanted], f"{BRIDGE} holds {held}, not {wanted}"
         assert is_up(testbed.host, BRIDGE), f"{BRIDGE} is down"
         ranges = [(r.get("start"), r.get("end")) for r in ET.fromstring(live).iter("range")]

@@ -11,6 +11,7 @@ from ipaddress import IPv4Interface
 import libvirt
 import pytest
 
+from contracts.address_family import IPV4
 from fixtures.errors import NotTestable
 from fixtures.host.host import Host
 from fixtures.host.interface import bridge_interface_xml
@@ -95,7 +96,7 @@ def test_started_is_there_with_its_address(testbed: Testbed, evidence: Evidence)
         host.run(["ip", "-details", "address", "show", NAME])
         assert _listed(host).get(NAME), f"{NAME} is started, and libvirt does not call it active"
         assert link_kind(host, NAME) == "bridge", f"{NAME} is no bridge"
-        ports, own = LinuxBridge(host, NAME).ports(), addresses(host, NAME)
+        ports, own = LinuxBridge(host, NAME).ports(), addresses(host, NAME, IPV4)
         assert ports == [PORT], f"{NAME} has the ports {ports}, its XML has {PORT}"
         assert own == [str(ADDRESS)], f"{NAME} has {own}, its XML has {ADDRESS}"
         answer = send("icmp", near, far)

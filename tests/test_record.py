@@ -198,7 +198,7 @@ def test_the_keys_are_the_contracts() -> None:
     ]
     assert list(written["checks"][0]["evidence"][0]) == ["name", "media_type", "path", "sha256"]
     assert list(written["claims"][0]) == ["id", "topology", "verdict"]
-    assert list(written["checks"][0]["reach"]) == ["from", "to", "protocol", "promised"]
+    assert list(written["checks"][0]["reach"]) == ["from", "to", "protocol", "family", "promised"]
     assert list(written["topologies"][0]["built"]) == ["nodes", "links"]
     assert {"name", "verdict", "build_s", "teardown_s"} <= set(written["topologies"][0])
 

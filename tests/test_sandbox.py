@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.address_family import IPV4
 from fixtures.errors import CommandFailed, HostFailed
 from fixtures.host.links import addresses, has_link
 from fixtures.host.ovs_datapath import KERNEL, USERSPACE
@@ -107,8 +108,8 @@ def test_nothing_stays_after_sigkill() -> None:
 def test_physical_network() -> None:
     assert FIGURES is not None
     with sandbox() as host, physical_network(host, FIGURES) as physical:
-        assert addresses(host, FIGURES.uplink) == [str(FIGURES.host_interface)]
-        assert addresses(physical.outside, OUTSIDE_NIC) == [str(FIGURES.outside_interface)]
+        assert addresses(host, FIGURES.uplink, IPV4) == [str(FIGURES.host_interface)]
+        assert addresses(physical.outside, OUTSIDE_NIC, IPV4) == [str(FIGURES.outside_interface)]
         physical.outside.run(["ping", "-n", "-c", "1", "-W", "2", str(FIGURES.host)])
         # The outside has no way to the guests' subnets: that is a promise of the topologies.
         routes = physical.outside.run(["ip", "-4", "route"]).stdout.splitlines()

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from contracts.address_family import FamilyName
 from contracts.verdicts import Verdict, worst
 from reports.record import Check
 
@@ -20,12 +21,14 @@ class Way:
     Attributes:
         source: the role of the end that speaks first.
         target: the role of the other.
+        family: the address family.
         promised: whether it is to be reached.
         by_protocol: the check for each of `PROTOCOLS`; None where there is none.
     """
 
     source: str
     target: str
+    family: FamilyName
     promised: bool
     by_protocol: dict[str, Check | None]
 
@@ -66,14 +69,14 @@ class Way:
 
 def ways(checks: Iterable[Check]) -> list[Way]:
     """Return the ways that checks of one topology decide, in the order in which they come."""
-    found: dict[tuple[str, str, bool], dict[str, Check]] = {}
+    found: dict[tuple[str, str, FamilyName, bool], dict[str, Check]] = {}
     for check in checks:
         if (cell := check.reach) is not None:
-            way = found.setdefault((cell.from_, cell.to, cell.promised), {})
+            way = found.setdefault((cell.from_, cell.to, cell.family, cell.promised), {})
             way[cell.protocol] = check
     return [
-        Way(source, target, promised, {name: by.get(name) for name in PROTOCOLS})
-        for (source, target, promised), by in found.items()
+        Way(source, target, family, promised, {name: by.get(name) for name in PROTOCOLS})
+        for (source, target, family, promised), by in found.items()
     ]
 
 
