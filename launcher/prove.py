@@ -9,7 +9,8 @@ from pathlib import Path
 from contracts.run_options import PROVE
 from launcher.arguments import Parser, split_at_dashes
 from launcher.launcher_error import UsageError
-from launcher.run import ROOT, WORKERS_MAX, add_run_options, auto_workers, start
+from launcher.pytest_command import ROOT, WORKERS_MAX
+from launcher.run import add_run_options, start
 from topologies import cli_names
 from topologies.data_error import DataError
 
@@ -53,18 +54,20 @@ def main(argv: Sequence[str]) -> int:
 
 def _prove(options: argparse.Namespace, words: Sequence[str], argv: Sequence[str]) -> int:
     _refuse_unknown_names(options)
-    if options.host != "sandbox" and not options.fault:
+    # Imported here: `prove --list` needs none of it.
+    from launcher.host_launch import LAUNCHES
+
+    if LAUNCHES[options.host].keeps_faults and not options.fault:
         # What other faults leave goes with their sandbox, and here would stay for the next.
         options.topology = options.topology or ["passthrough"]
-    if options.workers == "auto" and options.host == "sandbox":
-        options.workers = str(auto_workers(_builds(options.fault), PER_CORE))
     # A lab is another machine; there, as here, the whole path names the file.
     files = [Path(f).suffix in cli_names.SUFFIXES for f in options.fault]
     options.fault = [
         str(Path(fault).resolve()) if is_file else fault
         for fault, is_file in zip(options.fault, files, strict=True)
     ]
-    return start(PROVE, options, words, argv)
+    builds = _builds(options.fault)
+    return start(PROVE, options, words, argv, builds=builds, per_core=PER_CORE)
 
 
 def _refuse_unknown_names(options: argparse.Namespace) -> None:

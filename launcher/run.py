@@ -2,25 +2,17 @@
 """`./plumbline run`: sets up what is missing, then becomes pytest with the run's options."""
 
 import argparse
-import json
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from contracts.run_options import RUN, RUN_OPTIONS, options_of
-from launcher import local_preflight, packages
 from launcher.arguments import Parser, number_from_one, one_of, split_at_dashes
 from launcher.launcher_error import UsageError
-from launcher.pytest_options import TAKE_A_VALUE
+from launcher.pytest_command import WORKERS_MAX
 from topologies import cli_names
 from topologies.data_error import DataError
 
-ROOT = Path(__file__).resolve().parent.parent
-SUITES = ROOT / "suites"
-# More sandboxes than this at once measure the machine's load rather than its networks.
-WORKERS_MAX = 4
 # Of each quantity, at a second or so each.
 SAMPLES_MAX = 1000
 
@@ -83,7 +75,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 def start(
-    subcommand: str, options: argparse.Namespace, words: Sequence[str], argv: Sequence[str]
+    subcommand: str,
+    options: argparse.Namespace,
+    words: Sequence[str],
+    argv: Sequence[str],
+    *,
+    builds: int = 0,
+    per_core: int = 1,
 ) -> int:
     """Set up what is missing, and become pytest with these options and words.
 
@@ -94,97 +92,21 @@ def start(
         options: the options of a run, all of them.
         words: what goes to pytest as it is.
         argv: what was typed after the subcommand.
+        builds: how many topologies there are to build; 0: those that the options name, or all.
+        per_core: how many topologies are worth building at once, for each core.
     """
     # Imported here: --help needs none of it.
-    from launcher import release, setup
+    from launcher import setup
+    from launcher.host_launch import LAUNCHES
 
     command = ["./plumbline", subcommand, *argv]
     setup.require_root(subcommand)
     if options.output is not None:
         _require_new(options.output)
-    if options.host == "local":
-        local_preflight.require(subcommand, options)
-    if options.host == "lab":
-        from launcher.lab import lab_run as lab
-
-        return lab.run(options, words, command)
-    if options.release is not None:
-        options.release = release.require_known(options.release)
-    interpreter = setup.ensure(options.release)
-    return hand_over([str(interpreter), *pytest_argv(options, words, command)])
-
-
-def hand_over(argv: Sequence[str]) -> NoReturn:
-    """Become another program; daemons' folders are in its PATH."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    environment = os.environ | {"PATH": packages.search_path()}
-    os.execve(argv[0], list(argv), environment)  # noqa: S606 - no shell is the point
-
-
-def pytest_argv(
-    options: argparse.Namespace, words: Sequence[str], command: Sequence[str]
-) -> list[str]:
-    """Return the interpreter's arguments for a run.
-
-    What is not said on the command line (the folder for the record, and the reports in it) is
-    left to the run's own defaults, which plain pytest has as well.
-
-    Args:
-        options: `run`'s own options.
-        words: what was typed after `--`.
-        command: what was typed, for the record.
-    """
-    # -P: the user's folder may hold something that is called like a library.
-    argv = ["-P", "-m", "pytest", "-p", "no:cacheprovider"]
-    argv += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)]
-    own_words, paths = with_paths(words, SUITES)
-    argv += paths
-    output = None if options.output is None else options.output.absolute()
-    for option in RUN_OPTIONS:
-        value = output if option.name == "output" else getattr(options, option.name)
-        argv += option.argv(value)
-    argv.append("--plumbline-terminal")
-    argv.append(f"--plumbline-command={json.dumps(list(command))}")
-    if (workers := workers_for(options)) > 1:
-        argv += ["-n", str(workers), "--dist", "loadgroup"]
-    return argv + own_words
-
-
-def with_paths(words: Sequence[str], base: Path) -> tuple[list[str], list[str]]:
-    """Split pytest's words into options and the paths below `base` that they name.
-
-    A path or node id is looked for from the current folder and from the clone's; without any,
-    the whole of `base` is meant.
-    """
-    options: list[str] = []
-    paths: list[str] = []
-    for before, word in zip(["", *words], words, strict=False):
-        found = None if before in TAKE_A_VALUE else _below(word, base)
-        if found is None:
-            options.append(word)
-        else:
-            paths.append(found)
-    return options, paths or [str(base)]
-
-
-def workers_for(options: argparse.Namespace) -> int:
-    """Return how many workers a run gets: never more than it has topologies to spread."""
-    if options.workers != "auto":
-        return int(options.workers)
-    if options.host != "sandbox":
-        return 1
-    return auto_workers(len(options.topology) or len(cli_names.SHIPPED))
-
-
-def auto_workers(builds: int, per_core: int = 1) -> int:
-    """Return how many workers are worth their while for so many topologies to build."""
-    return max(1, min(per_core * cores(), WORKERS_MAX, builds))
-
-
-def cores() -> int:
-    """Return how many cores this process may use (taskset and a container's cpuset count)."""
-    return len(os.sched_getaffinity(0))
+    launch = LAUNCHES[options.host]
+    launch.require(subcommand, options)
+    builds = builds or len(options.topology) or len(cli_names.SHIPPED)
+    return launch.start(options, words, command, launch.workers(options, builds, per_core))
 
 
 def number_or_auto(word: str) -> str:
@@ -205,17 +127,6 @@ def _refuse_unknown_names(options: argparse.Namespace) -> None:
         cli_names.require_known(options.expect, CAPABILITIES, "--expect", "capability")
     except DataError as error:
         raise UsageError(str(error)) from error
-
-
-def _below(word: str, base: Path) -> str | None:
-    if word.startswith("-"):
-        return None
-    name, colons, rest = word.partition("::")
-    for start in (Path.cwd(), ROOT):
-        place = (start / name).resolve()
-        if place.exists() and place.is_relative_to(base):
-            return f"{place}{colons}{rest}"
-    return None
 
 
 def _require_new(output: Path) -> None:

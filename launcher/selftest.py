@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contracts.exit_codes import EXIT_USAGE, EXIT_VIOLATES
 from launcher import packages
 from launcher.arguments import Parser, split_at_dashes
-from launcher.run import ROOT, WORKERS_MAX, cores, with_paths
+from launcher.pytest_command import ROOT, WORKERS_MAX, cores, with_paths
 
 TESTS = ROOT / "tests"
 # pytest's own exit codes (pytest documentation, "Exit codes").

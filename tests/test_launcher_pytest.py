@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from launcher.pytest_command import with_paths
 from launcher.pytest_options import TAKE_A_VALUE
-from launcher.run import with_paths
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITES = ROOT / "suites"

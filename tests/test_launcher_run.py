@@ -12,7 +12,10 @@ import pytest
 from contracts.run_options import RUN_OPTIONS
 from launcher import virtual_environment
 from launcher.cache import cache_dir
-from launcher.run import cores, parser, pytest_argv, with_paths
+from launcher.host_launch import LAUNCHES
+from launcher.pytest_command import cores, pytest_argv, with_paths
+from launcher.run import parser
+from topologies.cli_names import SHIPPED
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITES = ROOT / "suites"
@@ -94,15 +97,20 @@ def test_without_options_pytest_gets_no_empty_ones() -> None:
     ],
 )
 def test_workers(workers: str, topologies: int, expected: int) -> None:
-    words = ["--workers", workers]
-    for number in range(topologies):
-        words += ["--topology", f"t{number}"]
-    argv = argv_for(*words)
+    builds = topologies or len(SHIPPED)
+    options = parser().parse(["--workers", workers])
+    assert LAUNCHES["sandbox"].workers(options, builds, 1) == expected
+    argv = pytest_argv(options, [], [], expected)
     if expected == 1:
         assert "-n" not in argv
     else:
         at = argv.index("-n")
         assert argv[at : at + 4] == ["-n", str(expected), "--dist", "loadgroup"]
+
+
+@pytest.mark.parametrize("host", ["lab", "local"])
+def test_one_host_has_one_worker(host: str) -> None:
+    assert LAUNCHES[host].workers(parser().parse([]), 5, 2) == 1
 
 
 def test_node_ids_replace_the_suites_from_any_folder(

@@ -164,8 +164,8 @@ def test_the_hop_that_loses_packets_is_named(
     assert check["verdict"] == "violates"
     assert said in check["reason"], check["reason"]
     names = {evidence["name"] for evidence in check["evidence"]}
-    assert "walk.json" in names
-    assert any(name.endswith("-walk.pcap") for name in names)
+    assert "trace.json" in names
+    assert any(name.endswith("-trace.pcap") for name in names)
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,8 @@ def test_a_quantity_without_a_direction_counts_whole() -> None:
 
 
 def test_the_launcher_hands_both_options_to_pytest_and_refuses_no_number() -> None:
-    from launcher.run import parser, pytest_argv
+    from launcher.pytest_command import pytest_argv
+    from launcher.run import parser
 
     options = parser().parse(["--samples", "8", "--interleave", "--topology", "nat"])
     argv = pytest_argv(options, [], ["./plumbline", "run"])

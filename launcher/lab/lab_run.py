@@ -20,7 +20,7 @@ from launcher.lab.job import Share
 from launcher.launcher_error import LauncherError, UsageError
 from launcher.lock import locked
 from launcher.progress import Progress
-from launcher.run import ROOT, pytest_argv
+from launcher.pytest_command import ROOT, pytest_argv
 from topologies import cli_names
 
 # What is there belongs to the release on the disk, and is not covered by this machine's.

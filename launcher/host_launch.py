@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a run's host means to the launcher: one class per kind, by the words of `--host`."""
+
+import argparse
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import ClassVar, Final
+
+from contracts.run_options import PROVE
+from launcher import release, setup
+from launcher.lab import lab_run
+from launcher.lab_detection import is_lab
+from launcher.launcher_error import UsageError
+from launcher.pytest_command import auto_workers, hand_over, pytest_argv
+
+
+class HostLaunch(ABC):
+    """How a run with one kind of host is started.
+
+    Attributes:
+        kind: the word of `--host`.
+        keeps_faults: what a fault leaves stays on the host; so only passthrough is broken there.
+    """
+
+    kind: ClassVar[str]
+    keeps_faults: ClassVar[bool] = True
+
+    def require(self, subcommand: str, options: argparse.Namespace) -> None:
+        """Refuse what this kind of host is not for, and fill in what it always means.
+
+        Raises:
+            UsageError: the options do not fit it.
+        """
+        del subcommand, options
+
+    def workers(self, options: argparse.Namespace, builds: int, per_core: int) -> int:
+        """Return how many topologies are built at once; on one host it is one.
+
+        Args:
+            options: `--workers` among them.
+            builds: how many topologies there are to build, at least.
+            per_core: how many are worth building at once for each core.
+        """
+        del builds, per_core
+        return 1 if options.workers == "auto" else int(options.workers)
+
+    @abstractmethod
+    def start(
+        self,
+        options: argparse.Namespace,
+        words: Sequence[str],
+        command: Sequence[str],
+        workers: int,
+    ) -> int:
+        """Set up what is missing, and become pytest, or return its exit status."""
+
+
+class SandboxLaunch(HostLaunch):
+    """Sandboxes, as many at once as the machine has cores for."""
+
+    kind = "sandbox"
+    keeps_faults = False
+
+    def workers(self, options: argparse.Namespace, builds: int, per_core: int) -> int:
+        """See `HostLaunch.workers`: never more than there are topologies to spread."""
+        if options.workers != "auto":
+            return int(options.workers)
+        return auto_workers(builds, per_core)
+
+    def start(
+        self,
+        options: argparse.Namespace,
+        words: Sequence[str],
+        command: Sequence[str],
+        workers: int,
+    ) -> int:
+        """See `HostLaunch.start`."""
+        if options.release is not None:
+            options.release = release.require_known(options.release)
+        interpreter = setup.ensure(options.release)
+        return hand_over([str(interpreter), *pytest_argv(options, words, command, workers)])
+
+
+class LocalLaunch(SandboxLaunch):
+    """This machine itself."""
+
+    kind = "local"
+    keeps_faults = True
+
+    def require(self, subcommand: str, options: argparse.Namespace) -> None:
+        """See `HostLaunch.require`: this machine is for passthrough, on NICs that are named.
+
+        Checks of other topologies change existing objects of the machine (`fixtures.host.local`
+        refuses them). A lab is disposable, and may be put through anything.
+        """
+        if is_lab():
+            return
+        if subcommand == PROVE:
+            raise UsageError(
+                "--host local: what a fault leaves would stay on this machine",
+                "./plumbline prove --host lab makes one that is disposable",
+            )
+        if options.pf is None or options.peer_nic is None:
+            raise UsageError(
+                "--host local: name the NICs that a run may use: --pf, whose functions guests "
+                "get, and --peer-nic, which is on the same wire and becomes the outside's",
+                "see ip -br link; ./plumbline run --host lab brings NICs of its own",
+            )
+        if options.release is not None:
+            raise UsageError(
+                f"--release {options.release}: this machine runs its own",
+                "leave it out, or use --host sandbox or lab",
+            )
+        options.topology = options.topology or ["passthrough"]
+
+    def workers(self, options: argparse.Namespace, builds: int, per_core: int) -> int:
+        """See `HostLaunch.workers`."""
+        return HostLaunch.workers(self, options, builds, per_core)
+
+
+class LabLaunch(HostLaunch):
+    """A virtual machine that is started for the run."""
+
+    kind = "lab"
+
+    def start(
+        self,
+        options: argparse.Namespace,
+        words: Sequence[str],
+        command: Sequence[str],
+        workers: int,
+    ) -> int:
+        """See `HostLaunch.start`: the lab's exit status is pytest's."""
+        del workers
+        return lab_run.run(options, words, command)
+
+
+LAUNCHES: Final = MappingProxyType(
+    {each.kind: each for each in (SandboxLaunch(), LabLaunch(), LocalLaunch())}
+)
