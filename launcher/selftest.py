@@ -14,11 +14,11 @@ TESTS = ROOT / "tests"
 # pytest's own exit codes (pytest documentation, "Exit codes").
 PYTEST_USAGE = 4
 # The markers of pyproject.toml: what a test needs beyond the virtual environment.
-QUICK = "not host and not lab and not browser"
+QUICK = "not host and not lab and not browser and not slow"
 
 EXAMPLES = (
     ("sudo ./plumbline test", "all tests, ruff and mypy"),
-    ("./plumbline test --quick", "ruff, mypy and unit tests: no root, no guest, under a minute"),
+    ("./plumbline test --quick", "linters and unit tests: no root, under a minute"),
     ("sudo ./plumbline test -- tests/test_tree.py", "the linters and the rules of the tree"),
     ("sudo ./plumbline test -- -k doctor -x", "words after -- go to pytest"),
 )
@@ -30,7 +30,7 @@ def parser() -> Parser:
     made.add_argument(
         "--quick",
         action="store_true",
-        help="only the linters and the tests that need no root, no namespace, no guest and no "
+        help="only the linters and the fast tests that need no root, no namespace, no guest and no "
         "browser; sets up the virtual environment alone",
     )
     return made

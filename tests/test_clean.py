@@ -14,7 +14,7 @@ from launcher.holders import Holder, end, holders, orphans
 from launcher.lock import locked
 
 ROOT = Path(__file__).resolve().parent.parent
-HOLDER = ROOT / "fixtures" / "host" / "holder.py"
+HOLDER = ROOT / "fixtures" / "host" / "namespace_init.py"
 
 # `clean` ends orphans wherever they come from, so the only test that makes one does so in a PID
 # namespace of its own, where no other test's `clean` looks.

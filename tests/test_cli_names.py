@@ -41,6 +41,7 @@ def start(argv: list[str], here: Path, cache: Path) -> subprocess.CompletedProce
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "said"), REFUSED)
 def test_a_wrong_name_is_refused_before_set_up_and_after_it_alike(
     tmp_path: Path, words: list[str], said: str

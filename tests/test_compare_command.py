@@ -196,6 +196,7 @@ def test_the_launcher_refuses_before_any_set_up(words: list[str], said: str) -> 
     assert done.stdout == ""
 
 
+@pytest.mark.slow
 def test_the_launcher_hands_over_and_the_name_of_the_file_says_the_format(
     before: Path, after: Path, tmp_path: Path
 ) -> None:

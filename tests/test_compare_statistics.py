@@ -180,6 +180,7 @@ def test_in_points_what_would_have_been_seen_is_a_number_of_points() -> None:
 
 
 # What the figure in docs/compare.md shows for many sizes, here for one, as often as is quick.
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_without_a_difference_false_alarms_stay_at_the_level(shape: str) -> None:
     shares = simulated(shape, 8, comparisons=300, worse=())
@@ -187,6 +188,7 @@ def test_without_a_difference_false_alarms_stay_at_the_level(shape: str) -> None
     assert shares.alarms <= 0.05 + 2.5 * (0.05 * 0.95 / 300) ** 0.5
 
 
+@pytest.mark.slow
 def test_a_difference_is_found_with_power_and_more_surely_the_larger() -> None:
     found = simulated("even", 10, comparisons=120, worse=(0.1, 0.3)).found
     assert found[0.1] < found[0.3]

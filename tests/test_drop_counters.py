@@ -175,6 +175,7 @@ def test_only_what_has_counted_since_is_named() -> None:
     assert newly_dropped(before, after) == ["b", "new"]
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("add", "delete", "named"),
     [

@@ -164,6 +164,7 @@ def test_what_was_missed_and_what_cried_is_told() -> None:
     assert told.unexplained == {"dhcp.lease[nat+f]": "no lease"}
 
 
+@pytest.mark.slow
 def test_parts_are_every_fault_once() -> None:
     names = [variant.topology.name for variant in broken_ones([], [])]
     thirds = [broken_ones([], [], f"{part}/3") for part in (1, 2, 3)]

@@ -110,11 +110,11 @@ def test_every_module_that_shapes_the_image_is_in_its_recipe() -> None:
         "__init__",
         "__main__",
         "boot",
-        "errors",
+        "image_error",
         "greeting",
         "keyed",
         "portable",
-        "process",
+        "build_command",
         "store",
     }
     mine = {path.stem for path in recipe.HERE.glob("*.py")}
@@ -431,6 +431,7 @@ def test_an_export_replaces_a_file_only_when_told_to(way: list[str], tmp_path: P
 
 
 @pytest.mark.parametrize("way", [["plumbline", "image"], ["-m", "fixtures.guest.image"]])
+@pytest.mark.usefixtures("empty_cache")
 def test_what_is_no_image_is_told_with_the_command_that_makes_one(
     way: list[str], tmp_path: Path
 ) -> None:

@@ -41,6 +41,7 @@ def test_an_unknown_release_is_refused(word: str, said: str) -> None:
     assert said in str(refused.value)
 
 
+@pytest.mark.host
 def test_a_firewall_backend_that_a_release_does_not_know_is_refused(tmp_path: Path) -> None:
     argv = [sys.executable, str(ROOT / "plumbline"), "run", "--host", "lab"]
     argv += ["--release", "bookworm", "--firewall-backend", "nftables", "--output", "record"]

@@ -43,6 +43,7 @@ def listed(here: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.host
 def test_deselect_works_in_both_forms(tmp_path: Path) -> None:
     listing = ("--collect-only", "-q")
     whole = listed(tmp_path, "--", *listing)
@@ -56,6 +57,7 @@ def test_deselect_works_in_both_forms(tmp_path: Path) -> None:
         assert not [line for line in gone if "::" in line and line != one]
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("option", ["--collect-only", "--markers", "--fixtures", "--help"])
 @pytest.mark.parametrize("given", [(), ("--output", "out"), ("--workers", "2")])
 def test_listing_leaves_nothing_behind(tmp_path: Path, option: str, given: tuple[str, ...]) -> None:
@@ -65,6 +67,7 @@ def test_listing_leaves_nothing_behind(tmp_path: Path, option: str, given: tuple
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.host
 def test_a_listing_refuses_wrong_names_as_a_run_does(tmp_path: Path) -> None:
     done = listed(tmp_path, "--claim", "BR-01", "--", "--collect-only")
     assert done.returncode == 4

@@ -129,6 +129,7 @@ def test_a_word_that_is_an_options_value_is_no_path() -> None:
     )
 
 
+@pytest.mark.host
 def test_hand_over_from_another_folder(recording_cache: Path, tmp_path: Path) -> None:
     assert recording_cache.is_dir()
     here = tmp_path / "somewhere"
@@ -146,6 +147,7 @@ def test_hand_over_from_another_folder(recording_cache: Path, tmp_path: Path) ->
     assert f"--plumbline-command={command}" in seen["argv"]
 
 
+@pytest.mark.host
 def test_the_launcher_makes_no_folder_before_the_run_is_accepted(
     recording_cache: Path, tmp_path: Path
 ) -> None:
@@ -160,6 +162,7 @@ def test_the_launcher_makes_no_folder_before_the_run_is_accepted(
     assert [entry.name for entry in here.iterdir()] == ["empty"]
 
 
+@pytest.mark.host
 def test_an_output_that_is_not_empty_is_refused(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "run.json").touch()
@@ -168,6 +171,7 @@ def test_an_output_that_is_not_empty_is_refused(tmp_path: Path) -> None:
     assert "--output old: this folder is not empty" in done.stderr
 
 
+@pytest.mark.host
 def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for name in ("file", "file/below"):

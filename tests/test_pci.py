@@ -12,6 +12,7 @@ from fixtures.guest.domain_xml import Nic, interface_xml
 from fixtures.host import pci
 from fixtures.host.host import Host, Nics
 from fixtures.host.links import add_address, cable, namespace_machine
+from fixtures.host.local import LocalHost
 from fixtures.host.name_conflicts import require_no_name_conflicts
 from fixtures.host.nic_preflight import peer_nic, require_free, require_own_group
 from fixtures.host.pci import Address
@@ -30,7 +31,9 @@ def host() -> Iterator[Host]:
 
 def machine(root: Path) -> Host:
     """Return this process's machine with another file system: the tree of a test's own."""
-    return Host("local", (), Path("/proc/self/ns/net"), root)
+    made = LocalHost()
+    made.root = root
+    return made
 
 
 def function(root: Path, address: str, group: int, driver: str | None) -> Address:

@@ -27,6 +27,8 @@ from reports.exports.junit import render
 from reports.record import RunRecord, load
 from reports.recording.ledger import NOT_DECIDED
 
+pytestmark = pytest.mark.slow
+
 alone_and_with_workers = pytest.mark.parametrize(
     "workers", WITH_AND_WITHOUT_WORKERS, ids=["alone", "two-workers"]
 )

@@ -35,7 +35,7 @@ pytest_plugins = ["reports.recording.recorder", "reports.terminal.plugin"]
 
 
 def pytest_addoption(parser):
-    parser.addoption("--output", type=Path)
+    parser.addoption("--output")
     parser.addoption("--plumbline-terminal", action="store_true")
     parser.addoption("--lacks", action="append", default=[])
 
@@ -43,7 +43,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "decides(id, claims, topology)")
     settings = RunSettings(
-        output=config.option.output,
+        output=Path(config.option.output) if config.option.output else None,
         missing=tuple(config.option.lacks),
         statements={"NT-05": "A guest gets its address by DHCP"},
         sources={"NT-05": "D4: NAT"},
@@ -71,7 +71,7 @@ def pytest_collection_finish(session):
     output = session.config.option.output
     alone = not session.config.getoption("numprocesses", None)
     if output and (alone or hasattr(session.config, "workerinput")):
-        write_plan(output, [each for item in session.items if (each := planned(item))])
+        write_plan(Path(output), [each for item in session.items if (each := planned(item))])
 
 
 @pytest.fixture
@@ -199,6 +199,7 @@ def checks(*verdicts: str, topology: str = "nat") -> str:
 WITH_AND_WITHOUT_WORKERS: Sequence[Sequence[str]] = ((), ("-n2", "--dist", "loadgroup"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", WITH_AND_WITHOUT_WORKERS, ids=["alone", "two-workers"])
 def test_a_conforming_run_is_recorded_whole(tmp_path: Path, workers: Sequence[str]) -> None:
     ended = run(tmp_path, CONFORMING, *workers)

@@ -165,6 +165,7 @@ def too_long(evidence: Path) -> None:
     record_file.write_text(told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [

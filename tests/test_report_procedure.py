@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from contracts.plan import PlannedCheck
 from contracts.verdicts import Verdict
 from reports.exports import allure, job_summary, junit
 from reports.html.page import render
 from reports.record import Check, Procedure, RunRecord, parse
-from reports.recording.ledger import PlannedCheck, parse_check
+from reports.recording.ledger import entry_for, parse_check
 from tests.html_run import Parsed
 from tests.reported import check, record
 
@@ -65,10 +66,10 @@ def test_a_check_that_conforms_has_its_procedure_too(tmp_path: Path) -> None:
 def test_what_a_check_reports_and_what_was_planned_carry_it() -> None:
     reported = decided().model_dump(mode="json", by_alias=True)
     assert parse_check(reported).procedure == PROCEDURE
-    planned = {"id": "a", "nodeid": "n", "claims": [], "topology": "nat", "rerun": "r"}
-    assert PlannedCheck.model_validate(planned).undecided().procedure is None
-    known = PlannedCheck.model_validate({**planned, "procedure": PROCEDURE.model_dump()})
-    assert known.undecided().procedure == PROCEDURE
+    before = entry_for(PlannedCheck("a", "n", (), "nat", "r"), Verdict.INCONCLUSIVE, "why")
+    assert before.procedure is None
+    known = PlannedCheck("a", "n", (), "nat", "r", procedure=PROCEDURE.model_dump())
+    assert entry_for(known, Verdict.INCONCLUSIVE, "why").procedure == PROCEDURE
 
 
 def test_a_record_from_before_procedures_is_read() -> None:

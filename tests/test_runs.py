@@ -264,7 +264,7 @@ def _decided(output: Path) -> bool:
 
 def _holders_of(harness: int) -> list[str]:
     found = subprocess.run(
-        ["pgrep", "-fa", f"holder.py --harness {harness}$"],
+        ["pgrep", "-fa", f"namespace_init.py --harness {harness}$"],
         capture_output=True,
         text=True,
         check=False,

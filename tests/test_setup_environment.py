@@ -56,6 +56,7 @@ def build_argv(lock: Path) -> list[str]:
     return [sys.executable, "-c", BUILD, str(ROOT), str(lock)]
 
 
+@pytest.mark.slow
 def test_two_at_once_build_one_which_serves_both(cache: Path, empty_lock: Path) -> None:
     both = [
         subprocess.Popen(
@@ -83,6 +84,7 @@ def test_two_at_once_build_one_which_serves_both(cache: Path, empty_lock: Path) 
     assert virtual_environment.path().stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_a_half_built_one_is_built_again(cache: Path, empty_lock: Path) -> None:
     assert not cache.exists()
     assert empty_lock.exists()
@@ -109,6 +111,7 @@ def test_one_whose_interpreter_was_removed_does_not_count(tmp_path: Path) -> Non
     assert not virtual_environment.is_complete(tmp_path)
 
 
+@pytest.mark.slow
 def test_when_pip_finds_nothing_its_words_are_shown_and_nothing_is_left(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +131,7 @@ def test_when_pip_finds_nothing_its_words_are_shown_and_nothing_is_left(
     assert not list(cache.glob("venv-*/"))
 
 
+@pytest.mark.slow
 def test_what_the_tests_need_comes_into_the_same_environment(
     cache: Path, empty_lock: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +156,7 @@ def test_what_the_tests_need_comes_into_the_same_environment(
     assert virtual_environment.is_complete(virtual_environment.path())
 
 
+@pytest.mark.slow
 def test_a_wrong_hash_is_refused(cache: Path, tmp_path: Path) -> None:
     package = tmp_path / "thing-1.0.tar.gz"
     package.write_bytes(b"not what was pinned")

@@ -21,6 +21,8 @@ from test_recorder_dummy import (
     run,
 )
 
+pytestmark = pytest.mark.slow
+
 alone_and_with_workers = pytest.mark.parametrize(
     "workers", WITH_AND_WITHOUT_WORKERS, ids=["alone", "two-workers"]
 )

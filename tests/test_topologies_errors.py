@@ -131,6 +131,7 @@ def test_an_uplink_needs_a_physical_network(tmp_path: Path) -> None:
     assert "leads nowhere" in str(error)
 
 
+@pytest.mark.slow
 def test_whatever_line_is_lost_or_damaged_the_answer_is_a_data_error_or_a_topology(
     tmp_path: Path,
 ) -> None:
