@@ -23,15 +23,15 @@ class RunOption:
     """One option, in argparse's terms.
 
     Attributes:
-        name: the attribute that has its value, in both parsers and in `RunSettings`.
-        help: what it means.
-        metavar: what a value is; empty for a switch.
-        action: what argparse does with it.
-        type: what reads a value.
-        default: what holds without it.
-        choices: all values that it may have; empty: any.
-        subcommands: those of the launcher's that have it.
-        rerun: whether it belongs into the command that makes a check again.
+        name: the attribute of its value, in both parsers and in `RunSettings`.
+        help: its meaning.
+        metavar: the name of a value in `--help`; empty for a switch.
+        action: argparse's action.
+        type: the function that reads a value.
+        default: its value when it is not given.
+        choices: all possible values; empty: any.
+        subcommands: the launcher's subcommands that have it.
+        rerun: whether the command that reruns a check has it.
     """
 
     name: str
@@ -46,7 +46,7 @@ class RunOption:
 
     @property
     def flag(self) -> str:
-        """The option as it is typed."""
+        """The option as typed."""
         return f"--{self.name.replace('_', '-')}"
 
     @property
@@ -55,7 +55,7 @@ class RunOption:
         return self.action != "store_true"
 
     def declaration(self) -> dict[str, Any]:
-        """Return what argparse's and pytest's parsers take beside the flag."""
+        """Return the arguments of argparse's and pytest's parsers beside the flag."""
         default = list(self.default) if isinstance(self.default, tuple) else self.default
         declared: dict[str, Any] = {"action": self.action, "default": default, "help": self.help}
         if self.takes_value:
@@ -65,11 +65,11 @@ class RunOption:
         return declared
 
     def is_default(self, value: Any) -> bool:
-        """Whether this is what holds without the option."""
+        """Whether this is the value without the option."""
         return (tuple(value) if isinstance(value, list) else value) == self.default
 
     def argv(self, value: Any) -> list[str]:
-        """Return the words that give it this value; none for the default.
+        """Return the words that set it to this value; none for the default.
 
         Value and flag are one word: a value may begin with a dash.
         """
@@ -82,7 +82,7 @@ class RunOption:
 
 
 RUN_OPTIONS = (
-    # Of pytest alone: for the launcher it is a subcommand.
+    # Only pytest's: for the launcher it is a subcommand.
     RunOption(
         "prove",
         "break each topology on purpose",
@@ -92,7 +92,7 @@ RUN_OPTIONS = (
     ),
     RunOption(
         "fault",
-        "a shipped fault or a YAML file of faults; repeatable; by default all shipped ones",
+        "a shipped fault, or a YAML file of faults; repeatable; default: all shipped faults",
         metavar="ID|FILE",
         action="append",
         default=(),
@@ -100,59 +100,62 @@ RUN_OPTIONS = (
     ),
     RunOption(
         "part",
-        "of these faults, only every N-th from the I-th on; CI takes one of three parts",
+        "every N-th of these faults, from the I-th on; CI runs one of three parts",
         metavar="I/N",
         default="1/1",
         subcommands=(PROVE,),
     ),
     RunOption(
         "topology",
-        "a shipped topology or a YAML file; repeatable; by default all that are shipped",
+        "a shipped topology, or a YAML file; repeatable; default: all shipped topologies",
         metavar="NAME|FILE",
         action="append",
         default=(),
     ),
     RunOption(
         "host",
-        "the host under test: namespaces of this machine, a virtual machine with an IOMMU and "
-        "an SR-IOV NIC, or this machine itself",
+        "the host under test: namespaces of this machine (default), a virtual machine with an "
+        "IOMMU and an SR-IOV NIC, or this machine itself (passthrough only)",
         metavar="sandbox|lab|local",
         choices=("sandbox", "lab", "local"),
         default="sandbox",
         rerun=True,
     ),
     RunOption(
-        "pf", "the SR-IOV NIC whose functions guests get (passthrough)", metavar="NIC", rerun=True
+        "pf",
+        "passthrough: the SR-IOV NIC whose virtual functions the guests get",
+        metavar="NIC",
+        rerun=True,
     ),
     RunOption(
         "peer_nic",
-        "a NIC on the same wire, which the outside gets meanwhile",
+        "passthrough: a NIC on the same wire, for the outside machine",
         metavar="NIC",
         rerun=True,
     ),
     RunOption(
         "spare_nic",
-        "a NIC on that wire that a guest may be given as it is",
+        "passthrough: a NIC on that wire that a guest may get whole",
         metavar="NIC",
         rerun=True,
     ),
     RunOption(
         "release",
-        "what the host runs: a release of Debian's, or for a sandbox a root folder; by "
-        "default this machine's own, in a lab trixie",
+        "the host's libvirt, QEMU, Open vSwitch and tools: a Debian release, or for a sandbox a "
+        "root folder; default: this machine's own, in a lab trixie",
         metavar="NAME|DIR",
         rerun=True,
     ),
     RunOption(
         "firewall_backend",
-        "what libvirt (10.4 and newer) writes its rules with; by default its own choice",
+        "the backend of libvirt's rules (libvirt 10.4 or newer); default: libvirt's choice",
         metavar="iptables|nftables",
         choices=("iptables", "nftables"),
         rerun=True,
     ),
     RunOption(
         "accel",
-        "how guests run; auto takes kvm where a guest proves to boot under it",
+        "the guests' accelerator; auto (default): kvm where a guest proves to boot under it",
         metavar="auto|kvm|tcg",
         choices=("auto", "kvm", "tcg"),
         default="auto",
@@ -160,13 +163,13 @@ RUN_OPTIONS = (
     ),
     RunOption(
         "output",
-        f"a new or empty folder for the record; by default {RUNS}/TIME, and {LATEST_RUN} to it",
+        f"a new or empty folder for the record; default: {RUNS}/TIME, with the link {LATEST_RUN}",
         metavar="DIR",
         type=Path,
     ),
     RunOption(
         "claim",
-        "only the checks that decide this claim; repeatable",
+        "only the checks of this claim; repeatable",
         metavar="ID",
         action="append",
         default=(),
@@ -174,7 +177,7 @@ RUN_OPTIONS = (
     ),
     RunOption(
         "after_build",
-        "run CMD with sh -c in the host when a topology is up, before its checks",
+        "run CMD with sh -c on the host once a topology is up, before its checks",
         metavar="CMD",
         subcommands=(RUN,),
         rerun=True,
@@ -190,8 +193,8 @@ RUN_OPTIONS = (
     ),
     RunOption(
         "samples",
-        "samples of each quantity that is measured, and one before them in case it is cold; "
-        "compare needs about 7 of each",
+        "samples of each measured quantity, after one that may be cold; default: 3; compare needs "
+        "about 7 of each",
         metavar="N",
         type=int,
         subcommands=(RUN,),
@@ -199,7 +202,7 @@ RUN_OPTIONS = (
     ),
     RunOption(
         "interleave",
-        "take quantities by turns instead of one after the other, so that drift hits all",
+        "sample quantities by turns, not one after the other: drift then hits all of them",
         action="store_true",
         default=False,
         subcommands=(RUN,),
@@ -209,5 +212,5 @@ RUN_OPTIONS = (
 
 
 def options_of(subcommand: str) -> Iterator[RunOption]:
-    """Return the options that a subcommand of the launcher has."""
+    """Return the options of a subcommand of the launcher."""
     return (option for option in RUN_OPTIONS if subcommand in option.subcommands)

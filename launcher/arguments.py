@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Argument parsing as the contract wants it: exit code 4, one message, a near miss, no guessing."""
+"""Argument parsing by the contract: exit code 4, one message, a near miss, no guessing."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ class Parser(argparse.ArgumentParser):
             description=summary,
             epilog=f"examples:\n{shown}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
-            # An abbreviation works until the next option that begins alike.
+            # An abbreviation would break with the next option that begins alike.
             allow_abbrev=False,
             add_help=False,
         )
@@ -42,7 +42,7 @@ class Parser(argparse.ArgumentParser):
             return options
         word = unknown[0]
         if not word.startswith("-"):
-            self.error(f"unexpected {word!r}: this subcommand takes no such argument")
+            self.error(f"unexpected argument {word!r}")
         name = word.partition("=")[0]
         known = [option for option in self._option_string_actions if option.startswith("--")]
         hint = near_miss(name, known) or f"see {self.prog} --help"
@@ -50,7 +50,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """Return an argument type that takes one of `choices` and names the nearest when it is not."""
+    """Return an argument type that takes one of `choices` and names the nearest one otherwise."""
 
     def choice(word: str) -> str:
         if word in choices:
@@ -74,7 +74,7 @@ def number_from_one(most: int) -> Callable[[str], int]:
 
 
 def split_at_dashes(argv: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return what stands before the first `--` and what stands after it."""
+    """Return the words before the first `--` and those after it."""
     words = list(argv)
     if "--" not in words:
         return words, []

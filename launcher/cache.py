@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where Plumbline keeps what it can make again: environments, guest images, probe results."""
+"""The cache: environments, guest images and probe results, all of which can be made again."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 from launcher.launcher_error import LauncherError
 
 MIB = 1024 * 1024
-# What Plumbline puts there, by name. `clean --cache` removes these and nothing else: a
+# Plumbline's entries by name. `clean --cache` removes these and nothing else: a
 # PLUMBLINE_CACHE that points at a home folder by mistake must not cost the home folder.
 ENTRIES = (
     "venv-*",

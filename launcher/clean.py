@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""`./plumbline clean`: removes whatever an interrupted run or set-up left."""
+"""`./plumbline clean`: removes what an interrupted run or set-up left behind."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -19,22 +19,25 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = Path("/run/plumbline")
 
 EXAMPLES = (
-    ("sudo ./plumbline clean", "what an interrupted run or set-up left"),
-    ("./plumbline clean --dry-run", "only say what that would be"),
-    ("./plumbline clean --cache", "also environments, images, releases and probe results"),
+    ("sudo ./plumbline clean", "the leftovers of an interrupted run or set-up"),
+    ("./plumbline clean --dry-run", "only list them"),
+    (
+        "./plumbline clean --cache",
+        "also environments, images, releases, labs and probe results",
+    ),
 )
 
 
 def parser() -> Parser:
     """Return the parser of `clean`."""
-    own = Parser("clean", "Remove whatever an interrupted run left.", EXAMPLES)
+    own = Parser("clean", "Remove what an interrupted run or set-up left behind.", EXAMPLES)
     own.add_argument("--cache", action="store_true", help="also empty the cache")
-    own.add_argument("--dry-run", action="store_true", help="say what would be removed, and stop")
+    own.add_argument("--dry-run", action="store_true", help="only list what would be removed")
     return own
 
 
 def main(argv: Sequence[str]) -> int:
-    """Remove, and say what was removed."""
+    """Remove, and list what was removed."""
     options = parser().parse(argv)
     dry_run: bool = options.dry_run
     verb = "would remove" if dry_run else "removed"
@@ -66,7 +69,7 @@ def _remove_all(*, cache: bool, dry_run: bool) -> Iterator[str]:
 
 
 def _left_on_this_machine(*, dry_run: bool) -> Iterator[str]:
-    """What a run on this machine itself left, when it and its guardian were killed."""
+    """The leftovers of a run on this machine itself that was killed together with its guardian."""
     journal = _journal()
     if journal is None:
         if is_left(STATE):
@@ -77,7 +80,7 @@ def _left_on_this_machine(*, dry_run: bool) -> Iterator[str]:
     if journal.is_at_work:
         return
     if dry_run:
-        yield f"what process {journal.harness}, which is gone, made on this machine ({PLACE})"
+        yield f"the objects of process {journal.harness} on this machine ({PLACE}), which is gone"
         return
     try:
         yield from take_down(journal)
@@ -96,7 +99,7 @@ def _journal() -> Journal | None:
 
 
 def _half_built(*, dry_run: bool) -> Iterator[str]:
-    """What a set-up that was killed left; what is being built now is somebody's, and stays."""
+    """The leftovers of a killed set-up; a build in progress stays."""
     cache = cache_dir()
     locks = sorted(cache.glob("*.lock"))
     if _held_locks():
@@ -113,7 +116,7 @@ def _half_built(*, dry_run: bool) -> Iterator[str]:
         yield f"{size}, half built"
     for lock in locks:
         if remove_if_free(lock, dry_run=dry_run):
-            yield f"{lock}, a lock that nobody holds"
+            yield f"{lock}, a lock without a holder"
 
 
 def _held_locks() -> list[Path]:

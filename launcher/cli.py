@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The top of the command line: which subcommand, and what its end means for the exit code."""
+"""The top of the command line: the subcommand, and its exit code."""
 
 import importlib
 import sys
@@ -15,29 +15,31 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Command(NamedTuple):
-    """A subcommand: the module that has its `main(argv) -> int`, and what it is for."""
+    """A subcommand: the module with its `main(argv) -> int`, and its purpose."""
 
     module: str
     summary: str
 
 
-# The modules are named, not imported: --help must not wait for what it does not use.
+# The modules are named, not imported: --help must not wait for unused imports.
 COMMANDS = {
     "run": Command("launcher.run", "qualify topologies: build, check, a verdict per claim"),
     "prove": Command("launcher.prove", "break topologies on purpose: which check catches it"),
     "report": Command("launcher.report", "a run as a page, for a pipeline, or bundled and signed"),
-    "compare": Command("launcher.compare", "what changed between two runs, and is it worse"),
+    "compare": Command(
+        "launcher.compare", "changes and regressions between two runs, or over many"
+    ),
     "doctor": Command("launcher.doctor", "what this machine can test, and what is missing"),
-    "clean": Command("launcher.clean", "remove whatever an interrupted run left"),
+    "clean": Command("launcher.clean", "remove what an interrupted run or set-up left behind"),
     "test": Command("launcher.selftest", "the harness's own tests and linters"),
     "image": Command("launcher.image", "build, show, export or import the guest image"),
 }
 
 EXAMPLES = """\
 examples:
-  sudo ./plumbline run                  every topology, in a sandbox that touches nothing outside
+  sudo ./plumbline run                  every topology, in a sandbox
   sudo ./plumbline run --topology nat   one topology
-  ./plumbline doctor                    what can be tested here; needs no root, changes nothing
+  ./plumbline doctor                    what this machine can test; no root, no changes
   ./plumbline run --help                the options of a subcommand
 """
 
@@ -56,10 +58,10 @@ def main(argv: Sequence[str]) -> int:
 
 
 def dispatch(argv: Sequence[str]) -> int:
-    """Hand `argv` to the subcommand that it names.
+    """Call the subcommand that `argv` names.
 
     Raises:
-        UsageError: it names none, or one that does not exist.
+        UsageError: it names none, or an unknown one.
     """
     if not argv:
         print(usage(), file=sys.stderr)
@@ -91,7 +93,7 @@ def usage() -> str:
     return (
         "usage: ./plumbline SUBCOMMAND [OPTIONS]\n\n"
         "Builds documented KVM networks, boots throwaway guests on them, and decides with packets\n"
-        "whether each network does what its documentation says.\n\n"
+        "whether each network conforms to its documentation.\n\n"
         f"subcommands:\n{subcommands}\n\n{EXAMPLES}\nexit codes:\n{exit_codes}"
     )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""`./plumbline compare`: what changed between two runs, or over many."""
+"""`./plumbline compare`: the changes between two runs, or over many."""
 
 import argparse
 import os
@@ -11,11 +11,11 @@ from launcher.arguments import Parser, one_of
 from launcher.launcher_error import UsageError
 
 FORMATS = ("terminal", "md", "html", "json")
-# Which format the name of the file asks for.
+# The format by the ending of the file name.
 SUFFIXES = {".html": "html", ".htm": "html", ".md": "md", ".json": "json"}
 
 EXAMPLES = (
-    ("./plumbline compare before/ after/", "what changed, on the terminal"),
+    ("./plumbline compare before/ after/", "the changes, on the terminal"),
     ("./plumbline compare before/ after/ --output changes.html", "as a page"),
     ("./plumbline compare before/ after/ --format md", "for a pipeline's job summary"),
     ("./plumbline compare before/ after/ --topology nat", "of one topology only"),
@@ -26,23 +26,27 @@ EXAMPLES = (
 
 def parser() -> Parser:
     """Return the parser of `compare`'s options."""
-    own = Parser("compare", "What changed between two runs, and is it worse?", EXAMPLES)
+    own = Parser(
+        "compare",
+        "Show changes and regressions between two runs, or over many.",
+        EXAMPLES,
+    )
     add = own.add_argument
     add("before", nargs="?", type=Path, metavar="BEFORE", help=f"a run's folder, or its {RECORD}")
-    add("after", nargs="?", type=Path, metavar="AFTER", help="that of the later run")
+    add("after", nargs="?", type=Path, metavar="AFTER", help="the later run, likewise")
     add(
         "--trend",
         type=Path,
         metavar="FOLDER",
-        help="instead: verdicts and measurements of all runs in this folder",
+        help="in place of two runs: verdicts and measurements of all runs in this folder",
     )
     add(
         "--format",
         type=one_of(*FORMATS),
         metavar="|".join(FORMATS),
-        help="by default what the name of --output ends in, else terminal",
+        help="default: the format of --output's ending, else terminal",
     )
-    add("--output", type=Path, metavar="FILE", help="write it there instead of printing it")
+    add("--output", type=Path, metavar="FILE", help="write to FILE instead of printing")
     add(
         "--topology",
         action="append",
@@ -55,21 +59,21 @@ def parser() -> Parser:
         type=_percent(0.001, 50.0),
         default=5.0,
         metavar="PERCENT",
-        help="in how many comparisons without any change a false alarm may come (5)",
+        help="share of comparisons without a real change that may give a false alarm (default: 5)",
     )
     add(
         "--power",
         type=_percent(1.0, 99.9),
         default=80.0,
         metavar="PERCENT",
-        help="how surely a change is to be seen that is said to be visible (80)",
+        help="probability of detecting a change of the size reported as detectable (default: 80)",
     )
     add(
         "--relevant",
         type=_percent(0.0, 100.0),
         default=5.0,
         metavar="PERCENT",
-        help="a smaller change of a median alarms nobody, however surely it is shown (5)",
+        help="the smallest change of a median that counts as a regression (default: 5)",
     )
     return own
 

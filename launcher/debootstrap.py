@@ -17,15 +17,15 @@ def debootstrap(
 
     Args:
         suite: the release.
-        folder: what is left in it if it fails is the caller's to remove.
-        source: where its packages are.
-        names: which packages, besides those that every system has.
+        folder: the caller removes its leftovers after a failure.
+        source: the URI of its packages.
+        names: the packages beside those of every system.
         words: more options of mmdebstrap's.
 
     Raises:
-        MissingError: it could not be done; with mmdebstrap's last words.
+        MissingError: it failed; with mmdebstrap's last lines.
     """
-    # In namespaces of its own: what it mounts and starts ends with it, and it with this process.
+    # In its own namespaces: its mounts and processes end with it, and it ends with this process.
     argv = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork"]
     argv += ["--kill-child", "--mount-proc"]
     argv += ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--format=directory"]
@@ -34,31 +34,31 @@ def debootstrap(
     status, said = subprocess_step.run(argv, os.environ | {"PATH": packages.search_path()})
     if status != 0:
         raise MissingError(
-            f"the root folder of {suite} could not be built; mmdebstrap's last words:", said
+            f"the root folder of {suite} could not be built; mmdebstrap's last lines:", said
         )
 
 
 def mirror() -> str:
-    """Return where this machine's apt has its own release from.
+    """Return the URI from which this machine's apt has its release.
 
     Raises:
-        MissingError: it has no such source: no other release can be had.
+        MissingError: it has no such source.
     """
     if packages.manager() == "apt":
         for refresh in (False, True):
             if refresh:
-                # Whose mirror it is stands in the lists, which an image of a machine may lack.
+                # The origin is in apt's lists, which the image of a machine may lack.
                 subprocess.run(["apt-get", "--quiet", "update"], capture_output=True, check=False)
             if found := _sources():
                 return found[0]
     raise MissingError(
-        "this machine's apt has no mirror of Debian, which other releases are built from",
+        "this machine's apt has no mirror of Debian to build other releases from",
         "name one in its sources; a sandbox also takes the root folder of a release: --release DIR",
     )
 
 
 def _sources() -> list[str]:
-    """Return where apt has Debian's main component from."""
+    """Return the URIs of Debian's main component in apt's sources."""
     asked = "$(REPO_URI) $(COMPONENT)"
     argv = ["apt-get", "indextargets", "--format", asked, "Created-By: Packages", "Origin: Debian"]
     said = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=False).stdout

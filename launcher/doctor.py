@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""`./plumbline doctor`: what this machine can test, and the command that adds what is missing."""
+"""`./plumbline doctor`: what this machine can test, and the commands that add what is missing."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ GREEN, RED, YELLOW, DIM = "32", "31", "33", "2"
 EXAMPLES = (
     ("./plumbline doctor", "a table"),
     ("./plumbline doctor --json", "the same for a program"),
-    ("sudo ./plumbline doctor", "with what only root can prove"),
+    ("sudo ./plumbline doctor", "with the rows that only root can prove"),
 )
 
 
@@ -58,12 +58,12 @@ NEEDED = (
     Row("guest image", tool_probes.guest_image),
     Row("disk space", tool_probes.disk_space),
 )
-# What set-up adds by itself, the packages' programs included.
+# Rows that set-up fixes by itself, the packages' programs included.
 SET_UP = {
     *("system packages", "libvirt", "QEMU", "QEMU's NICs", "Open vSwitch", "iptables", "dnsmasq"),
     *("iperf3", "virtual environment", "guest image"),
 }
-# These make a run faster, or decide single claims; a run without them says which.
+# These make a run faster, or decide single claims; a run without one reports which.
 FURTHER = (
     Row("root", kernel_probes.root),
     Row("KVM", hardware_probes.kvm),
@@ -94,7 +94,7 @@ def main(argv: Sequence[str]) -> int:
     if options.json:
         print(json.dumps(as_json(diagnoses, code), indent=2))
     else:
-        # A reader that has seen enough (`| head`) is no error.
+        # A closed pipe (`| head`) is no error.
         with contextlib.suppress(BrokenPipeError):
             render(diagnoses, sys.stdout)
     return code
@@ -182,7 +182,7 @@ def _colour(diagnosis: Diagnosis) -> str:
 def _fix(finding: Finding) -> str:
     if finding.fix.startswith("no fix"):
         return finding.fix
-    # What only root can prove may be there already.
+    # A row that only root can prove may be there already.
     proves = finding.state == State.NOT_PROVEN and finding.fix.endswith("doctor")
     return f"to {'prove' if proves else 'add'} it: {finding.fix}"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a probe of the machine found, and how probes run commands."""
+"""The finding of a probe, and how probes run commands."""
 
 import errno
 import os
@@ -23,13 +23,13 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What one probe found.
+    """The finding of one probe.
 
     Attributes:
-        name: the capability, or the thing, that was probed.
-        state: whether it is there.
+        name: the capability that was probed.
+        state: whether the machine has it.
         detail: the probe's result in a few words.
-        fix: the command that would add what is missing; empty when nothing is.
+        fix: the command that would add it; empty when it is there.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Probed:
         return self.root / path.lstrip("/")
 
     def ask(self, argv: Sequence[str], *, stdin: str = "", deadline_s: float = 10.0) -> Answer:
-        """Run a command there to its end; whatever goes wrong is in the answer."""
+        """Run a command there to its end; a failure is in the answer."""
         if self.enter:
             return _ran([*self.enter, *argv], argv[0], stdin, deadline_s)
         program = packages.find(argv[0])
@@ -92,7 +92,7 @@ HERE = Probed()
 
 
 def ask(argv: Sequence[str], *, stdin: str = "", deadline_s: float = 10.0) -> Answer:
-    """Run a command on this machine to its end; whatever goes wrong is in the answer."""
+    """Run a command on this machine to its end; a failure is in the answer."""
     return HERE.ask(argv, stdin=stdin, deadline_s=deadline_s)
 
 
@@ -106,7 +106,7 @@ def _ran(argv: Sequence[str], name: str, stdin: str, deadline_s: float) -> Answe
             errors="replace",
             timeout=deadline_s,
             check=False,
-            # English, and a PATH in which a command that starts another finds it.
+            # English messages, and a PATH for the commands that a command starts.
             env=os.environ | {"LC_ALL": "C", "PATH": packages.search_path()},
         )
     except subprocess.TimeoutExpired:
@@ -117,14 +117,14 @@ def _ran(argv: Sequence[str], name: str, stdin: str, deadline_s: float) -> Answe
 
 
 def _complaint(name: str, done: subprocess.CompletedProcess[str]) -> str:
-    # `ip -batch` ends with "Command failed -:2", which says less than the line before it.
+    # `ip -batch` ends with "Command failed -:2"; the reason is on the line before it.
     said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     told = [line for line in said if not line.startswith("Command failed")] or said
     return told[-1] if told else f"{name} ended with status {done.returncode}"
 
 
 def in_namespaces(argv: Sequence[str], *kinds: str) -> list[str]:
-    """Return `argv` to be run in throwaway namespaces that end with it.
+    """Return `argv` run in throwaway namespaces that end with it.
 
     Args:
         argv: the command.
@@ -136,24 +136,24 @@ def in_namespaces(argv: Sequence[str], *kinds: str) -> list[str]:
 
 
 class Module(NamedTuple):
-    """A kernel feature: its module, and the option that a kernel is built with to have it."""
+    """A kernel feature: its module, and its build option."""
 
     name: str
     option: str
 
     def fix(self) -> str:
-        """Return what adds it: loading the module where there is one, else another kernel."""
+        """Return how to add it: load the module where there is one, else use another kernel."""
         if ask(["modinfo", self.name]).ok:
             return f"sudo modprobe {self.name}"
         return f"a kernel with {self.option}"
 
 
 def tried(name: str, answer: Answer, detail: str, fix: str | Module) -> Finding:
-    """Return the finding for something that was really tried in a throwaway namespace."""
+    """Return the finding of a trial in a throwaway namespace."""
     if answer.ok:
         return Finding(name, State.YES, detail)
     if answer.complaint.startswith("unshare:") and (os.geteuid() != 0 or name != "namespaces"):
-        detail = f"no namespace could be made to try it in ({answer.complaint})"
+        detail = f"no namespace could be made for the trial ({answer.complaint})"
         remedy = "sudo ./plumbline doctor" if os.geteuid() != 0 else "see namespaces"
         return Finding(name, State.NOT_PROVEN, detail, remedy)
     if os.geteuid() != 0 and is_denied(answer.complaint):
@@ -162,12 +162,12 @@ def tried(name: str, answer: Answer, detail: str, fix: str | Module) -> Finding:
 
 
 def is_denied(complaint: str) -> bool:
-    """Whether a command complains of who ran it: "open: Permission denied", of EACCES or EPERM."""
+    """Whether a command was denied permission: "open: Permission denied", of EACCES or EPERM."""
     said = complaint.casefold()
     return any(os.strerror(each).casefold() in said for each in (errno.EACCES, errno.EPERM))
 
 
 def only_root(name: str, why: str) -> Finding:
-    """Return the finding for what this user may not try: that says nothing of the machine."""
+    """Return the finding for a probe that this user may not make: the machine may have it."""
     detail = f"only root can prove it ({why})"
     return Finding(name, State.NOT_PROVEN, detail, "sudo ./plumbline doctor")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the hardware, or the machine that emulates it, offers."""
+"""Probes of the hardware, or of the machine that emulates it."""
 
 import os
 
@@ -9,9 +9,9 @@ from launcher.tool_probes import qemu_path
 
 
 def kvm(machine: Probed = HERE) -> Finding:
-    """KVM, proven by a boot; the result is remembered until the machine boots again.
+    """KVM, proven by a boot; the result is cached until the machine boots again.
 
-    The proof is that of this machine's kernel and its own QEMU, whichever host is asked.
+    The proof is for this machine's kernel and QEMU, on every host.
     """
     del machine
     if not kvm_proof.KVM.exists():
@@ -30,16 +30,16 @@ def kvm(machine: Probed = HERE) -> Finding:
         return Finding("kvm", State.NOT_PROVEN, error.message, error.hint)
     if cached is None:
         fix = "./plumbline image build"
-        detail = f"{kvm_proof.KVM} is there; there is no guest image yet to prove it by a boot"
+        detail = f"{kvm_proof.KVM} is there, and no guest image yet to prove it by a boot"
         return Finding("kvm", State.NOT_PROVEN, detail, fix)
     return _proven(cached, qemu)
 
 
 def _proven(cached: image.Image, qemu: str) -> Finding:
-    """Return what a boot of the image under KVM shows, or showed before."""
+    """Return the finding of a boot of the image under KVM, made now or before."""
     proof = kvm_proof.remembered(cached, qemu)
     if proof is None and not os.access(kvm_proof.KVM, os.R_OK | os.W_OK):
-        detail = f"{kvm_proof.KVM} may not be opened by this user"
+        detail = f"this user may not open {kvm_proof.KVM}"
         return Finding("kvm", State.NOT_PROVEN, detail, "sudo ./plumbline doctor")
     proof = proof or kvm_proof.kvm(cached, qemu)
     if proof.proven:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The processes that hold sandboxes, found by their arguments, and ended when nobody needs them.
+"""The processes that hold sandboxes, found by their arguments, and ended when orphaned.
 
 A sandbox ends when the pipe to its harness closes, so there is no orphan unless another process
 inherited that pipe, or the holder hangs in the kernel.
@@ -29,7 +29,7 @@ class Holder:
 
     Attributes:
         pid: its id.
-        harness: the id of the harness that started it, as its arguments say.
+        harness: the id of the harness that started it, from its arguments.
     """
 
     pid: int
@@ -43,10 +43,10 @@ def holders() -> list[Holder]:
 
 
 def orphans() -> list[Holder]:
-    """Return the holders whose harness is gone: of each sandbox the process that ends it all."""
+    """Return the holders whose harness is gone: of each sandbox the topmost process."""
     gone = [holder for holder in holders() if not _lives(holder.harness)]
     pids = {str(holder.pid) for holder in gone}
-    # unshare takes what it started with it (--kill-child).
+    # unshare kills its child when it ends (--kill-child).
     return [holder for holder in gone if _stat(holder.pid, PARENT) not in pids]
 
 

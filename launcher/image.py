@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""`./plumbline image`: the guest image by hand, for machines without a network or without apt."""
+"""`./plumbline image`: manages the guest image, for machines without a network or apt."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +14,9 @@ from launcher.progress import Progress
 
 EXAMPLES = (
     ("./plumbline image build", "build it, if it is not cached"),
-    ("./plumbline image info", "what is in the cached one"),
+    ("./plumbline image info", "path, sizes and number of packages of the cached one"),
     ("./plumbline image export guest.tar", "write it to one file ..."),
-    ("./plumbline image import guest.tar", "... and take that over elsewhere"),
+    ("./plumbline image import guest.tar", "... and read that in on another machine"),
 )
 NEED_A_FILE = ("export", "import")
 
@@ -27,13 +27,13 @@ def parser() -> Parser:
     own.add_argument(
         "action", type=one_of("build", "info", *NEED_A_FILE), metavar="build|info|export|import"
     )
-    own.add_argument("file", nargs="?", type=Path, metavar="FILE", help="of export and import")
-    own.add_argument("--force", action="store_true", help="export: replace a file that is there")
+    own.add_argument("file", nargs="?", type=Path, metavar="FILE", help="for export and import")
+    own.add_argument("--force", action="store_true", help="export: replace an existing file")
     return own
 
 
 def main(argv: Sequence[str]) -> int:
-    """Do one thing with the image."""
+    """Build, show, export or import the image."""
     options = parser().parse(argv)
     file: Path | None = options.file
     if (options.action in NEED_A_FILE) != (file is not None):
@@ -56,7 +56,7 @@ def _act(action: str, file: Path | None, *, force: bool) -> int:
         if not file.is_file():
             raise UsageError(
                 f"image import {file}: there is no such file",
-                "name one that ./plumbline image export wrote",
+                "name a file that ./plumbline image export wrote",
             )
         print(describe(image.import_(file)))
     else:
@@ -67,7 +67,7 @@ def _act(action: str, file: Path | None, *, force: bool) -> int:
         if file is not None:
             if file.exists() and not force:
                 raise UsageError(
-                    f"image export {file}: it is there already", "name a new file, or add --force"
+                    f"image export {file}: the file exists", "name a new file, or add --force"
                 )
             image.export(cached, file, force=force)
             print(f"{file}: {file.stat().st_size / MIB:.1f} MiB")
@@ -77,7 +77,7 @@ def _act(action: str, file: Path | None, *, force: bool) -> int:
 
 
 def describe(cached: image.Image) -> str:
-    """Return what is worth knowing of an image."""
+    """Return an image's path, sizes and number of packages."""
     sizes = [file.stat().st_size / MIB for file in (cached.kernel, cached.initrd)]
     return (
         f"guest image {cached.key} in {cached.kernel.parent}\n"

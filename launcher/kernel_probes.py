@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What this machine's kernel can do, found out by doing it where nothing else is touched.
+"""Probes of the kernel: each makes the object itself, in throwaway namespaces.
 
 Everything here happens in namespaces that end with the command which made them. A kernel with
 modules may load one to answer, as it would for a run.

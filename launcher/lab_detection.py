@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Is this machine a lab? Its kernel was told so."""
+"""Is this machine a lab? Its kernel's command line has a mark."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the launcher refuses or cannot do, with the exit code that follows."""
+"""The launcher's errors, each with its exit code."""
 
 import difflib
 from collections.abc import Iterable
@@ -11,8 +11,8 @@ class LauncherError(Exception):
     """The launcher stops here.
 
     Attributes:
-        message: what happened, where, and what was expected.
-        hint: what to do next.
+        message: the event, its place and the expectation.
+        hint: the next step.
         exit_code: of the contract; by default 10: nothing was violated, and nothing decided.
     """
 
@@ -34,7 +34,7 @@ class UsageError(LauncherError):
 
 
 class MissingError(LauncherError):
-    """The machine lacks something that set-up could not, or may not, add."""
+    """The machine lacks a part that set-up could not, or may not, add."""
 
     exit_code = EXIT_MISSING_CAPABILITY
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""File locks: who builds something in the cache, builds it alone."""
+"""File locks: one builder at a time for each entry of the cache."""
 
 import contextlib
 import fcntl
@@ -12,12 +12,12 @@ from pathlib import Path
 def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
     """Hold the lock file `path` for the length of a `with` block.
 
-    The kernel lets go of it when the process ends, however it ends. The file is removed at the end
-    of the block; a process that waited for it finds so, and makes it anew.
+    The kernel releases it when the process ends, however it ends. The file is removed at the end
+    of the block; a process that waited for it notices, and makes it anew.
 
     Args:
         path: made when it is not there; its folder must be.
-        waiting: called once when somebody else holds the lock.
+        waiting: called once when another process holds the lock.
     """
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -29,7 +29,7 @@ def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
                 try:
                     yield
                 finally:
-                    # Still held: whoever opens the name from now on holds another file.
+                    # Still held: a process that opens the name from now on holds another file.
                     path.unlink(missing_ok=True)
                 return
             # Removed while we waited by the one before us: what we hold is no longer the lock.
@@ -38,7 +38,7 @@ def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 
 def remove_if_free(path: Path, *, dry_run: bool) -> bool:
-    """Remove a lock file that nobody holds; return whether it was free."""
+    """Remove a lock file without a holder; return whether it was free."""
     try:
         handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The system packages that a run needs: what is missing is judged here, `ci/setup` installs it."""
+"""The system packages of a run: finds the missing ones, which `ci/setup` installs."""
 
 import functools
 import glob
@@ -20,7 +20,7 @@ from launcher.progress import Progress
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "ci" / "packages"
 SETUP = ROOT / "ci" / "setup"
-# Where daemons are, which a user's PATH (or root's after a plain `su`) may lack.
+# Folders of daemons, which a user's PATH (or root's after a plain `su`) may lack.
 SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 Stage = Literal["run", "venv", "image", "release", "test"]
@@ -84,17 +84,17 @@ def missing(stages: Iterable[Stage]) -> list[str]:
 
 
 def install(stages: Iterable[Stage], progress: Progress) -> None:
-    """Have `ci/setup` install what is missing; root is asked for by sudo where it is needed.
+    """Have `ci/setup` install the missing packages, by sudo where it needs root.
 
     Raises:
-        MissingError: a package could not be installed; with the end of what the manager said.
+        MissingError: a package could not be installed; with the manager's last lines.
     """
     progress("system packages: installing")
     argv = [str(SETUP), "--for", ",".join(stages), "--python", sys.executable]
     status, said = subprocess_step.run(argv)
     if status != 0:
         raise MissingError(
-            f"the system packages could not be installed (exit {status}); its last words:", said
+            f"the system packages could not be installed (exit {status}); last lines:", said
         )
 
 

@@ -6,11 +6,11 @@ import time
 
 
 class Progress:
-    """Prints steps on standard error, so that what a command answers stays alone on its output."""
+    """Prints steps on standard error, apart from a command's own output."""
 
     def __init__(self) -> None:
         self._begin = time.monotonic()
 
     def __call__(self, step: str) -> None:
-        """Print one step, behind the seconds since the first."""
+        """Print one step, after the seconds since the first."""
         print(f"[{time.monotonic() - self._begin:6.1f} s] {step}", file=sys.stderr, flush=True)

@@ -15,27 +15,27 @@ from topologies import cli_names
 from topologies.data_error import DataError
 
 FAULTS = ROOT / "faults"
-# Beside a fault most checks wait for what does not come: one worker leaves a core idle.
+# Beside a fault most checks wait for a packet that does not come: one worker leaves a core idle.
 PER_CORE = 2
 
 EXAMPLES = (
     ("sudo ./plumbline prove", "every fault"),
     ("sudo ./plumbline prove --fault nat-no-masquerade", "one of them"),
-    ("sudo ./plumbline prove --topology nat", "those that are for one topology"),
-    ("sudo ./plumbline prove --fault my-faults.yaml", "faults of one's own"),
+    ("sudo ./plumbline prove --topology nat", "those of one topology"),
+    ("sudo ./plumbline prove --fault my-faults.yaml", "your own faults"),
     ("sudo ./plumbline prove --part 1/3", "a third of them"),
     ("sudo ./plumbline prove --release bullseye", "on the libvirt and the tools of Debian 11"),
-    ("sudo ./plumbline prove --host lab", "of an SR-IOV NIC"),
-    ("./plumbline prove --list", "which faults there are"),
+    ("sudo ./plumbline prove --host lab", "those of an SR-IOV NIC"),
+    ("./plumbline prove --list", "ids and titles of the shipped faults"),
 )
 
 
 def parser() -> Parser:
     """Return the parser of `prove`'s options."""
-    own = Parser(PROVE, "Break each topology on purpose: which check catches it?", EXAMPLES)
+    own = Parser(PROVE, "Break each topology on purpose; list the checks that notice.", EXAMPLES)
     own.add_argument("--list", action="store_true", help="list the shipped faults, and stop")
     add_run_options(
-        own, f"{PER_CORE} for each core", "only the faults that are for this topology; repeatable"
+        own, f"{PER_CORE} for each core", "only the faults of this topology; repeatable"
     )
     own.set_defaults(prove=True)
     return own
@@ -58,7 +58,7 @@ def _prove(options: argparse.Namespace, words: Sequence[str], argv: Sequence[str
     from launcher.host_launch import LAUNCHES
 
     if LAUNCHES[options.host].keeps_faults and not options.fault:
-        # What other faults leave goes with their sandbox, and here would stay for the next.
+        # Other faults leave state behind that ends with their sandbox; here it would stay.
         options.topology = options.topology or ["passthrough"]
     # A lab is another machine; there, as here, the whole path names the file.
     files = [Path(f).suffix in cli_names.SUFFIXES for f in options.fault]
@@ -71,7 +71,7 @@ def _prove(options: argparse.Namespace, words: Sequence[str], argv: Sequence[str
 
 
 def _refuse_unknown_names(options: argparse.Namespace) -> None:
-    """Refuse before set-up, which takes minutes, what would be refused after it."""
+    """Refuse unknown names before set-up, which takes minutes."""
     try:
         cli_names.require_topologies(options.topology)
         cli_names.require_faults(options.fault, [id_ for id_, _ in shipped()])
@@ -81,7 +81,7 @@ def _refuse_unknown_names(options: argparse.Namespace) -> None:
 
 
 def _builds(faults: Sequence[str]) -> int:
-    """Return how many topologies these faults have built: at least one for each, or many."""
+    """Return how many topologies these faults need: at least one for each, or many."""
     ids = {id_ for id_, _ in shipped()}
     return len(faults) if faults and ids.issuperset(faults) else WORKERS_MAX
 

@@ -15,12 +15,12 @@ from launcher.pytest_options import TAKE_A_VALUE
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITES = ROOT / "suites"
-# More sandboxes than this at once measure the machine's load rather than its networks.
+# With more sandboxes at once, throughput measures the machine's load, not its networks.
 WORKERS_MAX = 4
 
 
 def hand_over(argv: Sequence[str]) -> NoReturn:
-    """Become another program; daemons' folders are in its PATH."""
+    """Become another program; its PATH has the folders of daemons."""
     sys.stdout.flush()
     sys.stderr.flush()
     environment = os.environ | {"PATH": packages.search_path()}
@@ -32,16 +32,16 @@ def pytest_argv(
 ) -> list[str]:
     """Return the interpreter's arguments for a run.
 
-    What is not said on the command line (the folder for the record, and the reports in it) is
-    left to the run's own defaults, which plain pytest has as well.
+    Options that are not given (the folder for the record, and the reports in it) keep the run's
+    defaults, which plain pytest has as well.
 
     Args:
         options: `run`'s own options.
-        words: what was typed after `--`.
-        command: what was typed, for the record.
+        words: the words after `--`.
+        command: the whole command, for the record.
         workers: how many topologies are built at once.
     """
-    # -P: the user's folder may hold something that is called like a library.
+    # -P: the user's folder may have a file with the name of a library.
     argv = ["-P", "-m", "pytest", "-p", "no:cacheprovider"]
     argv += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)]
     own_words, paths = with_paths(words, SUITES)
@@ -60,8 +60,8 @@ def pytest_argv(
 def with_paths(words: Sequence[str], base: Path) -> tuple[list[str], list[str]]:
     """Split pytest's words into options and the paths below `base` that they name.
 
-    A path or node id is looked for from the current folder and from the clone's; without any,
-    the whole of `base` is meant.
+    A path or node id is relative to the current folder or to the clone's; without any, the path is
+    `base` itself.
     """
     options: list[str] = []
     paths: list[str] = []
@@ -75,7 +75,7 @@ def with_paths(words: Sequence[str], base: Path) -> tuple[list[str], list[str]]:
 
 
 def auto_workers(builds: int, per_core: int = 1) -> int:
-    """Return how many workers are worth their while for so many topologies to build."""
+    """Return the number of workers for this many topologies."""
     return max(1, min(per_core * cores(), WORKERS_MAX, builds))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which of pytest's options take the next word as their value.
+"""The options of pytest that take the next word as their value.
 
 The launcher tells a path from an option's value before an environment with pytest exists, so it
 has to know; `tests/test_launcher_pytest.py` compares this with the pytest of the lock.
@@ -24,6 +24,6 @@ _ALLURES = """
     --allure-epics --allure-features --allure-ids --allure-label --allure-link-pattern
     --allure-severities --allure-stories --alluredir --inversion
 """
-# A run's own, as plain pytest has them.
+# A run's options, in plain pytest as well.
 _OWN = {option.flag for option in RUN_OPTIONS if option.takes_value} | {"--plumbline-command"}
 TAKE_A_VALUE = frozenset((_PYTESTS + _XDISTS + _ALLURES).split()) | _OWN

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Other releases' userlands in root folders: whose daemons a sandbox's host can run.
+"""Other releases' userlands in root folders: daemons and tools for a sandbox's host.
 
 A name is a suite of Debian's, and is built from the machine's own package mirror by mmdebstrap; a
 folder is taken as it is.
@@ -17,8 +17,8 @@ from launcher.launcher_error import LauncherError, UsageError, near_miss
 from launcher.lock import locked
 
 SUITES = ("bullseye", "bookworm", "trixie")
-# What a host needs that ci/packages does not name: there, libvirt's parts are named one by one, and
-# releases cut them differently.
+# A host's packages that ci/packages does not name: it has libvirt's parts one by one, and each
+# release splits them in another way.
 BESIDES = ("libvirt-daemon-system",)
 # A root folder is below 500 MiB; its packages lie in it while they are unpacked.
 SPACE_MIB = 900
@@ -42,7 +42,7 @@ def require_known(word: str) -> str:
     lacks = [name for name in MUST_HAVE if not (folder / name).exists()]
     if lacks:
         raise UsageError(
-            f"--release {word}: no userland of a host, it has no {lacks[0]}",
+            f"--release {word}: not the root folder of a host, it has no {lacks[0]}",
             "a host's root folder has libvirt and Open vSwitch installed",
         )
     return str(folder.resolve())
@@ -95,10 +95,12 @@ def _place(suite: str) -> Path:
 
 @contextlib.contextmanager
 def _locked(progress: Callable[[str], None]) -> Iterator[None]:
-    """Hold the releases against everyone else who builds one; waits for them."""
+    """Hold the lock of the releases; waits for another process that builds one."""
     folder = make_cache_dir() / "releases"
     folder.mkdir(exist_ok=True)
-    with locked(folder / "lock", lambda: progress("waiting for somebody else's release")):
+    with locked(
+        folder / "lock", lambda: progress("waiting for another set-up that builds a release")
+    ):
         yield
 
 

@@ -14,10 +14,16 @@ EXAMPLES = (
     ("./plumbline report RUN --format md --output -", "for a pipeline's job summary"),
     ("./plumbline report RUN --format junit", "RUN/junit.xml, for a CI server"),
     ("./plumbline report RUN --format allure", "RUN/allure, results for Allure 3"),
-    ("./plumbline report RUN --bundle run.tar.gz", "all of it in one archive, with hashes"),
+    (
+        "./plumbline report RUN --bundle run.tar.gz",
+        "report and evidence in one archive",
+    ),
     ("./plumbline report RUN --bundle run.tar.gz --sign KEY", "signed with an SSH key"),
-    ("./plumbline report RUN --bundle run.tar.gz --redact", "without what identifies the site"),
-    ("./plumbline report --verify run.tar.gz", "is it as it was made, and who signed it?"),
+    (
+        "./plumbline report RUN --bundle run.tar.gz --redact",
+        "without the identity of the site",
+    ),
+    ("./plumbline report --verify run.tar.gz", "verify that it is intact, and who signed it"),
 )
 
 
@@ -30,18 +36,18 @@ def parser() -> Parser:
         nargs="?",
         type=Path,
         metavar="RUN",
-        help=f"its folder or {RECORD}; else {LATEST_RUN}",
+        help=f"a run's folder, or its {RECORD}; default: {LATEST_RUN}",
     )
     add(
         "--format",
         type=one_of("html", "md", "junit", "allure"),
         metavar="html|md|junit|allure",
-        help="html, unless only a bundle is wanted",
+        help="default: html, or none with --bundle",
     )
     add(
         "--output",
         metavar="FILE|DIR",
-        help="where to; for allure a new or empty folder; - is standard output; by default beside "
+        help="the file, for allure a new or empty folder; -: standard output; default: beside "
         f"{RECORD}",
     )
     add("--bundle", type=Path, metavar="FILE", help="one archive (tar.gz) of report and evidence")
@@ -49,28 +55,28 @@ def parser() -> Parser:
     add(
         "--redact",
         action="store_true",
-        help="replace what may identify a site, and list what kinds of it were found",
+        help="replace data that may identify a site, and list the kinds found",
     )
     add(
         "--redact-also",
         action="append",
         default=[],
         metavar="WORD",
-        help="with --redact: replace this word too, such as a name of the site's; repeatable",
+        help="with --redact: replace this word too, such as the site's name; repeatable",
     )
-    add("--verify", type=Path, metavar="BUNDLE", help="check a bundle instead of making anything")
+    add("--verify", type=Path, metavar="BUNDLE", help="verify a bundle; write nothing")
     add(
         "--allowed-signers",
         type=Path,
         metavar="FILE",
-        help="with --verify: who may have signed (ssh-keygen, section ALLOWED SIGNERS)",
+        help="with --verify: the accepted signers (ssh-keygen, section ALLOWED SIGNERS)",
     )
-    add("--signer", metavar="NAME", help="with --allowed-signers: only this one of them")
+    add("--signer", metavar="NAME", help="with --allowed-signers: accept only this signer")
     return own
 
 
 def main(argv: Sequence[str]) -> int:
-    """Check what was asked for, and hand over; returns only by an exception."""
+    """Check the options, and hand over; returns only by an exception."""
     options = parser().parse(argv)
     _refuse_what_contradicts(options)
     order = {
@@ -112,7 +118,7 @@ def _refuse_what_contradicts(options: argparse.Namespace) -> None:
 
 
 def _record(given: Path | None) -> Path:
-    """Return the record that is meant.
+    """Return the path of the record.
 
     Raises:
         UsageError: there is none.

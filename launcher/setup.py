@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Set-up: what is missing is announced, then made; when nothing is, it costs milliseconds."""
+"""Set-up: announces missing parts, then makes them; with none missing it takes milliseconds."""
 
 import os
 import sys
@@ -13,8 +13,8 @@ from launcher.launcher_error import LauncherError, MissingError, UsageError
 from launcher.packages import Stage
 from launcher.progress import Progress
 
-# The image itself is below 40 MiB; its packages and what is unpacked from them need the rest. So
-# do pip's downloads, and the build of libvirt-python, beside the environment.
+# The image itself is below 40 MiB; its packages, packed and unpacked, need the rest. So do pip's
+# downloads, and the build of libvirt-python, beside the environment.
 IMAGE_SPACE_MIB = 650
 
 
@@ -22,7 +22,7 @@ def require_root(command: str) -> None:
     """Check that we are root.
 
     Raises:
-        UsageError: we are not; with the command that is.
+        UsageError: we are not; with the right command.
     """
     if os.geteuid() != 0:
         raise UsageError(
@@ -35,12 +35,12 @@ def ensure(release: str | None = None, *, lab: bool = False, tests: bool = False
     """Set up what a run needs and return the virtual environment's interpreter.
 
     Args:
-        release: whose userland the host runs; None is the machine's own.
-        lab: whether that is a lab's; its image is `launcher.lab.disk_image`'s matter.
+        release: the release whose userland the host runs; None: the machine's own.
+        lab: whether that is a lab's, whose image `launcher.lab.disk_image` builds.
         tests: whether the harness's own tests are to run.
 
     Raises:
-        LauncherError: something could not be made; what was half made is removed.
+        LauncherError: something could not be made; half-made parts are removed.
     """
     venv = not virtual_environment.is_complete(virtual_environment.path())
     for_tests = tests and not virtual_environment.has_tests(virtual_environment.path())
@@ -78,7 +78,7 @@ def ensure_environment(*, tests: bool = False, install_packages: bool = True) ->
             need be; otherwise they are named.
 
     Raises:
-        LauncherError: it could not be built; what was half made is removed.
+        LauncherError: it could not be built; half-made parts are removed.
     """
     venv = not virtual_environment.is_complete(virtual_environment.path())
     for_tests = tests and not virtual_environment.has_tests(virtual_environment.path())
@@ -88,7 +88,7 @@ def ensure_environment(*, tests: bool = False, install_packages: bool = True) ->
     lacking = packages.missing(["venv"]) if venv else []
     if lacking and not install_packages:
         raise MissingError(
-            f"the virtual environment is not built yet, and that needs: {' '.join(lacking)}",
+            f"the virtual environment is not built yet; its build needs: {' '.join(lacking)}",
             "sudo ci/setup --for venv",
         )
     mib = virtual_environment.SIZE_MIB * venv + virtual_environment.TESTS_SIZE_MIB * for_tests
@@ -127,7 +127,7 @@ def cached_image() -> image.Image | None:
     """Return the guest image if it is cached.
 
     Raises:
-        LauncherError: what is cached is not whole.
+        LauncherError: the cached one is damaged.
     """
     try:
         return image.cached()
@@ -136,7 +136,7 @@ def cached_image() -> image.Image | None:
 
 
 def ensure_image_packages() -> None:
-    """Install what building the guest image needs, if something is missing."""
+    """Install the missing packages for building the guest image."""
     if lacking := packages.missing(["image"]):
         _announce(lacking, venv_mib=0, guest_image=True)
         packages.install(["image"], Progress())
@@ -145,7 +145,7 @@ def ensure_image_packages() -> None:
 def _announce(
     lacking: list[str], *, venv_mib: int, guest_image: bool, release: str | None = None
 ) -> None:
-    """Say what is about to be installed, and where."""
+    """Print what is about to be installed, and where."""
     say = ["plumbline: setting up what is missing"]
     if lacking:
         tool = packages.manager() or "no known package manager"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A step of set-up: another program's, of which only a failure is shown."""
+"""A step of set-up by another program: its output is shown only after a failure."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ SHOWN_LINES = 20
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Run a program to its end, asked nothing; return its status and the end of what it said.
+    """Run a program to its end, without input; return its status and its last lines.
 
     Args:
         argv: the program and its arguments.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which programs a run needs are here, in which version, and what has been built already."""
+"""Probes of programs and their versions, and of what set-up builds."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def libvirt(machine: Probed = HERE) -> Finding:
     version = machine.ask(["libvirtd", "--version"])
     if not version.ok:
         return Finding("libvirt", State.NO, version.complaint, INSTALL)
-    # Another userland's packages are its builder's matter.
+    # The packages of another userland were chosen by its builder.
     here = packages.missing(["run"]) if machine == HERE else []
     if lacking := [name for name in here if name.startswith("libvirt")]:
         return Finding("libvirt", State.NO, f"without {', '.join(lacking)}", INSTALL)
@@ -84,7 +84,7 @@ def dnsmasq() -> Finding:
 
 
 def iperf3(machine: Probed = HERE) -> Finding:
-    """What throughput is measured with."""
+    """The tool that measures throughput."""
     # "iperf 3.12 (cJSON 1.7.15)"
     return _versioned("iperf3", ["iperf3", "--version"], words=2, machine=machine)
 
@@ -120,7 +120,7 @@ def guest_image() -> Finding:
 
 
 def disk_space() -> Finding:
-    """Room for what is still to be built."""
+    """Room for the parts that set-up has yet to build."""
     need = 0 if environment.is_complete(environment.path()) else 2 * environment.SIZE_MIB
     need += IMAGE_SPACE_MIB if guest_image().state == State.NO else 0
     free = free_mib(cache_dir())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Subcommands that only read records: their work is done in the virtual environment."""
+"""Subcommands that only read records: they run in the virtual environment."""
 
 import json
 import os
@@ -14,10 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def exec_in_venv(module: str, order: Mapping[str, object]) -> NoReturn:
-    """Become a module of `reports` in the environment's interpreter, with what it is to do.
+    """Become a module of `reports` in the environment's interpreter, with its orders.
 
-    Records are read with libraries that the machine's own Python need not have. The environment is
-    all that is set up: no guest image, no system package of a run, and so no root.
+    Records are read with libraries that the machine's own Python need not have. Set-up makes only
+    the environment: no guest image, no system package of a run, and so no root.
 
     Args:
         module: its full name; it is started as `python -m` does.
@@ -29,7 +29,7 @@ def exec_in_venv(module: str, order: Mapping[str, object]) -> NoReturn:
     interpreter = str(setup.ensure_environment())
     sys.stdout.flush()
     sys.stderr.flush()
-    # -P: the user's folder may hold something that is called like a library.
+    # -P: the user's folder may have a file with the name of a library.
     argv = [interpreter, "-P", "-m", module, json.dumps(order)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     os.execve(interpreter, argv, environment)  # noqa: S606 - no shell is the point

@@ -58,7 +58,7 @@ def ensure(progress: Progress, *, tests: bool = False) -> Path:
     """Return the environment's interpreter, building the environment if it is not there.
 
     Args:
-        progress: is told what is being done.
+        progress: called with each step.
         tests: whether the harness's own tests are to run in it.
 
     Raises:

@@ -179,7 +179,7 @@ def test_a_file_that_cannot_be_written_is_one_message(
         ([".", "nowhere"], "compare nowhere: there is no such file or folder"),
         (["--trend", ".", "."], "--trend takes no run beside it"),
         (["--trend", "nowhere"], "compare nowhere: there is no such file or folder"),
-        ([".", ".", "."], "unexpected '.'"),
+        ([".", ".", "."], "unexpected argument '.'"),
         ([".", ".", "--format", "htm"], "did you mean 'html'?"),
         ([".", ".", "--level", "0"], "'0' is no number of percent from 0.001 to 50"),
         ([".", ".", "--power", "100"], "no number of percent from 1 to 99.9"),

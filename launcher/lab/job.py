@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a lab is told and what it tells: files of a folder that both see.
+"""The orders for a lab and its answers: files of a folder that both sides see.
 
-`guestside/start` is the other end of it. What a lab writes there is read as text that anybody could
-have written: no link is followed.
+`guestside/start` is the other end of it. A lab's files are read as untrusted text: no link is
+followed.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ class Share:
     """A folder of this machine that a lab sees by its own path.
 
     Attributes:
-        tag: what the lab mounts it by.
+        tag: its mount tag in the lab.
         folder: the folder.
         writable: whether the lab may write to it.
     """
@@ -39,7 +39,7 @@ class Job:
     """The folder.
 
     Attributes:
-        folder: where it is on this machine.
+        folder: its path on this machine.
     """
 
     folder: Path
@@ -53,15 +53,15 @@ class Job:
         folder: Path,
         firewall_backend: str | None,
     ) -> None:
-        """Write what the lab is to do.
+        """Write the lab's orders.
 
         Args:
-            shares: what it mounts, in this order.
-            kept: the one of them in which it keeps things for the next lab.
-            command: what is run in it.
+            shares: the folders that it mounts, in this order.
+            kept: the one of them with files for the next lab.
+            command: the command to run in it.
             environment: the command's.
-            folder: where the command is run.
-            firewall_backend: what libvirt is told to write its rules with; None: nothing.
+            folder: the command's working folder.
+            firewall_backend: the backend of libvirt's rules; None: libvirt's choice.
         """
         (self.folder / "start").write_bytes(START.read_bytes())
         mounts = [f"{s.tag} {'rw' if s.writable else 'ro'} {s.folder}\n" for s in shares]
@@ -71,7 +71,7 @@ class Job:
             told = f'firewall_backend = "{firewall_backend}"\n'
             (self.folder / "network.conf").write_text(told)
         settings = [f"{name}={value}" for name, value in environment.items()]
-        # A shell's background command ignores interrupts, and what it starts inherits that.
+        # A shell's background command ignores interrupts, and its children inherit that.
         words = ["exec", "env", "--default-signal=INT,QUIT", *settings, *command]
         go = f"cd {shlex.quote(str(folder))} || cd /"
         (self.folder / "command").write_text(f"{go}\n{shlex.join(words)}\n")
@@ -84,7 +84,7 @@ class Job:
 
     @property
     def failure(self) -> str | None:
-        """Why the lab could not be made a host; None: nothing is known of that."""
+        """Why the lab could not be made a host; None: no failure so far."""
         return self._read("failed")
 
     @property
@@ -95,7 +95,7 @@ class Job:
 
     @property
     def complaints(self) -> Path:
-        """The file for what the emulator says."""
+        """The file for the emulator's messages."""
         return self.folder / "complaints"
 
     def _read(self, name: str) -> str | None:
@@ -109,7 +109,7 @@ class Job:
 
 @contextlib.contextmanager
 def job() -> Iterator[Job]:
-    """Make the folder for the length of a `with` block; `clean` knows one that was left."""
+    """Make the folder for the length of a `with` block; `clean` removes leftovers."""
     labs = make_cache_dir() / "labs"
     labs.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="build-job-", dir=labs)).resolve()

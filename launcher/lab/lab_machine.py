@@ -30,22 +30,22 @@ CHUNK = 65536
 
 
 class LabFailed(LauncherError):
-    """A lab that did not boot, or ended before what ran in it did."""
+    """A lab that did not boot, or ended before its run."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a lab is to do.
+    """The orders for a lab.
 
     Attributes:
-        image: what it boots.
+        image: the disk that it boots.
         accel: `kvm` or `tcg`.
         shares: folders of this machine, seen there by their own paths.
-        command: what is run in it.
+        command: the command to run in it.
         environment: the command's.
-        folder: where the command is run.
-        console: gets what its kernel and its start say.
-        firewall_backend: what libvirt is told to write its rules with; None: its own choice.
+        folder: the command's working folder.
+        console: the file for its serial console.
+        firewall_backend: the backend of libvirt's rules; None: libvirt's choice.
     """
 
     image: Image
@@ -59,7 +59,7 @@ class Plan:
 
     @property
     def folders(self) -> list[Share]:
-        """What the lab sees by its own path, what is above others first."""
+        """The folders that the lab mounts by their own paths, outer ones first."""
         kept = Share("kept", self.image.kept, writable=True)
         return sorted([*self.shares, kept], key=lambda share: share.folder)
 
@@ -91,7 +91,7 @@ def run(plan: Plan, emulator: Emulator, progress: Progress) -> int:
         if interrupted:
             return EXIT_INTERRUPTED
         raise LabFailed(
-            "the lab ended before the run in it did; the record says what was decided by then",
+            "the lab ended before the run in it; the record has the verdicts until then",
             _known(plan, told, lab),
         )
 
@@ -106,14 +106,14 @@ def _booted(plan: Plan, emulator: Emulator, told: Job) -> Iterator[subprocess.Po
         lab = subprocess.Popen(
             [*start, *argv(plan.image, plan.accel, shares, plan.console)],
             stdin=subprocess.PIPE,
-            # Not our own: QEMU would leave a terminal in a mode in which nobody waits for it.
+            # Not our own: QEMU would leave the terminal in another mode.
             stdout=subprocess.PIPE,
             stderr=complaints,
             env=os.environ | emulator.environment,
-            # A terminal's Ctrl-C is for us, who hand it on.
+            # A terminal's Ctrl-C reaches this process, which hands it on.
             start_new_session=True,
         )
-    reading = threading.Thread(target=_copy, args=(lab.stdout,), name="what the lab prints")
+    reading = threading.Thread(target=_copy, args=(lab.stdout,), name="output of the lab")
     reading.start()
     try:
         yield lab
@@ -127,7 +127,7 @@ def _booted(plan: Plan, emulator: Emulator, told: Job) -> Iterator[subprocess.Po
 
 
 def _copy(source: IO[bytes]) -> None:
-    """Print what comes, as it comes; that a reader of ours has seen enough is no error."""
+    """Print the lab's output as it comes; a closed pipe on our side is no error."""
     wanted = True
     while chunk := os.read(source.fileno(), CHUNK):
         if wanted:
@@ -175,7 +175,7 @@ def _wait_for_end(lab: subprocess.Popen[bytes]) -> bool:
 
 
 def _known(plan: Plan, told: Job, lab: subprocess.Popen[bytes]) -> str:
-    """Return what is known of a lab that failed."""
+    """Return the console, the status and the messages of a lab that failed."""
     lines = [f"console: {plan.console}"]
     status = lab.poll()
     if status is not None:
@@ -185,5 +185,5 @@ def _known(plan: Plan, told: Job, lab: subprocess.Popen[bytes]) -> str:
         said = file.read_text(errors="replace").splitlines() if file.exists() else []
         said = [line for line in said if "TCG doesn't support requested feature" not in line]
         if said:
-            lines += [f"the end of what {name} said:", *said[-SHOWN_LINES:]]
+            lines += [f"last lines of {name}:", *said[-SHOWN_LINES:]]
     return "\n".join(lines)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The emulator of a lab, and what the machine that it emulates is made of.
+"""The emulator of a lab, and the parts of the machine that it emulates.
 
 Source: QEMU, "igb" and "Virtual IOMMU" in its system emulation manual; qemu(1).
 """
@@ -17,19 +17,19 @@ from launcher.lab_detection import MARK
 from launcher.launcher_error import MissingError
 
 NAME = "qemu-system-x86_64"
-# Whose root folder has a QEMU with the NIC, where the machine's own is older than 8.0.
+# The release whose QEMU has the NIC, where the machine's own is older than 8.0.
 RELEASE = "trixie"
 NIC = "igb"
 MEMORY_MIB = 3072
 CPUS = 2
 # The NICs of a lab, one on each root port from 1 on, so that they are enp1s0, enp2s0, enp3s0. All
-# are on one wire: the first has the VFs, the second is there to be passed through whole, the third
-# is a machine's beyond the wire.
+# are on one wire: the first has the VFs, the second is for a guest that gets a whole NIC, the third
+# is the outside machine's.
 NICS = ("igb", "igb", "e1000e")
 PF, SPARE_NIC, PEER_NIC = "enp1s0", "enp2s0", "enp3s0"
-# Locally administered, and nobody else's in a lab.
+# Locally administered, and unique in a lab.
 MAC = "52:54:00:1a:b0:{number:02x}"
-# Without a cost under TCG, and with none of what a machine for one run is to be protected from.
+# Without mitigations: they cost time under TCG, and a machine for one run needs no protection.
 CMDLINE = (
     f"root=/dev/vda rw quiet panic=-1 console=ttyS0 mitigations=off intel_iommu=on iommu=pt {MARK}"
 )
@@ -40,8 +40,8 @@ class Emulator:
     """A QEMU that has the NIC.
 
     Attributes:
-        argv: what starts it.
-        environment: what has to be set for it, besides what is.
+        argv: the command that starts it.
+        environment: variables to set beside those of this process.
     """
 
     argv: Sequence[str]
@@ -77,14 +77,14 @@ def emulator(progress: Callable[[str], None]) -> Emulator:
 def argv(image: Image, accel: str, shares: Sequence[Share], console: Path) -> list[str]:
     """Return the emulator's arguments for a lab.
 
-    Its terminal is the emulator's standard input and output. No NIC leads anywhere but to the wire
-    between the lab's own.
+    Its terminal is the emulator's standard input and output. Its NICs are connected to each other
+    and to nothing else.
 
     Args:
-        image: what it boots; not written to.
+        image: the disk that it boots; not written to.
         accel: `kvm` or `tcg`.
-        shares: folders that it sees.
-        console: gets what its kernel says.
+        shares: folders of this machine in it.
+        console: the file for its serial console.
     """
     words = ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     words += ["-machine", "q35,kernel-irqchip=split", "-m", str(MEMORY_MIB)]
@@ -92,7 +92,7 @@ def argv(image: Image, accel: str, shares: Sequence[Share], console: Path) -> li
         words += ["-smp", str(CPUS), "-accel", "kvm", "-cpu", "host"]
     else:
         # One CPU: a kernel changes its own code behind a breakpoint (static keys), and with TCG
-        # another CPU was seen to run into the breakpoint when it was long gone ("Oops: int3" in
+        # another CPU was seen to hit the breakpoint long after it was removed ("Oops: int3" in
         # finish_task_switch). With room for a second, as TCG leaves out memory barriers otherwise.
         words += ["-smp", "1,maxcpus=2"]
         # TCG emulates AMD's virtualisation with nested paging: the lab has a KVM of its own.
