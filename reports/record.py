@@ -14,12 +14,7 @@ from uuid import UUID
 
 from pydantic import Field, ValidationError
 
-from contracts.exit_codes import (
-    EXIT_CONFORMS,
-    EXIT_MISSING_CAPABILITY,
-    EXIT_UNDECIDED,
-    EXIT_VIOLATES,
-)
+from contracts.exit_codes import exit_code_of_proof, exit_code_of_run
 from contracts.run_files import RECORD
 from contracts.verdicts import Verdict, worst
 from reports.record_types import (
@@ -185,34 +180,15 @@ class RunRecord(RecordPart):
         return Counter(check.verdict for check in self.checks)
 
     def exit_code(self, missing: Sequence[str] = ()) -> int:
-        """Return what this run says to the shell.
-
-        What is certain comes first: a violation (1) wins over a missing expected capability (11),
-        which wins over anything undecided or broken (10). A run in which no check reached
-        `conforms` decided nothing, and is 10 as well: an empty run must never look like success.
+        """Return the exit code of this run (`contracts.exit_codes`).
 
         Args:
-            missing: the expected capabilities that the host turned out to lack.
+            missing: the expected capabilities that the host lacks.
         """
         if self.faults:
-            return self._proof_exit_code()
-        seen = set(self.counts())
-        if Verdict.VIOLATES in seen:
-            return EXIT_VIOLATES
-        if missing:
-            return EXIT_MISSING_CAPABILITY
-        whole = seen | {topology.verdict for topology in self.topologies}
-        if Verdict.CONFORMS not in seen or whole & {Verdict.ERROR, Verdict.INCONCLUSIVE}:
-            return EXIT_UNDECIDED
-        return EXIT_CONFORMS
-
-    def _proof_exit_code(self) -> int:
-        outcomes = {fault.outcome for fault in self.faults}
-        if outcomes & {"got through", "false alarm"}:
-            return EXIT_VIOLATES
-        if "caught" not in outcomes or "not decided" in outcomes:
-            return EXIT_UNDECIDED
-        return EXIT_CONFORMS
+            return exit_code_of_proof({fault.outcome for fault in self.faults})
+        topologies = {topology.verdict for topology in self.topologies}
+        return exit_code_of_run(set(self.counts()), topologies, missing)
 
 
 def claim_verdicts(checks: Iterable[Check]) -> list[ClaimVerdict]:

@@ -17,7 +17,8 @@ from scapy.packet import Packet
 
 from fixtures.errors import NotTestable, StartRefused
 from fixtures.guest.domain_xml import Nic
-from fixtures.guest.guest import NIC, Guest, another, held
+from fixtures.guest.guest import NIC, Guest
+from fixtures.guest.guest_boot import another, held
 from fixtures.host import pci
 from fixtures.host.host import Host
 from fixtures.host.links import has_link, is_up, link_mac
