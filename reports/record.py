@@ -14,7 +14,7 @@ from uuid import UUID
 
 from pydantic import Field, ValidationError
 
-from contracts.exit_codes import exit_code_of_proof, exit_code_of_run
+from contracts.exit_code_decision import exit_code_of_proof, exit_code_of_run
 from contracts.run_files import RECORD
 from contracts.verdicts import Verdict, worst
 from reports.record_types import (
@@ -180,7 +180,7 @@ class RunRecord(RecordPart):
         return Counter(check.verdict for check in self.checks)
 
     def exit_code(self, missing: Sequence[str] = ()) -> int:
-        """Return the exit code of this run (`contracts.exit_codes`).
+        """Return the exit code of this run (`contracts.exit_code_decision`).
 
         Args:
             missing: the expected capabilities that the host lacks.
