@@ -18,7 +18,7 @@ from fixtures.testbed.testbed import Testbed
 
 EMPTY_ID = "8000.000000000000"
 SCRATCH = "plumb-new"
-# IEEE 802 local experimental EtherType 1: nobody else says anything in it.
+# IEEE 802 local experimental EtherType 1: no other traffic uses it.
 EXPERIMENTAL = 0x88B5
 SENDER_MAC, RECEIVER_MAC = "02:00:5e:00:53:01", "02:00:5e:00:53:02"
 

@@ -282,8 +282,8 @@ def _require_answer(
 
 
 def _require_gone(spare: Spare, bridge: str) -> None:
-    """Require a bridge to be gone, and the NIC to be as before: nobody's port, no address."""
+    """Require a bridge to be gone, and the NIC to be as before: no bridge's port, no address."""
     nic = nic_state(spare.machine, spare.nic)
     assert not has_link(spare.machine, bridge), f"ifdown left {bridge} there: {nic}"
     assert not nic.bridge, f"{spare.nic} is still a port: {nic}"
-    assert not nic.addresses, f"{spare.nic} holds an address that nobody gave it: {nic}"
+    assert not nic.addresses, f"{spare.nic} has an unexpected address: {nic}"

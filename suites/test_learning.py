@@ -21,7 +21,7 @@ from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause, poll
 
 DEFAULT_AGEING_S = 300
-# Locally administered unicast addresses that belong to nobody.
+# Locally administered unicast addresses, unused.
 FAR_MAC = "02:00:5e:00:53:01"
 UNKNOWN_MAC = "02:00:5e:00:53:02"
 KEPT_MAC = "02:00:5e:00:53:03"

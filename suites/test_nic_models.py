@@ -30,7 +30,7 @@ LINK_DEADLINE_S = 40.0
 ANSWER_S = 10
 MTU = 1500
 FULL_FRAME = 14 + 20 + 8 + FULL_PAYLOAD  # Ethernet, IPv4 and ICMP headers
-# TEST-NET-2 (RFC 5737), in which nobody else has an address, in a subnet for each model.
+# TEST-NET-2 (RFC 5737): no other machine has an address in it; a subnet for each model.
 SUBNETS = tuple(IPv4Network("198.51.100.0/24").subnets(new_prefix=28))
 NAMESPACE = "plumb"
 # Above the others' MACs, so that a Linux bridge, which takes the lowest of its ports, keeps its

@@ -31,7 +31,7 @@ from fixtures.testbed.testbed import GUEST_TOOL, Testbed
 from fixtures.waiting import poll, until
 
 BRIDGE, BRIDGED_MAC, NAMESPACE = "plumb-br", "52:54:00:1b:f0:55", "plumb"
-# TEST-NET-2 (RFC 5737), in which nobody else has an address.
+# TEST-NET-2 (RFC 5737): no other machine has an address in it.
 ON_BRIDGE, IN_GUEST = IPv4Interface("198.51.100.17/28"), IPv4Interface("198.51.100.18/28")
 NIC_DEADLINE_S = 40.0
 SETTING_DEADLINE_S = 5.0

@@ -44,7 +44,7 @@ BPDU_GROUP = "01:80:c2:00:00:00"
 BPDU_DEADLINE_S = 30.0
 FRAME_DEADLINE_S = 5.0
 QUIET_S = 0.3
-# Locally administered unicast addresses that belong to nobody.
+# Locally administered unicast addresses, unused.
 MACS = {state: f"02:00:5e:00:53:{number:02x}" for number, state in enumerate(WALK, start=1)}
 
 

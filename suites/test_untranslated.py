@@ -28,7 +28,7 @@ MULTICAST, BROADCAST = "224.0.0.251", "255.255.255.255"
 OTHER_GROUP = "224.0.1.251"
 # Below 1024, so that it can't be a translated one.
 PORT = 778
-# To a group or to everybody nobody needs to answer: what counts is that it was sent.
+# A multicast or a broadcast needs no answer: it only has to be sent.
 NO_WAIT_S = 0.05
 
 

@@ -19,7 +19,7 @@ from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause, poll
 
 RED, BLUE, GREEN = 10, 20, 30
-# IEEE 802 local experimental EtherType 1: nobody else on the bridge says anything in it.
+# IEEE 802 local experimental EtherType 1: no other traffic on the bridge uses it.
 EXPERIMENTAL = 0x88B5
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 # Open vSwitch applies a change to flows that it has forwarded when it revalidates them, within half
@@ -190,7 +190,7 @@ def _told(frames: set[Heard]) -> str:
 
 
 def _frame(mark: bytes, vlan: int | None) -> Packet:
-    # Locally administered, nobody's.
+    # Locally administered, unused.
     addresses = {"src": "02:00:5e:00:53:12", "dst": BROADCAST}
     if vlan is None:
         return Ether(**addresses, type=EXPERIMENTAL) / Raw(mark)
