@@ -131,7 +131,7 @@ DELETIONS: dict[str, Callable[[Host, str], None]] = {
 
 
 def _deleted(host: Host, delete: Callable[[Host, str], None], state: str) -> str:
-    """Delete a bridge with a port, and tell what became of both."""
+    """Delete a bridge with a port; return the fate of both."""
     with linux_bridge(host, SCRATCH) as new, plugged_station(host, new, "st1") as plugged:
         index = new.index
         set_up(host, SCRATCH)

@@ -122,7 +122,7 @@ def test_name_and_mac_map_to_each_other(testbed: Testbed, evidence: Evidence) ->
         # Asked anew: a handle keeps what was known when it was made.
         mac = host.libvirt.interfaceLookupByName(NAME).MACString()
         there = link_mac(host, NAME)
-        assert mac == there, f"libvirt says {NAME} has {mac}, the link has {there}"
+        assert mac == there, f"{NAME} has {mac} in libvirt, and {there} on the link"
         try:
             name = host.libvirt.interfaceLookupByMACString(mac).name()
         except libvirt.libvirtError as error:

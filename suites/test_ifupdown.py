@@ -28,7 +28,7 @@ from topologies.topology import DhcpRange
 ROUTER = IPv4Interface("192.168.1.1/24")
 SERVED = DhcpRange(start=IPv4Address("192.168.1.100"), end=IPv4Address("192.168.1.199"))
 ECHO_REPLY = 0  # RFC 792
-# With STP a port listens 15 s and learns 15 s, and bridge_maxwait 0 says not to wait for it.
+# With STP a port listens 15 s and learns 15 s, and bridge_maxwait 0 means no wait for it.
 PORT_DEADLINE_S = 90.0
 
 # D4, "configuring a bridged network", word for word.

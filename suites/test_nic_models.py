@@ -47,7 +47,7 @@ class Model:
         device: QEMU's name.
         pci_ids: vendor and device of its PCI function.
         drivers: the drivers that Linux has for it.
-        number: tells its subnet and its MAC from the others'.
+        number: makes its subnet and its MAC unique.
         required: a claim's "where the guest has the driver" does not excuse it.
     """
 
@@ -222,7 +222,7 @@ def _expect_up(inside: GuestNamespace, nics: dict[Model, GuestNic]) -> None:
 def _works(
     inside: GuestNamespace, model: Model, nic: GuestNic, peer: Station, evidence: Evidence
 ) -> str:
-    """Assert that one NIC is the model's and passes frames both ways; tell what was seen."""
+    """Assert that one NIC is the model's and passes frames both ways; return the observation."""
     what = f"{model.name} ({nic.name})"
     assert nic.driver in model.drivers, f"{what} is driven by {nic.driver}"
     assert nic.pci_id in model.pci_ids, f"{what} is PCI {nic.pci_id}, not {model.pci_ids}"

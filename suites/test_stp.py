@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The spanning tree protocol of the Linux bridge, on bridges of the checks' own.
 
-IEEE 802.1D-1998, clause 8 (how a port comes to forward) and 9.3.1 (what a BPDU says).
+IEEE 802.1D-1998, clause 8 (how a port comes to forward) and 9.3.1 (the fields of a BPDU).
 """
 
 import contextlib
@@ -182,7 +182,7 @@ def test_bpdus_every_hello_time(testbed: Testbed, evidence: Evidence) -> None:
             for name, value in seen.items()
             if value != wanted[name]
         ]
-        assert not wrong, f"a BPDU says {'; '.join(wrong)}"
+        assert not wrong, f"a BPDU has {'; '.join(wrong)}"
     for interval in intervals:
         off_s = abs(interval - HELLO_S)
         assert off_s <= HELLO_TOLERANCE_S, f"{interval:.2f} s from one BPDU to the next"
@@ -267,8 +267,8 @@ def _joined_twice(
 
 
 def _silence(host: Host, link: str) -> None:
-    """Have the host say nothing of its own over a link: a loop would never let go of it."""
-    # -e: a kernel without IPv6 has no such key, and nothing to say.
+    """Keep the host from sending over a link: a loop would repeat its frames for ever."""
+    # -e: a kernel without IPv6 has no such key, and sends nothing.
     host.run(["sysctl", "-q", "-e", "-w", f"net.ipv6.conf.{link}.disable_ipv6=1"])
 
 

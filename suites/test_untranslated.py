@@ -123,10 +123,10 @@ def test_local_multicast_and_broadcast_are_not_masqueraded(
 def _keeps_its_source(
     testbed: Testbed, link: str, watcher: Machine, watched: str, evidence: Evidence
 ) -> str:
-    """Send from the host's address on the bridge out of a link, and say how that arrived."""
+    """Send from the host's address on the bridge out of a link, and return how it arrived."""
     own = testbed.host_address
     with evidence.capture(watcher, watched, f"out-of-{link}") as frames:
-        # Out of the bridge a masquerading rule would put the same address: only a port tells.
+        # Out of the bridge a masquerading rule would put the same address: only a port shows it.
         for protocol in ("udp", "icmp") if link != testbed.switch.name else ("udp",):
             control = send_out(testbed.host, link, protocol, own, OTHER_GROUP)
             translated = _first(frames, control.is_in, f"{protocol} to {OTHER_GROUP}")

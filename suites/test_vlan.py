@@ -184,7 +184,7 @@ def _told(frames: set[Heard]) -> str:
         return "untagged" if vlan is None else f"with tag {vlan}"
 
     return "; ".join(
-        f"{listener} hears {tag(vlan)} what {said.sender} sends {tag(said.vlan)}"
+        f"{listener} gets {tag(vlan)} the frame that {said.sender} sends {tag(said.vlan)}"
         for listener, said, vlan in sorted(frames, key=str)
     )
 
@@ -198,6 +198,6 @@ def _frame(mark: bytes, vlan: int | None) -> Packet:
 
 
 def _read(packet: Packet) -> tuple[bytes, int | None]:
-    """Return what a frame says and its tag."""
+    """Return a frame's mark and its tag."""
     vlan = int(packet[Dot1Q].vlan) if Dot1Q in packet else None
     return bytes(packet[Raw]) if Raw in packet else b"", vlan
