@@ -41,8 +41,8 @@ class RunSettings:
         accelerator_reason: why.
         findings: of each capability `state` and `detail`.
         missing: those of `expect` that the host lacks.
-        faults: what the record says of each fault of the run.
-        statements: what each claim of the catalogue says.
+        faults: the record's entry of each fault of the run.
+        statements: the statement of each claim of the catalogue.
         sources: where each claim is documented.
         command: the command that was typed.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a fault is: where it is applied, how, how it is undone, and who has to notice."""
+"""A fault: its topologies, its commands, its undo, and the checks that have to notice."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -13,47 +13,46 @@ SCHEMA = "plumbline/faults/1"
 SHIPPED_FOLDER = Path(__file__).resolve().parent
 
 Place = Literal["host", "outside", "lan", "guest"]
-"""The machine that the fault's commands run on; `guest` is the topology's first."""
+"""The machine of the fault's commands; `guest` is the topology's first."""
 Command = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Named = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}-[0-9]{2}|[a-z_]+\.[a-z_]+.*)$")]
 """A claim's id, or the beginning of a check's id: `connectivity.reach` decides promises too."""
 
 
 class Fault(Part):
-    """One deliberate break of a topology that stands."""
+    """One deliberate break of a topology that is up."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     id: str = Field(
         pattern=r"^[a-z0-9][a-z0-9-]{0,47}$", description="Short name in small letters."
     )
-    title: str = Field(min_length=1, description="What is wrong then, in a few words.")
+    title: str = Field(min_length=1, description="The fault in a few words.")
     topologies: Annotated[tuple[str, ...], Field(strict=False)] = Field(
         min_length=1, description="Names, or paths from this file, of the topologies it breaks."
     )
-    on: Place = Field(default="host", description="The machine that its commands run on.")
+    on: Place = Field(default="host", description="The machine of its commands.")
     apply: Command = Field(description="Shell commands that break it, once the topology is up.")
     guest_model: Model | None = Field(
         default=None,
-        description="The NIC model that the first guest is built with, whatever the topology says.",
+        description="The first guest's NIC model, in place of the topology's.",
     )
     vfs: int | None = Field(
         default=None,
         ge=1,
-        description="How many virtual functions are on when it is built, whatever the topology "
-        "says.",
+        description="The number of virtual functions, in place of the topology's.",
     )
     undo: Command | None = Field(
         default=None,
-        description="Shell commands that mend it, so that the topology can stand for the next "
-        "fault; null: it is taken down.",
+        description="Shell commands that repair it, so that the topology serves the next fault; "
+        "null: it is taken down.",
     )
     caught_by: Annotated[tuple[Named, ...], Field(strict=False)] = Field(
         min_length=1, description="Claims, or beginnings of check ids, that must be violated."
     )
     also: dict[str, str] = Field(
         default_factory=dict,
-        description="Other claims or checks that it honestly breaks, each with the reason.",
+        description="Other claims or checks that are rightly violated, each with the reason.",
     )
 
     _source_path: Path | None = PrivateAttr(default=None)
@@ -66,11 +65,11 @@ class Fault(Part):
 
     @property
     def folder(self) -> Path:
-        """The folder that paths in it are relative to."""
+        """The folder of its relative paths."""
         return (self._source_path or SHIPPED_FOLDER / "faults.yaml").absolute().parent
 
     def as_built(self, topology: Topology) -> Topology:
-        """Return what to build for a topology, which its checks know as it is documented."""
+        """Return the topology to build; its checks see the documented one."""
         if self.vfs is not None:
             network, *more = topology.networks
             fewer = network.model_copy(update={"vfs": self.vfs})
@@ -82,13 +81,13 @@ class Fault(Part):
         return topology.model_copy(update={"guests": (changed, *others)})
 
     def canonical(self) -> str:
-        """Return what `--fault` takes to mean it again: its id, or the file of a user's own."""
+        """Return the value of `--fault` for it: its id, or the path of a user's own file."""
         if self._source_path is None or self.folder.resolve() == SHIPPED_FOLDER:
             return self.id
         return str(self._source_path.absolute())
 
     def is_for(self, claims: tuple[str, ...], check: str) -> bool:
-        """Tell whether a check, or one of the claims that it decides, has to notice it."""
+        """Whether a check, or one of the claims that it decides, has to notice it."""
         return any(
             entry in claims or ("." in entry and check.startswith(entry))
             for entry in self.caught_by

@@ -29,8 +29,8 @@ def load_all(ids_or_paths: Sequence[str] = ()) -> tuple[Fault, ...]:
     """Return faults, each once.
 
     Args:
-        ids_or_paths: ids of shipped faults and paths of .yaml or .yml files, of which all faults
-            are meant; without any, every shipped fault.
+        ids_or_paths: ids of shipped faults, and paths of .yaml or .yml files for all faults in
+            them; without any, every shipped fault.
 
     Raises:
         DataError: there is no such fault, a file is wrong, or two faults have one id.
@@ -84,12 +84,12 @@ def _read(file: Path) -> tuple[Fault, ...]:
 
 
 def _wrong(document: Document, faults: Iterable[Fault]) -> Iterator[DataError]:
-    """Yield what is wrong beyond the shape: ids given twice, claims that nobody knows."""
+    """Yield the errors beyond the shape: repeated ids, unknown claims."""
     seen: set[str] = set()
     for number, fault in enumerate(faults):
         at = ("faults", number)
         if fault.id in seen:
-            yield document.error((*at, "id"), f'"{fault.id}" is given twice', "rename one of them")
+            yield document.error((*at, "id"), f'"{fault.id}" is used twice', "rename one of them")
         seen.add(fault.id)
         for field in ("caught_by", "also"):
             for entry in getattr(fault, field):

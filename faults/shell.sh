@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What the shell commands of faults may use. They see the variables that docs/faults.md lists.
+# Functions for the shell commands of faults. Their variables are listed in docs/faults.md.
 
 # The n-th word of a list, from 1: `nth 2 $PLUMBLINE_TAPS`.
 nth() {
@@ -17,7 +17,7 @@ wait_forwarding() {
     return 1
 }
 
-# The rules of iptables, kept for `restore_rules`.
+# Saves the rules of iptables for `restore_rules`.
 keep_rules() { iptables-save >/run/fault.rules; }
 
 restore_rules() { iptables-restore </run/fault.rules; }
@@ -36,8 +36,8 @@ stop_dnsmasq() {
     while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
 }
 
-# Starts the network's DHCP server again as libvirt did, with its configuration as it is now and
-# with further options of dnsmasq's; without the options that match $dnsmasq_without, if it is set.
+# Restarts the network's DHCP server with libvirt's command, its present configuration and further
+# options of dnsmasq; without the options that match $dnsmasq_without, if it is set.
 restart_dnsmasq() {
     words=$(dnsmasq_words | grep -v -e "${dnsmasq_without:-^$}")
     stop_dnsmasq
@@ -45,13 +45,13 @@ restart_dnsmasq() {
     start_dnsmasq $words "$@"
 }
 
-# How libvirt started the DHCP server, and with which configuration: kept for `restore_dnsmasq`.
+# Saves the DHCP server's command and configuration for `restore_dnsmasq`.
 keep_dnsmasq() {
     cp "$dnsmasq_conf" /run/fault.conf
     dnsmasq_words >/run/fault.words
 }
 
-# Has the server run as it did then, whether it runs now or not.
+# Starts the server as it ran then, whether it runs now or not.
 restore_dnsmasq() {
     if kill -0 "$(cat "$dnsmasq_pid")" 2>/dev/null; then stop_dnsmasq; fi
     cat /run/fault.conf >"$dnsmasq_conf"

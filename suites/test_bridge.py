@@ -18,7 +18,7 @@ from fixtures.testbed.testbed import Testbed
 
 EMPTY_ID = "8000.000000000000"
 SCRATCH = "plumb-new"
-# IEEE 802 local experimental EtherType 1: nobody else says anything in it.
+# IEEE 802 local experimental EtherType 1: no other traffic uses it.
 EXPERIMENTAL = 0x88B5
 SENDER_MAC, RECEIVER_MAC = "02:00:5e:00:53:01", "02:00:5e:00:53:02"
 
@@ -131,7 +131,7 @@ DELETIONS: dict[str, Callable[[Host, str], None]] = {
 
 
 def _deleted(host: Host, delete: Callable[[Host, str], None], state: str) -> str:
-    """Delete a bridge with a port, and tell what became of both."""
+    """Delete a bridge with a port; return the fate of both."""
     with linux_bridge(host, SCRATCH) as new, plugged_station(host, new, "st1") as plugged:
         index = new.index
         set_up(host, SCRATCH)

@@ -204,7 +204,7 @@ def _pairs(testbed: Testbed, cell: Cell) -> Iterator[tuple[End, End]]:
 
 @contextlib.contextmanager
 def _watched(testbed: Testbed, promise: Promise, evidence: Evidence) -> Iterator[Capture | None]:
-    """Capture outside where the topology says whose address is seen there; else yield None."""
+    """Capture outside where the topology promises a source address; else yield None."""
     if promise.to != "outside" or promise.source is None:
         yield None
         return

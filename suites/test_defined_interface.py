@@ -36,7 +36,7 @@ NAME, PORT, NEIGHBOUR, NEIGHBOUR_NIC = "test_bridge", "plumb-port", "neighbour",
 # RFC 2544, for tests; D4's own 192.168.1.100 is of the physical network's subnet.
 ADDRESS, NEIGHBOURS = IPv4Interface("198.18.0.1/24"), IPv4Interface("198.18.0.2/24")
 XML = bridge_interface_xml(NAME, ADDRESS, PORT)
-# A bridge without STP forwards at once; ifup waits for it all the same where it is told nothing.
+# A bridge without STP forwards at once; without a setting ifup waits for it all the same.
 LINK_DEADLINE_S = 40.0
 
 
@@ -123,7 +123,7 @@ def test_name_and_mac_map_to_each_other(testbed: Testbed, evidence: Evidence) ->
         # Asked anew: a handle keeps what was known when it was made.
         mac = host.libvirt.interfaceLookupByName(NAME).MACString()
         there = link_mac(host, NAME)
-        assert mac == there, f"libvirt says {NAME} has {mac}, the link has {there}"
+        assert mac == there, f"{NAME} has {mac} in libvirt, and {there} on the link"
         try:
             name = host.libvirt.interfaceLookupByMACString(mac).name()
         except libvirt.libvirtError as error:

@@ -38,7 +38,7 @@ VFIO = "vfio-pci"
 NAME = "plumb"
 MAC, OTHER_MAC = "52:54:00:1b:f0:53", "52:54:00:1b:f1:{:02x}"
 TAG = 42
-# TEST-NET-2 (RFC 5737), in which nobody else has an address.
+# TEST-NET-2 (RFC 5737): no other machine has an address in it.
 TAGGED, PEER = IPv4Interface("198.51.100.1/28"), IPv4Interface("198.51.100.2/28")
 # The kernel probes a device for its former driver at once.
 BACK_DEADLINE_S = 20.0
@@ -284,7 +284,7 @@ def _expect_function(
 
 
 def _spare(testbed: Testbed) -> IPv4Interface:
-    """Return an address of the physical network that nobody has: its last."""
+    """Return an unused address of the physical network: its last."""
     return IPv4Interface((testbed.figures.subnet[-2], testbed.figures.subnet.prefixlen))
 
 

@@ -42,7 +42,7 @@ def test_nic_is_a_tap(testbed: Testbed, evidence: Evidence) -> None:
         assert kind == "tap", f"{guest.tap} of {guest.name} is a {kind}, not a TAP device"
         seen = (listed.kind, listed.source, listed.model, listed.mac)
         wanted = (*place, data.model, data.mac)
-        assert seen == wanted, f"libvirt lists {seen} for {guest.name}, the topology says {wanted}"
+        assert seen == wanted, f"libvirt lists {seen} for {guest.name}, the topology has {wanted}"
     evidence.reason = ", ".join(f"{guest.name}: {guest.tap}" for guest in testbed.guests)
 
 
@@ -84,7 +84,7 @@ def test_guest_carries_its_mac(testbed: Testbed, evidence: Evidence) -> None:
     """
     for guest in testbed.guests:
         mac = guest.run(["cat", f"/sys/class/net/{NIC}/address"]).stdout.strip()
-        assert mac == guest.mac, f"{NIC} in {guest.name} has {mac}, its domain XML says {guest.mac}"
+        assert mac == guest.mac, f"{NIC} in {guest.name} has {mac}, its domain XML has {guest.mac}"
         vantage = testbed.nearest(guest)
         with evidence.capture(vantage.machine, vantage.link) as frames:
             # Where nothing answers its ARP request, that is the only frame; it has the MAC as well.

@@ -93,7 +93,7 @@ def test_static_address(testbed: Testbed, evidence: Evidence) -> None:
             raise Inconclusive(f"somebody else answers at {free.ip}: {before}")
         add_address(testbed.host, testbed.switch.name, str(free))
         answers = _reached(testbed, str(free.ip), evidence)
-    evidence.reason = f"static {free}: from outside {answers}; nobody answered there before"
+    evidence.reason = f"static {free}: from outside {answers}; no answer there before"
 
 
 @contextlib.contextmanager

@@ -28,7 +28,7 @@ from topologies.topology import DhcpRange
 ROUTER = IPv4Interface("192.168.1.1/24")
 SERVED = DhcpRange(start=IPv4Address("192.168.1.100"), end=IPv4Address("192.168.1.199"))
 ECHO_REPLY = 0  # RFC 792
-# With STP a port listens 15 s and learns 15 s, and bridge_maxwait 0 says not to wait for it.
+# With STP a port listens 15 s and learns 15 s, and bridge_maxwait 0 means no wait for it.
 PORT_DEADLINE_S = 90.0
 
 # D4, "configuring a bridged network", word for word.
@@ -282,8 +282,8 @@ def _require_answer(
 
 
 def _require_gone(spare: Spare, bridge: str) -> None:
-    """Require a bridge to be gone, and the NIC to be as before: nobody's port, no address."""
+    """Require a bridge to be gone, and the NIC to be as before: no bridge's port, no address."""
     nic = nic_state(spare.machine, spare.nic)
     assert not has_link(spare.machine, bridge), f"ifdown left {bridge} there: {nic}"
     assert not nic.bridge, f"{spare.nic} is still a port: {nic}"
-    assert not nic.addresses, f"{spare.nic} holds an address that nobody gave it: {nic}"
+    assert not nic.addresses, f"{spare.nic} has an unexpected address: {nic}"

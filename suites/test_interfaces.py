@@ -80,7 +80,7 @@ def _listed(host: Host) -> dict[str, str]:
 
 
 def _links(host: Host) -> dict[str, str]:
-    """Return those of the kernel's links that stand for themselves, as name → MAC."""
+    """Return the kernel's independent links, as name → MAC."""
     names = [str(link.get_attr("IFLA_IFNAME")) for link in host.netlink.get_links()]
     return {
         name: link_mac(host, name)
@@ -91,7 +91,7 @@ def _links(host: Host) -> dict[str, str]:
 
 
 def _refusal(host: Host) -> str:
-    """Return what libvirt says to a definition.
+    """Return libvirt's answer to a definition.
 
     Raises:
         NotTestable: it takes it: this libvirt has netcf.

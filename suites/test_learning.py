@@ -21,7 +21,7 @@ from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause, poll
 
 DEFAULT_AGEING_S = 300
-# Locally administered unicast addresses that belong to nobody.
+# Locally administered unicast addresses, unused.
 FAR_MAC = "02:00:5e:00:53:01"
 UNKNOWN_MAC = "02:00:5e:00:53:02"
 KEPT_MAC = "02:00:5e:00:53:03"
@@ -215,7 +215,7 @@ def _until_forgotten(switch: Switch, far: Station, *, deadline_s: float) -> list
         return FAR_MAC not in _known(switch)
 
     gone = poll(forgotten, deadline_s=deadline_s, interval_s=REFRESH_S)
-    assert gone, f"not within {deadline_s:g} s: {FAR_MAC}, which says nothing, is forgotten"
+    assert gone, f"not within {deadline_s:g} s: {FAR_MAC}, which sends nothing, is forgotten"
     return spoke
 
 
@@ -258,7 +258,7 @@ def test_mac_moves(testbed: Testbed, evidence: Evidence) -> None:
     evidence.json("left.json", left)
     evidence.reason = f"{FAR_MAC} seen on {first.port}, {second.port}, {first.port}: frames follow"
     wanted = {first.port: ["first", "back"], second.port: ["moved"]}
-    assert left == wanted, f"the frames left by {left}, the MAC was where {wanted} says"
+    assert left == wanted, f"the frames left by {left}, expected {wanted}"
 
 
 def _expect_known_on(switch: Switch, mac: str, port: str) -> None:

@@ -31,7 +31,7 @@ LINK_DEADLINE_S = 40.0
 ANSWER_S = 10
 FULL_PAYLOAD = full_payload(IPV4)
 FULL_FRAME = 14 + MTU  # with the Ethernet header
-# TEST-NET-2 (RFC 5737), in which nobody else has an address, in a subnet for each model.
+# TEST-NET-2 (RFC 5737): no other machine has an address in it; a subnet for each model.
 SUBNETS = tuple(IPv4Network("198.51.100.0/24").subnets(new_prefix=28))
 NAMESPACE = "plumb"
 # Above the others' MACs, so that a Linux bridge, which takes the lowest of its ports, keeps its
@@ -48,7 +48,7 @@ class Model:
         device: QEMU's name.
         pci_ids: vendor and device of its PCI function.
         drivers: the drivers that Linux has for it.
-        number: tells its subnet and its MAC from the others'.
+        number: makes its subnet and its MAC unique.
         required: a claim's "where the guest has the driver" does not excuse it.
     """
 
@@ -223,7 +223,7 @@ def _expect_up(inside: GuestNamespace, nics: dict[Model, GuestNic]) -> None:
 def _works(
     inside: GuestNamespace, model: Model, nic: GuestNic, peer: Station, evidence: Evidence
 ) -> str:
-    """Assert that one NIC is the model's and passes frames both ways; tell what was seen."""
+    """Assert that one NIC is the model's and passes frames both ways; return the observation."""
     what = f"{model.name} ({nic.name})"
     assert nic.driver in model.drivers, f"{what} is driven by {nic.driver}"
     assert nic.pci_id in model.pci_ids, f"{what} is PCI {nic.pci_id}, not {model.pci_ids}"

@@ -61,10 +61,10 @@ def test_daemons_are_healthy(testbed: Testbed, evidence: Evidence) -> None:
         ]
         titles = [" ".join(monitor.argv) for monitor in monitors]
         healthy = [title.endswith("(healthy)") for title in titles]
-        assert healthy == [True], f"no monitor says that {daemon} is healthy: {titles}"
+        assert healthy == [True], f"no monitor reports {daemon} as healthy: {titles}"
     reported = rows(testbed.host, "Open_vSwitch")[0]["ovs_version"]
     for daemon, line in said.items():
-        assert line.split()[-1] == reported, f"{daemon} says {line}, the database {reported}"
+        assert line.split()[-1] == reported, f"{daemon} reports {line}, the database {reported}"
     evidence.reason = "; ".join(said.values())
 
 
@@ -260,7 +260,7 @@ def test_interface_row_names_the_guest(testbed: Testbed, evidence: Evidence) -> 
             "vm-id": guest.domain.UUIDString(),
         }
         seen = {key: ids.get(key) for key in wanted}
-        assert seen == wanted, f"the row of {guest.tap} says {seen}, libvirt {wanted}"
+        assert seen == wanted, f"the row of {guest.tap} has {seen}, libvirt {wanted}"
     evidence.reason = "iface-id, attached-mac and vm-id as in libvirt's live XML"
 
 

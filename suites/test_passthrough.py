@@ -97,7 +97,7 @@ def test_node_device(testbed: Testbed, evidence: Evidence) -> None:
         "product": pci.attribute(host, pf, "device"),
     }
     evidence.json("device.json", {"libvirt": told, "bus": there})
-    assert told == there, f"libvirt says {told} of {name}, the bus says {there}"
+    assert told == there, f"{name} is {told} by libvirt, and {there} on the bus"
     functions = capability.find("capability[@type='virt_functions']")
     shown = (
         [address_in(each) for each in functions.iter("address")] if functions is not None else []

@@ -31,7 +31,7 @@ from fixtures.testbed.testbed import GUEST_TOOL, Testbed
 from fixtures.waiting import poll, until
 
 BRIDGE, BRIDGED_MAC, NAMESPACE = "plumb-br", "52:54:00:1b:f0:55", "plumb"
-# TEST-NET-2 (RFC 5737), in which nobody else has an address.
+# TEST-NET-2 (RFC 5737): no other machine has an address in it.
 ON_BRIDGE, IN_GUEST = IPv4Interface("198.51.100.17/28"), IPv4Interface("198.51.100.18/28")
 NIC_DEADLINE_S = 40.0
 SETTING_DEADLINE_S = 5.0
@@ -165,7 +165,7 @@ def test_spoof_checking(testbed: Testbed, evidence: Evidence) -> None:
     number = _number(host, pf, guest)
     was = views(host, pf)[number].spoofcheck
     if was is None:
-        raise NotTestable("spoof checking", f"ip link show {pf} says nothing of it")
+        raise NotTestable("spoof checking", f"ip link show {pf} does not list it")
     seen: dict[str, dict[str, int]] = {}
     try:
         for phase, check in (("off", False), ("on", True), ("off again", False)):
@@ -251,8 +251,8 @@ def _set_check(host: Host, pf: str, number: int, *, check: bool) -> None:
         deadline_s=SETTING_DEADLINE_S,
     )
     assert said == check, (
-        f"not within {SETTING_DEADLINE_S:g} s: {pf} says that spoof checking of function {number} "
-        f"is {word}; it says {said}"
+        f"not within {SETTING_DEADLINE_S:g} s: {pf} lists spoof checking of function {number} "
+        f"as {word}; it lists {said}"
     )
 
 
@@ -265,7 +265,7 @@ def _sent_and_seen(
     """
     ip = IP(src=guest.address, dst=str(testbed.figures.outside))
     for source in sources:
-        # To everybody, so that no switch on the way has to know whom it is for.
+        # A broadcast, so that no switch on the way has to know the receiver.
         frame = Ether(src=source, dst="ff:ff:ff:ff:ff:ff") / ip / ICMP() / Raw(MARK)
         for _ in range(FRAMES):
             guest.run([GUEST_TOOL, "frame", NIC, bytes(frame).hex()])

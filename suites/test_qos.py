@@ -33,7 +33,7 @@ NEAR = (0.7, 1.3)
 # Offered by UDP, which no loss slows down, and what the control must reach without a limit.
 OFFERED_MBIT_S = 4 * FIGURE_MBIT_S
 UNLIMITED_MBIT_S = 2 * FIGURE_MBIT_S
-# Addresses for documentation (RFC 5737): nobody on the bridge has them.
+# Addresses for documentation (RFC 5737): unused on the bridge.
 SENDER, RECEIVER = "198.51.100.1", "198.51.100.2"
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The spanning tree protocol of the Linux bridge, on bridges of the checks' own.
 
-IEEE 802.1D-1998, clause 8 (how a port comes to forward) and 9.3.1 (what a BPDU says).
+IEEE 802.1D-1998, clause 8 (how a port comes to forward) and 9.3.1 (the fields of a BPDU).
 """
 
 import contextlib
@@ -44,7 +44,7 @@ BPDU_GROUP = "01:80:c2:00:00:00"
 BPDU_DEADLINE_S = 30.0
 FRAME_DEADLINE_S = 5.0
 QUIET_S = 0.3
-# Locally administered unicast addresses that belong to nobody.
+# Locally administered unicast addresses, unused.
 MACS = {state: f"02:00:5e:00:53:{number:02x}" for number, state in enumerate(WALK, start=1)}
 
 
@@ -176,7 +176,7 @@ def test_bpdus_every_hello_time(testbed: Testbed, evidence: Evidence) -> None:
         assert ends == (sender, BPDU_GROUP), f"a BPDU goes from {ends[0]} to {ends[1]}"
         seen = {name: getattr(frame.packet[STP], name) for name in wanted}
         wrong = [f"{n} {value}, not {wanted[n]}" for n, value in seen.items() if value != wanted[n]]
-        assert not wrong, f"a BPDU says {'; '.join(wrong)}"
+        assert not wrong, f"a BPDU has {'; '.join(wrong)}"
     for interval in intervals:
         off_s = abs(interval - HELLO_S)
         assert off_s <= HELLO_TOLERANCE_S, f"{interval:.2f} s from one BPDU to the next"
@@ -261,8 +261,8 @@ def _joined_twice(
 
 
 def _silence(host: Host, link: str) -> None:
-    """Have the host say nothing of its own over a link: a loop would never let go of it."""
-    # -e: a kernel without IPv6 has no such key, and nothing to say.
+    """Keep the host from sending over a link: a loop would repeat its frames for ever."""
+    # -e: a kernel without IPv6 has no such key, and sends nothing.
     host.run(["sysctl", "-q", "-e", "-w", f"net.ipv6.conf.{link}.disable_ipv6=1"])
 
 

@@ -28,7 +28,7 @@ MULTICAST, BROADCAST = "224.0.0.251", "255.255.255.255"
 OTHER_GROUP = "224.0.1.251"
 # Below 1024, so that it can't be a translated one.
 PORT = 778
-# To a group or to everybody nobody needs to answer: what counts is that it was sent.
+# A multicast or a broadcast needs no answer: it only has to be sent.
 NO_WAIT_S = 0.05
 
 
@@ -123,10 +123,10 @@ def test_local_multicast_and_broadcast_are_not_masqueraded(
 def _keeps_its_source(
     testbed: Testbed, link: str, watcher: Machine, watched: str, evidence: Evidence
 ) -> str:
-    """Send from the host's address on the bridge out of a link, and say how that arrived."""
+    """Send from the host's address on the bridge out of a link, and return how it arrived."""
     own = testbed.host_address
     with evidence.capture(watcher, watched, f"out-of-{link}") as frames:
-        # Out of the bridge a masquerading rule would put the same address: only a port tells.
+        # Out of the bridge a masquerading rule would put the same address: only a port shows it.
         for protocol in ("udp", "icmp") if link != testbed.switch.name else ("udp",):
             control = send_out(testbed.host, link, protocol, own, OTHER_GROUP)
             translated = _first(frames, control.is_in, f"{protocol} to {OTHER_GROUP}")

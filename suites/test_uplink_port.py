@@ -130,7 +130,7 @@ def _require_port(testbed: Testbed) -> None:
 
 
 def _forget_neighbours(testbed: Testbed) -> None:
-    """Have the outside ask anew: whoever had an address before is not sent to by his MAC."""
+    """Have the outside resolve addresses anew: their former MACs are flushed."""
     testbed.outside.run(["ip", "neighbour", "flush", "dev", OUTSIDE_NIC])
 
 

@@ -50,7 +50,7 @@ def test_life_of_a_network(testbed: Testbed, evidence: Evidence) -> None:
         new.create()
         assert new.isActive() == 1, "started, the network is not active"
         new.setAutostart(1)
-        assert new.autostart() == 1, "with autostart set, libvirt does not say so"
+        assert new.autostart() == 1, "with autostart set, libvirt lists it as off"
         evidence.text("new.xml", new.XMLDesc(), "application/xml")
     network, live = testbed.topology.network, testbed.libvirt_network
     state = (live.isActive(), live.isPersistent(), live.autostart())

@@ -19,7 +19,7 @@ from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause, poll
 
 RED, BLUE, GREEN = 10, 20, 30
-# IEEE 802 local experimental EtherType 1: nobody else on the bridge says anything in it.
+# IEEE 802 local experimental EtherType 1: no other traffic on the bridge uses it.
 EXPERIMENTAL = 0x88B5
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 # Open vSwitch applies a change to flows that it has forwarded when it revalidates them, within half
@@ -184,13 +184,13 @@ def _told(frames: set[Heard]) -> str:
         return "untagged" if vlan is None else f"with tag {vlan}"
 
     return "; ".join(
-        f"{listener} hears {tag(vlan)} what {said.sender} sends {tag(said.vlan)}"
+        f"{listener} gets {tag(vlan)} the frame that {said.sender} sends {tag(said.vlan)}"
         for listener, said, vlan in sorted(frames, key=str)
     )
 
 
 def _frame(mark: bytes, vlan: int | None) -> Packet:
-    # Locally administered, nobody's.
+    # Locally administered, unused.
     addresses = {"src": "02:00:5e:00:53:12", "dst": BROADCAST}
     if vlan is None:
         return Ether(**addresses, type=EXPERIMENTAL) / Raw(mark)
@@ -198,6 +198,6 @@ def _frame(mark: bytes, vlan: int | None) -> Packet:
 
 
 def _read(packet: Packet) -> tuple[bytes, int | None]:
-    """Return what a frame says and its tag."""
+    """Return a frame's mark and its tag."""
     vlan = int(packet[Dot1Q].vlan) if Dot1Q in packet else None
     return bytes(packet[Raw]) if Raw in packet else b"", vlan

@@ -83,7 +83,7 @@ def test_a_topology_of_ones_own_beside_it(tmp_path: Path) -> None:
         (GOOD.replace("    title", "    titel"), r"my.yaml:4: .*unknown key"),
         (GOOD.replace('    apply: "true"\n', ""), r"apply: the key is missing"),
         (GOOD.replace("[NT-08]", "[]"), r"caught_by"),
-        (GOOD + GOOD.partition("faults:\n")[2], r"my.yaml:8: faults\[1\].id: \"silent\" is given"),
+        (GOOD + GOOD.partition("faults:\n")[2], r"my.yaml:8: faults\[1\].id: \"silent\" is used"),
     ],
 )
 def test_a_file_that_is_wrong(tmp_path: Path, text: str, said: str) -> None:

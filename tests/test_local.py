@@ -163,7 +163,7 @@ def test_a_journal_is_read_as_it_was_written(place: Path) -> None:
 def test_what_is_no_journal_is_said_to_be_none(place: Path, text: str) -> None:
     place.parent.mkdir()
     place.write_text(text)
-    with pytest.raises(JournalBroken, match="no journal of a run") as broken:
+    with pytest.raises(JournalBroken, match="not the journal of a run") as broken:
         journal.load()
     assert str(place) in str(broken.value)
 

@@ -60,7 +60,7 @@ def test_an_address_is_read_and_written() -> None:
 
 @pytest.mark.parametrize("text", ["", "virtio1", "01:10.4", "0000:01:10.8", "0000:01:10.4 "])
 def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no PCI address"):
+    with pytest.raises(ValueError, match="is not a PCI address"):
         Address.of(text)
 
 
@@ -114,11 +114,11 @@ def test_a_nic_that_the_host_needs_is_refused(host: Host) -> None:
         with pytest.raises(HostFailed, match=r"--pf nic0: it has the address 198\.51\.100\.1/24"):
             require_free(host, "nic0", "--pf")
         host.run(["ip", "route", "add", "default", "via", "198.51.100.2"])
-        with pytest.raises(HostFailed, match="--pf nic0: the default route is by it"):
+        with pytest.raises(HostFailed, match="--pf nic0: it carries the default route"):
             require_free(host, "nic0", "--pf")
         host.run(["ip", "address", "flush", "dev", "nic0"])
         host.run(["ip", "route", "add", "203.0.113.0/24", "dev", "nic0"])
-        with pytest.raises(HostFailed, match=r"--pf nic0: a route to 203\.0\.113\.0/24 is by it"):
+        with pytest.raises(HostFailed, match=r"--pf nic0: it carries a route to 203\.0\.113\.0/24"):
             require_free(host, "nic0", "--pf")
         host.run(["ip", "route", "del", "203.0.113.0/24"])
         bridge.attach("nic0")
@@ -132,10 +132,10 @@ def test_a_nic_that_the_host_needs_is_refused(host: Host) -> None:
 def test_a_nic_without_functions_is_refused(host: Host) -> None:
     network = library.load("passthrough").network.model_copy(update={"uplink": "nic0"})
     with namespace_machine(host, "peer") as peer, cable(host, "nic0", peer, "eth0"):
-        with pytest.raises(HostFailed, match="nic0 is no PCI NIC"):
+        with pytest.raises(HostFailed, match="has no PCI NIC nic0"):
             peer_nic(host, network)
         with (
-            pytest.raises(HostFailed, match="nic0 is no PCI NIC"),
+            pytest.raises(HostFailed, match="has no PCI NIC nic0"),
             pci.functions_on(host, "nic0", 2),
         ):
             pass
@@ -145,7 +145,7 @@ def test_a_nic_without_functions_is_refused(host: Host) -> None:
 
 @pytest.mark.parametrize(
     ("offered", "on", "said"),
-    [("1", "0", "offers 1 virtual functions, and the topology wants 2"), ("7", "3", "3 virtual")],
+    [("1", "0", "offers 1 virtual functions; the topology needs 2"), ("7", "3", "3 virtual")],
 )
 def test_too_few_functions_or_ones_in_use_are_refused(
     offered: str, on: str, said: str, tmp_path: Path

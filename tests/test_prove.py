@@ -119,7 +119,7 @@ def test_a_fault_that_gets_through_and_one_that_fails(tmp_path: Path) -> None:
     assert "not caught by IS-04: conforms" in done.stdout
     assert "ended with status 7" in done.stdout
     said = " ".join(done.stdout.split())
-    assert "lacks what fault cannot-be-broken breaks (probe: no such thing here)" in said
+    assert "lacks the target of fault cannot-be-broken (probe: no such thing here)" in said
 
 
 def test_what_the_host_cannot_show_is_told_with_its_probe(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ CASES: dict[str, tuple[bytes, int | None, str | None, list[str]]] = {
     "alias of itself": (b"a: 1\nb: &c [*c]\n", 2, "b[0]", ["part of"]),
     "nested deeply": (b"a: " + b"[" * 2000, None, None, ["nested"]),
     "aliases that multiply": (BOMB.encode(), 1, None, ["more than 20000 values"]),
-    "too large": (b"#" * 1_000_001, None, None, ["1000001 bytes", "the file you meant"]),
+    "too large": (b"#" * 1_000_001, None, None, ["1000001 bytes", "check the name of the file"]),
 }
 
 

@@ -20,9 +20,9 @@ from topologies.yaml_reader import Document, read
 CATALOGUE = Path(__file__).resolve().with_name("claims.yaml")
 
 HOST = "host"
-"""Stands among the types of claims about the host without a topology."""
+"""In `types`: claims about the host without a topology."""
 Level = Literal["required", "named"]
-"""`required`: a document states it as what happens. `named`: a document names the feature."""
+"""`required`: a document describes it. `named`: a document only names the feature."""
 
 
 def _one_of(known: Iterable[str]) -> Callable[[object], object]:
@@ -48,23 +48,23 @@ class _Entry(BaseModel):
 
 
 class ClaimCell(_Entry):
-    """A cell of who reaches whom, and what a claim says of it."""
+    """A cell of who reaches whom, with the promise of a claim."""
 
-    from_: Role = Field(alias="from", description="The end that speaks first.")
-    to: Role = Field(description="The end that is spoken to.")
+    from_: Role = Field(alias="from", description="The end that sends first.")
+    to: Role = Field(description="The end that answers.")
     reach: bool = Field(description="Whether packets arrive and are answered.")
 
 
 class Claim(_Entry):
     """One documented statement.
 
-    Attributes of the section that it stands in are part of it, so that a claim can be read alone.
+    It has its section's attributes as well, so that it can be read alone.
     """
 
     id: str = Field(pattern=r"^[A-Z]{2}-[0-9]{2}$", description="Stable id, as in NT-08.")
-    level: Level = Field(description="Whether a document states it or only names the feature.")
-    statement: str = Field(min_length=1, description="What holds.")
-    section: str = Field(min_length=1, description="Title of the section it stands in.")
+    level: Level = Field(description="Whether a document describes it or only names the feature.")
+    statement: str = Field(min_length=1, description="The statement.")
+    section: str = Field(min_length=1, description="The title of its section.")
     types: tuple[str, ...] = Field(min_length=1, description="Network types it is about.")
     switch: str | None = Field(default=None, description="The only switch it is about; null: any.")
     cells: tuple[ClaimCell, ...] = Field(
@@ -73,11 +73,11 @@ class Claim(_Entry):
     sources: tuple[str, ...] = Field(min_length=1, description="The documents it comes from.")
 
     def applies_to(self, type_: str, switch: str | None = None) -> bool:
-        """Tell whether the claim is about a network type on a switch (None: whichever)."""
+        """Whether the claim is about a network type on a switch (None: any)."""
         return type_ in self.types and (switch is None or self.switch in (None, switch))
 
     def says(self, from_: str, to: str) -> bool | None:
-        """Return whether one end reaches the other by this claim; None: it says nothing of it."""
+        """Return whether one end reaches the other by this claim; None: it is about other cells."""
         return next((c.reach for c in self.cells if (c.from_, c.to) == (from_, to)), None)
 
 
@@ -88,13 +88,13 @@ class _WrittenClaim(_Entry):
         min_length=1, description="Ids of documents."
     )
     types: Annotated[tuple[_TypeName, ...] | None, Field(strict=False)] = Field(
-        default=None, description="Network types, where they are not the section's."
+        default=None, description="Network types, in place of the section's."
     )
     switch: _SwitchName | None = Field(default=None, description="The only switch.")
     cells: Annotated[tuple[ClaimCell, ...], Field(strict=False)] = Field(
         default=(), description="The cells of who reaches whom that decide it."
     )
-    statement: str = Field(min_length=1, description="What holds.")
+    statement: str = Field(min_length=1, description="The statement.")
 
 
 class _Section(_Entry):
@@ -155,7 +155,7 @@ def _by_id(catalogue: _Catalogue, document: Document) -> dict[str, Claim]:
             path = ("sections", number, "claims", index)
             if written.id in result or not written.id.startswith(f"{section.prefix}-"):
                 message = f"{written.id}; expected an unused id that starts with {section.prefix}-"
-                errors.append(document.error((*path, "id"), message, "number it anew"))
+                errors.append(document.error((*path, "id"), message, "give it another id"))
             for source in written.sources:
                 if source not in catalogue.documents:
                     message = f"{source} is not a document; expected one of " + ", ".join(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What can be named on a command line, and the words in which another name is refused.
+"""The names that a command line takes, and the errors for other names.
 
-Standard library only: the launcher refuses a mistyped name before it sets anything up, and a run
-in the environment refuses it in the same words.
+Standard library only: the launcher refuses a mistyped name before any set-up, and a run in the
+environment refuses it with the same message.
 """
 
 import re
@@ -26,7 +26,7 @@ SHIPPED: Final = (
 )
 SUFFIXES: Final = (".yaml", ".yml")
 FOLDER: Final = Path(__file__).resolve().parent
-# A topology is a hundred lines; a megabyte of it is a mistake, and worth no minute of parsing.
+# A topology has a hundred lines; a megabyte is a mistake, and would take a minute to parse.
 SIZE_MAX_BYTES: Final = 1_000_000
 _CLAIM_ID = re.compile(r"^ *- id: ([A-Z]{2}-[0-9]{2})$", re.MULTILINE)  # "      - id: NT-08"
 
@@ -52,12 +52,12 @@ def file_of(name_or_path: str) -> Path:
         )
     raise DataError(
         f'unknown topology "{name_or_path}"; expected one of {known}, or a .yaml file',
-        hint=near_miss(name_or_path, SHIPPED) or "name one of them, or write a file of your own",
+        hint=near_miss(name_or_path, SHIPPED) or "name one of them, or write your own file",
     )
 
 
 def content(file: Path) -> bytes:
-    """Return what is in a YAML file.
+    """Return the content of a YAML file.
 
     Raises:
         DataError: It is missing, not a file, not readable, or far too large.
@@ -68,7 +68,7 @@ def content(file: Path) -> bytes:
             raise DataError(
                 f"the file has {size} bytes; expected at most {SIZE_MAX_BYTES}",
                 file=file,
-                hint="check that it is the file you meant",
+                hint="check the name of the file",
             )
         return file.read_bytes()
     except FileNotFoundError as error:
@@ -92,10 +92,10 @@ def content(file: Path) -> bytes:
 
 
 def require_topologies(names_or_paths: Iterable[str]) -> None:
-    """Check that each can be named and that its file can be read; what is in it comes later.
+    """Check that each name is known and its file readable; its content is checked later.
 
     Raises:
-        DataError: Some cannot; all of them.
+        DataError: For all that are not.
     """
     errors: list[DataError] = []
     for name_or_path in names_or_paths:
@@ -115,7 +115,7 @@ def require_faults(given: Iterable[str], ids: Iterable[str]) -> None:
         ids: The ids of the shipped faults.
 
     Raises:
-        DataError: One does neither, with the nearest id.
+        DataError: One is neither, with the nearest id.
     """
     known = list(ids)
     for word in given:
@@ -138,19 +138,19 @@ def require_part(part: str) -> tuple[int, int]:
     if slash and first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count):
         return int(first), int(count)
     raise DataError(
-        f'"{part}" is no part; expected I/N, the I-th of N parts',
+        f'"{part}" is not a part; expected I/N, the I-th of N parts',
         field="--part",
         hint="--part 1/3 is the first third",
     )
 
 
 def claim_ids() -> list[str]:
-    """Return the ids of the catalogue of claims, read by their lines alone."""
+    """Return the ids of the catalogue of claims, without a YAML library."""
     return _CLAIM_ID.findall((FOLDER / "claims.yaml").read_text(encoding="utf-8"))
 
 
 def require_claims(given: Iterable[str]) -> None:
-    """Check that the catalogue has each of these claims, by the lines of its ids alone.
+    """Check that the catalogue has each of these claims.
 
     Raises:
         DataError: It lacks one, with the nearest that it has.
@@ -161,17 +161,17 @@ def require_claims(given: Iterable[str]) -> None:
 def require_known(
     given: Iterable[str], known: Iterable[str], flag: str, kind: str, expected: str = ""
 ) -> None:
-    """Check that an option names only what there is.
+    """Check that an option has only known names.
 
     Args:
-        given: What it names.
-        known: What there is.
+        given: Its names.
+        known: The known names.
         flag: The option.
-        kind: What it names: `claim`, `capability`.
-        expected: Where all there is can be read, when it is too much for a line.
+        kind: The kind of name: `claim`, `capability`.
+        expected: The place of the list of known names, where it is too long for a line.
 
     Raises:
-        DataError: It names something else, with the nearest known one.
+        DataError: It has an unknown name; with the nearest known one.
     """
     names = list(known)
     for word in given:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is wrong with data that somebody wrote: which file, line and field, and what to do."""
+"""Errors in data files: the file, the line, the field, and the remedy."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -7,16 +7,16 @@ from pathlib import Path
 
 
 class DataError(Exception):
-    """One thing that is wrong in a data file, or in the name of one.
+    """One error in a data file, or in the name of one.
 
     As text it is one line: `FILE:LINE: FIELD: what; expected …; what to do`.
 
     Attributes:
         message: What was found and what was expected.
-        file: The file as the user named it; None when no file is at fault.
-        line: The line in it, counted from 1; None when no line is at fault.
-        field: The field, as in `networks[0].dhcp.start`; None when no field is at fault.
-        hint: What to do next.
+        file: The file as the user named it; None without one.
+        line: The line in it, counted from 1; None without one.
+        field: The field, as in `networks[0].dhcp.start`; None without one.
+        hint: The remedy.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class JoinedDataError(DataError):
 
 
 def gathered(errors: Iterable[DataError]) -> DataError:
-    """Return one error for several: a single one stays what it is.
+    """Return one error for several; a single one is returned unchanged.
 
     Raises:
         ValueError: There was no error to gather.

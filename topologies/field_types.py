@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The types of single values in a topology file, each with an error that says how to write it.
+"""The types of single values in a topology file, each with an error that shows the right form.
 
 YAML hands over text, numbers, truth values and null. A value is taken as it is written or refused:
 nothing is converted silently, because a MAC that became a number is a different MAC.
@@ -26,7 +26,7 @@ INTERFACE_NAME_MAX = 15
 # others exist already wherever they can exist.
 RESERVED_INTERFACE_NAMES = frozenset({"all", "default", "lo", "ovs-netdev", "ovs-system"})
 DHCP = "dhcp"
-# Characters of a value that an error quotes: it should stay a line.
+# Characters of a value in an error, which is one line.
 SHOWN_MAX = 60
 
 MAC_PATTERN = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")  # 52:54:00:55:9b:d6
@@ -42,7 +42,7 @@ def refuse(what: str, hint: str) -> PydanticCustomError:
 
     Args:
         what: What was found and what was expected.
-        hint: What to do next.
+        hint: The remedy.
     """
     # The text goes through the context: a brace in it would be taken for a placeholder.
     return PydanticCustomError("refused", "{what}", {"what": what, "hint": hint})
@@ -65,7 +65,7 @@ def shown(value: object) -> str:
 
 
 def found(value: object) -> str:
-    """Return a value with what YAML made of it, as in `the number 5`; text is just quoted."""
+    """Return a value with its type in YAML, as in `the number 5`; text is quoted."""
     if isinstance(value, bool):
         return f"the truth value {shown(value)}"
     if isinstance(value, int | float):
@@ -74,7 +74,7 @@ def found(value: object) -> str:
 
 
 def text(value: object, expected: str, hint: str) -> str:
-    """Return the value if it is text, else refuse it with what was expected in its place."""
+    """Return the value if it is text, else refuse it."""
     if isinstance(value, str):
         return value
     raise refuse(f"found {found(value)}; expected {expected}", hint)
@@ -111,7 +111,7 @@ def _interface_name(value: object) -> str:
     if len(name) > INTERFACE_NAME_MAX:
         raise refuse(
             f"{shown(name)} has {len(name)} characters; expected at most {INTERFACE_NAME_MAX}, "
-            "which is all the kernel keeps of an interface name",
+            "the kernel's limit for an interface name",
             "shorten it",
         )
     if not INTERFACE_PATTERN.fullmatch(name):
@@ -123,7 +123,7 @@ def _interface_name(value: object) -> str:
         )
     if name in RESERVED_INTERFACE_NAMES:
         raise refuse(
-            f"{shown(name)} is a name that the system keeps for itself; expected one of your own",
+            f"{shown(name)} is a name reserved by the system; expected another one",
             "choose another name, such as br0",
         )
     return name
@@ -236,7 +236,7 @@ NetworkName = Annotated[
 ForwardMode = Annotated[
     str, BeforeValidator(_named(FORWARD_PATTERN, "a forward mode in lower-case letters"))
 ]
-"""A network's `forward` key; which there are, the network types say."""
+"""A network's `forward` key; the network types define its values."""
 Address = Annotated[IPv4Address, BeforeValidator(_address)]
 """An address without a prefix."""
 Interface = Annotated[IPv4Interface, BeforeValidator(_interface)]

@@ -28,7 +28,7 @@ def load(name_or_path: str) -> Topology:
         name_or_path: A shipped name, or the path of a .yaml or .yml file.
 
     Raises:
-        DataError: There is no such topology, or its file is wrong; every error of the file.
+        DataError: There is no such topology, or its file has errors; all of them.
     """
     return _read(file_of(name_or_path))
 
@@ -52,7 +52,7 @@ def load_all(names_or_paths: Iterable[str]) -> tuple[Topology, ...]:
             errors.append(
                 DataError(
                     f'"{topology.name}" is also the name of {other.canonical()}, in the same run; '
-                    "expected names that differ",
+                    "expected different names",
                     file=topology.source_path,
                     field="name",
                     hint="rename your own topology",
@@ -78,7 +78,7 @@ def _read(file: Path) -> Topology:
 
 
 def _require_schema(document: Document) -> None:
-    # A file of another version or of another kind would be wrong in every line: say only that.
+    # A file of another version or kind has an error in every line: report only the schema.
     written = document.data.get("schema")
     if written != SCHEMA:
         found = "the key is missing" if written is None else f'found "{written}"'

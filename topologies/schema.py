@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The parts of a topology: networks, the physical network, guests, promises and floors.
 
-Each part knows its own shape. What holds between parts (an address inside its network, a MAC used
-once) is in `topologies.rules`.
+Each part knows its own shape. Rules between parts (an address inside its network, a MAC used once)
+are in `topologies.rules`.
 """
 
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
@@ -25,11 +25,11 @@ from topologies.field_types import (
 )
 
 Switch = Literal["linux", "ovs", "nic"]
-"""What forwards the frames: a Linux bridge, an Open vSwitch bridge, or an SR-IOV NIC itself."""
+"""The switch: a Linux bridge, an Open vSwitch bridge, or an SR-IOV NIC itself."""
 Role = Literal["guest", "host", "outside"]
 """One end of a promise."""
 Model = Literal["virtio", "rtl8139", "e1000", "e1000e"]
-"""What kind of NIC a guest sees, by libvirt's names."""
+"""The model of a guest's NIC, by libvirt's names."""
 MbitPerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -56,7 +56,7 @@ class DhcpRange(Part):
 
 
 class Network(Part):
-    """One bridge and what is built around it; or an SR-IOV NIC, whose functions guests get."""
+    """One bridge and its network; or an SR-IOV NIC, whose virtual functions the guests get."""
 
     name: NetworkName = Field(
         description="libvirt's name of the network; for a bridge made by the host just its name."
@@ -73,7 +73,7 @@ class Network(Part):
         description="linux: a kernel bridge. ovs: an Open vSwitch bridge. nic: an SR-IOV NIC."
     )
     forward: ForwardMode = Field(
-        description="As libvirt's <forward mode=…>; none: isolated, or a bridge without uplink."
+        description="libvirt's <forward mode=…>; none: isolated, or a bridge without uplink."
     )
     address: Interface | None = Field(
         default=None,
@@ -101,7 +101,7 @@ class Network(Part):
         "function; null: none.",
     )
     vfs: int | None = Field(
-        default=None, ge=1, le=256, description="With hostdev: how many virtual functions are on."
+        default=None, ge=1, le=256, description="With hostdev: the number of virtual functions."
     )
     libvirt_name: NetworkName | None = Field(
         default=None,
@@ -150,9 +150,9 @@ class Physical(Part):
     router: Address = Field(description="Its router, which is also its DHCP server.")
     dhcp: DhcpRange = Field(description="The range its DHCP server hands out.")
     host: Address = Field(
-        description="The host's own address on it: on the NIC, or on the bridge the NIC is in."
+        description="The host's address on it: on the NIC, or on the bridge with the NIC as a port."
     )
-    outside: Address = Field(description="A machine on it that is neither host nor router.")
+    outside: Address = Field(description="A machine on it other than host and router.")
 
     @property
     def host_interface(self) -> IPv4Interface:
@@ -186,7 +186,7 @@ class Guest(Part):
 
     @property
     def static_address(self) -> IPv4Interface | None:
-        """The address the guest gives itself; None when it asks a DHCP server."""
+        """The guest's static address; None with DHCP."""
         return None if self.address == "dhcp" else self.address
 
     @property
@@ -199,12 +199,12 @@ class Guest(Part):
 class Promise(Part):
     """One cell of the table of who reaches whom."""
 
-    from_: Role = Field(alias="from", description="The end that speaks first.")
-    to: Role = Field(description="The end that is spoken to.")
+    from_: Role = Field(alias="from", description="The end that sends first.")
+    to: Role = Field(description="The end that answers.")
     reach: bool = Field(description="true: packets arrive and are answered. false: none arrives.")
     source: Literal["host", "self"] | None = Field(
         default=None,
-        description="Whose address the outside sees: the host's or the guest's; null: not said.",
+        description="The source address outside: the host's or the guest's (self); null: any.",
     )
     claims: Annotated[tuple[str, ...], Field(strict=False)] = Field(
         default=(), description="The claims of the catalogue that this cell decides."
@@ -219,8 +219,8 @@ class Promise(Part):
 class Throughput(Part):
     """Floors under which a measured rate violates GN-07 or GN-08.
 
-    The defaults are far below what two cores without hardware virtualisation carry, so that they
-    catch a broken path and not a slow machine. Raise them for hardware that you know.
+    The defaults are far below the rate of two cores without hardware virtualisation: they catch a
+    broken path, not a slow machine. Raise them for hardware that you know.
     """
 
     guest_host_tcp_mbit_s: MbitPerSecond = Field(
@@ -233,7 +233,7 @@ class Throughput(Part):
         default=20, description="The rate at which UDP is sent, in Mbit/s."
     )
     udp_loss_max_percent: float = Field(
-        default=5, ge=0, le=100, description="UDP loss that is still accepted, in percent."
+        default=5, ge=0, le=100, description="The highest accepted UDP loss, in percent."
     )
     guest_guest_tcp_mbit_s: MbitPerSecond = Field(
         default=50, description="TCP between two guests, in Mbit/s."

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Turn what pydantic refuses in a document into errors with file, line, field and advice."""
+"""Turn pydantic's errors about a document into errors with file, line, field and advice."""
 
 from collections.abc import Callable
 from typing import Any, get_args
@@ -13,7 +13,7 @@ from topologies.field_types import found
 from topologies.yaml_reader import DOCUMENTATION, Document, FieldPath
 
 Advice = tuple[str, str]
-"""What was found and expected, and what to do."""
+"""What was found and expected, and the remedy."""
 NUMBER_HINT = "write a plain number, without quotes"
 
 
@@ -21,7 +21,7 @@ def refusals(error: ValidationError, document: Document, model: type[BaseModel])
     """Return one error for each value of a document that a model refused.
 
     Args:
-        error: What pydantic raised.
+        error: Pydantic's error.
         document: The document whose data were validated.
         model: The model that they were validated against.
     """

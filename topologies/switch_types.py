@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What may switch a network: what the data has to know of each kind of switch."""
+"""The types of switch: what the data has to know of each."""
 
 from dataclasses import dataclass
 from types import MappingProxyType

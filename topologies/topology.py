@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A topology: one documented network as data, what is built and what it promises."""
+"""A topology: one documented network as data, with its promises."""
 
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 SCHEMA = "plumbline/topology/1"
-"""The one version of the format that this release reads."""
+"""The version of the format that this release reads."""
 SHIPPED_FOLDER = Path(__file__).resolve().parent
 
 
@@ -69,10 +69,10 @@ class Shape(Part):
     )
     title: Sentence = Field(description="One line for people.")
     sources: Annotated[tuple[Sentence, ...], Field(strict=False)] = Field(
-        min_length=1, description="Where its figures and promises are documented."
+        min_length=1, description="The documents of its figures and promises."
     )
     networks: Annotated[tuple[Network, ...], Field(strict=False)] = Field(
-        min_length=1, description="What is built; the first is the one under test."
+        min_length=1, description="The networks to build; the first is the one under test."
     )
     physical: Physical | None = Field(
         default=None, description="The network beyond the host's uplink; null: there is none."
@@ -83,7 +83,7 @@ class Shape(Part):
     promises: Annotated[tuple[Promise, ...], Field(strict=False)] = Field(
         default=(),
         min_length=1,
-        description="Who reaches whom, one entry per cell; left out: as the network type says.",
+        description="Who reaches whom, one entry per cell; left out: the network type's promises.",
     )
     throughput: Throughput = Field(
         default_factory=Throughput, description="Floors under measured rates."
@@ -91,11 +91,11 @@ class Shape(Part):
 
 
 def promises_of(network: Network, physical: Physical | None) -> list[dict[str, Any]]:
-    """Return what the type of a network promises, as `promises` in a topology file.
+    """Return the promises of a network's type, in the form of a topology file.
 
     Args:
-        network: the network under test; of a type that is none nothing is promised.
-        physical: the physical network; without one nothing is promised about the outside.
+        network: the network under test; without a type there are no promises.
+        physical: the physical network; without one there are no promises about the outside.
     """
     type_ = next((each for each in NETWORK_TYPES.values() if each.fits(network)), None)
     reach = type_.reach if type_ is not None else {}
@@ -120,7 +120,7 @@ def promises_of(network: Network, physical: Physical | None) -> list[dict[str, A
 
 
 class Topology(Shape):
-    """One documented network: what is built, the addresses, and who reaches whom."""
+    """One documented network: bridges, addresses, guests, and who reaches whom."""
 
     _source_path: Path | None = PrivateAttr(default=None)
 
@@ -158,7 +158,7 @@ class Topology(Shape):
 
     @property
     def switch(self) -> Switch:
-        """What the network under test is switched by."""
+        """The switch of the network under test."""
         return self.network.switch
 
     @property
@@ -204,14 +204,14 @@ class Topology(Shape):
         )
 
     def promise(self, from_: Role, to: Role) -> Promise | None:
-        """Return what is promised for one cell, or None where nothing is."""
+        """Return the promise for one cell, or None where there is none."""
         return next((p for p in self.promises if (p.from_, p.to) == (from_, to)), None)
 
     def canonical(self) -> str:
-        """Return what `--topology` takes to mean this topology again.
+        """Return the value of `--topology` for this topology.
 
-        The name of a shipped one; the absolute path of a file of the user's own, so that the
-        command works from any folder.
+        The name of a shipped one; the absolute path of a user's own file, so that the command works
+        from any folder.
         """
         path = self._source_path
         if path is None or path.resolve().parent == SHIPPED_FOLDER:

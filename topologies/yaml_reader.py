@@ -2,7 +2,7 @@
 """Read a YAML 1.2 file into plain values, remembering the line of each.
 
 The values are taken from ruamel.yaml's nodes, which have their positions. Its round-trip loader
-keeps positions too (`.lc`), but not what an error has to say: it ends at the first repeated key, or
+keeps positions too (`.lc`), but loses what the errors need: it ends at the first repeated key, or
 drops it; it reads `b: &c [*c]` as a list of null, a date as a date and the key `0x10` as a number;
 and a value that does not fit its tag is a bare `ValueError` or `KeyError` without a line.
 """
@@ -55,7 +55,7 @@ class Document:
     lines: Mapping[FieldPath, int]
 
     def line(self, path: FieldPath) -> int:
-        """Return the line of a value, or of the nearest thing around it that was written."""
+        """Return the line of a value, or of the nearest value around it in the file."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
@@ -170,7 +170,7 @@ class _Walk:
         self.file = file
         self.lines: dict[FieldPath, int] = {}
         self.errors: list[DataError] = []
-        # The one that read the file: it knows whether a %YAML directive changed the version.
+        # The reader's own: a %YAML directive may have changed the version.
         self._constructor = yaml.constructor
         self._count = 0
 
@@ -195,7 +195,7 @@ class _Walk:
             return None
         if id(node) in above:
             self.refuse(
-                node, path, "the alias stands for something it is part of", "write the value out"
+                node, path, "the alias names a value that it is part of", "write the value out"
             )
             return None
         self.lines.setdefault(path, node.start_mark.line + 1)
@@ -249,7 +249,7 @@ class _Walk:
         self.refuse(
             node,
             path,
-            f"the tag {node.tag} means nothing here; expected plain values",
+            f"the tag {node.tag} is not used here; expected plain values",
             "remove the tag",
         )
         return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The network types, each in a module of its own; a new one is a new module and a line here."""
+"""The network types, each in its module; a new one is a new module and a line here."""
 
 from types import MappingProxyType
 from typing import Final
@@ -39,12 +39,12 @@ def type_of(network: Network) -> NetworkType:
     """Return the type of a network.
 
     Raises:
-        LookupError: its keys fit none; a topology that was read has no such network.
+        LookupError: its keys fit none; a validated topology has no such network.
     """
     for each in NETWORK_TYPES.values():
         if each.fits(network):
             return each
     raise LookupError(
         f"network {network.name}: made_by {network.made_by}, forward {network.forward} and switch "
-        f"{network.switch} are no network type"
+        f"{network.switch} fit no network type"
     )

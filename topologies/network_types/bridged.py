@@ -10,7 +10,7 @@ from topologies.schema import Network, Physical, Role
 
 
 class Bridged(HostMadeBridge):
-    """Guests are on the physical network like any machine, each as itself (D1, D2, D3, D5)."""
+    """Guests are on the physical network, each with its own address (D1, D2, D3, D5)."""
 
     name = "bridged"
     forward = "bridge"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What has to be done on a host for a network to exist, as data; `fixtures/testbed` does it."""
+"""The steps that make a network on a host, as data; `fixtures/testbed` carries them out."""
 
 from dataclasses import dataclass
 

@@ -47,7 +47,7 @@ class HostMadeBridge(NetworkType):
         return HostBridge(network), LibvirtNetwork(_over_the_bridge(network.libvirt_name, network))
 
     def listed_source(self, network: Network, guest: Guest) -> tuple[str, str]:
-        """See `NetworkType.listed_source`: attached by a network or not, it is on the bridge."""
+        """See `NetworkType.listed_source`: the bridge, however it is attached."""
         del guest
         return "bridge", network.bridge
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An isolated network: libvirt's bridge, between which and the outside nothing is forwarded."""
+"""An isolated network: libvirt's bridge, without forwarding to or from the outside."""
 
 from types import MappingProxyType
 

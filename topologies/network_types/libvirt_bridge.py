@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Networks for which libvirt makes a bridge, and routes to and from it as their type says.
+"""Networks with a bridge made by libvirt, which routes by the network's type.
 
 Source: libvirt, "Network XML format".
 """
@@ -15,7 +15,7 @@ from topologies.schema import Network, Physical, Role
 
 
 class LibvirtBridge(NetworkType):
-    """A virtual network of libvirt's.
+    """A virtual network of libvirt.
 
     Attributes:
         mode: of `<forward mode=…/>`; None: the element is left out.
@@ -63,7 +63,7 @@ class LibvirtBridge(NetworkType):
         return (LibvirtNetwork(self.xml(network)),)
 
     def xml(self, network: Network) -> str:
-        """Return the network's definition: only what the data says."""
+        """Return the network's definition, with the keys of the data and no others."""
         root = ET.Element("network")
         ET.SubElement(root, "name").text = network.name
         if network.uuid is not None:
@@ -94,7 +94,7 @@ class LibvirtBridge(NetworkType):
         return network.address.ip
 
     def hops(self, from_: Role, to: Role) -> tuple[Hop, ...]:
-        """See `NetworkType.hops`: what leaves the subnet passes the bridge and the uplink."""
+        """See `NetworkType.hops`: packets to the outside pass the bridge and the uplink."""
         ends: dict[Role, tuple[Hop, ...]] = {
             "guest": ("tap",),
             "host": ("bridge",),
@@ -104,7 +104,7 @@ class LibvirtBridge(NetworkType):
 
 
 def bridge_breaches(network: Network) -> Iterator[Breach]:
-    """Give the keys of a network that contradict its having a bridge."""
+    """Give the keys of a network that contradict its bridge."""
     if network.bridge_name is None:
         yield Breach(
             "bridge",

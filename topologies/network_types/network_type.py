@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a network type answers: everything that differs between NAT, isolated, bridged, ….
+"""The interface of a network type: everything that differs between NAT, isolated, bridged, ….
 
-One subclass per type owns what follows from it. Nothing outside this folder asks which type a
-network is; it asks the type. `docs/design.md` has the steps for a new one.
+One subclass per type. Nothing outside this folder compares types; it asks the type.
+`docs/topologies.md` has the steps for a new one.
 """
 
 from abc import ABC, abstractmethod
@@ -15,7 +15,7 @@ from topologies.network_types.build_steps import BuildStep
 from topologies.schema import Guest, Network, Physical, Role
 
 Cell = tuple[Role, Role]
-"""One cell of the table of who reaches whom: the end that speaks first, the end that answers."""
+"""One cell of the table of who reaches whom: the end that sends first, the end that answers."""
 Source = Literal["host", "self"]
 
 AMONG_HOST_AND_GUESTS: Final[tuple[Cell, ...]] = (
@@ -38,7 +38,7 @@ class Breach(NamedTuple):
     Attributes:
         key: as the topology file writes it.
         what: what was found and what was expected.
-        hint: what to do next.
+        hint: the remedy.
     """
 
     key: str
@@ -53,7 +53,7 @@ class GuestNic:
     Attributes:
         attach: libvirt's `<interface type=…>`: `network` or `bridge`.
         source: the name of that network or bridge.
-        model: the NIC's model; None: the type's guests have functions of a NIC, without a model.
+        model: the NIC's model; None: a virtual function, which has no model.
     """
 
     attach: Literal["network", "bridge"]
@@ -66,19 +66,18 @@ class NetworkType(ABC):
 
     Attributes:
         name: as `kind` in a topology file and `types` in the catalogue of claims.
-        made_by: who makes it.
+        made_by: its maker, by the words of the `made_by` key.
         forward: its `forward` key.
-        switches: what may switch it, by the words of the `switch` key.
-        elsewhere: why no network of another maker has this `forward`.
-        other_switch: why nothing else may switch it.
-        reach: which cells work unless a topology file says otherwise.
-        source: whose address the outside sees; None: it sees none.
+        switches: its possible switches, by the words of the `switch` key.
+        elsewhere: why a network of another maker cannot have this `forward`.
+        other_switch: why it cannot have another switch.
+        reach: the cells, and whether each works, where a topology file has no `promises`.
+        source: the source address outside, the host's or the guest's; None: no packet arrives.
         needs: capabilities of the host that the type needs, beside those of its switch.
-        outside_needs_route: the outside answers and reaches the guests once it has a route to their
-            subnet, which the run gives it.
+        outside_needs_route: the outside needs a route to the guests' subnet, which the run adds.
         guests_have_taps: each guest's NIC is a TAP device of the host.
-        uplink_is_real: the uplink is a NIC of the host's own, not made by the run.
-        changes_run_objects_only: its checks and faults leave the host's other objects alone.
+        uplink_is_real: the uplink is a NIC of the host, not made by the run.
+        changes_run_objects_only: its checks and faults change no other objects of the host.
     """
 
     name: ClassVar[str]
@@ -118,13 +117,13 @@ class NetworkType(ABC):
             )
 
     def size_breaches(self, network: Network, guests: int) -> Iterator[Breach]:
-        """Give the keys of a network that do not suffice for the number of its guests."""
+        """Give the keys of a network that are too small for the number of its guests."""
         del network, guests
         yield from ()
 
     @abstractmethod
     def libvirt_name(self, network: Network) -> str | None:
-        """Return what `<source network=…/>` names; None: libvirt has no network on it."""
+        """Return the name in `<source network=…/>`; None: there is no libvirt network on it."""
 
     @abstractmethod
     def build_steps(self, network: Network) -> Sequence[BuildStep]:
@@ -132,7 +131,7 @@ class NetworkType(ABC):
 
     @abstractmethod
     def gateway(self, network: Network, physical: Physical | None) -> IPv4Address | None:
-        """Return the router that the network's guests use; None: there is none."""
+        """Return the default gateway of the network's guests; None: there is none."""
 
     def nic(self, network: Network, guest: Guest) -> GuestNic:
         """Return how a guest's NIC is attached to a network of this type."""
@@ -147,8 +146,8 @@ class NetworkType(ABC):
 
     @abstractmethod
     def hops(self, from_: Role, to: Role) -> tuple[Hop, ...]:
-        """Return the links between two ends that can be watched, in the order of a request."""
+        """Return the observable links between two ends, in the order of a request."""
 
     def links(self, network: Network) -> tuple[str, ...]:
-        """Return the links that building the network makes on the host, but for TAPs."""
+        """Return the links that the network's build makes on the host, without TAPs."""
         return (network.bridge,)

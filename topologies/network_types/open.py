@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An open network: libvirt's bridge, and no rule of libvirt's; the host's own rules decide."""
+"""An open network: libvirt's bridge without libvirt's rules; the host's own rules decide."""
 
 from types import MappingProxyType
 
@@ -10,7 +10,7 @@ from topologies.network_types.network_type import CELLS
 class Open(LibvirtBridge):
     """`<forward mode='open'/>` (libvirt, "Network XML format", "Connectivity").
 
-    As routed, on a host whose own rules let everything pass.
+    On a host without rules of its own it is like a routed network.
     """
 
     name = "open"

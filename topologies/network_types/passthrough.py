@@ -31,7 +31,7 @@ class Passthrough(NetworkType):
         if network.uplink is None:
             yield Breach(
                 "uplink",
-                "no physical function, whose virtual ones guests get; expected a NIC's name",
+                "no physical function for the guests' virtual functions; expected a NIC's name",
                 "name the NIC under uplink, and under physical",
             )
         for key in ("bridge_name", "dhcp", "stp", "forward_delay_s", "mac", "libvirt_name"):
@@ -58,7 +58,7 @@ class Passthrough(NetworkType):
             )
 
     def size_breaches(self, network: Network, guests: int) -> Iterator[Breach]:
-        """See `NetworkType.size_breaches`: checks take a function of their own and give it back."""
+        """See `NetworkType.size_breaches`: checks take one more function, and give it back."""
         if network.vfs is None or network.vfs <= guests:
             yield Breach(
                 "vfs",
@@ -96,7 +96,7 @@ class Passthrough(NetworkType):
         return GuestNic("network", network.name, None)
 
     def hops(self, from_: Role, to: Role) -> tuple[Hop, ...]:
-        """See `NetworkType.hops`: the host sees nothing of what passes through the NIC."""
+        """See `NetworkType.hops`: the host does not see frames inside the NIC."""
         ends: dict[Role, tuple[Hop, ...]] = {
             "guest": (),
             "host": ("pf",),
@@ -105,6 +105,6 @@ class Passthrough(NetworkType):
         return (*ends[from_], *ends[to])
 
     def links(self, network: Network) -> tuple[str, ...]:
-        """See `NetworkType.links`: a function in a guest has no name on the host."""
+        """See `NetworkType.links`: a function in a guest is no link of the host."""
         del network
         return ()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A routed network: libvirt's bridge, whose subnet the host forwards as it is."""
+"""A routed network: libvirt's bridge; the host forwards its subnet without translation."""
 
 from types import MappingProxyType
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What bridges without an uplink have in common: host and guests, and nothing beyond."""
+"""Bridges without an uplink: host and guests, and nothing beyond."""
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address
@@ -10,7 +10,7 @@ from topologies.schema import Network, Physical, Role
 
 
 class UnconnectedBridge(HostMadeBridge):
-    """A bridge of the host's own that leads nowhere else (D3: host and guests reach each other)."""
+    """A bridge made by the host, without an uplink (D3: host and guests reach each other)."""
 
     forward = "none"
     reach = dict.fromkeys(AMONG_HOST_AND_GUESTS, True)
@@ -26,7 +26,7 @@ class UnconnectedBridge(HostMadeBridge):
             )
 
     def gateway(self, network: Network, physical: Physical | None) -> IPv4Address | None:
-        """See `NetworkType.gateway`: there is nowhere to route to."""
+        """See `NetworkType.gateway`: there is no route out."""
         del network, physical
         return None
 

@@ -47,7 +47,7 @@ def subnets_are_large_enough(draft: Draft) -> Iterator[Problem]:
 
 
 def subnets_are_apart(draft: Draft) -> Iterator[Problem]:
-    """Two networks share no address, or the host could not tell where to send a packet."""
+    """Two networks share no address: the host routes by the address."""
     seen: list[tuple[FieldPath, IPv4Network]] = []
     for path, subnet in _subnets(draft):
         for other_path, other in seen:
@@ -130,7 +130,7 @@ def bridge_with_uplink_holds_the_hosts_address(draft: Draft) -> Iterator[Problem
             yield Problem(
                 ("networks", index, "address"),
                 f"{network.address or 'null'} is not the host's address on the physical network; "
-                f"expected {expected}, for {network.uplink} is its NIC on that one",
+                f"expected {expected}, as {network.uplink} is the NIC on it",
                 f"write {expected}, or change physical.host",
             )
 
@@ -183,7 +183,7 @@ def ranges(draft: Draft) -> Iterator[Problem]:
 
 
 def dhcp_guests_have_a_server(draft: Draft) -> Iterator[Problem]:
-    """A guest that asks for an address is on a network where somebody answers."""
+    """A guest with `address: dhcp` is on a network with a DHCP server."""
     for index, guest in draft.guests.items():
         network = draft.network_of(guest)
         if guest.static_address is None and network is not None:
@@ -191,7 +191,7 @@ def dhcp_guests_have_a_server(draft: Draft) -> Iterator[Problem]:
                 continue
             yield Problem(
                 ("guests", index, "address"),
-                f"nobody serves DHCP on network {network.name}; expected a static address",
+                f"network {network.name} has no DHCP server; expected a static address",
                 "write an address with its prefix length, or give the network a dhcp range",
             )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A topology as far as it could be read, and what is wrong between its parts."""
+"""The readable parts of a topology, and the errors between them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,9 +20,9 @@ class Problem:
     """One breach of a rule.
 
     Attributes:
-        path: Where to correct it.
+        path: The place of the error.
         what: What was found and what was expected.
-        hint: What to do next.
+        hint: The remedy.
     """
 
     path: FieldPath
@@ -68,7 +68,7 @@ class Draft:
 
     @property
     def has_no_physical(self) -> bool:
-        """Whether the file says that there is no physical network."""
+        """Whether the file has no physical network."""
         return self.physical is None and "physical" not in self.lacks
 
     def network_of(self, guest: Guest) -> Network | None:
@@ -83,9 +83,9 @@ class Draft:
 
 
 def draft_of(data: Mapping[str, Value]) -> Draft:
-    """Return what is well formed in a topology file's values; the rest is left out.
+    """Return the well-formed parts of a topology file's values; the others are left out.
 
-    What is left out is reported elsewhere, where the whole file is held against its model.
+    The validation of the whole file against its model reports those.
     """
     lacks: set[str] = set()
 

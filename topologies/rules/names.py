@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Names, MACs and UUIDs: each means one thing."""
+"""Names, MACs and UUIDs: each is unique."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -17,8 +17,8 @@ def _repeated(used: Used, what: str, hint: str) -> Iterator[Problem]:
         if value in first:
             yield Problem(
                 path,
-                f"{what} {value} is already that of {field_name(first[value])}; expected one "
-                "that is used once",
+                f"{what} {value} is already that of {field_name(first[value])}; "
+                "expected another one",
                 hint,
             )
         else:
@@ -30,7 +30,7 @@ def network_names(draft: Draft) -> Iterator[Problem]:
     names: list[tuple[FieldPath, str]] = []
     for index, network in draft.networks.items():
         names.append((("networks", index, "name"), network.name))
-        # A bridge made by the host is no libvirt network: there its name may be used for one.
+        # A bridge made by the host is no libvirt network: a libvirt network may have its name.
         if network.libvirt_name not in (None, network.name):
             names.append((("networks", index, "libvirt_name"), str(network.libvirt_name)))
     yield from _repeated(names, "the network name", "rename one of the two")

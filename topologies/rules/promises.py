@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Promises: each cell of the table once, about ends that exist, deciding claims that apply."""
+"""Promises: each cell of the table once, with ends that exist and claims that apply."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -19,13 +19,13 @@ def cells(draft: Draft) -> Iterator[Problem]:
             known = ", ".join(f"{a} → {b}" for a, b in CELLS)
             yield Problem(
                 ("promises", index),
-                f"{promise.cell} is no cell of the table of who reaches whom; expected one of "
+                f"{promise.cell} is not a cell of the table of who reaches whom; expected one of "
                 f"{known}",
                 "remove it",
             )
         if cell in first:
             before = draft.promises[first[cell]]
-            same = "the same" if before.reach == promise.reach else "the contrary"
+            same = "the same" if before.reach == promise.reach else "the opposite"
             yield Problem(
                 ("promises", index),
                 f"{promise.cell} is promised again, and {same} in promises[{first[cell]}]; "
@@ -44,28 +44,28 @@ def outside_exists(draft: Draft) -> Iterator[Problem]:
             if role == "outside":
                 yield Problem(
                     ("promises", index, key),
-                    f"{promise.cell} has no outside to be about, for physical is null; expected a "
+                    f"{promise.cell} needs an outside, and physical is null; expected a "
                     "physical network",
                     "describe it under physical, or remove the promise",
                 )
 
 
 def sources(draft: Draft) -> Iterator[Problem]:
-    """Whose address is seen is said only where packets arrive outside."""
+    """The source address is given only where packets arrive outside."""
     for index, promise in draft.promises.items():
         if promise.source is None:
             continue
         if promise.to != "outside" or not promise.reach:
             yield Problem(
                 ("promises", index, "source"),
-                f"{promise.source} says whose address the outside sees, but by this promise it "
-                "sees no packet; expected null",
+                f"{promise.source} is the source address of packets outside, and by this promise "
+                "none arrives there; expected null",
                 "leave it out",
             )
 
 
 def claims_apply(draft: Draft) -> Iterator[Problem]:
-    """The claims of a promise are known, there once, about this type, and say what it says."""
+    """The claims of a promise are known, named once, about this type, and promise the same."""
     known = claims()
     for index, promise in draft.promises.items():
         for position, claim_id in enumerate(promise.claims):
@@ -82,17 +82,18 @@ def claims_apply(draft: Draft) -> Iterator[Problem]:
             elif draft.kind is not None and not claim.applies_to(
                 draft.kind, draft.under_test.switch if draft.under_test else None
             ):
+                switch = "" if claim.switch is None else f" on switch {claim.switch}"
                 yield Problem(
                     path,
-                    f"{claim_id} is not about kind {draft.kind}; expected a claim that is, this "
-                    f"one is about {', '.join(claim.types)}",
+                    f"{claim_id} is not about kind {draft.kind} here, but about "
+                    f"{', '.join(claim.types)}{switch}; expected a claim about it",
                     "remove it: a promise may decide no claim, as in claims: []",
                 )
             elif claim.says(promise.from_, promise.to) != promise.reach:
                 word = str(promise.reach).lower()
                 yield Problem(
                     path,
-                    f"{claim_id} does not say {promise.cell} with reach {word}; it says: "
+                    f"{claim_id} does not promise {promise.cell} with reach {word}; its statement: "
                     f"{claim.statement}",
                     "remove it: a promise may decide no claim, as in claims: []",
                 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Who makes a bridge, what switches it, where it leads and how a guest is attached."""
+"""Each network's maker, switch, forward mode and uplink, and the attachment of its guests."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -51,8 +51,8 @@ def uplinks(draft: Draft) -> Iterator[Problem]:
         if draft.has_no_physical:
             yield Problem(
                 path,
-                f"{network.uplink} leads nowhere, for physical is null; expected the physical "
-                "network behind it",
+                f"{network.uplink} needs a physical network, and physical is null; expected the "
+                "network of this NIC",
                 "describe it under physical, or write uplink: null",
             )
         elif draft.physical is not None and network.uplink != draft.physical.uplink:
@@ -92,12 +92,12 @@ def _type(network: Network) -> NetworkType | None:
 
 
 def guests_under_test(draft: Draft) -> Iterator[Problem]:
-    """Two guests at least are on the network under test: it takes two to reach each other."""
+    """At least two guests are on the network under test, to reach each other."""
     network = draft.under_test
     if network is None or "guests" in draft.lacks or len(draft.guests) < GUESTS_MIN:
         return  # too few guests at all is an error of the list itself
     if any(draft.network_of(guest) is None for guest in draft.guests.values()):
-        return  # the network that was meant may be this one
+        return  # the missing network may be this one
     count = sum(guest.network == network.name for guest in draft.guests.values())
     if count < GUESTS_MIN:
         yield Problem(
