@@ -77,7 +77,7 @@ def test_a_network_over_the_hosts_bridge(name: str, virtualport: int) -> None:
 
 
 def test_a_bridge_of_the_hosts_is_none_of_libvirts() -> None:
-    with pytest.raises(LookupError, match="none of libvirt's"):
+    with pytest.raises(LookupError, match="not made by libvirt"):
         definition(load("ovs").network)
 
 

@@ -122,7 +122,7 @@ def test_launcher_and_fixtures_meet_in_few_places() -> None:
     }
     named_before_set_up = {"topologies", "topologies.cli_names", "topologies.data_error"}
     assert {n for n in from_launcher if n.startswith("topologies")} <= named_before_set_up
-    parts = ("cache", "lab_detection", "launcher_error", "packages", "probes", "release")
+    parts = ("cache", "lab_detection", "launcher_error", "packages", "capabilities", "release")
     allowed = {"launcher", *(f"launcher.{part}" for part in parts)}
     assert {name for name in from_fixtures if name.startswith("launcher")} <= allowed
 
