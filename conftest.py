@@ -9,5 +9,5 @@ pytest_plugins = [
     "fixtures.plugin.verdict_reporting",
     "fixtures.plugin.sampling",
     "reports.recording.recorder",
-    "reports.terminal.plugin",
+    "reports.terminal.terminal_plugin",
 ]

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.compare.measured import Key, Measured, read
-from reports.compare.model import Outcome
+from reports.compare.comparison import QuantityOutcome
+from reports.compare.measured_quantities import Key, Measured, read
 from reports.compare.quantities import Criteria, decisions
 from reports.record import Measurement
 from reports.warmup import Better
@@ -29,7 +29,7 @@ SEED = 20260301
 QUANTITIES = 12
 SIZES = (3, 5, 7, 8, 10, 15, 20)
 WORSE = (0.1, 0.2, 0.3, 0.5)
-ALARMS = frozenset({Outcome.REGRESSED, Outcome.IMPROVED, Outcome.SMALL})
+ALARMS = frozenset({QuantityOutcome.REGRESSED, QuantityOutcome.IMPROVED, QuantityOutcome.SMALL})
 
 
 def even(rng: np.random.Generator, number: int) -> Floats:
@@ -80,13 +80,15 @@ def simulated(shape: str, size: int, comparisons: int, worse: Sequence[float] = 
         for share in worse:
             factor = 1 - share if better == "more" else 1 / (1 - share)
             outcome = _judged(before, [after[0] * factor, *after[1:]], better)[0]
-            found[share] += outcome is Outcome.REGRESSED
+            found[share] += outcome is QuantityOutcome.REGRESSED
     return Shares(
         alarms / comparisons, {share: times / comparisons for share, times in found.items()}
     )
 
 
-def _judged(before: Sequence[Floats], after: Sequence[Floats], better: Better) -> list[Outcome]:
+def _judged(
+    before: Sequence[Floats], after: Sequence[Floats], better: Better
+) -> list[QuantityOutcome]:
     pairs: dict[Key, tuple[Measured, Measured]] = {
         ("nat", "throughput.x", str(number)): (_read(was, better), _read(now, better))
         for number, (was, now) in enumerate(zip(before, after, strict=True))

@@ -20,7 +20,7 @@ from statistics import median
 
 from fixtures.guest import image as images
 from fixtures.guest.domain_xml import GuestPlan, Nic
-from fixtures.guest.guest import running
+from fixtures.guest.guest_boot import running
 from fixtures.guest.image import Image
 from fixtures.guest.keys import RunKeys, make_keys
 from fixtures.host.host import Host

@@ -21,15 +21,15 @@ from uuid import UUID
 from playwright.sync_api import Page
 
 from contracts.run_files import EVIDENCE
-from reports.html.page import render
+from reports.html.report_page import render
 from reports.record import (
     Check,
-    Evidence,
+    EvidenceFile,
     Measurement,
     RunRecord,
     Statement,
     Tool,
-    Topology,
+    TopologyRecord,
     Verdict,
     claim_verdicts,
 )
@@ -97,7 +97,7 @@ def _record(folder: Path, number: int, octets: int) -> RunRecord:
         started=began,
         finished=began + timedelta(minutes=9),
         tool=Tool(version="1", commit=None, dirty=None, command=["./plumbline", "run"]),
-        topologies=[Topology(name=name, verdict=Verdict.VIOLATES) for name in TOPOLOGIES],
+        topologies=[TopologyRecord(name=name, verdict=Verdict.VIOLATES) for name in TOPOLOGIES],
         checks=checks,
         claims=claim_verdicts(checks),
         statements={
@@ -129,11 +129,11 @@ def _checks(folder: Path, number: int, octets: int) -> Iterator[Check]:
         )
 
 
-def _kept(folder: Path, index: int, name: str, media_type: str, content: bytes) -> Evidence:
+def _kept(folder: Path, index: int, name: str, media_type: str, content: bytes) -> EvidenceFile:
     path = folder / EVIDENCE / str(index) / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    return Evidence(
+    return EvidenceFile(
         name=name,
         media_type=media_type,
         path=str(path.relative_to(folder)),

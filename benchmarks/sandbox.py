@@ -11,7 +11,7 @@ from statistics import median
 
 from fixtures.guest import image as images
 from fixtures.guest.domain_xml import GuestPlan
-from fixtures.guest.guest import running
+from fixtures.guest.guest_boot import running
 from fixtures.guest.keys import make_keys
 from fixtures.host.host import Host
 from fixtures.host.sandbox import sandbox

@@ -15,7 +15,7 @@ from typing import Literal
 
 from playwright.sync_api import Browser, FloatRect, Locator, Page
 
-from reports.html.page import render
+from reports.html.report_page import render
 from reports.record import RecordError, load
 from tests.browser import chromium
 

@@ -97,7 +97,7 @@ def main(argv: Sequence[str]) -> int:
     # Imported here: --help needs none of it.
     from launcher import venv_exec
 
-    venv_exec.exec_in_venv("reports.compare.command", order)
+    venv_exec.exec_in_venv("reports.compare.compare_command", order)
 
 
 def _require_what_to_compare(options: argparse.Namespace) -> None:

@@ -88,7 +88,7 @@ def main(argv: Sequence[str]) -> int:
     # Imported here: --help needs none of it.
     from launcher import venv_exec
 
-    venv_exec.exec_in_venv("reports.exports.command", order)
+    venv_exec.exec_in_venv("reports.report_command", order)
 
 
 def _refuse_what_contradicts(options: argparse.Namespace) -> None:

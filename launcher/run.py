@@ -119,7 +119,7 @@ def number_or_auto(word: str) -> str:
 def _refuse_unknown_names(options: argparse.Namespace) -> None:
     """Refuse before set-up, which takes minutes, what the run would refuse after it."""
     # Imported here: `run --help` needs no probe.
-    from launcher.probes import CAPABILITIES
+    from launcher.capabilities import CAPABILITIES
 
     try:
         cli_names.require_topologies(options.topology)

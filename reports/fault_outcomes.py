@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What came of each deliberate break: who noticed it, who should have, and who cried without."""
+"""The outcome of each deliberate break: checks that noticed it, missed it, or failed beside it."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from contracts.verdicts import NOT_DECIDED, Verdict, worst
-from reports.record import Check, FaultResult, Outcome, RunRecord, Topology
+from reports.record import Check, FaultOutcome, FaultResult, RunRecord, TopologyRecord
 
 NOT_RUN = "not run"
-OUTCOME_VERDICTS: dict[Outcome, Verdict] = {
+OUTCOME_VERDICTS: dict[FaultOutcome, Verdict] = {
     "caught": Verdict.CONFORMS,
     "got through": Verdict.VIOLATES,
     "false alarm": Verdict.VIOLATES,
@@ -16,17 +16,17 @@ OUTCOME_VERDICTS: dict[Outcome, Verdict] = {
     "not testable": Verdict.NOT_TESTABLE,
 }
 """Each outcome of a fault, and the verdict that looks like it."""
-BAD_OUTCOMES: tuple[Outcome, ...] = ("got through", "false alarm")
+BAD_OUTCOMES: tuple[FaultOutcome, ...] = ("got through", "false alarm")
 
 
-def outcomes_of(record: RunRecord) -> dict[Outcome, int]:
+def outcomes_of(record: RunRecord) -> dict[FaultOutcome, int]:
     """Return how many faults have each outcome, also where that is none."""
     found = Counter(fault.outcome for fault in record.faults)
     return {outcome: found[outcome] for outcome in OUTCOME_VERDICTS}
 
 
 def results(
-    faults: Iterable[FaultResult], checks: Sequence[Check], topologies: Iterable[Topology]
+    faults: Iterable[FaultResult], checks: Sequence[Check], topologies: Iterable[TopologyRecord]
 ) -> list[FaultResult]:
     """Return the faults with what the checks of a run made of them."""
     of: dict[str, list[Check]] = {}
@@ -42,6 +42,18 @@ def results(
 def is_named(entry: str, check: Check) -> bool:
     """Whether an entry of `caught_by` or `also` means this check."""
     return check.id.startswith(entry) if "." in entry else entry in check.claims
+
+
+def lacking_for(fault: FaultResult, checks: Iterable[Check]) -> list[str]:
+    """Return what the host lacks to show a fault, as the checks that must notice it say."""
+    return sorted(
+        {
+            check.reason or "no reason given"
+            for check in checks
+            if check.verdict is Verdict.NOT_TESTABLE
+            and any(is_named(entry, check) for entry in fault.missed)
+        }
+    )
 
 
 def _result(fault: FaultResult, checks: Sequence[Check], *, stands: bool) -> FaultResult:
@@ -76,7 +88,7 @@ def _outcome(
     unexplained: Mapping[str, str],
     *,
     is_whole: bool,
-) -> Outcome:
+) -> FaultOutcome:
     if not is_whole:
         return "not decided"
     untestable = {entry for entry, verdict in missed.items() if verdict == Verdict.NOT_TESTABLE}

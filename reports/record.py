@@ -12,27 +12,28 @@ from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, ValidationError
 
-from contracts.exit_codes import (
-    EXIT_CONFORMS,
-    EXIT_MISSING_CAPABILITY,
-    EXIT_UNDECIDED,
-    EXIT_VIOLATES,
-)
+from contracts.exit_code_decision import exit_code_of_proof, exit_code_of_run
 from contracts.run_files import RECORD
 from contracts.verdicts import Verdict, worst
 from reports.record_types import (
+    Accelerator,
     Built,
     BuiltLink,
     BuiltNode,
-    Evidence,
+    EvidenceFile,
+    FaultOutcome,
+    FaultResult,
+    HostRecord,
     Measurement,
     Moment,
-    Part,
     Procedure,
     Reach,
+    RecordPart,
     Seconds,
+    Statement,
+    Tool,
 )
 from reports.report_error import ReportError
 
@@ -44,11 +45,11 @@ __all__ = [
     "BuiltNode",
     "Check",
     "ClaimVerdict",
-    "Evidence",
+    "EvidenceFile",
+    "FaultOutcome",
     "FaultResult",
-    "Host",
+    "HostRecord",
     "Measurement",
-    "Outcome",
     "Procedure",
     "Reach",
     "RecordError",
@@ -56,7 +57,7 @@ __all__ = [
     "Seconds",
     "Statement",
     "Tool",
-    "Topology",
+    "TopologyRecord",
     "Verdict",
     "claim_verdicts",
     "explain",
@@ -73,36 +74,7 @@ class RecordError(ReportError):
     """A run record, or a part of one, that is not what the contract says."""
 
 
-Outcome = Literal["caught", "got through", "false alarm", "not testable", "not decided"]
-"""What came of a fault."""
-
-
-class Tool(Part):
-    """Which Plumbline ran, and how it was called."""
-
-    version: str
-    commit: str | None = Field(description="git commit; null when it is not a checkout")
-    dirty: bool | None = Field(description="whether files differ from the commit; null as above")
-    command: list[str] = Field(description="the command line, one element per argument")
-
-
-class Accelerator(Part):
-    """How guests were run, and what that choice rests on."""
-
-    name: str = Field(description="kvm or tcg")
-    reason: str
-
-
-class Host(Part):
-    """The host under test; every field is null or empty until the first host is up."""
-
-    kind: Literal["sandbox", "lab", "local"] | None = None
-    release: str | None = Field(default=None, description="the userland the host runs")
-    accel: Accelerator | None = None
-    facts: dict[str, JsonValue] = Field(default_factory=dict)
-
-
-class Topology(Part):
+class TopologyRecord(RecordPart):
     """One topology of the run, as far as it came."""
 
     name: str
@@ -111,7 +83,8 @@ class Topology(Part):
     verdict: Verdict = Field(description="the worst of its build and its checks")
     reason: str | None = Field(default=None, description="why it could not be built, else null")
     build_s: Seconds | None = Field(
-        default=None, description="to build it; with a fault, to break what stood, where it did"
+        default=None,
+        description="to build it; with a fault, to break a topology that was up, where one was",
     )
     teardown_s: Seconds | None = Field(
         default=None, description="to take it down; with a fault, to undo it and compare"
@@ -124,10 +97,10 @@ class Topology(Part):
     built: Built | None = Field(
         default=None, description="what was built; null when it was not, or not recorded"
     )
-    evidence: list[Evidence] = Field(default_factory=list)
+    evidence: list[EvidenceFile] = Field(default_factory=list)
 
 
-class Check(Part):
+class Check(RecordPart):
     """One check on one topology; `id` and `topology` together name it within a run."""
 
     id: str
@@ -138,14 +111,14 @@ class Check(Part):
         default=None, description="what was seen, lacked or broke; null where nothing is to be said"
     )
     reach: Reach | None = Field(
-        default=None, description="the cell of who reaches whom that it decides; null: none"
+        default=None, description="the cell of the reach table that it decides; null: none"
     )
     procedure: Procedure | None = Field(
         default=None, description="how it decides; null in a record from before that was kept"
     )
     duration_s: Seconds | None = Field(default=None, description="null when it never ran to an end")
     measurements: list[Measurement] = Field(default_factory=list)
-    evidence: list[Evidence] = Field(default_factory=list)
+    evidence: list[EvidenceFile] = Field(default_factory=list)
     rerun: str = Field(description="the command that decides this check again")
 
     @property
@@ -166,14 +139,7 @@ class Check(Part):
         return self.id.partition(".")[0]
 
 
-class Statement(Part):
-    """What a claim says, and which documents say so."""
-
-    statement: str
-    source: str
-
-
-class ClaimVerdict(Part):
+class ClaimVerdict(RecordPart):
     """A claim on a topology: as bad as the worst of its checks there."""
 
     id: str
@@ -181,37 +147,7 @@ class ClaimVerdict(Part):
     verdict: Verdict
 
 
-class FaultResult(Part):
-    """A deliberate break of a topology, and which checks noticed it."""
-
-    id: str
-    title: str
-    topology: str = Field(description="the topology of this run that was built with it")
-    on: str = Field(description="the machine that its commands ran on")
-    apply: str = Field(description="the shell commands that broke the topology")
-    undo: str | None = None
-    guest_model: str | None = Field(
-        default=None, description="the NIC model that the first guest was built with instead"
-    )
-    vfs: int | None = Field(
-        default=None, description="how many virtual functions it was built with instead"
-    )
-    caught_by: list[str] = Field(description="claims, or beginnings of check ids, to be violated")
-    also: dict[str, str] = Field(description="what else it honestly breaks, each with the reason")
-    outcome: Outcome = Field(
-        default="not decided",
-        description="caught: all that had to notice did, and nothing else; got through: something "
-        "that had to notice did not; false alarm: something else was violated too",
-    )
-    missed: dict[str, str] = Field(
-        default_factory=dict, description="what had to notice and did not: its verdict instead"
-    )
-    unexplained: dict[str, str] = Field(
-        default_factory=dict, description="checks that were violated without being named: reason"
-    )
-
-
-class RunRecord(Part):
+class RunRecord(RecordPart):
     """A run, finished or not."""
 
     schema_: Literal["plumbline/run/1"] = Field(default=RUN_SCHEMA, alias="schema")
@@ -228,8 +164,8 @@ class RunRecord(Part):
         default=False, description="whether what may identify a site was replaced in it (--redact)"
     )
     tool: Tool
-    host: Host = Field(default_factory=Host)
-    topologies: list[Topology] = Field(default_factory=list)
+    host: HostRecord = Field(default_factory=HostRecord)
+    topologies: list[TopologyRecord] = Field(default_factory=list)
     checks: list[Check] = Field(default_factory=list)
     claims: list[ClaimVerdict] = Field(default_factory=list)
     statements: dict[str, Statement] = Field(
@@ -244,34 +180,15 @@ class RunRecord(Part):
         return Counter(check.verdict for check in self.checks)
 
     def exit_code(self, missing: Sequence[str] = ()) -> int:
-        """Return what this run says to the shell.
-
-        What is certain comes first: a violation (1) wins over a missing expected capability (11),
-        which wins over anything undecided or broken (10). A run in which no check reached
-        `conforms` decided nothing, and is 10 as well: an empty run must never look like success.
+        """Return the exit code of this run (`contracts.exit_code_decision`).
 
         Args:
-            missing: the expected capabilities that the host turned out to lack.
+            missing: the expected capabilities that the host lacks.
         """
         if self.faults:
-            return self._proof_exit_code()
-        seen = set(self.counts())
-        if Verdict.VIOLATES in seen:
-            return EXIT_VIOLATES
-        if missing:
-            return EXIT_MISSING_CAPABILITY
-        whole = seen | {topology.verdict for topology in self.topologies}
-        if Verdict.CONFORMS not in seen or whole & {Verdict.ERROR, Verdict.INCONCLUSIVE}:
-            return EXIT_UNDECIDED
-        return EXIT_CONFORMS
-
-    def _proof_exit_code(self) -> int:
-        outcomes = {fault.outcome for fault in self.faults}
-        if outcomes & {"got through", "false alarm"}:
-            return EXIT_VIOLATES
-        if "caught" not in outcomes or "not decided" in outcomes:
-            return EXIT_UNDECIDED
-        return EXIT_CONFORMS
+            return exit_code_of_proof({fault.outcome for fault in self.faults})
+        topologies = {topology.verdict for topology in self.topologies}
+        return exit_code_of_run(set(self.counts()), topologies, missing)
 
 
 def claim_verdicts(checks: Iterable[Check]) -> list[ClaimVerdict]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The small parts that a run record is made of: evidence, measurements, what was built."""
+"""The parts of a run record: evidence, measurements, the built network, tool, host, faults."""
 
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -12,9 +12,12 @@ from pydantic import (
     ConfigDict,
     Field,
     FiniteFloat,
+    JsonValue,
     NonNegativeFloat,
     PositiveInt,
 )
+
+from contracts.address_family import FamilyName
 
 
 def _inside_the_run(path: str) -> str:
@@ -33,7 +36,7 @@ Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Seconds = Annotated[NonNegativeFloat, Field(allow_inf_nan=False)]
 
 
-class Part(BaseModel):
+class RecordPart(BaseModel):
     """A piece of the record: unknown keys refused, never changed."""
 
     model_config = ConfigDict(
@@ -45,7 +48,7 @@ class Part(BaseModel):
     )
 
 
-class Evidence(Part):
+class EvidenceFile(RecordPart):
     """One stored file that a verdict rests on."""
 
     name: str
@@ -56,7 +59,7 @@ class Evidence(Part):
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-class Measurement(Part):
+class Measurement(RecordPart):
     """Raw samples of one quantity, in the order they were taken."""
 
     name: str
@@ -68,7 +71,7 @@ class Measurement(Part):
     cold: Literal[0, 1] | None = Field(
         default=None,
         description="how many of the first samples were taken cold, and do not count; null where "
-        "that cannot be told (reports/warmup.py)",
+        "that is unknown (reports/warmup.py)",
     )
     trials: list[PositiveInt] = Field(
         default_factory=list,
@@ -76,7 +79,7 @@ class Measurement(Part):
     )
 
 
-class BuiltNode(Part):
+class BuiltNode(RecordPart):
     """A machine or a link of a topology that was built."""
 
     id: str = Field(description="names it within the topology")
@@ -91,7 +94,7 @@ class BuiltNode(Part):
     )
 
 
-class BuiltLink(Part):
+class BuiltLink(RecordPart):
     """How two nodes are joined."""
 
     ends: tuple[str, str] = Field(description="ids of nodes")
@@ -102,14 +105,14 @@ class BuiltLink(Part):
     name: str | None = Field(default=None, description="what is to be said of it")
 
 
-class Built(Part):
+class Built(RecordPart):
     """What a topology was when its checks began: the graph that a drawing is made from."""
 
     nodes: list[BuiltNode] = Field(default_factory=list)
     links: list[BuiltLink] = Field(default_factory=list)
 
 
-class Procedure(Part):
+class Procedure(RecordPart):
     """How a check decides: the lists of its docstring, one text for each item."""
 
     preconditions: list[str] = Field(description="what is there before its first step")
@@ -117,12 +120,79 @@ class Procedure(Part):
     verify: list[str] = Field(description="what has to hold, so that the claim conforms")
 
 
-class Reach(Part):
-    """One cell of the table of who reaches whom, for one protocol."""
+class Reach(RecordPart):
+    """One cell of the reach table, for one protocol and address family."""
 
     from_: Literal["guest", "host", "outside"] = Field(
         alias="from", description="the end that speaks first"
     )
     to: Literal["guest", "host", "outside"]
     protocol: Literal["icmp", "tcp", "udp"]
+    family: FamilyName = Field(default="ipv4", description="the address family of its packets")
     promised: bool = Field(description="whether the one is to reach the other, or is not to")
+
+
+class Tool(RecordPart):
+    """Which Plumbline ran, and how it was called."""
+
+    version: str
+    commit: str | None = Field(description="git commit; null when it is not a checkout")
+    dirty: bool | None = Field(description="whether files differ from the commit; null as above")
+    command: list[str] = Field(description="the command line, one element per argument")
+
+
+class Accelerator(RecordPart):
+    """How guests were run, and what that choice rests on."""
+
+    name: str = Field(description="kvm or tcg")
+    reason: str
+
+
+class HostRecord(RecordPart):
+    """The host under test; every field is null or empty until the first host is up."""
+
+    kind: Literal["sandbox", "lab", "local"] | None = None
+    release: str | None = Field(default=None, description="the userland the host runs")
+    accel: Accelerator | None = None
+    facts: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class Statement(RecordPart):
+    """The text of a claim, and the documents that state it."""
+
+    statement: str
+    source: str
+
+
+FaultOutcome = Literal["caught", "got through", "false alarm", "not testable", "not decided"]
+"""The outcome of a fault."""
+
+
+class FaultResult(RecordPart):
+    """A deliberate break of a topology, and which checks noticed it."""
+
+    id: str
+    title: str
+    topology: str = Field(description="the topology of this run that was built with it")
+    on: str = Field(description="the machine that its commands ran on")
+    apply: str = Field(description="the shell commands that broke the topology")
+    undo: str | None = None
+    guest_model: str | None = Field(
+        default=None, description="the NIC model that the first guest was built with instead"
+    )
+    vfs: int | None = Field(
+        default=None, description="how many virtual functions it was built with instead"
+    )
+    caught_by: list[str] = Field(description="claims, or beginnings of check ids, to be violated")
+    also: dict[str, str] = Field(description="what else it honestly breaks, each with the reason")
+    outcome: FaultOutcome = Field(
+        default="not decided",
+        description="caught: all that had to notice did, and nothing else; got through: something "
+        "that had to notice did not; false alarm: something else was violated too",
+    )
+    missed: dict[str, str] = Field(
+        default_factory=dict, description="what had to notice and did not: its verdict instead"
+    )
+    unexplained: dict[str, str] = Field(
+        default_factory=dict, description="checks that were violated without being named: reason"
+    )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a report cannot be made from, or a bundle not be believed."""
+"""The error that stops a report, a comparison or the verification of a bundle."""
 
 from reports.wording import harmless
 
@@ -18,5 +18,5 @@ class ReportError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        # A record may be anybody's, and what is in it may be put in these words.
+        # A record may come from anywhere, and the message may quote it.
         return harmless("\n  ".join((self.message, *self.hint.splitlines())))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where a report is written: whole or not at all, and never over what it is made from."""
+"""Writing a report: whole or not at all, and never over the run that it is made from."""
 
 import sys
 from pathlib import Path

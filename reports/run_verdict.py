@@ -22,8 +22,8 @@ MACHINE_FACTS = ("kernel", "cpu", "memory_mib")
 
 
 @dataclass(frozen=True)
-class Whole:
-    """What is said of a run before anything else.
+class RunVerdict:
+    """The answer at the top of every report.
 
     Attributes:
         verdict: never `conforms` for a run that is not finished, or in which nothing conforms.
@@ -62,7 +62,7 @@ class OpenQuestion:
         return {topology: list(names) for topology, names in found.items()}
 
 
-def whole(record: RunRecord) -> Whole:
+def run_verdict(record: RunRecord) -> RunVerdict:
     """Return the verdict of a run; see `Whole.verdict` for what is never green."""
     found = _of_faults(record) if record.faults else _of_checks(record)
     undecided = sum(check.reason == NOT_DECIDED for check in record.checks)
@@ -73,14 +73,14 @@ def whole(record: RunRecord) -> Whole:
         )
         if found.verdict is Verdict.CONFORMS:
             says = "Not finished: what was decided conforms so far"
-            found = Whole(Verdict.INCONCLUSIVE, "not finished", says, found.warnings)
+            found = RunVerdict(Verdict.INCONCLUSIVE, "not finished", says, found.warnings)
     elif undecided:
         found.warnings.append(f"The run ended before {counted(undecided, 'check')} could be made.")
     if (how := ending(record)) is not None:
         found.warnings.append(how)
         if found.verdict is Verdict.CONFORMS:
             says = "What was decided conforms, and that is not all"
-            found = Whole(Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE, says, found.warnings)
+            found = RunVerdict(Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE, says, found.warnings)
     if record.tool.dirty:
         found.warnings.append("Plumbline's own files differed from the commit named below.")
     return found
@@ -96,7 +96,7 @@ def ending(record: RunRecord) -> str | None:
     return f"The run ended with {record.ended_with}: {meaning}."
 
 
-def _of_checks(record: RunRecord) -> Whole:
+def _of_checks(record: RunRecord) -> RunVerdict:
     verdict, counts = _worst_of(record), record.counts()
     if verdict is Verdict.VIOLATES:
         claims = {claim.id for claim in record.claims if claim.verdict is Verdict.VIOLATES}
@@ -114,7 +114,7 @@ def _of_checks(record: RunRecord) -> Whole:
         says = "Everything that this host can show conforms"
     else:
         says = "Everything that was checked conforms"
-    return Whole(verdict, verdict, says)
+    return RunVerdict(verdict, verdict, says)
 
 
 def _worst_of(record: RunRecord) -> Verdict:
@@ -129,17 +129,17 @@ def _worst_of(record: RunRecord) -> Verdict:
     return Verdict.ERROR if Verdict.ERROR in seen else Verdict.INCONCLUSIVE
 
 
-def _of_faults(record: RunRecord) -> Whole:
+def _of_faults(record: RunRecord) -> RunVerdict:
     code, outcomes = record.exit_code(), outcomes_of(record)
     if code == EXIT_CONFORMS:
-        return Whole(Verdict.CONFORMS, "caught", _sentence(PROVE_EXIT_MEANINGS[code]))
+        return RunVerdict(Verdict.CONFORMS, "caught", _sentence(PROVE_EXIT_MEANINGS[code]))
     if code == EXIT_VIOLATES:
         said = [f"{outcomes[each]} {each}" for each in BAD_OUTCOMES if outcomes[each]]
         word = next(each for each in BAD_OUTCOMES if outcomes[each])
         says = f"Of {counted(len(record.faults), 'fault')}: {', '.join(said)}"
-        return Whole(Verdict.VIOLATES, word, says)
+        return RunVerdict(Verdict.VIOLATES, word, says)
     says = _sentence(PROVE_EXIT_MEANINGS[EXIT_UNDECIDED])
-    return Whole(Verdict.INCONCLUSIVE, "not decided", says)
+    return RunVerdict(Verdict.INCONCLUSIVE, "not decided", says)
 
 
 def _sentence(meaning: str) -> str:

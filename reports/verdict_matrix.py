@@ -10,13 +10,13 @@ from reports.record import Check, RunRecord
 
 
 @dataclass(frozen=True)
-class Cell:
+class MatrixCell:
     """The checks of one property on one topology.
 
     Attributes:
         topology: "" for all of them.
         property: "" for all of them.
-        counts: how many have each verdict, in the order in which they are told.
+        counts: how many have each verdict, in the order of reports.
         verdict: the gravest; None without a check.
         first: the check to go to: the first of that verdict; None without one.
     """
@@ -29,28 +29,28 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class MatrixRow:
     """A property on each topology, and on all."""
 
     property: str
-    cells: list[Cell]
-    all: Cell
+    cells: list[MatrixCell]
+    all: MatrixCell
 
 
 @dataclass(frozen=True)
-class Matrix:
+class VerdictMatrix:
     """Topologies × properties, with the sums of both."""
 
     topologies: list[str]
-    rows: list[Row]
-    all: Row
+    rows: list[MatrixRow]
+    all: MatrixRow
 
 
-def matrix(record: RunRecord) -> Matrix:
+def matrix(record: RunRecord) -> VerdictMatrix:
     """Count the verdicts of a record's checks."""
     names = [topology.name for topology in record.topologies]
     properties = list(dict.fromkeys(check.property for check in record.checks))
-    return Matrix(
+    return VerdictMatrix(
         names, [_row(record, each, names) for each in properties], _row(record, "", names)
     )
 
@@ -61,17 +61,17 @@ def counts(checks: Iterable[Check]) -> list[tuple[Verdict, int]]:
     return [(verdict, found[verdict]) for verdict in REPORTED_ORDER if found[verdict]]
 
 
-def _row(record: RunRecord, property_: str, topologies: Iterable[str]) -> Row:
+def _row(record: RunRecord, property_: str, topologies: Iterable[str]) -> MatrixRow:
     about = [check for check in record.checks if property_ in ("", check.property)]
     cells = [
         _cell([check for check in about if check.topology == name], name, property_)
         for name in topologies
     ]
-    return Row(property_, cells, _cell(about, "", property_))
+    return MatrixRow(property_, cells, _cell(about, "", property_))
 
 
-def _cell(checks: list[Check], topology: str, property_: str) -> Cell:
+def _cell(checks: list[Check], topology: str, property_: str) -> MatrixCell:
     found = counts(checks)
     gravest = worst(verdict for verdict, _ in found) if found else None
     first = next((check for check in checks if check.verdict is gravest), None)
-    return Cell(topology, property_, found, gravest, first)
+    return MatrixCell(topology, property_, found, gravest, first)

@@ -13,7 +13,7 @@ STYLES = {
     Verdict.NOT_TESTABLE: "cyan",
 }
 
-# Beside the word or the count of each verdict, so that none is told by its colour alone.
+# Beside the word or the count of each verdict, so that none is recognised by its colour alone.
 SIGNS = {
     Verdict.CONFORMS: "✓",
     Verdict.VIOLATES: "✗",

@@ -9,9 +9,9 @@ from pyroute2.netlink.exceptions import NetlinkError
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
-from fixtures.evidence import Evidence
 from fixtures.host.host import Host
 from fixtures.host.links import has_link, link_index, link_kind, link_mac, set_up
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.station import NIC, plugged_station, station
 from fixtures.switch.linux_bridge import delete_by_ioctl, linux_bridge
 from fixtures.testbed.testbed import Testbed

@@ -10,20 +10,19 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from scapy.layers.inet import IP
 
 from fixtures.errors import Inconclusive
-from fixtures.evidence import Evidence
 from fixtures.guest.guest import Guest, default_route
-from fixtures.host.physical_network import OUTSIDE_NIC
 from fixtures.plugin.collection import Cell
 from fixtures.probe.blocking import Attempt, attempt
 from fixtures.probe.capture import Capture
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.forward_bypass import forward_bypass, forwarding, route
 from fixtures.probe.nat_rules import read_rules
-from fixtures.probe.packet_path import trace
-from fixtures.probe.packets import is_request
+from fixtures.probe.packets import is_request, sender
 from fixtures.probe.reach import End, ping, send
+from fixtures.testbed.packet_path import trace
+from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import until
 from topologies.topology import Promise
@@ -52,7 +51,7 @@ def test_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
     """
     answers = []
     with _watched(testbed, cell.promise, evidence) as watched:
-        for near, far in _pairs(testbed, cell.promise):
+        for near, far in _pairs(testbed, cell):
             answer = send(cell.proto, near, far)
             answers.append(f"{near.name} → {far.name} {far.address}: {answer}")
             if not answer.all_answered:
@@ -66,8 +65,8 @@ def test_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
                     functools.partial(is_request, proto=cell.proto, to=far.address)
                 )
                 assert arrived, watched.missing(f"what {near.name} sent")
-                sources = {frame.packet[IP].src for frame in arrived}
-                wanted = _sources(testbed, cell.promise)
+                sources = {sender(frame.packet) for frame in arrived}
+                wanted = _sources(testbed, cell)
                 assert sources <= wanted, f"the outside sees {sources}, expected {wanted}"
     evidence.reason = "; ".join(answers)
 
@@ -95,18 +94,18 @@ def test_no_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
     """
     if {cell.promise.from_, cell.promise.to} != {"guest", "outside"}:
         raise Inconclusive(f"there is no control for {cell.promise.cell}: nothing to lift")
-    backend = read_rules(testbed.host).backend
+    rules = read_rules(testbed.host, cell.family)
     tried: dict[str, dict[str, Attempt]] = {}
     with contextlib.ExitStack() as stack:
         stack.enter_context(route(testbed.outside, testbed.subnet, str(testbed.figures.host)))
-        stack.enter_context(forwarding(testbed.host))
+        stack.enter_context(forwarding(testbed.host, cell.family))
         for guest in testbed.guests:
             stack.enter_context(default_route(guest, testbed.host_address))
         for phase in ("lifted", "in place", "lifted again"):
             obstacle = (
                 contextlib.nullcontext()
                 if phase == "in place"
-                else forward_bypass(testbed.host, testbed.switch.name, backend)
+                else forward_bypass(testbed.host, testbed.switch.name, rules)
             )
             with obstacle, ThreadPoolExecutor(len(testbed.guests)) as pool:
                 attempts = pool.map(
@@ -195,10 +194,10 @@ def test_unplugged_and_back(testbed: Testbed, evidence: Evidence) -> None:
     assert guest.boot_id() == boot, f"{guest.name} restarted meanwhile"
 
 
-def _pairs(testbed: Testbed, promise: Promise) -> Iterator[tuple[End, End]]:
+def _pairs(testbed: Testbed, cell: Cell) -> Iterator[tuple[End, End]]:
     """Give each pair of ends that a cell is about."""
-    for near in testbed.ends(promise.from_):
-        for far in testbed.ends(promise.to):
+    for near in testbed.ends(cell.promise.from_, cell.family):
+        for far in testbed.ends(cell.promise.to, cell.family):
             if near.name != far.name:
                 yield near, far
 
@@ -213,16 +212,16 @@ def _watched(testbed: Testbed, promise: Promise, evidence: Evidence) -> Iterator
         yield frames
 
 
-def _sources(testbed: Testbed, promise: Promise) -> set[str]:
-    if promise.source == "host":
+def _sources(testbed: Testbed, cell: Cell) -> set[str]:
+    if cell.promise.source == "host":
         return {str(testbed.figures.host)}
-    return {guest.address for guest in testbed.guests}
+    return {end.address for end in testbed.ends("guest", cell.family)}
 
 
 def _attempt(
     testbed: Testbed, cell: Cell, guest: Guest, *, phase: str, evidence: Evidence
 ) -> Attempt:
-    outside, inside = testbed.end("outside"), testbed.guest_end(guest)
+    outside, inside = testbed.end("outside", cell.family), testbed.guest_end(guest, cell.family)
     label = f"{guest.name}-{phase.replace(' ', '-')}"
     if cell.promise.to == "outside":
         with evidence.capture(testbed.outside, OUTSIDE_NIC, label) as frames:

@@ -6,11 +6,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from contracts.address_family import IPV4
 from fixtures.errors import NotTestable
-from fixtures.evidence import Evidence
 from fixtures.host.links import addresses, has_link, is_up
 from fixtures.probe.dhcp import Clients, new_mac
 from fixtures.probe.dnsmasq import configuration_path, serving
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.station import NIC, station
 from fixtures.switch import libvirt_network
 from fixtures.switch.default_network import NAME, SHIPPED, network_names
@@ -51,7 +52,7 @@ def test_default_network_as_shipped(testbed: Testbed, evidence: Evidence) -> Non
         live = network.XMLDesc()
         evidence.text("default-live.xml", live, "application/xml")
         assert network.bridgeName() == BRIDGE, f"its bridge is {network.bridgeName()}"
-        held, wanted = addresses(testbed.host, BRIDGE), f"{SUBNET[1]}/{SUBNET.prefixlen}"
+        held, wanted = addresses(testbed.host, BRIDGE, IPV4), f"{SUBNET[1]}/{SUBNET.prefixlen}"
         assert held == [wanted], f"{BRIDGE} holds {held}, not {wanted}"
         assert is_up(testbed.host, BRIDGE), f"{BRIDGE} is down"
         ranges = [(r.get("start"), r.get("end")) for r in ET.fromstring(live).iter("range")]

@@ -11,8 +11,8 @@ from ipaddress import IPv4Interface
 import libvirt
 import pytest
 
+from contracts.address_family import IPV4
 from fixtures.errors import NotTestable
-from fixtures.evidence import Evidence
 from fixtures.host.host import Host
 from fixtures.host.interface import bridge_interface_xml
 from fixtures.host.links import (
@@ -26,6 +26,7 @@ from fixtures.host.links import (
     namespace_machine,
 )
 from fixtures.host.machine import Machine
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import End, send
 from fixtures.switch.linux_bridge import LinuxBridge
 from fixtures.testbed.testbed import Testbed
@@ -95,7 +96,7 @@ def test_started_is_there_with_its_address(testbed: Testbed, evidence: Evidence)
         host.run(["ip", "-details", "address", "show", NAME])
         assert _listed(host).get(NAME), f"{NAME} is started, and libvirt does not call it active"
         assert link_kind(host, NAME) == "bridge", f"{NAME} is no bridge"
-        ports, own = LinuxBridge(host, NAME).ports(), addresses(host, NAME)
+        ports, own = LinuxBridge(host, NAME).ports(), addresses(host, NAME, IPV4)
         assert ports == [PORT], f"{NAME} has the ports {ports}, its XML has {PORT}"
         assert own == [str(ADDRESS)], f"{NAME} has {own}, its XML has {ADDRESS}"
         answer = send("icmp", near, far)

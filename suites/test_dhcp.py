@@ -10,9 +10,9 @@ from scapy.layers.dhcp import BOOTP
 from scapy.layers.inet import IP, UDP
 from scapy.packet import Packet
 
-from fixtures.evidence import Evidence
 from fixtures.guest.guest import Guest
 from fixtures.guest.guest_address import ATTEMPTS, Lease, request_lease
+from fixtures.probe.evidence import Evidence
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause
 

@@ -11,13 +11,20 @@ from scapy.layers.l2 import ARP
 from scapy.packet import Packet
 
 from fixtures.errors import Inconclusive, NotTestable
-from fixtures.evidence import Evidence
 from fixtures.guest.guest import NIC
-from fixtures.host.physical_network import OUTSIDE_NIC
 from fixtures.probe.blocking import IN_FLIGHT_S, WAIT_S, Attempt, attempt
-from fixtures.probe.bridge_filter import IPV4, IPV6, Filter, arp_filter, called, dropped
+from fixtures.probe.bridge_filter import (
+    BRIDGED_IPV4,
+    BRIDGED_IPV6,
+    Filter,
+    arp_filter,
+    called,
+    dropped,
+)
 from fixtures.probe.capture import Capture
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import PROTOCOLS, End, Runner, ping
+from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause
 
@@ -56,7 +63,7 @@ def test_bridged_ipv4_is_not_filtered(testbed: Testbed, evidence: Evidence) -> N
     def probe(frames: Capture) -> list[Attempt]:
         return [attempt(proto, near, far, frames) for proto in PROTOCOLS]
 
-    _decide(testbed, evidence, IPV4, [["-s", near.address, "-d", far.address]], probe)
+    _decide(testbed, evidence, BRIDGED_IPV4, [["-s", near.address, "-d", far.address]], probe)
 
 
 @pytest.mark.lengthy
@@ -92,7 +99,7 @@ def test_bridged_ipv6_is_not_filtered(testbed: Testbed, evidence: Evidence) -> N
         _forget(near.runner, theirs)
         return [_pinged(near, f"{theirs}%{NIC}", frames, is_echo)]
 
-    _decide(testbed, evidence, IPV6, [["-s", mine]], probe)
+    _decide(testbed, evidence, BRIDGED_IPV6, [["-s", mine]], probe)
 
 
 @pytest.mark.lengthy

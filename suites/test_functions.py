@@ -16,19 +16,20 @@ from scapy.layers.l2 import Dot1Q
 from scapy.packet import Packet
 
 from fixtures.errors import NotTestable, StartRefused
-from fixtures.evidence import Evidence
 from fixtures.guest.domain_xml import Nic
-from fixtures.guest.guest import NIC, Guest, another, held
+from fixtures.guest.guest import NIC, Guest
+from fixtures.guest.guest_boot import another, held
 from fixtures.host import pci
 from fixtures.host.host import Host
 from fixtures.host.links import has_link, is_up, link_mac
 from fixtures.host.nic_preflight import require_free, require_own_group
 from fixtures.host.pci import Address
-from fixtures.host.physical_network import HOST_PORT
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.guest_nics import guest_nics
 from fixtures.probe.reach import End, send
 from fixtures.probe.sriov import free_function, function_in, function_of, views
 from fixtures.probe.vlan_link import vlan_link
+from fixtures.testbed.physical_network import HOST_PORT
 from fixtures.testbed.testbed import GUEST_TOOL, Testbed
 from fixtures.waiting import poll
 
@@ -256,7 +257,8 @@ def _booted(testbed: Testbed, nic: Nic, evidence: Evidence) -> Iterator[Guest]:
 
 def _free_function(testbed: Testbed) -> tuple[int, Address]:
     """Return number and address of a virtual function that no guest has."""
-    found, pf = free_function(testbed), testbed.topology.network.pf
+    pf = testbed.topology.network.pf
+    found = free_function(testbed.host, pf, testbed.guests)
     assert found is not None, (
         f"no function of {pf} is left beside the guests': {len(_drivers(testbed))} are on"
     )

@@ -5,10 +5,10 @@ import functools
 
 import pytest
 
-from fixtures.evidence import Evidence
 from fixtures.guest.guest import NIC, Guest
 from fixtures.host.links import link_kind, link_mac
 from fixtures.probe.capture import Capture, Frame
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.packets import sender
 from fixtures.probe.reach import ping
 from fixtures.testbed.testbed import Testbed, Vantage

@@ -11,13 +11,14 @@ from scapy.layers.inet import IP
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
+from contracts.address_family import IPV4
 from fixtures.errors import HarnessError, Inconclusive, NotTestable
-from fixtures.evidence import Evidence
 from fixtures.host.dhcp_client import default_gateways, leased, without_address
 from fixtures.host.links import add_address, addresses, link_mac
 from fixtures.host.machine import Machine
-from fixtures.host.physical_network import HOST_PORT, OUTSIDE_NIC
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import PROTOCOLS, End, send
+from fixtures.testbed.physical_network import HOST_PORT, OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 
 DHCP_ACK = 5  # RFC 2132, section 9.6
@@ -48,7 +49,7 @@ def test_address_by_dhcp(testbed: Testbed, evidence: Evidence) -> None:
     with (
         _put_back(testbed),
         evidence.capture(_lan(testbed), HOST_PORT) as wire,
-        leased(host, bridge) as lease,
+        leased(host, bridge, IPV4) as lease,
     ):
         assert not lease.failure, lease.failure
         held = lease.address
@@ -57,7 +58,7 @@ def test_address_by_dhcp(testbed: Testbed, evidence: Evidence) -> None:
         named = {str(frame.packet[BOOTP].yiaddr) for frame in given}
         servers = {frame.packet[IP].src for frame in given}
         address = str(IPv4Interface(held).ip)
-        gateways = default_gateways(host, bridge)
+        gateways = default_gateways(host, bridge, IPV4)
         assert named == {address}, f"the server gave {named}, {bridge} holds {held}"
         assert servers == {str(figures.router)}, f"the address comes from {servers}"
         assert IPv4Interface(held).ip in figures.dhcp, f"{held} is outside the server's range"
@@ -99,10 +100,10 @@ def test_static_address(testbed: Testbed, evidence: Evidence) -> None:
 def _put_back(testbed: Testbed) -> Iterator[None]:
     """Take the bridge's address away for a `with` block, and see that it is back after."""
     host, bridge = testbed.host, testbed.switch.name
-    held, gateways = addresses(host, bridge), default_gateways(host, bridge)
+    held, gateways = addresses(host, bridge, IPV4), default_gateways(host, bridge, IPV4)
     with without_address(host, bridge):
         yield
-    now = addresses(host, bridge), default_gateways(host, bridge)
+    now = addresses(host, bridge, IPV4), default_gateways(host, bridge, IPV4)
     if now != (held, gateways):
         raise HarnessError(f"{bridge} held {held} via {gateways}, and now {now}")
     answer = send("icmp", testbed.end("outside"), testbed.end("host"))

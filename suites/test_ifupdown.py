@@ -13,13 +13,13 @@ from scapy.layers.inet import ICMP, IP
 from scapy.layers.l2 import Ether
 
 from fixtures.errors import Inconclusive
-from fixtures.evidence import Evidence
-from fixtures.host.ifcfg_backends import Configuration, brought_up, require_tool
 from fixtures.host.links import has_link, link_mac
 from fixtures.host.nic_state import nic_state
-from fixtures.host.scratch_network import ROUTER_NIC, Spare, spare_network
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import End, ping
 from fixtures.switch.linux_bridge import LinuxBridge
+from fixtures.testbed.ifcfg_backends import Configuration, brought_up, require_tool
+from fixtures.testbed.scratch_network import ROUTER_NIC, Spare, spare_network
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
 from topologies.topology import DhcpRange

@@ -7,10 +7,10 @@ import libvirt
 import pytest
 
 from fixtures.errors import NotTestable
-from fixtures.evidence import Evidence
 from fixtures.host.host import Host
 from fixtures.host.interface import bridge_interface_xml
 from fixtures.host.links import has_link, link_kind, link_mac
+from fixtures.probe.evidence import Evidence
 from fixtures.switch.linux_bridge import linux_bridge
 from fixtures.testbed.testbed import Testbed
 

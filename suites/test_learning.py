@@ -10,9 +10,9 @@ from itertools import pairwise
 import pytest
 
 from fixtures.errors import Inconclusive
-from fixtures.evidence import Evidence
 from fixtures.guest.guest import Guest
 from fixtures.probe.capture import Capture
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.marked_frames import BROADCAST, is_marked, marked, marks_in
 from fixtures.probe.reach import ping
 from fixtures.probe.station import NIC, Station, station

@@ -8,8 +8,8 @@ from ipaddress import IPv4Address
 import pytest
 
 from fixtures.errors import Inconclusive, NotTestable
-from fixtures.evidence import Evidence
 from fixtures.probe.dhcp import Clients, clients, new_mac
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.station import NIC, station
 from fixtures.testbed.testbed import Testbed
 

@@ -9,9 +9,9 @@ from scapy.layers.inet import ICMP, IP
 from scapy.packet import Packet
 
 from fixtures.errors import Inconclusive
-from fixtures.evidence import Evidence
 from fixtures.host.links import link_mac
 from fixtures.probe.capture import Capture
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import COUNT, ping
 from fixtures.probe.station import NIC, Station, station
 from fixtures.switch.openflow import forget_flows

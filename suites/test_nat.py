@@ -9,14 +9,15 @@ from scapy.layers.inet import IP
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
-from fixtures.evidence import Evidence
+from contracts.address_family import IPV4
 from fixtures.guest.guest import default_route
-from fixtures.host.physical_network import OUTSIDE_NIC
 from fixtures.probe.capture import Capture
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.forward_bypass import forward_bypass, route
 from fixtures.probe.nat_rules import outcome, read_rules
 from fixtures.probe.packets import is_request
 from fixtures.probe.reach import PROTOCOLS, Proto, send, send_one
+from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 
 NAT_PORTS = range(1024, 65536)
@@ -98,7 +99,7 @@ def test_rules(testbed: Testbed, evidence: Evidence) -> None:
         - a packet to 224.0.0.251, to 255.255.255.255 and to the host's address on the bridge is not
           masqueraded
     """
-    rules = read_rules(testbed.host)
+    rules = read_rules(testbed.host, IPV4)
     evidence.text("rules.txt", "\n".join(rule.text for rule in rules) + "\n")
     for source in _sources_of_the_subnet(testbed):
         for proto in PROTOCOLS:
@@ -130,7 +131,7 @@ def test_isolated_is_not_masqueraded(testbed: Testbed, evidence: Evidence) -> No
         - no rule masquerades any of these packets
         - outside, the requests of each protocol arrive, and from the guest's own address alone
     """
-    rules, guest = read_rules(testbed.host), testbed.guests[0]
+    rules, guest = read_rules(testbed.host, IPV4), testbed.guests[0]
     evidence.text("rules.txt", "\n".join(rule.text for rule in rules) + "\n")
     for source in _sources_of_the_subnet(testbed):
         for proto in PROTOCOLS:
@@ -140,7 +141,7 @@ def test_isolated_is_not_masqueraded(testbed: Testbed, evidence: Evidence) -> No
     with contextlib.ExitStack() as stack:
         stack.enter_context(route(testbed.outside, testbed.subnet, str(testbed.figures.host)))
         stack.enter_context(default_route(guest, testbed.host_address))
-        stack.enter_context(forward_bypass(testbed.host, testbed.switch.name, rules.backend))
+        stack.enter_context(forward_bypass(testbed.host, testbed.switch.name, rules))
         frames = stack.enter_context(evidence.capture(testbed.outside, OUTSIDE_NIC))
         for proto in PROTOCOLS:
             send(proto, testbed.guest_end(guest), testbed.end("outside"))

@@ -8,18 +8,18 @@ import pytest
 from scapy.layers.inet import IP
 
 from fixtures.errors import Inconclusive
-from fixtures.evidence import Evidence
 from fixtures.guest.guest_address import ATTEMPTS, request_lease
 from fixtures.host.host import Host
 from fixtures.host.links import add_address, link_mac
-from fixtures.host.physical_network import OUTSIDE_NIC
 from fixtures.probe.dhcp import Clients
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.libvirt_leftovers import libvirt_leftovers
 from fixtures.probe.packets import is_request
 from fixtures.probe.reach import PROTOCOLS, End, send
 from fixtures.probe.station import NIC, station
 from fixtures.switch import libvirt_network
 from fixtures.switch.linux_bridge import LinuxBridge
+from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
 from topologies.topology import Network

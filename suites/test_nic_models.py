@@ -11,14 +11,15 @@ import pytest
 from scapy.layers.inet import ICMP
 from scapy.packet import Packet
 
+from contracts.address_family import IPV4
 from fixtures.errors import NotTestable
-from fixtures.evidence import Evidence
 from fixtures.guest.guest import Guest
 from fixtures.host.links import add_address
 from fixtures.probe.capture import Capture
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.extra_nic import GuestNamespace, apart, like_the_first, plugged_in
 from fixtures.probe.guest_nics import GuestNic, guest_nics
-from fixtures.probe.reach import COUNT, FULL_PAYLOAD, End, ping
+from fixtures.probe.reach import COUNT, MTU, End, full_payload, ping
 from fixtures.probe.station import NIC, Station, station, wait_for_port
 from fixtures.testbed.testbed import GUEST_TOOL, Testbed
 from fixtures.waiting import poll
@@ -28,8 +29,8 @@ DRIVER_DEADLINE_S = 40.0
 LINK_DEADLINE_S = 40.0
 # A guest that gets little of a busy machine's CPU.
 ANSWER_S = 10
-MTU = 1500
-FULL_FRAME = 14 + 20 + 8 + FULL_PAYLOAD  # Ethernet, IPv4 and ICMP headers
+FULL_PAYLOAD = full_payload(IPV4)
+FULL_FRAME = 14 + MTU  # with the Ethernet header
 # TEST-NET-2 (RFC 5737): no other machine has an address in it; a subnet for each model.
 SUBNETS = tuple(IPv4Network("198.51.100.0/24").subnets(new_prefix=28))
 NAMESPACE = "plumb"

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from fixtures.errors import Inconclusive
-from fixtures.evidence import Evidence
 from fixtures.host.host import Host
-from fixtures.host.physical_network import OUTSIDE_NIC
 from fixtures.probe.blocking import Attempt, attempt
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.libvirt_leftovers import rules_naming
 from fixtures.probe.reach import PROTOCOLS, Proto
+from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 
 

@@ -4,8 +4,8 @@
 import pytest
 
 from fixtures.errors import Inconclusive
-from fixtures.evidence import Evidence
 from fixtures.probe.blocking import Attempt, attempt
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import ECHO_PORT, End, Proto
 from fixtures.switch.openflow import flow, matched_packets
 from fixtures.testbed.testbed import Testbed

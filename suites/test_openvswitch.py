@@ -6,10 +6,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from fixtures.evidence import Evidence
 from fixtures.host.host import Host
 from fixtures.host.links import has_link
 from fixtures.host.processes import processes
+from fixtures.probe.evidence import Evidence
 from fixtures.switch.ovs_bridge import (
     DATABASE_SOCKET,
     interface_row,

@@ -7,12 +7,12 @@ from xml.etree import ElementTree as ET
 import libvirt
 import pytest
 
-from fixtures.evidence import Evidence
 from fixtures.guest.guest import NIC
 from fixtures.host import pci
 from fixtures.host.host import Host
 from fixtures.host.links import link_kind
 from fixtures.host.pci import Address
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.guest_nics import guest_nics
 from fixtures.probe.sriov import address_in, function_of, listed, views
 from fixtures.testbed.testbed import Testbed

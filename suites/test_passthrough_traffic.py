@@ -12,21 +12,21 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
 
 from fixtures.errors import Inconclusive, NotTestable, TrialFailed
-from fixtures.evidence import Evidence
 from fixtures.guest.domain_xml import Nic
 from fixtures.guest.guest import NIC, Guest
 from fixtures.host import pci
 from fixtures.host.host import Host
 from fixtures.host.links import add_address, set_up
-from fixtures.host.physical_network import HOST_PORT
 from fixtures.plugin.sampling import Sampling, Series
 from fixtures.probe.capture import Capture
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.extra_nic import GuestNamespace, apart, plugged_in
 from fixtures.probe.guest_nics import guest_nics
 from fixtures.probe.reach import send
 from fixtures.probe.sriov import function_of, views
 from fixtures.probe.throughput import TRIALS, Far, tcp_mbit_s
 from fixtures.switch.linux_bridge import linux_bridge
+from fixtures.testbed.physical_network import HOST_PORT
 from fixtures.testbed.testbed import GUEST_TOOL, Testbed
 from fixtures.waiting import poll, until
 

@@ -14,9 +14,9 @@ from statistics import median
 import pytest
 
 from fixtures.errors import Inconclusive, NotTestable, TrialFailed
-from fixtures.evidence import Evidence
 from fixtures.host.links import add_address
 from fixtures.plugin.sampling import Sampling, Series
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.station import NIC, Station, station
 from fixtures.probe.throughput import TRIALS, Far, tcp_mbit_s, udp
 from fixtures.probe.traffic_control import POLICING, refused

@@ -10,13 +10,14 @@ import libvirt
 import pytest
 from scapy.layers.inet import IP
 
+from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive
-from fixtures.evidence import Evidence
-from fixtures.host.physical_network import OUTSIDE_NIC
 from fixtures.probe.blocking import Attempt, attempt
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.nat_rules import outcome, read_rules
 from fixtures.probe.packets import is_request
 from fixtures.probe.reach import PROTOCOLS, Proto, send_one
+from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 
 # A port that nothing takes by itself: a translation would change it.
@@ -57,7 +58,7 @@ def test_nothing_is_translated(testbed: Testbed, evidence: Evidence) -> None:
         - By the rules no packet of the subnet to the outside gets another source.
         - Each packet arrives outside with the guest's own address and source port.
     """
-    rules, [far] = read_rules(testbed.host), testbed.ends("outside")
+    rules, [far] = read_rules(testbed.host, IPV4), testbed.ends("outside")
     evidence.text("rules.txt", "\n".join(rule.text for rule in rules) + "\n")
     for source in (testbed.subnet[2], testbed.subnet[-2]):
         for proto in PROTOCOLS:

@@ -12,10 +12,10 @@ import pytest
 from scapy.layers.l2 import STP
 
 from fixtures.errors import Inconclusive
-from fixtures.evidence import Evidence
 from fixtures.host.host import Host
 from fixtures.host.links import cable, link_mac, set_up
 from fixtures.probe.capture import Capture
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.marked_frames import BROADCAST, arrivals, is_marked, marked
 from fixtures.probe.port_states import watched_port
 from fixtures.probe.station import NIC, plugged_station, wait_for_port
@@ -119,9 +119,7 @@ def test_port_walks_to_forwarding(testbed: Testbed, evidence: Evidence) -> None:
         inside = stack.enter_context(evidence.capture(host, SCRATCH))
         for state in WALK:
             entered = watch.entered(state, deadline_s=WALK_DEADLINE_S)
-            assert entered is not None, (
-                f"{far.port} is not {state} within {WALK_DEADLINE_S:g} s: {watch}"
-            )
+            assert entered is not None, f"{far.port} is not {state} in time: {watch}"
             far.send(marked(MACS[state], BROADCAST, state.encode()))
             if state == "learning":
                 _expect_learnt(bridge, MACS[state])
@@ -177,11 +175,7 @@ def test_bpdus_every_hello_time(testbed: Testbed, evidence: Evidence) -> None:
         ends = (frame.packet.src, frame.packet.dst)
         assert ends == (sender, BPDU_GROUP), f"a BPDU goes from {ends[0]} to {ends[1]}"
         seen = {name: getattr(frame.packet[STP], name) for name in wanted}
-        wrong = [
-            f"{name} {value}, not {wanted[name]}"
-            for name, value in seen.items()
-            if value != wanted[name]
-        ]
+        wrong = [f"{n} {value}, not {wanted[n]}" for n, value in seen.items() if value != wanted[n]]
         assert not wrong, f"a BPDU has {'; '.join(wrong)}"
     for interval in intervals:
         off_s = abs(interval - HELLO_S)

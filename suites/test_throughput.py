@@ -6,8 +6,8 @@ from statistics import median
 import pytest
 
 from fixtures.errors import TrialFailed
-from fixtures.evidence import Evidence
 from fixtures.plugin.sampling import Sampling, Series
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.rtt import round_trips_ms
 from fixtures.probe.throughput import TRIALS, Far, tcp_mbit_s, udp
 from fixtures.testbed.testbed import Testbed

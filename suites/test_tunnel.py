@@ -13,9 +13,9 @@ from scapy.layers.vxlan import VXLAN
 from scapy.packet import Packet
 
 from fixtures.errors import Inconclusive, NotTestable
-from fixtures.evidence import Evidence
 from fixtures.host.links import add_address, cable, set_up
 from fixtures.probe.capture import Frame
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import PROTOCOLS, End, ping, send
 from fixtures.switch.ovs_bridge import ovs_bridge, vsctl
 from fixtures.switch.second_ovs import OvsMachine, second_ovs

@@ -10,16 +10,16 @@ from scapy.layers.inet import IP
 from scapy.packet import Packet
 
 from fixtures.errors import Inconclusive
-from fixtures.evidence import Evidence
 from fixtures.guest.guest import Guest
 from fixtures.host.links import add_address, link_index
 from fixtures.host.machine import Machine
-from fixtures.host.physical_network import OUTSIDE_NIC
 from fixtures.probe.capture import Capture
 from fixtures.probe.datagram import send_out
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.forward_bypass import route
 from fixtures.probe.packets import is_request
 from fixtures.probe.reach import PROTOCOLS, End, Proto, send_one
+from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 
 MULTICAST, BROADCAST = "224.0.0.251", "255.255.255.255"

@@ -9,8 +9,8 @@ from scapy.layers.inet import IP
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet
 
+from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive
-from fixtures.evidence import Evidence
 from fixtures.host.links import (
     add_address,
     addresses,
@@ -20,10 +20,11 @@ from fixtures.host.links import (
     namespace_machine,
 )
 from fixtures.host.nic_state import nic_state
-from fixtures.host.physical_network import OUTSIDE_NIC
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import PROTOCOLS, End, ping, send
 from fixtures.switch.default_network import default_network, network_names
 from fixtures.testbed.build_network import built_network
+from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
 
@@ -65,7 +66,8 @@ def test_address_is_on_the_bridge(testbed: Testbed, evidence: Evidence) -> None:
     """
     network = testbed.topology.network
     uplink = str(network.uplink)
-    on_nic, on_bridge = addresses(testbed.host, uplink), addresses(testbed.host, network.bridge)
+    on_nic = addresses(testbed.host, uplink, IPV4)
+    on_bridge = addresses(testbed.host, network.bridge, IPV4)
     evidence.json("addresses.json", {uplink: on_nic, network.bridge: on_bridge})
     evidence.reason = f"{uplink}: {on_nic or 'none'}; {network.bridge}: {on_bridge}"
     assert not on_nic, f"{uplink} still holds {on_nic}"
@@ -165,7 +167,7 @@ def test_independent_of_virbr0(testbed: Testbed, evidence: Evidence) -> None:
         name, bridge = default.name(), default.bridgeName()
         if not (default.isActive() and has_link(testbed.host, bridge)):
             raise Inconclusive(f"network {name} did not come up: there was nothing to destroy")
-        held = addresses(testbed.host, bridge)
+        held = addresses(testbed.host, bridge, IPV4)
         _require_both_ways(testbed, f"while {name} is active on {bridge}")
         default.destroy()
         assert not has_link(testbed.host, bridge), f"{name} is destroyed, and {bridge} still there"
@@ -239,7 +241,7 @@ def test_nic_gets_its_configuration_back(testbed: Testbed, evidence: Evidence) -
             raise Inconclusive(f"the neighbour did not reach {SCRATCH_HOST} even before: {former}")
         with built_network(host, planned):
             bridged = nic_state(host, SCRATCH_NIC)
-            if bridged.addresses or addresses(host, SCRATCH_BRIDGE) != [str(SCRATCH_HOST)]:
+            if bridged.addresses or addresses(host, SCRATCH_BRIDGE, IPV4) != [str(SCRATCH_HOST)]:
                 raise Inconclusive(f"{SCRATCH_NIC} gave its address to no bridge: {bridged}")
             _expect_answer(near, SCRATCH_HOST, f"on {SCRATCH_BRIDGE}")
         back = nic_state(host, SCRATCH_NIC)

@@ -8,13 +8,14 @@ from ipaddress import IPv4Address, IPv4Interface
 import pytest
 from scapy.layers.inet import IP
 
+from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive
-from fixtures.evidence import Evidence
 from fixtures.host.dhcp_client import default_gateways, leased, without_address
 from fixtures.host.links import add_address, addresses, link_mac
-from fixtures.host.physical_network import OUTSIDE_NIC
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import PROTOCOLS, End, send
 from fixtures.switch.ovs_bridge import interface_row
+from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 
 
@@ -47,9 +48,9 @@ def test_static_address_moves(testbed: Testbed, evidence: Evidence) -> None:
         alone = send("icmp", testbed.end("outside"), testbed.end("host"))
         if not alone.all_answered:
             raise Inconclusive(f"the outside did not reach the host by {uplink} alone: {alone}")
-    held = addresses(host, bridge)
+    held = addresses(host, bridge, IPV4)
     assert held == [str(testbed.topology.network.address)], f"{bridge} holds {held}"
-    gateways = default_gateways(host, bridge)
+    gateways = default_gateways(host, bridge, IPV4)
     assert gateways == [str(testbed.figures.router)], (
         f"the default routes over {bridge}: {gateways}"
     )
@@ -82,13 +83,13 @@ def test_address_by_dhcp(testbed: Testbed, evidence: Evidence) -> None:
         - every request to a guest is answered, by the guest's own MAC
     """
     host, figures, bridge = testbed.host, testbed.figures, testbed.switch.name
-    with without_address(host, bridge), leased(host, bridge) as lease:
+    with without_address(host, bridge), leased(host, bridge, IPV4) as lease:
         assert not lease.failure, lease.failure
         cidr = lease.address
         held = IPv4Interface(cidr)
         _require_port(testbed)
         assert held.ip in figures.dhcp, f"{cidr} is outside the server's range"
-        gateways = default_gateways(host, bridge)
+        gateways = default_gateways(host, bridge, IPV4)
         assert gateways == [str(figures.router)], f"the default routes go to {gateways}"
         reached = _reached(testbed, str(held.ip), link_mac(host, bridge), evidence)
         guests = _guests_are_outside(testbed, evidence)
@@ -124,7 +125,7 @@ def _require_port(testbed: Testbed) -> None:
     row = interface_row(testbed.host, uplink)
     assert row is not None, f"{uplink} has no row in table Interface: it is on no bridge"
     assert not row["error"], f"Open vSwitch has an error on {uplink}: {row['error']}"
-    left = addresses(testbed.host, uplink)
+    left = addresses(testbed.host, uplink, IPV4)
     assert not left, f"{uplink} still holds {left}"
 
 

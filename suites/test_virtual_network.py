@@ -6,9 +6,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from fixtures.evidence import Evidence
+from contracts.address_family import IPV4
 from fixtures.host.links import addresses, is_up, link_mac
 from fixtures.probe.dnsmasq import configuration_path, serving
+from fixtures.probe.evidence import Evidence
 from fixtures.switch import libvirt_network
 from fixtures.testbed.testbed import Testbed
 from topologies.topology import DhcpRange, Network
@@ -123,7 +124,7 @@ def test_bridge_is_up(testbed: Testbed, evidence: Evidence) -> None:
         - STP is on, unless the topology turns it off
     """
     network = testbed.topology.network
-    held = addresses(testbed.host, network.bridge)
+    held = addresses(testbed.host, network.bridge, IPV4)
     evidence.json("addresses.json", held)
     evidence.reason = f"{network.bridge}: {', '.join(held)}"
     assert is_up(testbed.host, network.bridge), f"{network.bridge} is down"

@@ -11,8 +11,8 @@ import pytest
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
-from fixtures.evidence import Evidence
 from fixtures.probe.capture import Capture
+from fixtures.probe.evidence import Evidence
 from fixtures.probe.station import NIC, Station, station
 from fixtures.switch.ovs_bridge import vsctl
 from fixtures.testbed.testbed import Testbed

@@ -1,27 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Records of runs to be compared: made in memory, with evidence in a folder."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from reports.record import (
-    Check,
-    Evidence,
-    Host,
-    Measurement,
-    RunRecord,
-    Tool,
-    Topology,
-    Verdict,
-    claim_verdicts,
-    worst,
-)
+from reports.record import Check, EvidenceFile, Measurement, RunRecord, Verdict
+from tests import records
+from tests.records import STARTED
 
-MOMENT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 FACTS: dict[str, Any] = {
     "kernel": "6.1.0",
     "cpu": {"model": "Some CPU", "count": 4},
@@ -55,19 +44,11 @@ def check(
     claims: Sequence[str] = ("NT-05",),
     reason: str | None = None,
     measurements: Sequence[Measurement] = (),
-    evidence: Sequence[Evidence] = (),
+    evidence: Sequence[EvidenceFile] = (),
 ) -> Check:
-    return Check(
-        id=name,
-        claims=list(claims),
-        topology=topology,
-        verdict=verdict,
-        reason=reason,
-        duration_s=1.0,
-        measurements=list(measurements),
-        evidence=list(evidence),
-        rerun=f"./plumbline run --topology {topology}",
-    )
+    more = {"claims": list(claims), "topology": topology, "measurements": list(measurements)}
+    rerun = f"./plumbline run --topology {topology}"
+    return records.check(name, verdict, reason=reason, evidence=list(evidence), rerun=rerun, **more)
 
 
 def record(
@@ -75,42 +56,28 @@ def record(
     *checks: Check,
     host: Mapping[str, object] = HOST,
     finished: bool = True,
-    evidence: Mapping[str, Sequence[Evidence]] | None = None,
+    evidence: Mapping[str, Sequence[EvidenceFile]] | None = None,
     **more: object,
 ) -> RunRecord:
     """Return the record of a run, the `number`th of them in time."""
-    names = dict.fromkeys(each.topology for each in checks)
-    started = MOMENT + timedelta(days=number)
-    return RunRecord.model_validate(
-        {
-            "id": UUID(int=number + 1),
-            "started": started,
-            "finished": started + timedelta(minutes=4) if finished else None,
-            "tool": Tool(version="1", commit="c" * 40, dirty=False, command=["./plumbline", "run"]),
-            "host": Host.model_validate(host),
-            "topologies": [
-                Topology(
-                    name=name,
-                    verdict=worst(c.verdict for c in checks if c.topology == name),
-                    evidence=list((evidence or {}).get(name, ())),
-                )
-                for name in names
-            ],
-            "checks": list(checks),
-            "claims": claim_verdicts(checks),
-            **more,
-        }
+    started = STARTED + timedelta(days=number)
+    run = records.record(
+        checks,
+        id=UUID(int=number + 1),
+        started=started,
+        finished=started + timedelta(minutes=4) if finished else None,
+        host=host,
+        **more,
     )
+    if evidence is None:
+        return run
+    topologies = [
+        each.model_copy(update={"evidence": list(evidence.get(each.name, ()))})
+        for each in run.topologies
+    ]
+    return run.model_copy(update={"topologies": topologies})
 
 
-def kept(folder: Path, name: str, text: str) -> Evidence:
+def kept(folder: Path, name: str, text: str) -> EvidenceFile:
     """Write a file of evidence into a run's folder."""
-    place = folder / "evidence" / name
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(text)
-    return Evidence(
-        name=Path(name).name,
-        media_type="text/plain",
-        path=f"evidence/{name}",
-        sha256=hashlib.sha256(text.encode()).hexdigest(),
-    )
+    return records.kept(folder, f"evidence/{name}", text)

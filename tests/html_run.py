@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A small run with every verdict, a topology that was drawn, measurements and evidence on disk."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
-from uuid import UUID
 
 from reports.record import (
     Accelerator,
@@ -14,20 +11,19 @@ from reports.record import (
     BuiltLink,
     BuiltNode,
     Check,
-    Evidence,
+    EvidenceFile,
     FaultResult,
-    Host,
+    HostRecord,
     Measurement,
     Reach,
     RunRecord,
     Statement,
-    Tool,
-    Topology,
+    TopologyRecord,
     Verdict,
-    claim_verdicts,
 )
+from tests import records
+from tests.records import kept
 
-STARTED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 C, V, U, N, E = (
     Verdict.CONFORMS,
     Verdict.VIOLATES,
@@ -81,16 +77,6 @@ class Parsed(HTMLParser):
         return [str(attrs[attribute]) for _, attrs in self.tags if attribute in attrs]
 
 
-def keep(folder: Path, path: str, content: str | bytes, media_type: str = "text/plain") -> Evidence:
-    """Store a file of evidence, and return its entry."""
-    octets = content.encode() if isinstance(content, str) else content
-    target = folder / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(octets)
-    digest = hashlib.sha256(octets).hexdigest()
-    return Evidence(name=target.name, media_type=media_type, path=path, sha256=digest)
-
-
 def check(
     name: str,
     verdict: Verdict,
@@ -98,18 +84,17 @@ def check(
     topology: str = "nat",
     reason: str | None = None,
     reach: Reach | None = None,
-    evidence: tuple[Evidence, ...] = (),
+    evidence: tuple[EvidenceFile, ...] = (),
     measurements: tuple[Measurement, ...] = (),
 ) -> Check:
     """Return a check on a topology."""
-    return Check(
-        id=f"{name}[{topology}]",
+    return records.check(
+        f"{name}[{topology}]",
+        verdict,
         claims=list(claims),
         topology=topology,
-        verdict=verdict,
         reason=reason or f"{name} was looked at",
         reach=reach,
-        duration_s=0.5,
         measurements=list(measurements),
         evidence=list(evidence),
         rerun=f"./plumbline run -- 'suites/test_x.py::test_{name}[{topology}]'",
@@ -180,12 +165,10 @@ def record(
 ) -> RunRecord:
     """Return a record of checks, with a topology for each that they name."""
     names = dict.fromkeys(each.topology for each in checks)
-    return RunRecord(
-        id=UUID(int=1),
-        started=STARTED,
-        finished=STARTED + timedelta(minutes=3) if finished else None,
-        tool=Tool(version="1", commit="c" * 40, dirty=False, command=["./plumbline", "run"]),
-        host=Host(
+    more = {} if finished else {"finished": None}
+    return records.record(
+        checks,
+        host=HostRecord(
             kind="sandbox",
             release="Debian 12",
             accel=Accelerator(name="tcg", reason="no KVM"),
@@ -197,7 +180,7 @@ def record(
             },
         ),
         topologies=[
-            Topology(
+            TopologyRecord(
                 name=name,
                 kind="nat",
                 title="NAT forwarding network",
@@ -208,18 +191,17 @@ def record(
             )
             for name in names
         ],
-        checks=checks,
-        claims=claim_verdicts(checks),
         statements=dict(statements or {}),
         faults=list(faults),
+        **more,
     )
 
 
 def full(folder: Path) -> RunRecord:
     """Return a run with every verdict, and store its evidence."""
-    commands = keep(folder, "evidence/a/commands.txt", TRANSCRIPT)
-    capture = keep(folder, "evidence/a/x.pcap", b"\xa1\xb2\x00\x01" * 64, "application/vnd.pcap")
-    taken = keep(folder, "evidence/b/console.txt", f"{HOSTILE}\x1b[31m\u202e\x00\n")
+    commands = kept(folder, "evidence/a/commands.txt", TRANSCRIPT)
+    capture = kept(folder, "evidence/a/x.pcap", b"\xa1\xb2\x00\x01" * 64, "application/vnd.pcap")
+    taken = kept(folder, "evidence/b/console.txt", f"{HOSTILE}\x1b[31m\u202e\x00\n")
     rate = Measurement(name="tcp guest → host", unit="Mbit/s", samples=[2301, 2338, 2390])
     slower = Measurement(name="tcp guest → host", unit="Mbit/s", samples=[168, 170, 290.5])
     checks = [
@@ -244,15 +226,6 @@ def full(folder: Path) -> RunRecord:
 
 def fault(name: str, topology: str, *caught_by: str, **more: object) -> FaultResult:
     """Return a fault and what came of it."""
-    return FaultResult.model_validate(
-        {
-            "id": name,
-            "title": f"What {name} breaks",
-            "topology": f"{topology}+{name}",
-            "on": "host",
-            "apply": "ip link del virbr1 && echo '<b>'",
-            "caught_by": list(caught_by),
-            "also": {},
-            **more,
-        }
-    )
+    commands = "ip link del virbr1 && echo '<b>'"
+    known = {"caught_by": list(caught_by), "apply": commands}
+    return records.fault(name, topology, **(known | more))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.compare.command import main
+from reports.compare.compare_command import main
 from reports.record import Check, FaultResult, RunRecord, Verdict, save
 from tests.compared import check, quantity, record
 from tests.launched import ROOT
@@ -224,7 +224,12 @@ def test_what_a_record_says_reaches_no_terminal_as_an_escape(before: Path, tmp_p
     hostile.mkdir()
     told = json.loads((before / "run.json").read_text()) | {"\x1b]0;taken\x07\u202e": 1}
     (hostile / "run.json").write_text(json.dumps(told))
-    argv = [sys.executable, "-m", "reports.compare.command", *order(before=before, after=hostile)]
+    argv = [
+        sys.executable,
+        "-m",
+        "reports.compare.compare_command",
+        *order(before=before, after=hostile),
+    ]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 4
     assert "]0;taken" in done.stderr
@@ -233,7 +238,7 @@ def test_what_a_record_says_reaches_no_terminal_as_an_escape(before: Path, tmp_p
 
 def test_a_defect_of_our_own_does_not_say_that_something_is_worse() -> None:
     # The launcher never hands over such an order.
-    argv = [sys.executable, "-m", "reports.compare.command", "{}"]
+    argv = [sys.executable, "-m", "reports.compare.compare_command", "{}"]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 10
     assert "Traceback" in done.stderr

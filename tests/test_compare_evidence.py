@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from contracts.volatile_text import normalised
-from reports.compare.comparing import compare
-from reports.compare.evidence import unified
+from reports.compare.compare_runs import compare
+from reports.compare.comparison import Comparison
+from reports.compare.evidence_differences import unified
 from reports.compare.hunks import hunks
-from reports.compare.model import Comparison
 from reports.compare.quantities import Criteria
 from reports.compare.transcript import COMMANDS
 from reports.record import Verdict

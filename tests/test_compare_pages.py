@@ -11,17 +11,17 @@ from playwright.sync_api import Browser, Page
 from rich.console import Console
 
 from reports.compare import trend_text
-from reports.compare.comparing import compare
-from reports.compare.model import Comparison, Difference
-from reports.compare.pages import (
+from reports.compare.compare_runs import compare
+from reports.compare.comparison import Comparison, EvidenceDifference
+from reports.compare.comparison_pages import (
     comparison_html,
     comparison_markdown,
     trend_html,
     trend_markdown,
 )
+from reports.compare.comparison_terminal import show
 from reports.compare.quantities import Criteria
-from reports.compare.reading import runs
-from reports.compare.terminal import show
+from reports.compare.run_folders import runs
 from reports.compare.trend import Trend, trend_of
 from reports.record import FaultResult, RecordError, Verdict, save
 from tests.browser import chromium
@@ -227,7 +227,7 @@ def test_a_trend_leaves_out_by_name_what_it_cannot_read(tmp_path: Path) -> None:
 def test_markdown_stays_below_what_github_takes(tmp_path: Path) -> None:
     whole = made(tmp_path)
     lines = [f"+{number} {'x' * 500}" for number in range(300)]
-    long = Difference(
+    long = EvidenceDifference(
         topology="nat", check="nat.rules\n\n# taken", name="rules.txt", lines=lines, left_out=0
     )
     text = comparison_markdown(whole.model_copy(update={"differences": [long] * 20}))

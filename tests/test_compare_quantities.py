@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.compare.comparing import compare
-from reports.compare.measured import direction, read, trial_values
-from reports.compare.model import Comparison, Outcome
+from reports.compare.compare_runs import compare
+from reports.compare.comparison import Comparison, QuantityOutcome
+from reports.compare.measured_quantities import direction, read, trial_values
 from reports.compare.quantities import Criteria
 from reports.record import Measurement, RecordError, load
 from tests.compared import check, quantity, record
@@ -34,7 +34,7 @@ def outcome(
     better: str | None = "more",
     unit: str = "Mbit/s",
     **criteria: float,
-) -> Outcome:
+) -> QuantityOutcome:
     found = compared(
         [quantity("x", before, unit, better)], [quantity("x", after, unit, better)], **criteria
     )
@@ -48,34 +48,34 @@ def scaled(factor: float) -> list[float]:
 @pytest.mark.parametrize(
     ("factor", "better", "expected"),
     [
-        (0.5, "more", Outcome.REGRESSED),
-        (2.0, "more", Outcome.IMPROVED),
-        (0.5, "less", Outcome.IMPROVED),
-        (2.0, "less", Outcome.REGRESSED),
-        (2.0, None, Outcome.CHANGED),
-        (0.5, None, Outcome.CHANGED),
-        (1.001, "more", Outcome.NO_DIFFERENCE),
-        (1.001, None, Outcome.NO_DIFFERENCE),
+        (0.5, "more", QuantityOutcome.REGRESSED),
+        (2.0, "more", QuantityOutcome.IMPROVED),
+        (0.5, "less", QuantityOutcome.IMPROVED),
+        (2.0, "less", QuantityOutcome.REGRESSED),
+        (2.0, None, QuantityOutcome.CHANGED),
+        (0.5, None, QuantityOutcome.CHANGED),
+        (1.001, "more", QuantityOutcome.NO_DIFFERENCE),
+        (1.001, None, QuantityOutcome.NO_DIFFERENCE),
         # Shown beyond doubt, and smaller than what matters.
-        (0.96, "more", Outcome.SMALL),
-        (1.04, "less", Outcome.SMALL),
+        (0.96, "more", QuantityOutcome.SMALL),
+        (1.04, "less", QuantityOutcome.SMALL),
     ],
 )
-def test_direction_counts(factor: float, better: str | None, expected: Outcome) -> None:
+def test_direction_counts(factor: float, better: str | None, expected: QuantityOutcome) -> None:
     assert outcome(STEADY, scaled(factor), better) is expected
     found = compared(
         [quantity("x", STEADY, better=better)], [quantity("x", scaled(factor), better=better)]
     )
-    assert found.exit_code == (1 if expected is Outcome.REGRESSED else 0)
+    assert found.exit_code == (1 if expected is QuantityOutcome.REGRESSED else 0)
 
 
 def test_what_matters_is_the_users_to_say_and_decides_nothing_alone() -> None:
-    assert outcome(STEADY, scaled(0.96), relevant_percent=3.0) is Outcome.REGRESSED
+    assert outcome(STEADY, scaled(0.96), relevant_percent=3.0) is QuantityOutcome.REGRESSED
     rng = np.random.default_rng(1)
     wide = (1000 * np.exp(rng.normal(0, 0.5, 10))).tolist()
     other = (1200 * np.exp(rng.normal(0, 0.5, 10))).tolist()
     assert abs(np.median(other) / np.median(wide) - 1) > 0.05
-    assert outcome(wide, other) is Outcome.NO_DIFFERENCE
+    assert outcome(wide, other) is QuantityOutcome.NO_DIFFERENCE
 
 
 def test_loss_is_judged_in_points_and_none_at_all_can_be_compared() -> None:
@@ -84,30 +84,30 @@ def test_loss_is_judged_in_points_and_none_at_all_can_be_compared() -> None:
         [4.0, 5, 6, 4, 5, 7, 5, 6],
         [0.2, 0.3, 0.2, 0.4, 0.1, 0.3, 0.2, 0.3],
     )
-    assert outcome(none, some, "less", "%") is Outcome.REGRESSED
-    assert outcome(some, none, "less", "%") is Outcome.IMPROVED
-    assert outcome(none, little, "less", "%") is Outcome.SMALL
+    assert outcome(none, some, "less", "%") is QuantityOutcome.REGRESSED
+    assert outcome(some, none, "less", "%") is QuantityOutcome.IMPROVED
+    assert outcome(none, little, "less", "%") is QuantityOutcome.SMALL
     found = compared([quantity("x", none, "%", "less")], [quantity("x", none, "%", "less")])
-    assert found.quantities[0].outcome is Outcome.NO_DIFFERENCE
+    assert found.quantities[0].outcome is QuantityOutcome.NO_DIFFERENCE
     assert found.quantities[0].note == "all samples are equal"
     assert found.exit_code == 0
 
 
 def test_from_nothing_at_all_any_change_is_one() -> None:
-    assert outcome([0.0] * 8, STEADY, "less", "ms") is Outcome.REGRESSED
-    assert outcome([0.0] * 8, STEADY, "more") is Outcome.IMPROVED
+    assert outcome([0.0] * 8, STEADY, "less", "ms") is QuantityOutcome.REGRESSED
+    assert outcome([0.0] * 8, STEADY, "more") is QuantityOutcome.IMPROVED
 
 
 def test_too_few_samples_say_how_many_it_takes() -> None:
     six = [quantity(str(number), STEADY[:3]) for number in range(6)]
     found = compared(six, [quantity(str(number), scaled(0.1)[:3]) for number in range(6)])
-    assert {each.outcome for each in found.quantities} == {Outcome.TOO_FEW}
+    assert {each.outcome for each in found.quantities} == {QuantityOutcome.TOO_FEW}
     assert "it takes 5 of each: run --samples 5 --interleave" in (found.quantities[0].note or "")
     assert found.method.samples_needed == 5
     assert found.exit_code == 10
     five = [quantity(str(number), STEADY[:5]) for number in range(6)]
     found = compared(five, [quantity(str(number), scaled(0.1)[:5]) for number in range(6)])
-    assert {each.outcome for each in found.quantities} == {Outcome.REGRESSED}
+    assert {each.outcome for each in found.quantities} == {QuantityOutcome.REGRESSED}
 
 
 def test_one_quantity_that_could_be_judged_is_enough_to_say_nothing_is_shown_worse() -> None:
@@ -115,7 +115,10 @@ def test_one_quantity_that_could_be_judged_is_enough_to_say_nothing_is_shown_wor
         [quantity("a", STEADY), quantity("b", STEADY[:3])],
         [quantity("a", STEADY[::-1]), quantity("b", STEADY[:3])],
     )
-    assert [each.outcome for each in found.quantities] == [Outcome.NO_DIFFERENCE, Outcome.TOO_FEW]
+    assert [each.outcome for each in found.quantities] == [
+        QuantityOutcome.NO_DIFFERENCE,
+        QuantityOutcome.TOO_FEW,
+    ]
     assert found.exit_code == 0
 
 
@@ -130,21 +133,21 @@ def test_no_difference_comes_with_what_would_have_been_seen() -> None:
 def test_the_correction_is_over_all_quantities_with_a_direction() -> None:
     # p of these alone is 0.016, too much for one of ten.
     before, after = [1.0, 6, 3, 2, 5, 4], [4.5, 9, 5.5, 10, 7, 8]
-    assert outcome(before, after) is Outcome.IMPROVED
+    assert outcome(before, after) is QuantityOutcome.IMPROVED
     others = [quantity(str(number), STEADY) for number in range(9)]
     found = compared([quantity("x", before), *others], [quantity("x", after), *others])
-    assert found.quantities[0].outcome is Outcome.NO_DIFFERENCE
+    assert found.quantities[0].outcome is QuantityOutcome.NO_DIFFERENCE
     directionless = [quantity(str(number), STEADY, better=None) for number in range(9)]
     found = compared(
         [quantity("x", before), *directionless], [quantity("x", after), *directionless]
     )
-    assert found.quantities[0].outcome is Outcome.IMPROVED
+    assert found.quantities[0].outcome is QuantityOutcome.IMPROVED
 
 
 def test_samples_that_follow_one_another_count_as_one() -> None:
     drifting = [2500.0, 2510, 2490, 2600, 2400, 1500, 1450, 1300, 1350, 1200]
     found = compared([quantity("x", drifting)], [quantity("x", [v / 3 for v in drifting])])
-    assert found.quantities[0].outcome is Outcome.TOO_FEW
+    assert found.quantities[0].outcome is QuantityOutcome.TOO_FEW
     assert "depend on the one before" in (found.quantities[0].note or "")
     assert found.quantities[0].before.interval is None
 

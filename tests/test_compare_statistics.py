@@ -17,7 +17,7 @@ from reports.compare.estimates import (
     visible_change,
 )
 from reports.compare.multiple_testing import holm, testable
-from reports.compare.ranks import least_p, rank_test, samples_needed, significant_rows
+from reports.compare.rank_test import least_p, rank_test, samples_needed, significant_rows
 
 FAST = Detection(level=0.05, power=0.8, relevant=0.05)
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from reports.compare.comparing import compare
-from reports.compare.hosts import NotComparable
-from reports.compare.model import Comparison, Effect, Outcome
-from reports.compare.pages import comparison_markdown
+from reports.compare.comparability import NotComparable
+from reports.compare.compare_runs import compare
+from reports.compare.comparison import Comparison, Effect, QuantityOutcome
+from reports.compare.comparison_pages import comparison_markdown
 from reports.compare.quantities import Criteria
-from reports.compare.verdicts import effect
+from reports.compare.verdict_changes import effect
 from reports.record import FaultResult, RunRecord, Verdict
 from tests.compared import FACTS, HOST, check, quantity, record
 
@@ -265,7 +265,7 @@ def test_two_different_hosts_are_warned_of_and_their_speeds_not_compared(
         record(1, check("throughput.x", measurements=[slow]), host=host),
     )
     assert any(f"two different hosts: {said}" in warning for warning in found.warnings)
-    assert [each.outcome for each in found.quantities] == [Outcome.NOT_COMPARABLE]
+    assert [each.outcome for each in found.quantities] == [QuantityOutcome.NOT_COMPARABLE]
     assert found.exit_code == 10
     assert found.because == ["no quantity could be judged: not comparable"]
 

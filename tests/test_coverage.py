@@ -1,23 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Where each claim was decided: the table that is made from run records."""
 
-from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 
 from reports.coverage import catalogue, main, table, undecided
-from reports.record import ClaimVerdict, Host, RunRecord, Tool, Verdict, save
+from reports.record import ClaimVerdict, HostRecord, RunRecord, Verdict, save
+from tests import records
 
 
 def record(kind: str, release: str, **verdicts: list[Verdict]) -> RunRecord:
     """Return a record with verdicts of claims, one for each topology."""
-    return RunRecord(
-        id=UUID(int=1),
-        started=datetime(2026, 3, 1, 12, 0, tzinfo=UTC),
-        tool=Tool(version="1", commit=None, dirty=None, command=["./plumbline", "run"]),
-        host=Host.model_validate(
+    return records.record(
+        [],
+        host=HostRecord.model_validate(
             {"kind": kind, "release": release, "facts": {"versions": {"libvirt": "9.0.0"}}}
         ),
         claims=[

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from launcher.capabilities import CAPABILITIES, HERE
 from launcher.doctor import Diagnosis, conclusion, exit_code, render
 from launcher.finding import Finding, State
-from launcher.probes import CAPABILITIES, HERE
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from contracts.address_family import IPV4
 from fixtures.host.host import Host
 from fixtures.host.sandbox import sandbox
 from fixtures.probe.drop_counters import (
@@ -120,7 +121,7 @@ def host() -> Iterator[Host]:
 
 
 def test_rules_of_iptables_count_once_though_nftables_has_them_too() -> None:
-    read = parse_rules(IPTABLES, IPTABLES_IN_NFT)
+    read = parse_rules(IPTABLES, IPTABLES_IN_NFT, IPV4)
     assert read.packets == {
         "-A PREROUTING -s 127.0.0.8/32 -j DROP in table raw": 2,
         "-A INPUT -s 127.0.0.9/32 -p icmp -j REJECT --reject-with icmp-port-unreachable": 3,
@@ -132,7 +133,7 @@ def test_rules_of_iptables_count_once_though_nftables_has_them_too() -> None:
 
 def test_an_own_table_with_the_name_of_one_of_iptables_is_read() -> None:
     # The former iptables is not in nftables: what nft lists there is somebody else's.
-    read = parse_rules(LEGACY, IPTABLES_IN_NFT)
+    read = parse_rules(LEGACY, IPTABLES_IN_NFT, IPV4)
     assert read.packets['rule ip filter FORWARD iifname "virbr0" counter drop'] == 0
     assert read.packets["policy DROP of chain FORWARD"] == 4
     assert read.packets["-A INPUT -s 1.2.3.4/32 -j DROP"] == 1
@@ -140,7 +141,7 @@ def test_an_own_table_with_the_name_of_one_of_iptables_is_read() -> None:
 
 
 def test_libvirts_own_table_is_read() -> None:
-    read = parse_rules("", LIBVIRT)
+    read = parse_rules("", LIBVIRT, IPV4)
     assert read == DropCounters(
         {
             'rule ip libvirt_network guest_output iifname "virbr0" counter reject': 7,
@@ -151,7 +152,7 @@ def test_libvirts_own_table_is_read() -> None:
 
 
 def test_a_counter_that_counts_more_than_is_dropped_shows_nothing() -> None:
-    read = parse_rules("", OTHERS)
+    read = parse_rules("", OTHERS, IPV4)
     assert read.packets == {
         'rule inet t f icmp type echo-request counter drop comment "lab: drop it"': 2,
         'rule inet t f counter log prefix "drop " level info drop': 6,
@@ -167,7 +168,7 @@ def test_a_counter_that_counts_more_than_is_dropped_shows_nothing() -> None:
 
 
 def test_a_host_without_either_tool_has_no_rules() -> None:
-    assert parse_rules("", "") == DropCounters()
+    assert parse_rules("", "", IPV4) == DropCounters()
 
 
 def test_only_what_has_counted_since_is_named() -> None:
@@ -199,8 +200,8 @@ def test_a_dropped_ping_names_its_rule(
     host: Host, add: list[str], delete: list[str], named: str
 ) -> None:
     host.run(add)
-    before = read_drop_counters(host)
+    before = read_drop_counters(host, IPV4)
     host.run(["ping", "-c", "1", "-W", "1", "-I", "127.0.0.9", "127.0.0.1"], check=False)
-    assert newly_dropped(before, read_drop_counters(host)) == [named]
+    assert newly_dropped(before, read_drop_counters(host, IPV4)) == [named]
     host.run(delete)
-    assert named not in read_drop_counters(host).packets
+    assert named not in read_drop_counters(host, IPV4).packets

@@ -12,7 +12,8 @@ from faults import load_all
 from fixtures.testbed.faulted_topology import broken_ones
 from launcher import prove
 from reports.fault_outcomes import results
-from reports.record import Check, FaultResult, Topology
+from reports.record import Check, FaultResult, TopologyRecord
+from tests import records
 from topologies.catalogue import claims
 from topologies.data_error import DataError
 from topologies.library import load
@@ -112,9 +113,7 @@ FAULT = FaultResult(
 
 def check(id_: str, claim: str | None, verdict: Verdict, reason: str = "seen") -> Check:
     named = [claim] if claim else []
-    return Check(
-        id=id_, claims=named, topology="nat+f", verdict=verdict, reason=reason, rerun="again"
-    )
+    return records.check(id_, verdict, claims=named, topology="nat+f", reason=reason)
 
 
 RULES = check("nat.rules[nat+f]", "NT-08", Verdict.VIOLATES)
@@ -147,18 +146,20 @@ ALSO = check("nat.wire[nat+f]", "NT-13", Verdict.VIOLATES)
     ],
 )
 def test_outcome(checks: list[Check], outcome: str) -> None:
-    stands = [Topology(name="nat+f", verdict=Verdict.VIOLATES)]
+    stands = [TopologyRecord(name="nat+f", verdict=Verdict.VIOLATES)]
     assert results([FAULT], checks, stands)[0].outcome == outcome
 
 
 def test_a_topology_that_broke_decides_nothing() -> None:
-    broke = [Topology(name="nat+f", verdict=Verdict.ERROR, reason="the fault was not applied")]
+    broke = [
+        TopologyRecord(name="nat+f", verdict=Verdict.ERROR, reason="the fault was not applied")
+    ]
     assert results([FAULT], [RULES, REACH], broke)[0].outcome == "not decided"
 
 
 def test_what_was_missed_and_what_cried_is_told() -> None:
     cried = check("dhcp.lease[nat+f]", "NT-05", Verdict.VIOLATES, "no lease")
-    stands = [Topology(name="nat+f", verdict=Verdict.VIOLATES)]
+    stands = [TopologyRecord(name="nat+f", verdict=Verdict.VIOLATES)]
     [told] = results([FAULT], [RULES, cried], stands)
     assert told.missed == {"connectivity.reach": "not run"}
     assert told.unexplained == {"dhcp.lease[nat+f]": "no lease"}

@@ -11,7 +11,8 @@ from fixtures.errors import BootFailed, CommandFailed
 from fixtures.guest import guest as guests_
 from fixtures.guest import image as images
 from fixtures.guest.domain_xml import GuestPlan, Hypervisor, Nic, domain_xml
-from fixtures.guest.guest import Guest, running
+from fixtures.guest.guest import Guest
+from fixtures.guest.guest_boot import running
 from fixtures.guest.image import Image, boot
 from fixtures.guest.keys import make_keys
 from fixtures.host.host import Host

@@ -15,7 +15,8 @@ import pytest
 from fixtures.guest import image as images
 from fixtures.guest.channel import transport_over
 from fixtures.guest.domain_xml import GuestPlan, Nic
-from fixtures.guest.guest import Guest, running
+from fixtures.guest.guest import Guest
+from fixtures.guest.guest_boot import running
 from fixtures.guest.image import Image
 from fixtures.guest.keys import RunKeys, make_keys
 from fixtures.host.host import Host

@@ -7,17 +7,18 @@ from ipaddress import IPv4Address, IPv4Interface
 import libvirt
 import pytest
 
+from contracts.address_family import IPV4
 from fixtures.errors import NotTestable
-from fixtures.host import ifupdown
 from fixtures.host.dhcp_client import default_gateways, leased, without_address
 from fixtures.host.host import Host
 from fixtures.host.links import addresses, has_link
 from fixtures.host.nic_state import NicState, nic_state
-from fixtures.host.physical_network import OUTSIDE_NIC, physical_network
 from fixtures.host.sandbox import sandbox
-from fixtures.host.scratch_network import spare_network
-from fixtures.probe.bridge_filter import IPV4, Filter, arp_filter, called, dropped
+from fixtures.probe.bridge_filter import BRIDGED_IPV4, Filter, arp_filter, called, dropped
 from fixtures.switch.default_network import NAME, default_network, network_names
+from fixtures.testbed import ifupdown
+from fixtures.testbed.physical_network import OUTSIDE_NIC, physical_network
+from fixtures.testbed.scratch_network import spare_network
 from topologies.library import load
 from topologies.topology import DhcpRange
 
@@ -50,39 +51,39 @@ def test_the_address_is_away_and_back(host: Host) -> None:
     with physical_network(host, FIGURES) as physical:
         before = nic_state(host, FIGURES.uplink)
         with pytest.raises(KeyError), without_address(host, FIGURES.uplink):
-            assert addresses(host, FIGURES.uplink) == []
-            assert default_gateways(host, FIGURES.uplink) == []
+            assert addresses(host, FIGURES.uplink, IPV4) == []
+            assert default_gateways(host, FIGURES.uplink, IPV4) == []
             raise KeyError
         assert nic_state(host, FIGURES.uplink) == before
-        assert addresses(physical.outside, OUTSIDE_NIC) == [str(FIGURES.outside_interface)]
+        assert addresses(physical.outside, OUTSIDE_NIC, IPV4) == [str(FIGURES.outside_interface)]
 
 
 def test_a_lease_is_taken_and_given_back(host: Host) -> None:
     assert FIGURES is not None
     with physical_network(host, FIGURES), without_address(host, FIGURES.uplink):
-        with leased(host, FIGURES.uplink) as lease:
+        with leased(host, FIGURES.uplink, IPV4) as lease:
             assert not lease.failure
             assert IPv4Interface(lease.address).ip in FIGURES.dhcp
-            assert default_gateways(host, FIGURES.uplink) == [str(FIGURES.router)]
-        assert addresses(host, FIGURES.uplink) == []
+            assert default_gateways(host, FIGURES.uplink, IPV4) == [str(FIGURES.router)]
+        assert addresses(host, FIGURES.uplink, IPV4) == []
         assert not host.run(["pgrep", "-x", "dhclient"], check=False).stdout
 
 
 def test_a_filter_is_called_or_not(host: Host) -> None:
-    was = host.sysctl(IPV4.sysctl)
+    was = host.sysctl(BRIDGED_IPV4.sysctl)
     if was is None:
         pytest.skip("this kernel has no br_netfilter")
     for on in (False, True):
-        with called(host, IPV4, on=on):
-            assert host.sysctl(IPV4.sysctl) == str(int(on))
-        assert host.sysctl(IPV4.sysctl) == was
+        with called(host, BRIDGED_IPV4, on=on):
+            assert host.sysctl(BRIDGED_IPV4.sysctl) == str(int(on))
+        assert host.sysctl(BRIDGED_IPV4.sysctl) == was
     with pytest.raises(NotTestable), called(host, Filter("net.bridge.none", ()), on=True):
         pass
 
 
 @pytest.mark.parametrize("family", ["IPv4", "ARP"])
 def test_drops_are_there_and_gone(host: Host, family: str) -> None:
-    which = IPV4 if family == "IPv4" else arp_filter(host)
+    which = BRIDGED_IPV4 if family == "IPv4" else arp_filter(host)
     shown = [*which.tool, "-n", "-L", "FORWARD"]
     before = host.run(shown).stdout
     with dropped(host, which, ["-s", "192.0.2.1"], ["-s", "192.0.2.2"]):

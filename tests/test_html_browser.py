@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from reports.html.page import render
+from reports.html.report_page import render
 from tests.browser import chromium
 from tests.html_run import C, N, V, check, fault, full, record
 

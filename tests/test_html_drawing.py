@@ -6,10 +6,10 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from reports.html.drawing import Box, Drawing, drawing
 from reports.html.measurement_plots import plot, plots_of, side_by_side
-from reports.html.reaching import ways
+from reports.html.reach_table import ways
 from reports.html.strip_plot import WIDTH, figure, ticks
+from reports.html.topology_drawing import DrawnBox, TopologyDrawing, drawing
 from reports.record import Built, BuiltLink, BuiltNode, Check, Measurement, Verdict
 from reports.verdict_matrix import matrix
 from tests.html_run import C, E, N, U, V, check, full, graph, reached, record, way
@@ -26,13 +26,13 @@ ALL_WAYS = list(
 )
 
 
-def drawn(built: Built, checks: list[Check] | None = None) -> Drawing:
+def drawn(built: Built, checks: list[Check] | None = None) -> TopologyDrawing:
     made = drawing(built, ways(ALL_WAYS if checks is None else checks))
     assert made is not None
     return made
 
 
-def overlap(one: Box, other: Box) -> bool:
+def overlap(one: DrawnBox, other: DrawnBox) -> bool:
     return (
         one.x < other.x + other.width
         and other.x < one.x + one.width

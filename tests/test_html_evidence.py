@@ -5,19 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from reports.html.evidence import FILE_BEGIN, FILE_MAX, EvidenceFiles, is_command, visible
-from reports.record import Evidence
-from tests.html_run import C, N, V, check, keep, record
+from reports.html.shown_evidence import FILE_BEGIN, FILE_MAX, EvidenceFiles, is_command, visible
+from reports.record import EvidenceFile
+from tests.html_run import C, N, V, check, record
+from tests.records import kept
 
 
-def read(folder: Path, *files: Evidence, page_max: int = 1 << 20) -> EvidenceFiles:
+def read(folder: Path, *files: EvidenceFile, page_max: int = 1 << 20) -> EvidenceFiles:
     taken = EvidenceFiles(folder, page_max)
     taken.take(record([check("dhcp.a", C, "NT-05", evidence=files)]))
     return taken
 
 
 def test_a_short_text_is_whole(tmp_path: Path) -> None:
-    file = keep(tmp_path, "evidence/x.json", '{"a": "ä"}\n', "application/json")
+    file = kept(tmp_path, "evidence/x.json", '{"a": "ä"}\n', "application/json")
     [shown] = read(tmp_path, file).of([file])
     assert (shown.begin, shown.cut, shown.why, shown.fault) == ('{"a": "ä"}\n', 0, "", "")
     assert shown.size == len('{"a": "ä"}\n'.encode())
@@ -25,7 +26,7 @@ def test_a_short_text_is_whole(tmp_path: Path) -> None:
 
 def test_a_long_text_shows_both_ends_and_how_much_is_missing(tmp_path: Path) -> None:
     text = "".join(f"{number:07}\n" for number in range(FILE_MAX // 4))
-    file = keep(tmp_path, "evidence/commands.txt", text)
+    file = kept(tmp_path, "evidence/commands.txt", text)
     taken = read(tmp_path, file)
     [shown] = taken.of([file])
     assert shown.begin == text[:FILE_BEGIN]
@@ -35,21 +36,21 @@ def test_a_long_text_shows_both_ends_and_how_much_is_missing(tmp_path: Path) -> 
 
 
 def test_what_is_no_text_is_linked_and_not_called_left_out(tmp_path: Path) -> None:
-    file = keep(tmp_path, "evidence/x.pcap", b"\x00\x01", "application/vnd.tcpdump.pcap")
+    file = kept(tmp_path, "evidence/x.pcap", b"\x00\x01", "application/vnd.tcpdump.pcap")
     [shown] = read(tmp_path, file).of([file])
     assert shown.begin is None
     assert (shown.size, shown.href) == (2, "evidence/x.pcap")
 
 
 def test_a_text_that_is_not_utf_8_is_still_shown(tmp_path: Path) -> None:
-    file = keep(tmp_path, "evidence/console.txt", b"boot \xff\xfe\n")
+    file = kept(tmp_path, "evidence/console.txt", b"boot \xff\xfe\n")
     [shown] = read(tmp_path, file).of([file])
     assert shown.begin == "boot \ufffd\ufffd\n"
 
 
 def test_what_did_not_conform_comes_first_when_a_page_is_full(tmp_path: Path) -> None:
     files = {
-        name: keep(tmp_path, f"evidence/{name}.txt", name * 10) for name in ("good", "lack", "bad!")
+        name: kept(tmp_path, f"evidence/{name}.txt", name * 10) for name in ("good", "lack", "bad!")
     }
     run = record(
         [
@@ -67,7 +68,7 @@ def test_what_did_not_conform_comes_first_when_a_page_is_full(tmp_path: Path) ->
 
 
 def test_a_file_that_several_checks_name_is_read_once(tmp_path: Path) -> None:
-    file = keep(tmp_path, "evidence/x.txt", "x" * 60)
+    file = kept(tmp_path, "evidence/x.txt", "x" * 60)
     run = record([check(f"dhcp.{name}", C, "NT-05", evidence=(file,)) for name in "ab"])
     taken = EvidenceFiles(tmp_path, page_max=100)
     taken.take(run)

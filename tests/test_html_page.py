@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from contracts.verdicts import NOT_DECIDED
-from reports.html.environment import FOLDER
-from reports.html.page import render
-from reports.record import Evidence, RunRecord, Verdict
-from reports.run_verdict import whole
+from reports.html.report_page import render
+from reports.html.template_environment import FOLDER
+from reports.record import EvidenceFile, RunRecord, Verdict
+from reports.run_verdict import run_verdict
 from tests.html_run import (
     HOSTILE,
     C,
@@ -27,9 +27,9 @@ from tests.html_run import (
     fault,
     full,
     graph,
-    keep,
     record,
 )
+from tests.records import kept
 
 
 def page(run: RunRecord, folder: Path) -> Parsed:
@@ -59,7 +59,7 @@ def test_only_a_finished_run_in_which_something_conforms_is_green(
     checks = [check(f"dhcp.n{number}", each, "NT-05") for number, each in enumerate(verdicts)]
     run = record(checks, finished=finished)
 
-    assert whole(run).verdict is verdict
+    assert run_verdict(run).verdict is verdict
     [result] = [
         attrs["class"]
         for tag, attrs in page(run, tmp_path).tags
@@ -96,7 +96,7 @@ def test_every_verdict_stands_beside_the_number_that_conforms(tmp_path: Path) ->
 def test_what_it_rests_on_is_named(tmp_path: Path) -> None:
     text = page(full(tmp_path), tmp_path).text
     for said in (
-        "2026-03-01 12:00 UTC to 2026-03-01 12:03 UTC, 3 min 0 s",
+        "2026-03-01 12:00 UTC to 2026-03-01 12:03 UTC, 3 min 41 s",
         "sandbox, Debian 12",
         "tcg: no KVM",
         "libvirt 9.0.0",
@@ -155,7 +155,7 @@ def test_anchors_are_unique_and_every_link_leads_somewhere(tmp_path: Path) -> No
 def test_what_evidence_says_is_text_and_never_markup(tmp_path: Path) -> None:
     """A guest chooses its console, its host name and what it answers: none of it may be obeyed."""
     run = full(tmp_path)
-    file = keep(tmp_path, "evidence/javascript:alert(1)//<b>.txt", HOSTILE)
+    file = kept(tmp_path, "evidence/javascript:alert(1)//<b>.txt", HOSTILE)
     worse = check(
         f"dhcp.{HOSTILE}", V, f"XX {HOSTILE}", topology=HOSTILE, reason=HOSTILE, evidence=(file,)
     )
@@ -233,7 +233,7 @@ def test_a_topology_that_was_not_built_says_why(tmp_path: Path) -> None:
 
 
 def test_faults_are_shown_with_what_caught_them_and_what_did_not(tmp_path: Path) -> None:
-    undone = keep(tmp_path, "evidence/t/undone.txt", "as it was built\n")
+    undone = kept(tmp_path, "evidence/t/undone.txt", "as it was built\n")
     lacking = "the host lacks vlan (probe: none)"
     checks = [
         check("nat.rules", V, "NT-08", topology="nat+gone", reason="no rule"),
@@ -298,13 +298,13 @@ def test_a_proof_is_green_when_every_fault_was_caught(
     faults = tuple(
         fault(f"f{number}", "nat", "NT-05", outcome=each) for number, each in enumerate(outcomes)
     )
-    assert whole(record([], faults=faults)).verdict is verdict
+    assert run_verdict(record([], faults=faults)).verdict is verdict
     if verdict is C:
-        assert whole(record([], faults=faults, finished=False)).verdict is U
+        assert run_verdict(record([], faults=faults, finished=False)).verdict is U
 
 
 def test_evidence_is_linked_relative_to_the_record(tmp_path: Path) -> None:
-    odd = keep(tmp_path, "evidence/a b#c?/100%.txt", "x\n")
+    odd = kept(tmp_path, "evidence/a b#c?/100%.txt", "x\n")
     run = record([check("dhcp.a", C, "NT-05", evidence=(odd,))])
     assert "evidence/a%20b%23c%3F/100%25.txt" in page(run, tmp_path).values("href")
 
@@ -313,12 +313,12 @@ def test_files_that_are_not_what_the_record_says_are_named_on_top(tmp_path: Path
     outside = tmp_path / "secret"
     outside.write_text("a secret of the machine")
     folder = tmp_path / "run"
-    changed = keep(folder, "evidence/changed.txt", "before\n")
+    changed = kept(folder, "evidence/changed.txt", "before\n")
     (folder / changed.path).write_text("after\n")
     (folder / "evidence/link.txt").symlink_to(outside)
     digest = hashlib.sha256(outside.read_bytes()).hexdigest()
     missing, leading_out = (
-        Evidence(name=name, media_type="text/plain", path=f"evidence/{name}", sha256=digest)
+        EvidenceFile(name=name, media_type="text/plain", path=f"evidence/{name}", sha256=digest)
         for name in ("missing.txt", "link.txt")
     )
     run = record([check("dhcp.a", C, "NT-05", evidence=(changed, missing, leading_out))])

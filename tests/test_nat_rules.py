@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive
 from fixtures.probe.iptables_rules import parse_iptables
 from fixtures.probe.nat_rules import Ruleset, outcome
@@ -81,13 +82,13 @@ ELSEWHERE = IPv4Address("203.0.113.1")
 
 @pytest.fixture(params=["iptables", "nftables"])
 def rules(request: pytest.FixtureRequest) -> Ruleset:
-    return parse_iptables(IPTABLES) if request.param == "iptables" else parse_nft(NFT)
+    return parse_iptables(IPTABLES, IPV4) if request.param == "iptables" else parse_nft(NFT, IPV4)
 
 
 def without(line: str) -> Ruleset:
     kept = [each for each in IPTABLES.splitlines() if line not in each]
     assert len(kept) < len(IPTABLES.splitlines())
-    return parse_iptables("\n".join(kept))
+    return parse_iptables("\n".join(kept), IPV4)
 
 
 @pytest.mark.parametrize("proto", ["tcp", "udp"])
@@ -100,7 +101,7 @@ def test_ports_are_mapped_to_the_range(rules: Ruleset, proto: str) -> None:
 def test_a_rule_is_the_same_after_it_applied() -> None:
     later = NFT.replace('{"counter": null}', '{"counter": {"packets": 3, "bytes": 252}}')
     assert later != NFT
-    assert list(parse_nft(later)) == list(parse_nft(NFT))
+    assert list(parse_nft(later, IPV4)) == list(parse_nft(NFT, IPV4))
 
 
 def test_the_rest_has_no_range(rules: Ruleset) -> None:
@@ -136,22 +137,22 @@ def test_a_chain_that_nobody_calls_decides_nothing() -> None:
 def test_a_return_in_another_chain_returns_there() -> None:
     other = ":DOCKER - [0:0]\n-A DOCKER -j RETURN\n-A POSTROUTING -j DOCKER\n"
     saved = IPTABLES.replace("-A POSTROUTING", other + "-A POSTROUTING", 1)
-    assert outcome(parse_iptables(saved), "tcp", GUEST, ELSEWHERE) is not None
+    assert outcome(parse_iptables(saved, IPV4), "tcp", GUEST, ELSEWHERE) is not None
 
 
 def test_snat_translates_too() -> None:
     saved = "-A POSTROUTING -s 10.0.0.0/8 -j SNAT --to-source 192.0.2.1\n"
-    assert outcome(parse_iptables(saved), "tcp", GUEST, ELSEWHERE) is not None
+    assert outcome(parse_iptables(saved, IPV4), "tcp", GUEST, ELSEWHERE) is not None
 
 
 def test_what_is_not_understood_is_not_guessed() -> None:
     saved = IPTABLES.replace("-p tcp -j", "-o eth7 -p tcp -j")
     with pytest.raises(Inconclusive, match="-o"):
-        outcome(parse_iptables(saved), "tcp", GUEST, ELSEWHERE)
+        outcome(parse_iptables(saved, IPV4), "tcp", GUEST, ELSEWHERE)
 
 
 def test_one_port_is_a_range_of_one() -> None:
     saved = "-A POSTROUTING -s 10.0.0.0/8 -p tcp -j MASQUERADE --to-ports 5000\n"
-    rule = outcome(parse_iptables(saved), "tcp", GUEST, ELSEWHERE)
+    rule = outcome(parse_iptables(saved, IPV4), "tcp", GUEST, ELSEWHERE)
     assert rule is not None
     assert rule.ports == (5000, 5000)

@@ -12,7 +12,7 @@ from fixtures.plugin.procedure import (
     parse_procedure,
     procedure_of,
 )
-from launcher.probes import CAPABILITIES
+from launcher.capabilities import CAPABILITIES
 from reports.record import Procedure as Recorded
 
 ROOT = Path(__file__).resolve().parent.parent

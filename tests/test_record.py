@@ -2,10 +2,9 @@
 """The run record: its shape, its verdicts, its exit code, its file."""
 
 import json
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from itertools import permutations
 from pathlib import Path
-from uuid import UUID
 
 import jsonschema
 import pytest
@@ -17,8 +16,8 @@ from reports.record import (
     BuiltLink,
     BuiltNode,
     Check,
-    Evidence,
-    Host,
+    EvidenceFile,
+    HostRecord,
     Measurement,
     Procedure,
     Reach,
@@ -26,7 +25,7 @@ from reports.record import (
     RunRecord,
     Statement,
     Tool,
-    Topology,
+    TopologyRecord,
     Verdict,
     claim_verdicts,
     load,
@@ -34,35 +33,23 @@ from reports.record import (
     worst,
 )
 from reports.schema import SCHEMA_FILE, schema_text
-
-MOMENT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+from tests import records
+from tests.records import STARTED
 
 
 def check(number: int, verdict: Verdict, *claims: str, topology: str = "nat") -> Check:
-    return Check(
-        id=f"dhcp.check_{number}",
-        claims=list(claims),
-        topology=topology,
-        verdict=verdict,
-        rerun="./plumbline run",
-    )
+    more = {"claims": list(claims), "topology": topology, "duration_s": None}
+    return records.check(f"dhcp.check_{number}", verdict, **more)
 
 
-def record(*verdicts: Verdict, topologies: tuple[Topology, ...] = ()) -> RunRecord:
+def record(*verdicts: Verdict, topologies: tuple[TopologyRecord, ...] = ()) -> RunRecord:
     checks = [check(number, verdict, "NT-05") for number, verdict in enumerate(verdicts)]
-    return RunRecord(
-        id=UUID(int=1),
-        started=MOMENT,
-        tool=Tool(version="1", commit=None, dirty=None, command=["./plumbline", "run"]),
-        topologies=list(topologies),
-        checks=checks,
-        claims=claim_verdicts(checks),
-    )
+    return records.record(checks, topologies=topologies, finished=None)
 
 
 def full() -> RunRecord:
     """Return a record in which every key of the contract has a value."""
-    evidence = Evidence(
+    evidence = EvidenceFile(
         name="leases.json",
         media_type="application/json",
         path="evidence/dhcp/leases.json",
@@ -81,19 +68,17 @@ def full() -> RunRecord:
         evidence=[evidence],
         rerun="./plumbline run --topology nat",
     )
-    return RunRecord(
-        id=UUID(int=1),
-        started=MOMENT,
-        finished=MOMENT + timedelta(minutes=3),
+    return records.record(
+        [whole],
         tool=Tool(version="1", commit="c" * 40, dirty=True, command=["./plumbline", "run"]),
-        host=Host(
+        host=HostRecord(
             kind="sandbox",
             release="Debian 12",
             accel=Accelerator(name="tcg", reason="no KVM"),
             facts={"kernel": "6.18", "sysctls": {"net.ipv4.ip_forward": 1}},
         ),
         topologies=[
-            Topology(
+            TopologyRecord(
                 name="nat",
                 kind="nat",
                 title="NAT forwarding network",
@@ -116,8 +101,6 @@ def full() -> RunRecord:
                 evidence=[evidence],
             )
         ],
-        checks=[whole],
-        claims=claim_verdicts([whole]),
         statements={"NT-05": Statement(statement="It is leased", source="D4: NAT")},
     )
 
@@ -180,7 +163,7 @@ def test_the_exit_code_says_what_is_certain_first(
 
 
 def test_a_topology_that_broke_is_not_a_success() -> None:
-    broken = Topology(name="nat", verdict=E, reason="virsh net-destroy failed")
+    broken = TopologyRecord(name="nat", verdict=E, reason="virsh net-destroy failed")
 
     assert record(C, topologies=(broken,)).exit_code() == 10
 
@@ -215,7 +198,7 @@ def test_the_keys_are_the_contracts() -> None:
     ]
     assert list(written["checks"][0]["evidence"][0]) == ["name", "media_type", "path", "sha256"]
     assert list(written["claims"][0]) == ["id", "topology", "verdict"]
-    assert list(written["checks"][0]["reach"]) == ["from", "to", "protocol", "promised"]
+    assert list(written["checks"][0]["reach"]) == ["from", "to", "protocol", "family", "promised"]
     assert list(written["topologies"][0]["built"]) == ["nodes", "links"]
     assert {"name", "verdict", "build_s", "teardown_s"} <= set(written["topologies"][0])
 
@@ -241,7 +224,7 @@ def test_times_are_written_in_utc() -> None:
 
 
 def test_a_time_without_its_zone_is_refused() -> None:
-    naive = full().model_dump() | {"started": MOMENT.replace(tzinfo=None)}
+    naive = full().model_dump() | {"started": STARTED.replace(tzinfo=None)}
 
     with pytest.raises(ValidationError, match="timezone"):
         RunRecord.model_validate(naive)
@@ -250,7 +233,7 @@ def test_a_time_without_its_zone_is_refused() -> None:
 @pytest.mark.parametrize("path", ["/etc/passwd", "../run.json", "evidence/../../x", ""])
 def test_evidence_stays_in_the_runs_folder(path: str) -> None:
     with pytest.raises(ValidationError, match="relative to the output directory"):
-        Evidence(name="x", media_type="text/plain", path=path, sha256="0" * 64)
+        EvidenceFile(name="x", media_type="text/plain", path=path, sha256="0" * 64)
 
 
 @pytest.mark.parametrize("sample", [float("nan"), float("inf")])

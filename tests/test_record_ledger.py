@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contracts.plan import PlannedCheck
-from reports.record import Evidence, RecordError, Statement, Tool, Verdict
+from reports.record import EvidenceFile, RecordError, Statement, Tool, Verdict
 from reports.recording.ledger import NOT_DECIDED, Ledger, entry_for, parse_check
 
 TOOL = Tool(version="1", commit=None, dirty=None, command=[])
@@ -197,7 +197,7 @@ def test_a_violation_stays_and_its_files_are_as_they_are_now() -> None:
     ledger.plan([planned(1)])
     entries = [
         entry_for(planned(1), verdict, reason).model_copy(
-            update={"evidence": [Evidence(**evidence("commands.txt", digit))]}
+            update={"evidence": [EvidenceFile(**evidence("commands.txt", digit))]}
         )
         for verdict, reason, digit in (
             (Verdict.VIOLATES, "no lease", "0"),

@@ -31,7 +31,7 @@ import pytest
 from contracts.plan import PlannedCheck, write_plan
 from contracts.run_settings import RunSettings, keep_settings
 
-pytest_plugins = ["reports.recording.recorder", "reports.terminal.plugin"]
+pytest_plugins = ["reports.recording.recorder", "reports.terminal.terminal_plugin"]
 
 
 def pytest_addoption(parser):

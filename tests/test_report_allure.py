@@ -21,7 +21,8 @@ from launcher.lock import locked
 from reports.exports.allure import write
 from reports.record import Measurement, RunRecord
 from tests.browser import chromium
-from tests.reported import REASONS, check, fault, kept, record
+from tests.records import kept
+from tests.reported import REASONS, check, fault, record
 
 ROOT = Path(__file__).resolve().parent.parent
 ALLURE = ROOT / "ci" / "allure"

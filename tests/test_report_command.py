@@ -14,7 +14,8 @@ import pytest
 
 from contracts.verdicts import Verdict
 from reports.record import load, save
-from tests.reported import check, kept, record, saved
+from tests.records import kept
+from tests.reported import check, record, saved
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -206,7 +207,7 @@ def test_what_a_killed_run_was_still_writing_is_no_reason_to_refuse_it(
     (run / growing.path).write_text("[host]$ ip link\n[host]$ ip route\n")
     done = report("--format", "md", "--bundle", "b.tar.gz", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "topology-nat/commands.txt: grew after the record's last word of it" in done.stderr
+    assert "topology-nat/commands.txt: grew after it was recorded" in done.stderr
     assert (run / "report.md").read_text().startswith("## ⚠️")
     assert report("--verify", "b.tar.gz", cwd=tmp_path).returncode == 0
 

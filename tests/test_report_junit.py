@@ -10,7 +10,7 @@ import xmlschema
 
 from contracts.verdicts import Verdict
 from reports.exports.junit import render
-from reports.record import RunRecord, Topology
+from reports.record import RunRecord, TopologyRecord
 from tests.reported import check, fault, record
 
 SCHEMA = xmlschema.XMLSchema(str(Path(__file__).with_name("junit.xsd")))
@@ -88,7 +88,7 @@ def test_what_shows_nothing_or_not_all_is_an_error(run: RunRecord) -> None:
 
 
 def test_a_topology_that_broke_is_told_though_its_checks_conform() -> None:
-    broken = Topology(name="nat", verdict=Verdict.ERROR, reason="libvirtd would not stop")
+    broken = TopologyRecord(name="nat", verdict=Verdict.ERROR, reason="libvirtd would not stop")
     root = parsed(record([check(Verdict.CONFORMS)], topologies=[broken]))
     [error] = root.iter("error")
     assert error.attrib["message"] == "error: libvirtd would not stop"

@@ -7,8 +7,8 @@ from markdown_it.token import Token
 
 from contracts.verdicts import Verdict
 from reports.exports.job_summary import render
-from reports.markdown.pages import SIZE_MAX
-from reports.record import RunRecord, Topology
+from reports.markdown.sized_page import SIZE_MAX
+from reports.record import RunRecord, TopologyRecord
 from tests.reported import REASONS, check, fault, record
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True, "linkify": False}).enable("table")
@@ -63,8 +63,8 @@ def test_hostile_words_are_words() -> None:
     run = record(
         [check(Verdict.VIOLATES, reason=HOSTILE, rerun=f"x {HOSTILE}")],
         topologies=[
-            Topology(name="nat", verdict=Verdict.ERROR, title=HOSTILE, reason=HOSTILE),
-            Topology(name=HOSTILE, verdict=Verdict.ERROR),
+            TopologyRecord(name="nat", verdict=Verdict.ERROR, title=HOSTILE, reason=HOSTILE),
+            TopologyRecord(name=HOSTILE, verdict=Verdict.ERROR),
         ],
     )
     text = render(run)

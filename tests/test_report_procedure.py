@@ -10,7 +10,7 @@ import pytest
 from contracts.plan import PlannedCheck
 from contracts.verdicts import Verdict
 from reports.exports import allure, job_summary, junit
-from reports.html.page import render
+from reports.html.report_page import render
 from reports.record import Check, Procedure, RunRecord, parse
 from reports.recording.ledger import entry_for, parse_check
 from tests.html_run import Parsed

@@ -21,24 +21,25 @@ from scapy.layers.vxlan import VXLAN
 from scapy.packet import Packet, Raw
 
 from contracts.verdicts import Verdict
-from reports.exports.intact import require_evidence
+from reports.evidence_integrity import require_evidence
 from reports.record import (
     Built,
     BuiltLink,
     BuiltNode,
-    Host,
+    HostRecord,
     Measurement,
     Reach,
-    Topology,
+    TopologyRecord,
     load,
     save,
 )
-from reports.redaction.addresses import Addresses
-from reports.redaction.capture import NotACaptureError, redacted
-from reports.redaction.copying import redact
-from reports.redaction.findings import Findings
-from reports.redaction.text import Texts
-from tests.reported import RUN_ID, check, kept, record
+from reports.redaction.address_replacement import Addresses
+from reports.redaction.capture_redaction import NotACaptureError, redacted
+from reports.redaction.redacted_copy import redact
+from reports.redaction.redaction_report import RedactionReport
+from reports.redaction.text_redaction import Texts
+from tests.records import RUN_ID, kept
+from tests.reported import check, record
 
 SECRET = b"the-site's-own-secret"
 MAC = "52:54:00:12:ab:cd"
@@ -49,7 +50,7 @@ GUEST_TO_OUTSIDE = {"from": "guest", "to": "outside", "protocol": "udp", "promis
 
 
 def texts(*learnt: str, words: tuple[str, ...] = (), own_host: str = "vm") -> Texts:
-    findings = Findings()
+    findings = RedactionReport()
     made = Texts(findings, Addresses(findings), words)
     made.learn(learnt, own_host)
     return made
@@ -194,7 +195,7 @@ def frames_of(capture: bytes, order: str = "<") -> list[bytes]:
 
 
 def cleaned(packet: Packet) -> Packet:
-    [frame] = frames_of(redacted(capture_of(packet), Addresses(Findings())))
+    [frame] = frames_of(redacted(capture_of(packet), Addresses(RedactionReport())))
     return Ether(frame)
 
 
@@ -244,7 +245,7 @@ PACKETS = {
 
 @pytest.mark.parametrize("packet", PACKETS.values(), ids=PACKETS)
 def test_no_frame_keeps_an_address_or_what_it_carried(packet: Packet) -> None:
-    octets = redacted(capture_of(packet), Addresses(Findings()))
+    octets = redacted(capture_of(packet), Addresses(RedactionReport()))
     for mac in (MAC, CARD):
         assert bytes.fromhex(mac.replace(":", ""))[3:] not in octets
     assert bytes([8, 8, 8, 8]) not in octets
@@ -277,7 +278,7 @@ def test_a_redacted_dhcp_message_still_says_what_it_was() -> None:
 
 def test_time_and_length_of_frames_stay() -> None:
     before = capture_of(*PACKETS.values(), order=">")
-    after = redacted(before, Addresses(Findings()))
+    after = redacted(before, Addresses(RedactionReport()))
     assert after[:24] == before[:24]
     assert len(frames_of(after, ">")) == len(PACKETS)
     assert struct.unpack(">IIII", after[24:40])[::3] == (1, len(bytes(PACKETS["udp"])) + 4)
@@ -290,7 +291,7 @@ def test_time_and_length_of_frames_stay() -> None:
 )
 def test_what_is_no_capture_is_not_passed_on(content: bytes) -> None:
     with pytest.raises(NotACaptureError):
-        redacted(content, Addresses(Findings()))
+        redacted(content, Addresses(RedactionReport()))
 
 
 def test_a_run_is_redacted_whole_and_says_so(tmp_path: Path) -> None:
@@ -355,8 +356,8 @@ def test_a_word_of_the_record_s_own_choices_is_no_name(words: list[str], tmp_pat
     )
     run = record(
         [made],
-        host=Host(kind="lab", facts={"node7": 1, "NODE7": 2}),
-        topologies=[Topology(name="nat", verdict=Verdict.CONFORMS, built=built)],
+        host=HostRecord(kind="lab", facts={"node7": 1, "NODE7": 2}),
+        topologies=[TopologyRecord(name="nat", verdict=Verdict.CONFORMS, built=built)],
     )
     new, _ = redact(run, tmp_path, copy, words)
     assert new == load(copy / "run.json")

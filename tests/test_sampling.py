@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.evidence import Evidence
 from fixtures.plugin.sampling import Sampling, Series
+from fixtures.probe.evidence import Evidence
 from reports.warmup import cold_ones
 
 ROOT = Path(__file__).resolve().parent.parent

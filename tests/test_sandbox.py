@@ -2,6 +2,7 @@
 """The sandbox host: what it has, what it does not touch, and that nothing of it stays."""
 
 import contextlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from contracts.address_family import IPV4
 from fixtures.errors import CommandFailed, HostFailed
 from fixtures.host.links import addresses, has_link
 from fixtures.host.ovs_datapath import KERNEL, USERSPACE
-from fixtures.host.physical_network import OUTSIDE_NIC, physical_network
-from fixtures.host.sandbox import sandbox
+from fixtures.host.sandbox import bare_sandbox, sandbox
 from fixtures.switch.linux_bridge import linux_bridge
 from fixtures.switch.ovs_bridge import ovs_bridge, rows
+from fixtures.testbed.physical_network import OUTSIDE_NIC, physical_network
 from fixtures.waiting import until
 from topologies.library import load
 
@@ -25,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FIGURES = load("nat").physical
 HOLD = """
 import os, sys
-from fixtures.host.sandbox import sandbox
+from fixtures.host.sandbox import bare_sandbox, sandbox
 with sandbox() as host:
     host.run(["ip", "link", "add", "eth7", "type", "veth", "peer", "name", "eth8"])
     print(host.namespace.parts[2], flush=True)
@@ -107,8 +109,8 @@ def test_nothing_stays_after_sigkill() -> None:
 def test_physical_network() -> None:
     assert FIGURES is not None
     with sandbox() as host, physical_network(host, FIGURES) as physical:
-        assert addresses(host, FIGURES.uplink) == [str(FIGURES.host_interface)]
-        assert addresses(physical.outside, OUTSIDE_NIC) == [str(FIGURES.outside_interface)]
+        assert addresses(host, FIGURES.uplink, IPV4) == [str(FIGURES.host_interface)]
+        assert addresses(physical.outside, OUTSIDE_NIC, IPV4) == [str(FIGURES.outside_interface)]
         physical.outside.run(["ping", "-n", "-c", "1", "-W", "2", str(FIGURES.host)])
         # The outside has no way to the guests' subnets: that is a promise of the topologies.
         routes = physical.outside.run(["ip", "-4", "route"]).stdout.splitlines()
@@ -135,3 +137,15 @@ def test_libvirtd_that_does_not_come_up(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("fixtures.host.daemons.LIBVIRTD_DEADLINE_S", 1.0)
     with pytest.raises(HostFailed, match="libvirtd did not"), sandbox():
         pytest.fail("a sandbox without libvirtd was handed over")
+
+
+def test_capabilities_are_asked_of_the_host_itself() -> None:
+    with bare_sandbox() as host:
+        assert host.probe("ovs").state == "yes"
+        missing = host.probe("sriov")
+        assert (missing.state, "--host lab has them" in missing.detail) == ("no", True)
+        # The host's own programs answer: one that is gone from it is missing there alone.
+        host.run(["mount", "--bind", "/dev/null", str(Path(shutil.which("ovs-vsctl") or ""))])
+        assert host.probe("ovs").state == "no"
+    with bare_sandbox() as host:
+        assert host.probe("ovs").state == "yes"

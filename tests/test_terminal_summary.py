@@ -2,28 +2,32 @@
 """The matrix and the closing text of a record, at the width of a terminal and in a log."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 from rich.console import Console
 
 from contracts.exit_codes import EXIT_MEANINGS
-from reports.record import Check, Evidence, RunRecord, Tool, Topology, Verdict, claim_verdicts
+from reports.record import (
+    Check,
+    EvidenceFile,
+    RunRecord,
+    TopologyRecord,
+    Verdict,
+)
 from reports.recording.ledger import NOT_DECIDED
-from reports.terminal.matrix import print_matrix
-from reports.terminal.progress import check_line, columns
+from reports.terminal.matrix_table import print_matrix
+from reports.terminal.progress_lines import check_line, columns
 from reports.terminal.summary import print_closing, print_findings
 from reports.wording import both_ends, duration, few, one_line
+from tests import records
 
 SHIPPED = ["linux-bridge", "ovs", "nat", "nat1", "isolated", "bridged", "bridged-ovs"]
 STATEMENTS = {
     "NT-05": "A guest gets by DHCP an address inside the range, the mask, and the router",
     "NT-09": "On the wire the outside end sees the host's uplink address as source",
 }
-STARTED = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def check(
@@ -36,33 +40,16 @@ def check(
     evidence: Sequence[str] = (),
 ) -> Check:
     files = [
-        Evidence(name=each, media_type="text/plain", path=each, sha256="0" * 64)
+        EvidenceFile(name=each, media_type="text/plain", path=each, sha256="0" * 64)
         for each in evidence
     ]
-    return Check(
-        id=name,
-        claims=list(claims),
-        topology=topology,
-        verdict=verdict,
-        reason=reason,
-        duration_s=0.3,
-        evidence=files,
-        rerun="./plumbline run",
-    )
+    more = {"claims": list(claims), "topology": topology, "duration_s": 0.3, "evidence": files}
+    return records.check(name, verdict, reason=reason, **more)
 
 
-def record(*checks: Check, topologies: Sequence[Topology] = ()) -> RunRecord:
-    names = dict.fromkeys(each.topology for each in checks)
-    return RunRecord(
-        id=UUID(int=1),
-        started=STARTED,
-        finished=STARTED + timedelta(seconds=221),
-        tool=Tool(version="1", commit=None, dirty=None, command=[]),
-        topologies=list(topologies)
-        or [Topology(name=name, verdict=Verdict.CONFORMS) for name in names],
-        checks=list(checks),
-        claims=claim_verdicts(checks),
-    )
+def record(*checks: Check, topologies: Sequence[TopologyRecord] = ()) -> RunRecord:
+    more = {"topologies": topologies} if topologies else {}
+    return records.record(checks, **more)
 
 
 def matrix(shown: RunRecord, width: int = 80) -> list[str]:
@@ -203,7 +190,7 @@ def test_every_violation_is_told_and_one_cause_of_many_errors_once() -> None:
 
 def test_a_topology_that_could_not_be_built_is_told_once_with_what_it_cost() -> None:
     reason = "libvirtd did not come up within 5 s\nlast seen: no socket"
-    topology = Topology(
+    topology = TopologyRecord(
         name="nat", title="NAT forwarding network", verdict=Verdict.ERROR, reason=reason
     )
     shown = record(

@@ -12,7 +12,7 @@ import pytest
 
 from faults import load_all
 from fixtures.errors import HarnessError
-from fixtures.evidence import Evidence
+from fixtures.probe.evidence import Evidence
 from fixtures.testbed import testbed_reuse as reuse_module
 from fixtures.testbed.config_snapshot import ConfigSnapshot, differences, lines
 from fixtures.testbed.testbed import Testbed

@@ -5,7 +5,7 @@ import pytest
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Raw
 
-from fixtures.probe.vlan_tag import AUXDATA, TPID_VALID, VLAN_VALID, with_tag
+from fixtures.host.vlan_tag import AUXDATA, TPID_VALID, VLAN_VALID, with_tag
 
 PLAIN = Ether(src="02:00:5e:00:53:01", dst="ff:ff:ff:ff:ff:ff", type=0x88B5) / Raw(b"said")
 # VLAN 10 with priority 3.

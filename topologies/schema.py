@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.address_family import IPV4, AddressFamily, family_of
 from topologies.field_types import (
     Address,
     ForwardMode,
@@ -187,6 +188,12 @@ class Guest(Part):
     def static_address(self) -> IPv4Interface | None:
         """The guest's static address; None with DHCP."""
         return None if self.address == "dhcp" else self.address
+
+    @property
+    def families(self) -> frozenset[AddressFamily]:
+        """The families of its addresses; `dhcp` is DHCP of IPv4."""
+        static = self.static_address
+        return frozenset({IPV4 if static is None else family_of(static.ip)})
 
 
 class Promise(Part):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
+from contracts.address_family import FAMILIES, AddressFamily
 from topologies.catalogue import Claim, claims
 from topologies.data_error import near_miss
 from topologies.field_types import Sentence, TopologyName, found, refuse
@@ -166,6 +167,13 @@ class Topology(Shape):
         return frozenset().union(
             *(type_of(each).needs | SWITCH_TYPES[each.switch].needs for each in self.networks)
         )
+
+    @property
+    def families(self) -> tuple[AddressFamily, ...]:
+        """The address families of the guests on the network under test: each has its promises."""
+        tested = [guest for guest in self.guests if guest.network == self.network.name]
+        found = frozenset[AddressFamily]().union(*(guest.families for guest in tested))
+        return tuple(family for family in FAMILIES if family in found)
 
     def gateway(self, network: Network) -> IPv4Address | None:
         """Return the router that guests on one of its networks use; None: there is none."""

@@ -2,9 +2,10 @@
 """A bundle's file format: a gzipped tar of plain files that can be written in one way only.
 
 What is read is compared with what would be written: a header has one form, which follows from the
-file's name and size, files are in one order, and nothing stands before, between or behind them. So
+file's name and size, files are in one order, and nothing is before, between or behind them. So
 there is no place for a link, a device, an owner, a path that leads out of the folder, or a second
-file of the same name; and nothing is unpacked while it is read.
+file of the same name; and nothing is unpacked while it is read. `tarfile` reads much more than
+that, so headers are read here.
 """
 
 import hashlib
@@ -47,7 +48,7 @@ class Member:
 
 
 def write(target: BinaryIO, files: dict[str, Path | bytes]) -> None:
-    """Write an archive: the same files make the same octets, whenever and by whomever.
+    """Write an archive: the same files make the same octets at any time, for any user.
 
     Args:
         target: where to.
@@ -116,7 +117,7 @@ def _members(stream: "_Inflated", archive: Path, keep: frozenset[str]) -> Iterat
             if wanted:
                 kept.append(chunk)
         if any(stream.read(-size % BLOCK)):
-            raise _unsafe(archive, f"something stands behind {path!r}")
+            raise _unsafe(archive, f"there is something behind {path!r}")
         yield Member(path, known.hexdigest(), b"".join(kept))
     stream.require_end()
 
@@ -126,7 +127,7 @@ def _next_header(stream: "_Inflated", archive: Path) -> tuple[str, int] | None:
     blocks = stream.read(BLOCK)
     if not any(blocks):
         if any(stream.read(BLOCK)):
-            raise _unsafe(archive, "something stands behind its end")
+            raise _unsafe(archive, "there is something behind its end")
         return None
     first = _parsed(blocks, archive)
     path: str | None = None
@@ -197,7 +198,7 @@ class _Inflated:
     def require_end(self) -> None:
         """Check that nothing follows."""
         if self._some(1) or self._inflate.unused_data or self._ready or self._file.read(1):
-            raise _unsafe(self._archive, "something stands behind its end")
+            raise _unsafe(self._archive, "there is something behind its end")
         if not self._inflate.eof:
             raise _unsafe(self._archive, "it ends before its end")
 

@@ -12,14 +12,14 @@ from reports.report_error import ReportError
 
 # Part of what is signed: a signature made for anything else is none of a bundle's.
 NAMESPACE = "plumbline-bundle"
-# Verifying asks nobody; a key on a token or with a passphrase does when it signs.
+# Verifying needs no user; signing may wait for a passphrase or a touch of a token.
 VERIFY_DEADLINE_S = 30
 
 
 def sign(content: bytes, key: Path) -> bytes:
     """Return a signature of content.
 
-    What ssh-keygen has to say (a passphrase, a touch of the token) it says to the user.
+    Prompts of ssh-keygen (a passphrase, a touch of the token) go to the user.
 
     Args:
         content: what is signed.
@@ -41,12 +41,12 @@ def sign(content: bytes, key: Path) -> bytes:
 
 
 def signed_by(content: bytes, signature: bytes, allowed: Path | None, signer: str | None) -> str:
-    """Return who signed content, in words.
+    """Return the signer of content, as a sentence part.
 
     Args:
         content: what was signed.
         signature: as `sign` made it.
-        allowed: who may sign, in ssh-keygen's format; None compares the key with nobody's.
+        allowed: who may sign, in ssh-keygen's format; None: the key is compared with none.
         signer: which of them it must be; None is any.
 
     Raises:
@@ -63,7 +63,7 @@ def signed_by(content: bytes, signature: bytes, allowed: Path | None, signer: st
                 "the bundle was altered after it was signed, or the signature is another's",
             )
         if allowed is None:
-            return f"{_key(good)}; it was not compared with anybody known: --allowed-signers FILE"
+            return f"{_key(good)}; it was not compared with known keys: --allowed-signers FILE"
         if not allowed.is_file():
             raise ReportError(
                 f"--allowed-signers {allowed}: there is no such file", "see man ssh-keygen"
@@ -72,10 +72,10 @@ def signed_by(content: bytes, signature: bytes, allowed: Path | None, signer: st
         for name in names:
             if _verify(["verify", "-f", str(allowed), "-I", name, *known], content) is not None:
                 return f"{name}, with {_key(good)}"
-    who = f"not by {signer}" if signer is not None else f"by nobody whom {allowed} allows"
+    who = f"not by {signer}" if signer is not None else f"by no signer that {allowed} allows"
     raise ReportError(
         f"the bundle is signed, but {who}: by {_key(good)}",
-        "compare the fingerprint with the one that its maker tells you",
+        "compare the fingerprint with the one that its maker gives you",
     )
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from contracts.run_files import PAGE, RECORD
 from reports.bundle import archive
-from reports.bundle.making import MANIFEST, REDACTION, SIGNATURE, top_folder
+from reports.bundle.bundle_writer import MANIFEST, REDACTION, SIGNATURE, top_folder
 from reports.bundle.signature import signed_by
-from reports.exports.counting import counts_line
-from reports.exports.intact import evidence, growing
+from reports.evidence_integrity import evidence, growing
+from reports.exports.verdict_counts import counts_line
 from reports.record import RunRecord, parse
 from reports.report_error import ReportError
-from reports.run_verdict import whole
+from reports.run_verdict import run_verdict
 from reports.wording import counted
 
 # "8a04…(64 digits)  evidence/nat.masquerades_nat/commands.txt"
@@ -25,7 +25,7 @@ _ALTERED = "this is not the bundle that was made; ask for it again"
 
 
 @dataclass(frozen=True)
-class Contents:
+class BundleContents:
     """What is in an archive.
 
     Attributes:
@@ -63,14 +63,14 @@ def verify(file: Path, allowed: Path | None, signer: str | None) -> Iterator[str
     elif allowed is not None:
         raise ReportError(f"{file}: not signed", "ask for one that is: ./plumbline report --sign")
     else:
-        said.append("not signed: whoever altered it could have made its manifest anew")
+        said.append("not signed: its manifest could have been made anew after a change")
     if record.redacted:
         said.append(f"redacted: {REDACTION} says what was replaced")
-    said.append(f"run {record.id}: {whole(record).says}: {counts_line(record)}")
+    said.append(f"run {record.id}: {run_verdict(record).says}: {counts_line(record)}")
     return iter(said)
 
 
-def _contents(file: Path) -> Contents:
+def _contents(file: Path) -> BundleContents:
     hashes: dict[str, str] = {}
     kept: dict[str, bytes] = {}
     tops: set[str] = set()
@@ -85,10 +85,10 @@ def _contents(file: Path) -> Contents:
     for needed in (MANIFEST, RECORD, PAGE):
         if needed not in hashes:
             raise ReportError(f"{file}: {needed} was removed", _ALTERED)
-    return Contents(tops.pop(), hashes, kept)
+    return BundleContents(tops.pop(), hashes, kept)
 
 
-def _manifest(file: Path, contents: Contents) -> dict[str, str]:
+def _manifest(file: Path, contents: BundleContents) -> dict[str, str]:
     text = contents.kept[MANIFEST].decode("utf-8", "replace")
     listed: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), 1):
@@ -101,7 +101,7 @@ def _manifest(file: Path, contents: Contents) -> dict[str, str]:
     return listed
 
 
-def _require_as_listed(file: Path, contents: Contents, listed: Mapping[str, str]) -> None:
+def _require_as_listed(file: Path, contents: BundleContents, listed: Mapping[str, str]) -> None:
     there = {path: known for path, known in contents.hashes.items() if path not in _SEALS}
     wrong = [f"{path} was removed" for path in sorted(set(listed) - set(there))]
     wrong += [f"{path} was added" for path in sorted(set(there) - set(listed))]
@@ -119,7 +119,7 @@ def _more(wrong: list[str]) -> str:
     return f"; and {left} more" if left > 0 else ""
 
 
-def _require_of_record(file: Path, contents: Contents, record: RunRecord) -> None:
+def _require_of_record(file: Path, contents: BundleContents, record: RunRecord) -> None:
     """Check what a manifest made anew would not show: that all belongs to this one run."""
     if contents.top != top_folder(record):
         raise ReportError(

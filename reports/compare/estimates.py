@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from reports.compare.ranks import significant_rows
+from reports.compare.rank_test import significant_rows
 from reports.warmup import Better
 
 CONFIDENCE = 0.95
@@ -56,7 +56,7 @@ def median_interval(samples: Sequence[float]) -> Interval | None:
 
 
 def change(before: Sequence[float], after: Sequence[float], *, in_points: bool) -> float | None:
-    """Return how far the median went: a share of what it was, or points; None: it was 0."""
+    """Return the change of the median: a share of its old value, or points; None: that was 0."""
     was, now = float(np.median(before)), float(np.median(after))
     if in_points:
         return now - was

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
+from reports.compare.comparison import MedianChange, Method, Quantity, QuantityOutcome
 from reports.compare.estimates import Detection, change, change_interval, visible_change
-from reports.compare.measured import PERCENT, Key, Measured, titles
-from reports.compare.model import Change, Method, Outcome, Quantity
+from reports.compare.measured_quantities import PERCENT, Key, Measured, titles
 from reports.compare.multiple_testing import holm, testable
-from reports.compare.ranks import Test, least_p, rank_test, samples_needed
+from reports.compare.rank_test import RankTest, least_p, rank_test, samples_needed
 from reports.warmup import Better
 from reports.wording import counted
 
@@ -21,7 +21,7 @@ class Criteria:
     Attributes:
         level: how often one false alarm or more may come, over all quantities.
         power: how surely a difference that could be seen is seen.
-        relevant_percent: a smaller change of a median alarms nobody.
+        relevant_percent: a smaller change of a median raises no alarm.
         relevant_points: the same for quantities in percent, in points.
     """
 
@@ -45,15 +45,15 @@ class Decision:
 
     Attributes:
         outcome: that.
-        note: why, where that is to be said.
+        note: the reason, where there is one.
         test: the test, if one was made.
         adjusted_p: after the correction.
         tests: how many the level was divided among.
     """
 
-    outcome: Outcome
+    outcome: QuantityOutcome
     note: str | None = None
-    test: Test | None = None
+    test: RankTest | None = None
     adjusted_p: float | None = None
     tests: int = 0
 
@@ -66,7 +66,7 @@ def judge(
 ) -> tuple[Method, list[Quantity]]:
     """Judge every quantity that both records have.
 
-    Those without a direction are corrected among themselves: they alarm nobody, and shall take
+    Those without a direction are corrected among themselves: they raise no alarm, and take
     nothing of the level from those that do.
 
     Args:
@@ -88,7 +88,9 @@ def judge(
         samples_needed=samples_needed(criteria.level / max(tests, 1)),
     )
     decided = {
-        key: Decision(Outcome.NOT_COMPARABLE, not_comparable) for key in pairs if not_comparable
+        key: Decision(QuantityOutcome.NOT_COMPARABLE, not_comparable)
+        for key in pairs
+        if not_comparable
     } or {**decisions(directed, criteria), **decisions(others, criteria)}
     called = titles(pairs)
     return method, [
@@ -107,7 +109,7 @@ def decisions(pairs: Mapping[Key, Pair], criteria: Criteria) -> dict[Key, Decisi
     different = {key: least_p(*_sizes(pair)) for key, pair in fit.items()}
     enough = {*tried, *testable(different, criteria.level)}
     corrected = dict(zip(tried, holm([tests[key].p for key in tried]), strict=True))
-    decided = {key: Decision(Outcome.TOO_FEW, reason) for key, reason in unfit.items()}
+    decided = {key: Decision(QuantityOutcome.TOO_FEW, reason) for key, reason in unfit.items()}
     for key, pair in fit.items():
         if key in enough:
             adjusted = corrected.get(key, 1.0)
@@ -115,25 +117,27 @@ def decisions(pairs: Mapping[Key, Pair], criteria: Criteria) -> dict[Key, Decisi
             decided[key] = Decision(outcome, note, tests[key], adjusted, len(tried))
         else:
             note = _too_few(pair, criteria.level / len(fit))
-            decided[key] = Decision(Outcome.TOO_FEW, note, tests[key])
+            decided[key] = Decision(QuantityOutcome.TOO_FEW, note, tests[key])
     return decided
 
 
-def _outcome(pair: Pair, adjusted: float, criteria: Criteria) -> tuple[Outcome, str | None]:
+def _outcome(pair: Pair, adjusted: float, criteria: Criteria) -> tuple[QuantityOutcome, str | None]:
     better, in_points = _better(pair), _in_points(pair)
     if adjusted > criteria.level:
-        return Outcome.NO_DIFFERENCE, None
+        return QuantityOutcome.NO_DIFFERENCE, None
     if better is None:
-        return Outcome.CHANGED, "neither way is better"
+        return QuantityOutcome.CHANGED, "neither way is better"
     moved = change(*_values(pair), in_points=in_points)
     if moved is not None and abs(moved) < criteria.detection(1, in_points=in_points).relevant:
-        return Outcome.SMALL, "a difference is shown, and is smaller than what matters"
+        return QuantityOutcome.SMALL, "a difference is shown, and is smaller than what matters"
     was, now = _values(pair)
     if moved == 0 or median(was) == median(now):
-        return Outcome.SMALL, "the samples differ, and their medians do not"
+        return QuantityOutcome.SMALL, "the samples differ, and their medians do not"
     # From 0 any way: less than nothing there is not.
     more = moved is None or moved > 0
-    return (Outcome.IMPROVED if more == (better == "more") else Outcome.REGRESSED), None
+    return (
+        QuantityOutcome.IMPROVED if more == (better == "more") else QuantityOutcome.REGRESSED
+    ), None
 
 
 def _visible(
@@ -174,7 +178,7 @@ def _quantity(key: Key, title: str, pair: Pair, decided: Decision, criteria: Cri
     topology, check, name = key
     better, in_points = _better(pair), _in_points(pair)
     visible, note = None, decided.note
-    if better is not None and decided.outcome is Outcome.NO_DIFFERENCE:
+    if better is not None and decided.outcome is QuantityOutcome.NO_DIFFERENCE:
         detection = criteria.detection(decided.tests, in_points=in_points)
         visible, note = _visible(pair, better, detection, in_points=in_points)
     return Quantity(
@@ -195,14 +199,14 @@ def _quantity(key: Key, title: str, pair: Pair, decided: Decision, criteria: Cri
     )
 
 
-def _change(pair: Pair, *, in_points: bool) -> Change | None:
+def _change(pair: Pair, *, in_points: bool) -> MedianChange | None:
     size = change(*_values(pair), in_points=in_points)
     if size is None:
         return None
     # Of values that depend on one another it would be too narrow.
     free = not any(each.in_a_row for each in pair)
     interval = change_interval(*_values(pair), in_points=in_points) if free else None
-    return Change(size=size, interval=interval, in_points=in_points)
+    return MedianChange(size=size, interval=interval, in_points=in_points)
 
 
 def _better(pair: Pair) -> Better | None:

@@ -7,7 +7,7 @@
 
 Which commands were run, and how often, depends on how long something took; what they said is what
 can be compared. So a command that was run several times is one section, in which an output that
-was the same as the one before stands once.
+repeats the one before is left out.
 """
 
 import json

@@ -5,37 +5,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from contracts.run_files import RECORD
 from contracts.verdicts import Verdict
-from reports.compare.measured import Key, Measured, measured, titles
-from reports.compare.model import Samples
-from reports.compare.verdicts import of_topologies
+from reports.compare.comparison import ComparisonPart, RunIdentity, Samples, identity
+from reports.compare.measured_quantities import Key, Measured, measured, titles
+from reports.compare.verdict_changes import of_topologies
 from reports.record import RecordError, RunRecord
 from reports.warmup import Better
 
 TREND_SCHEMA: Literal["plumbline/trend/1"] = "plumbline/trend/1"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
+class TrendRun(RunIdentity):
+    """One run, and how many checks have each verdict."""
 
-
-class Point(_Part):
-    """One run."""
-
-    folder: str
-    id: str
-    started: AwareDatetime
     finished: bool
-    kind: str | None
-    release: str | None
-    accel: str | None
     counts: dict[Verdict, int]
 
 
-class ClaimHistory(_Part):
+class ClaimHistory(ComparisonPart):
     """The verdicts of a claim on a topology, one for each run; null where it was not looked at."""
 
     id: str
@@ -48,7 +38,7 @@ class ClaimHistory(_Part):
         return len({verdict for verdict in self.verdicts if verdict is not None}) > 1
 
 
-class QuantityHistory(_Part):
+class QuantityHistory(ComparisonPart):
     """A quantity over the runs; null where it was not measured."""
 
     topology: str
@@ -64,11 +54,11 @@ class QuantityHistory(_Part):
         return len([each for each in self.samples if each is not None]) > 1
 
 
-class Trend(_Part):
+class Trend(ComparisonPart):
     """Runs in the order in which they began, and what became of them."""
 
     schema_: Literal["plumbline/trend/1"] = Field(default=TREND_SCHEMA, alias="schema")
-    runs: list[Point]
+    runs: list[TrendRun]
     claims: list[ClaimHistory]
     quantities: list[QuantityHistory]
     left_out: dict[str, str] = Field(description="records that were not taken: why, by file")
@@ -113,16 +103,11 @@ def trend_of(
     )
 
 
-def _point(record: RunRecord, folder: Path) -> Point:
+def _point(record: RunRecord, folder: Path) -> TrendRun:
     counts = record.counts()
-    return Point(
-        folder=str(folder),
-        id=str(record.id),
-        started=record.started,
+    return TrendRun(
+        **identity(record, folder),
         finished=record.finished is not None,
-        kind=record.host.kind,
-        release=record.host.release,
-        accel=record.host.accel.name if record.host.accel else None,
         counts={verdict: counts[verdict] for verdict in Verdict if counts[verdict]},
     )
 

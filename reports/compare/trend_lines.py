@@ -3,8 +3,8 @@
 
 from dataclasses import dataclass
 
+from reports.compare.comparison_wording import figure
 from reports.compare.trend import QuantityHistory
-from reports.compare.wording import figure
 
 # In the units of the drawing, which the page scales.
 WIDTH, HEIGHT, MARGIN = 340, 120, 12

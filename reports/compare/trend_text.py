@@ -4,8 +4,9 @@
 from rich.console import Console
 from rich.text import Text
 
-from reports.compare.trend import ClaimHistory, Point, QuantityHistory, Trend
-from reports.compare.wording import NOTHING, figure, harmless
+from reports.compare.comparison_terminal import say
+from reports.compare.comparison_wording import NOTHING, figure
+from reports.compare.trend import ClaimHistory, QuantityHistory, Trend, TrendRun
 from reports.wording import SIGNS, STYLES, counted
 
 NOT_LOOKED_AT = "·"
@@ -14,11 +15,10 @@ LEGEND = "  ".join(
 )
 
 
-def numbered(run: Point, number: int) -> str:
+def numbered(run: TrendRun, number: int) -> str:
     """Return a run in a line behind its number."""
-    host = ", ".join(part for part in (run.kind, run.release, run.accel) if part) or "no host"
     counts = ", ".join(f"{count} {verdict}" for verdict, count in run.counts.items())
-    said = f"{number}  {run.started:%Y-%m-%d %H:%M} UTC  {host}: {counts or 'no check'}"
+    said = f"{number}  {run.started:%Y-%m-%d %H:%M} UTC  {run.host}: {counts or 'no check'}"
     return said if run.finished else f"{said}; it did not finish"
 
 
@@ -57,29 +57,23 @@ def once(found: Trend) -> str:
 def show(found: Trend, console: Console) -> None:
     """Print a trend."""
     for number, run in enumerate(found.runs, 1):
-        _say(console, Text(numbered(run, number)))
+        say(console, Text(numbered(run, number)))
     console.print()
-    _say(console, Text("Verdicts that changed", style="bold underline"))
+    say(console, Text("Verdicts that changed", style="bold underline"))
     for claim in changed(found):
         line = Text(f"  {claim.topology}  {claim.id}  ")
         for verdict, sign in zip(claim.verdicts, strip(claim), strict=True):
             line.append(sign, STYLES[verdict] if verdict is not None else "dim")
-        _say(console, line)
-    _say(console, Text(f"  {steady(found)}"))
-    _say(console, Text(f"  {LEGEND}", style="dim"))
+        say(console, line)
+    say(console, Text(f"  {steady(found)}"))
+    say(console, Text(f"  {LEGEND}", style="dim"))
     if repeated(found):
         console.print()
-        _say(console, Text("Medians, run by run", style="bold underline"))
+        say(console, Text("Medians, run by run", style="bold underline"))
     for quantity in repeated(found):
-        _say(console, Text(f"  {quantity.topology}: {quantity.title}, {quantity.unit}"))
-        _say(console, Text(f"    {'  '.join(medians(quantity))}"))
+        say(console, Text(f"  {quantity.topology}: {quantity.title}, {quantity.unit}"))
+        say(console, Text(f"    {'  '.join(medians(quantity))}"))
     if once(found):
-        _say(console, Text(f"  {once(found)}", style="dim"))
+        say(console, Text(f"  {once(found)}", style="dim"))
     for file, reason in found.left_out.items():
-        _say(console, Text(f"left out: {file}: {reason}", style="yellow"))
-
-
-def _say(console: Console, text: Text) -> None:
-    """Print a line; a pipe and a file take one of any length."""
-    text.plain = harmless(text.plain)
-    console.print(text, soft_wrap=not console.is_terminal)
+        say(console, Text(f"left out: {file}: {reason}", style="yellow"))

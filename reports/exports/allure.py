@@ -15,12 +15,12 @@ from allure_commons.logger import AllureFileLogger
 from allure_commons.model2 import Attachment, Label, Status, StatusDetails, TestResult
 
 from contracts.verdicts import Verdict
-from reports.exports.cases import RUN, Case, cases
-from reports.exports.counting import counts_line
+from reports.exports.report_cases import RUN, ReportCase, cases
+from reports.exports.verdict_counts import counts_line
 from reports.markdown.escaping import code_span, escaped
 from reports.record import RunRecord
 from reports.report_error import ReportError
-from reports.run_verdict import facts, whole
+from reports.run_verdict import facts, run_verdict
 
 # `broken` and `unknown` are as little green as `failed`.
 _STATUSES = {
@@ -54,7 +54,9 @@ def write(record: RunRecord, folder: Path, target: Path) -> None:
         ) from error
 
 
-def _result(case: Case, record: RunRecord, folder: Path, written: AllureFileLogger) -> TestResult:
+def _result(
+    case: ReportCase, record: RunRecord, folder: Path, written: AllureFileLogger
+) -> TestResult:
     full_name = f"{case.suite}.{case.group}.{case.name}"
     uuid = uuid5(record.id, full_name)
     # The same in every run: by it Allure knows a case again.
@@ -82,7 +84,7 @@ def _result(case: Case, record: RunRecord, folder: Path, written: AllureFileLogg
     return result
 
 
-def _labels(case: Case, record: RunRecord) -> list[tuple[str, str]]:
+def _labels(case: ReportCase, record: RunRecord) -> list[tuple[str, str]]:
     labels = [("parentSuite", case.suite), ("suite", case.group), ("framework", "plumbline")]
     labels += [("verdict", str(case.verdict))]
     if case.suite != RUN:
@@ -94,7 +96,7 @@ def _labels(case: Case, record: RunRecord) -> list[tuple[str, str]]:
     return labels + ([("tag", "redacted")] if record.redacted else [])
 
 
-def _description(case: Case) -> str:
+def _description(case: ReportCase) -> str:
     """Return what is said above a case, in Markdown, which Allure renders."""
     said = [
         f"**{escaped(claim)}** {escaped(known.statement)} ({escaped(known.source)})"
@@ -107,7 +109,7 @@ def _description(case: Case) -> str:
     return "\n\n".join([*said, *_procedure(case)])
 
 
-def _procedure(case: Case) -> Iterator[str]:
+def _procedure(case: ReportCase) -> Iterator[str]:
     """Yield the lists that say how a case is decided, each below its title."""
     if (known := case.procedure) is not None:
         for title, items, mark in (
@@ -121,11 +123,11 @@ def _procedure(case: Case) -> Iterator[str]:
 
 
 def _attachments(
-    case: Case, uuid: UUID, folder: Path, written: AllureFileLogger
+    case: ReportCase, uuid: UUID, folder: Path, written: AllureFileLogger
 ) -> Iterator[Attachment]:
     """Write what a case rests on beside its result, and yield how the result names it."""
     for number, file in enumerate(case.evidence):
-        # Allure tells files of its own by this end of their names.
+        # Allure recognises attachments by this end of their names.
         source = f"{uuid}-{number}-attachment{PurePosixPath(file.path).suffix}"
         written.report_attached_file(folder / file.path, source)
         yield Attachment(file.name, source, file.media_type)
@@ -138,7 +140,7 @@ def _attachments(
 
 def _environment(record: RunRecord) -> str:
     """Return what the verdicts rest on, as Java's properties."""
-    said = whole(record)
+    said = run_verdict(record)
     told = {"Verdict": said.says, "Checks": counts_line(record)}
     told |= {f"Note {number}": note for number, note in enumerate(said.warnings, 1)}
     told |= {label: "; ".join(lines) for label, lines in facts(record)}

@@ -4,11 +4,11 @@
 from collections.abc import Iterator, Sequence
 
 from contracts.verdicts import BY_GRAVITY, REPORTED_ORDER, Verdict
-from reports.exports.counting import counts_line
+from reports.exports.verdict_counts import counts_line
 from reports.fault_outcomes import OUTCOME_VERDICTS
-from reports.markdown.pages import SIZE_MAX, page
-from reports.record import Check, FaultResult, RunRecord, Topology
-from reports.run_verdict import facts, open_questions, took, whole
+from reports.markdown.sized_page import SIZE_MAX, page
+from reports.record import Check, FaultResult, RunRecord, TopologyRecord
+from reports.run_verdict import facts, open_questions, run_verdict, took
 from reports.verdict_matrix import matrix
 from reports.wording import SIGNS, one_line
 
@@ -23,7 +23,7 @@ _SECTIONS = {
 
 def render(record: RunRecord, size_max: int = SIZE_MAX, faults: Sequence[str] = ()) -> str:
     """Return the page, at most `size_max` octets of UTF-8; it names the evidence's faults."""
-    said = whole(record)
+    said = run_verdict(record)
     return page(
         "run.md.j2",
         size_max,
@@ -54,7 +54,7 @@ def _rests_on(record: RunRecord) -> Iterator[tuple[str, str]]:
         yield "Redacted", "what may identify the site was replaced"
 
 
-def _sections(record: RunRecord) -> Iterator[tuple[str, list[Topology], list[Check]]]:
+def _sections(record: RunRecord) -> Iterator[tuple[str, list[TopologyRecord], list[Check]]]:
     """Yield title, broken topologies and checks of each verdict that is not good."""
     for verdict, title in _SECTIONS.items():
         if record.faults and verdict is Verdict.VIOLATES:

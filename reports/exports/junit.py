@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """JUnit XML of a run, as Jenkins, GitLab and Azure Pipelines read it.
 
+It is made from the record, since pytest's own file knows exceptions and no verdicts.
 Elements and attributes are those that the schema of Jenkins' xunit plugin (junit-10.xsd) knows:
-above all a test case has no properties there, so claims and reruns are told in its texts. A
+above all a test case has no properties there, so claims and reruns are in its texts. A
 violation is a `failure`; what broke or could not be decided is an `error`; what the host cannot
 test is `skipped`.
 """
@@ -13,10 +14,10 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from contracts.verdicts import Verdict
-from reports.exports.cases import Case, cases
-from reports.exports.counting import counts_line
+from reports.exports.report_cases import ReportCase, cases
+from reports.exports.verdict_counts import counts_line
 from reports.record import RunRecord
-from reports.run_verdict import whole
+from reports.run_verdict import run_verdict
 
 # How a test case ends, by verdict; one that conforms has no such element.
 _ELEMENTS = {
@@ -36,7 +37,7 @@ def render(record: RunRecord, faults: Sequence[str] = ()) -> str:
 
     A run that was not finished, or in which nothing conforms, has an `error` that says so.
     """
-    by_suite: dict[str, list[Case]] = {}
+    by_suite: dict[str, list[ReportCase]] = {}
     for case in cases(record):
         by_suite.setdefault(case.suite, []).append(case)
     everything = [case for of_suite in by_suite.values() for case in of_suite]
@@ -50,7 +51,7 @@ def render(record: RunRecord, faults: Sequence[str] = ()) -> str:
 
 
 def _suite(
-    name: str, of_suite: Sequence[Case], record: RunRecord, faults: Sequence[str]
+    name: str, of_suite: Sequence[ReportCase], record: RunRecord, faults: Sequence[str]
 ) -> Element:
     took = sum(case.seconds or 0 for case in of_suite)
     suite = Element("testsuite", {"name": _text(name), **_totals(of_suite)})
@@ -67,7 +68,7 @@ def _suite(
     return suite
 
 
-def _element(case: Case) -> Element:
+def _element(case: ReportCase) -> Element:
     element = Element("testcase", {"name": _text(case.name)})
     element.set("classname", _text(f"{case.suite}.{case.group}"))
     if case.seconds is not None:
@@ -84,7 +85,7 @@ def _element(case: Case) -> Element:
     return element
 
 
-def _details(case: Case) -> Iterator[str]:
+def _details(case: ReportCase) -> Iterator[str]:
     if case.rerun is not None:
         yield f"again: {case.rerun}"
     for claim, known in case.claims.items():
@@ -102,7 +103,7 @@ def _details(case: Case) -> Iterator[str]:
 
 def _facts(record: RunRecord, suite: str) -> dict[str, str]:
     """Return what the verdicts of a suite rest on."""
-    facts = {"run": str(record.id), "said": whole(record).says, "counts": counts_line(record)}
+    facts = {"run": str(record.id), "said": run_verdict(record).says, "counts": counts_line(record)}
     title = next((t.title for t in record.topologies if t.name == suite and t.title), None)
     known = {
         "title": title,
@@ -115,7 +116,7 @@ def _facts(record: RunRecord, suite: str) -> dict[str, str]:
     return facts | ({"redacted": "yes"} if record.redacted else {})
 
 
-def _totals(of_suite: Sequence[Case]) -> dict[str, str]:
+def _totals(of_suite: Sequence[ReportCase]) -> dict[str, str]:
     return {
         "tests": str(len(of_suite)),
         "failures": str(_number(of_suite, "failure")),
@@ -123,7 +124,7 @@ def _totals(of_suite: Sequence[Case]) -> dict[str, str]:
     }
 
 
-def _number(of_suite: Sequence[Case], kind: str) -> int:
+def _number(of_suite: Sequence[ReportCase], kind: str) -> int:
     return sum(1 for case in of_suite if _ELEMENTS.get(case.verdict) == kind)
 
 

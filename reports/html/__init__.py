@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Pages that stand alone: one HTML file that asks nobody for anything."""
+"""Pages in HTML: one file each, without any request to another place."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from reports.html.strip_plot import Series, StripPlot, figure, strip_plot
 from reports.record import Check, Measurement
 
-# As many as are told in words beside the plot; the record has all.
-SAMPLES_TOLD = 24
+# As many as are listed beside the plot; the record has all.
+SAMPLES_LISTED = 24
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class MeasurementPlot:
     Attributes:
         name: of the measurement.
         unit: of it.
-        median: of the samples that count, as it is told.
+        median: of the samples that count, as text.
         strip: the plot.
-        samples: each as it is told, up to `SAMPLES_TOLD`.
-        more: how many samples are not told.
+        samples: each as text, up to `SAMPLES_LISTED`.
+        more: how many samples are not listed.
         number: of samples that count.
         cold: how many of the first ones do not: they were taken cold.
     """
@@ -46,7 +46,7 @@ def plot(measurement: Measurement, axis: Sequence[float] = ()) -> MeasurementPlo
     if not measurement.samples:
         return None
     series = Series(measurement.samples, measurement.cold or 0)
-    told = [figure(sample) for sample in measurement.samples[:SAMPLES_TOLD]]
+    told = [figure(sample) for sample in measurement.samples[:SAMPLES_LISTED]]
     return MeasurementPlot(
         name=measurement.name,
         unit=measurement.unit,

@@ -16,7 +16,7 @@ _TICKS = 4
 # An axis that is narrower has no marks that could be told apart.
 _NARROWEST = 1e-300
 _LARGEST = sys.float_info.max
-# From here on all digits stand before the point.
+# From here on there are no digits behind the point.
 _WHOLE_FROM = 10_000
 
 
@@ -67,7 +67,7 @@ class StripRow:
     """A series between `top` and `bottom`.
 
     Attributes:
-        median_x: where the line of its median stands.
+        median_x: the place of its median.
         interval_x: where what encloses the median begins and ends.
     """
 
@@ -85,7 +85,7 @@ class StripRow:
 
 @dataclass(frozen=True)
 class StripPlot:
-    """A plot in a `width` × `height` box; `says` has it in words."""
+    """A plot in a `width` × `height` box; `says` is its text."""
 
     rows: list[StripRow]
     ticks: list[Tick]
@@ -104,7 +104,7 @@ def strip_plot(rows: Sequence[Series], says: str, axis: Sequence[float] = ()) ->
 
     Args:
         rows: from top to bottom.
-        says: the samples in words.
+        says: the text of the plot.
         axis: more values that the axis is to hold, to be compared with others.
     """
     values = [*axis, *(sample for row in rows for sample in row.samples)]

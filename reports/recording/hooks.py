@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the recorder tells other pytest plugins; the terminal listens to it."""
+"""The recorder's hooks for other pytest plugins; the terminal implements them."""
 
 from pathlib import Path
 
 import pytest
 
-from reports.record import Check, FaultResult, Host, RunRecord, Topology
+from reports.record import Check, FaultResult, HostRecord, RunRecord, TopologyRecord
 
 
 def pytest_plumbline_planned(record: RunRecord, output: Path) -> None:
@@ -16,11 +16,11 @@ def pytest_plumbline_begins(nodeid: str, topology: str, check_id: str) -> None:
     """The first of a pytest item's checks begins on a topology."""
 
 
-def pytest_plumbline_host(host: Host) -> None:
+def pytest_plumbline_host(host: HostRecord) -> None:
     """The first host under test is up."""
 
 
-def pytest_plumbline_topology(topology: Topology) -> None:
+def pytest_plumbline_topology(topology: TopologyRecord) -> None:
     """Something new is known of a topology: it is up, failed, or was taken down."""
 
 

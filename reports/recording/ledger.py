@@ -15,9 +15,9 @@ from reports.fault_outcomes import results
 from reports.record import (
     Built,
     Check,
-    Evidence,
+    EvidenceFile,
     FaultResult,
-    Host,
+    HostRecord,
     Procedure,
     Reach,
     RecordError,
@@ -25,7 +25,7 @@ from reports.record import (
     Seconds,
     Statement,
     Tool,
-    Topology,
+    TopologyRecord,
     claim_verdicts,
     explain,
 )
@@ -50,7 +50,7 @@ class TopologyReport(BaseModel):
     teardown_s: Seconds | None = None
     undone: bool | None = None
     built: Built | None = None
-    evidence: list[Evidence] | None = None
+    evidence: list[EvidenceFile] | None = None
 
     def joined_by(self, later: "TopologyReport") -> "TopologyReport":
         """Return both as one: later fields win unless null, reasons and evidence add up."""
@@ -77,7 +77,7 @@ class Ledger:
         self._faults = [_parsed(FaultResult, fault, "plumbline.fault") for fault in faults]
         self._id: UUID = uuid4()
         self._started = datetime.now(UTC)
-        self._host: Host | None = None
+        self._host: HostRecord | None = None
         self._checks: dict[Key, Check] = {}
         self._decided: set[Key] = set()
         self._by_nodeid: dict[str, list[PlannedCheck]] = {}
@@ -149,7 +149,7 @@ class Ledger:
         Raises:
             RecordError: it is not the contract's `host`.
         """
-        host = _parsed(Host, reported, "plumbline.host")
+        host = _parsed(HostRecord, reported, "plumbline.host")
         if self._host is None:
             self._host = host
             return True
@@ -160,7 +160,7 @@ class Ledger:
             self._host = self._host.model_copy(update={"facts": facts})
         return False
 
-    def topology(self, name: str) -> Topology:
+    def topology(self, name: str) -> TopologyRecord:
         """Return a topology as the record has it now."""
         known = self._topologies[name]
         verdicts = [check.verdict for check in self._checks.values() if check.topology == name]
@@ -168,7 +168,7 @@ class Ledger:
             verdicts.append(known.verdict)
         elif known.reason is not None:
             verdicts.append(Verdict.ERROR)
-        return Topology(
+        return TopologyRecord(
             name=name,
             kind=known.kind,
             title=known.title,
@@ -195,7 +195,7 @@ class Ledger:
             started=self._started,
             finished=finished,
             tool=self._tool,
-            host=self._host or Host(),
+            host=self._host or HostRecord(),
             topologies=topologies,
             checks=checks,
             claims=claim_verdicts(checks),

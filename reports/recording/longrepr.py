@@ -3,7 +3,7 @@
 
 import pytest
 
-# The section of a report in which a check leaves its traceback when it put its failure in words.
+# The section of a report with the traceback of a check that gave its failure as a sentence.
 TRACEBACK_SECTION = "traceback"
 
 

@@ -8,8 +8,9 @@ to say comes in the `user_properties` of their reports, which xdist carries over
 - `("plumbline.topology", {…})`: what is newly known of a topology, see `ledger.TopologyReport`
 - `("plumbline.host", {…})`: the host under test
 
-What is going to be checked is in `.plan.json` (`contracts.plan`) in the output directory, which is
-written at the end of collection (under xdist before the worker reports to the controller).
+The plan of checks is `.plan.json` (`contracts.plan`) in the output directory. The process that
+collects the checks writes it at the end of collection (under xdist before its worker reports to
+the controller).
 """
 
 from collections.abc import Generator
@@ -35,7 +36,7 @@ PLUGIN_NAME = "plumbline-recorder"
 # What a property's name begins with when it is a piece of the record.
 OWN = "plumbline."
 
-# A check that failed says so itself with one of these; `not-testable` is a skip.
+# A failed check reports one of these itself; `not-testable` is a skip.
 _OWN_WORD_FOR_FAILED = {Verdict.VIOLATES, Verdict.ERROR, Verdict.INCONCLUSIVE}
 _PHASES = {"setup", "call", "teardown"}
 
@@ -45,7 +46,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hooks)
 
 
-# Last, so that whoever sets the output directory in its own pytest_configure has done so.
+# Last, after the plugin that sets the output directory in its own pytest_configure.
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Start recording, if there is an output directory and this process is the one to do it."""
@@ -69,7 +70,7 @@ class Recorder:
         self._interrupted = False
         self._broken = False
         self._blamed: set[Key] = set()
-        self._told_faults: set[str] = set()
+        self._announced_faults: set[str] = set()
         self._exit_code: int | None = None
 
     def pytest_sessionstart(self) -> None:
@@ -97,7 +98,7 @@ class Recorder:
         self._broken = True
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Tell a user's interrupt from an end that pytest or a plugin asked for.
+        """Distinguish a user's interrupt from an end that pytest or a plugin asked for.
 
         `-x`, and collection errors, end a session by a KeyboardInterrupt of a subclass; xdist ends
         it by such a one too when a worker was interrupted before the controller was.
@@ -112,14 +113,14 @@ class Recorder:
             self._interrupted = own or "received keyboard-interrupt" in str(cause)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """Tell what begins."""
+        """Announce a check that begins."""
         self._enter_plan()
         for check in self._ledger.planned_for(nodeid)[:1]:
             self._config.hook.pytest_plumbline_begins(
                 nodeid=nodeid, topology=check.topology, check_id=check.id
             )
 
-    # First, so that the record knows before anyone who asks it.
+    # First, so that the record is current for every other plugin.
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Enter what a phase of a check brought, and what pytest says of it beyond that."""
@@ -145,7 +146,7 @@ class Recorder:
             self._finish(session)
 
     def _enter_plan(self) -> None:
-        """Read the plan once it is there; under xdist a worker may have told before it wrote."""
+        """Read the plan once it is there; under xdist a worker may report before it has written."""
         if self._planned:
             return
         try:
@@ -176,13 +177,13 @@ class Recorder:
             self._config.hook.pytest_plumbline_topology(topology=topology)
             if topology.teardown_s is not None or topology.reason is not None:
                 for fault in self._ledger.faults(name):
-                    self._tell_fault(fault)
+                    self._announce_fault(fault)
         return bool(changed)
 
-    def _tell_fault(self, fault: FaultResult) -> None:
-        """Tell what came of a fault, once: a topology that stands on is taken down later."""
-        if fault.topology not in self._told_faults:
-            self._told_faults.add(fault.topology)
+    def _announce_fault(self, fault: FaultResult) -> None:
+        """Announce the outcome of a fault, once: a topology that stays up is taken down later."""
+        if fault.topology not in self._announced_faults:
+            self._announced_faults.add(fault.topology)
             self._config.hook.pytest_plumbline_fault(fault=fault)
 
     def _enter_checks(self, report: pytest.TestReport) -> bool:

@@ -50,7 +50,7 @@ class Screen:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether somebody reads it in a window of some width; a pipe and a file take any line."""
+        """Whether it has a width; a pipe and a file take a line of any length."""
         return self._fd is not None
 
     def room(self, taken: int = 0) -> int | None:

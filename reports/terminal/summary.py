@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a run found, in words: violations, errors, what stayed open, and one closing line."""
+"""The findings of a run as text: violations, errors, open questions, and one closing line."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ from rich.text import Text
 from contracts.exit_codes import EXIT_MEANINGS
 from contracts.run_files import RECORD
 from contracts.verdicts import BY_GRAVITY, NOT_DECIDED, Verdict
-from reports.record import Check, Evidence, RunRecord, Topology
+from reports.record import Check, EvidenceFile, RunRecord, TopologyRecord
+from reports.run_verdict import open_questions
 from reports.wording import (
     OWN_COMMAND,
     SEPARATOR,
@@ -39,11 +40,11 @@ _SECTIONS = (
 
 
 @dataclass(frozen=True)
-class Finding:
+class TerminalFinding:
     """Three lines about what did not conform.
 
     Attributes:
-        verdict: the section it stands in, but for `own_command`.
+        verdict: decides its section, but for `own_command`.
         subject: the claim or claims, by id.
         statement: what they say, or how much it is about.
         seen: where and what.
@@ -60,7 +61,7 @@ class Finding:
 
     @property
     def heading(self) -> str:
-        """The title of the section it stands in."""
+        """The title of its section."""
         return _HEADING_OF_OWN_COMMAND if self.own_command else _HEADINGS[self.verdict]
 
 
@@ -147,7 +148,7 @@ def _print_parts(parts: Sequence[Text], console: Console) -> None:
         console.print(line, soft_wrap=True)
 
 
-def _lines(finding: Finding) -> Iterator[Text]:
+def _lines(finding: TerminalFinding) -> Iterator[Text]:
     style = STYLES[finding.verdict]
     first = Text(f"{SIGNS[finding.verdict]} {finding.subject}", style=style)
     if finding.statement:
@@ -157,7 +158,9 @@ def _lines(finding: Finding) -> Iterator[Text]:
     yield Text(f"  {finding.where}", style="dim")
 
 
-def _findings(record: RunRecord, statements: Mapping[str, str], output: Path) -> Iterator[Finding]:
+def _findings(
+    record: RunRecord, statements: Mapping[str, str], output: Path
+) -> Iterator[TerminalFinding]:
     explained: set[int] = set()
     for topology in record.topologies:
         if topology.reason and topology.verdict not in (Verdict.NOT_TESTABLE, Verdict.CONFORMS):
@@ -170,7 +173,7 @@ def _findings(record: RunRecord, statements: Mapping[str, str], output: Path) ->
     for check in rest:
         if check.verdict in (Verdict.CONFORMS, Verdict.NOT_TESTABLE) or check.reason == NOT_DECIDED:
             continue
-        # Each violation stands for itself; what broke many checks in one way is said once.
+        # Each violation has its own entry; one cause of many errors has one.
         alone = check.verdict is Verdict.VIOLATES
         cause = id(check) if alone else (check.verdict, check.topology, check.reason)
         groups.setdefault(cause, []).append(check)
@@ -180,7 +183,7 @@ def _findings(record: RunRecord, statements: Mapping[str, str], output: Path) ->
         yield _of_open_ones(open_ones)
 
 
-def _is_due_to(check: Check, topology: Topology) -> bool:
+def _is_due_to(check: Check, topology: TopologyRecord) -> bool:
     """Whether a check only repeats, whole or in part, why its topology is not there."""
     if check.topology != topology.name or check.verdict is not Verdict.ERROR:
         return False
@@ -188,8 +191,10 @@ def _is_due_to(check: Check, topology: Topology) -> bool:
     return bool(own) and (own in cause or cause in own)
 
 
-def _of_topology(topology: Topology, affected: Sequence[Check], output: Path) -> Finding:
-    return Finding(
+def _of_topology(
+    topology: TopologyRecord, affected: Sequence[Check], output: Path
+) -> TerminalFinding:
+    return TerminalFinding(
         verdict=Verdict.ERROR,
         subject=topology.name,
         statement=f"{topology.title or 'topology'}: {_extent(affected)} undecided",
@@ -199,13 +204,15 @@ def _of_topology(topology: Topology, affected: Sequence[Check], output: Path) ->
     )
 
 
-def _of_checks(group: Sequence[Check], statements: Mapping[str, str], output: Path) -> Finding:
+def _of_checks(
+    group: Sequence[Check], statements: Mapping[str, str], output: Path
+) -> TerminalFinding:
     first = group[0]
     claims = list(dict.fromkeys(claim for check in group for claim in check.claims))
     said = "; ".join(statements[claim] for claim in claims if claim in statements)
     if len(group) > 1:
         said = f"{counted(len(group), 'check')} for the same reason"
-    return Finding(
+    return TerminalFinding(
         verdict=first.verdict,
         subject=" ".join(claims) or first.label,
         statement=said,
@@ -215,11 +222,11 @@ def _of_checks(group: Sequence[Check], statements: Mapping[str, str], output: Pa
     )
 
 
-def _of_open_ones(checks: Sequence[Check]) -> Finding:
+def _of_open_ones(checks: Sequence[Check]) -> TerminalFinding:
     by_topology: dict[str, int] = {}
     for check in checks:
         by_topology[check.topology] = by_topology.get(check.topology, 0) + 1
-    return Finding(
+    return TerminalFinding(
         verdict=Verdict.INCONCLUSIVE,
         subject=_extent(checks),
         statement="not decided: the run ended before them",
@@ -229,16 +236,13 @@ def _of_open_ones(checks: Sequence[Check]) -> Finding:
 
 
 def _untestable(record: RunRecord) -> Iterator[Text]:
-    by_reason: dict[str, dict[str, list[str]]] = {}
-    for check in record.checks:
-        if check.verdict is Verdict.NOT_TESTABLE:
-            places = by_reason.setdefault(one_line(check.reason or "no reason given"), {})
-            places.setdefault(check.topology, []).extend(check.claims or [check.id])
     style = STYLES[Verdict.NOT_TESTABLE]
-    for reason, places in by_reason.items():
-        yield Text(f"{SIGNS[Verdict.NOT_TESTABLE]} ", style=style).append(reason, style="default")
-        for topology, claims in places.items():
-            yield Text(f"  {topology}: {' '.join(dict.fromkeys(claims))}", style="dim")
+    for question in open_questions(record):
+        if question.verdict is Verdict.NOT_TESTABLE:
+            sign = Text(f"{SIGNS[Verdict.NOT_TESTABLE]} ", style=style)
+            yield sign.append(question.reason, style="default")
+            for topology, claims in question.places.items():
+                yield Text(f"  {topology}: {' '.join(claims)}", style="dim")
 
 
 def _extent(checks: Sequence[Check]) -> str:
@@ -246,7 +250,7 @@ def _extent(checks: Sequence[Check]) -> str:
     return f"{counted(len(checks), 'check')} of {counted(len(claims), 'claim')}"
 
 
-def _where(evidence: Sequence[Evidence], output: Path) -> str:
+def _where(evidence: Sequence[EvidenceFile], output: Path) -> str:
     """Name the file, or the folder that holds all of them; nothing where there is none."""
     paths = [PurePosixPath(path) for path in dict.fromkeys(each.path for each in evidence)]
     if not paths:

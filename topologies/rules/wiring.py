@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Each network's maker, switch, forward mode and uplink, and the attachment of its guests."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
-from topologies.data_error import near_miss
 from topologies.network_types import NETWORK_TYPES, NetworkType
-from topologies.network_types.network_type import Breach
+from topologies.network_types.misfit import misfit
 from topologies.rules.draft import Draft, Problem
 from topologies.schema import Network
 
@@ -37,51 +36,17 @@ def networks(draft: Draft) -> Iterator[Problem]:
     """Each network is of one type, and its keys are those that the type has."""
     for index, network in draft.networks.items():
         type_ = _type(network)
-        breaches = type_.breaches(network) if type_ is not None else _no_type(network)
+        breaches = type_.breaches(network) if type_ is not None else misfit(network)
         for key, what, hint in breaches:
             yield Problem(("networks", index, key), what, hint)
 
 
-def _no_type(network: Network) -> Iterator[Breach]:
-    """Name the key that fits no type: forward, the maker or the switch."""
-    types = list(NETWORK_TYPES.values())
-    alike = [each for each in types if each.forward == network.forward]
-    own = [each for each in types if each.made_by == network.made_by]
-    if not alike:
-        known = list(dict.fromkeys(each.forward for each in types))
-        yield Breach(
-            "forward",
-            f'found "{network.forward}"; expected one of {", ".join(known)}',
-            near_miss(network.forward, known) or "see docs/topologies.md",
-        )
-    elif not (both := [each for each in alike if each in own]):
-        fitting = [each.forward for each in own if network.switch in each.switches]
-        yield Breach(
-            "forward",
-            f"{alike[0].elsewhere}; expected {_or(fitting)} with made_by: {network.made_by}",
-            f"write made_by: {alike[0].made_by}, and see libvirt_name for a libvirt network over a "
-            "bridge of the host's",
-        )
-    else:
-        fitting = [switch for each in both for switch in each.switches]
-        yield Breach(
-            "switch",
-            f"{network.switch}: {both[0].other_switch}; expected {_or(fitting)}",
-            f"write switch: {_or(fitting)}, or change made_by and forward",
-        )
-
-
-def _or(words: Iterable[str]) -> str:
-    *most, last = dict.fromkeys(words)
-    return f"{', '.join(most)} or {last}" if most else last
-
-
 def uplinks(draft: Draft) -> Iterator[Problem]:
     """An uplink is the physical network's NIC, and a port of one bridge."""
-    ports: dict[str, int] = {}
+    ports: dict[str | None, int] = {}
     for index, network in draft.networks.items():
         path = ("networks", index, "uplink")
-        if network.uplink is None:
+        if not network.is_on_physical_network:
             continue
         if draft.has_no_physical:
             yield Problem(

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which exit code a run ends with, by the verdicts of its checks and the outcomes of its faults."""
+
+from collections.abc import Collection
+
+from contracts.exit_codes import (
+    EXIT_CONFORMS,
+    EXIT_MISSING_CAPABILITY,
+    EXIT_UNDECIDED,
+    EXIT_VIOLATES,
+)
+from contracts.verdicts import Verdict
+
+
+def exit_code_of_run(
+    checks: Collection[Verdict], topologies: Collection[Verdict], missing: Collection[str] = ()
+) -> int:
+    """Return the exit code of a run.
+
+    What is certain comes first: a violation (1) wins over a missing expected capability (11),
+    which wins over anything undecided or broken (10). A run in which no check reached `conforms`
+    decided nothing, and is 10 as well: an empty run must never look like success.
+
+    Args:
+        checks: the verdicts of its checks.
+        topologies: the verdicts of its topologies.
+        missing: the expected capabilities that the host lacks.
+    """
+    if Verdict.VIOLATES in checks:
+        return EXIT_VIOLATES
+    if missing:
+        return EXIT_MISSING_CAPABILITY
+    broken = {Verdict.ERROR, Verdict.INCONCLUSIVE} & {*checks, *topologies}
+    if Verdict.CONFORMS not in checks or broken:
+        return EXIT_UNDECIDED
+    return EXIT_CONFORMS
+
+
+def exit_code_of_proof(outcomes: Collection[str]) -> int:
+    """Return the exit code of `prove`, by the outcomes of its faults."""
+    if {"got through", "false alarm"} & {*outcomes}:
+        return EXIT_VIOLATES
+    if "caught" not in outcomes or "not decided" in outcomes:
+        return EXIT_UNDECIDED
+    return EXIT_CONFORMS

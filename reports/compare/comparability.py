@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whether two runs may be compared, and what the reader has to be warned of."""
+
+from collections.abc import Iterator
+
+from pydantic import JsonValue
+
+from reports.record import HostRecord, RunRecord
+from reports.report_error import ReportError
+
+# As a share of it.
+SAME_MEMORY = 0.05
+
+
+class NotComparable(ReportError):
+    """Two records between which a comparison makes no sense."""
+
+
+def require_comparable(before: RunRecord, after: RunRecord) -> None:
+    """Refuse records whose comparison would say nothing.
+
+    Raises:
+        NotComparable: one has faults, both are one run, or they have no topology in common.
+    """
+    for which, record in (("BEFORE", before), ("AFTER", after)):
+        if record.faults:
+            raise NotComparable(
+                f"{which} is the record of `prove`: its topologies were broken on purpose",
+                "expected that of `run`",
+            )
+        if not record.checks:
+            raise NotComparable(
+                f"{which} has no check: the run ended before it had planned any",
+                "expected a run that looked at something",
+            )
+    if before.id == after.id:
+        raise NotComparable(f"BEFORE and AFTER are one run, {before.id}", "expected two")
+    names = [{topology.name for topology in record.topologies} for record in (before, after)]
+    if not names[0] & names[1]:
+        told = [", ".join(sorted(each)) or "none" for each in names]
+        raise NotComparable(
+            f"the runs have no topology in common: {told[0]} before, {told[1]} after",
+            "expected runs of the same networks",
+        )
+
+
+def warnings(before: RunRecord, after: RunRecord) -> Iterator[str]:
+    """Yield what makes the comparison say less than it seems to."""
+    for which, record in (("before", before), ("after", after)):
+        if record.finished is None:
+            yield f"the run {which} did not finish: what it did not decide is no change"
+    if before.redacted != after.redacted:
+        which = "before" if before.redacted else "after"
+        yield (
+            f"the run {which} is redacted, the other is not: names and addresses differ that may "
+            "be the same"
+        )
+    if after.started < before.started:
+        yield "AFTER is the older run: what is called new here was there first"
+    for what, was, now in _machine(before.host, after.host):
+        if was != now:
+            yield f"two different hosts: {what} {_said(was)} before, {_said(now)} after"
+    if (before.tool.commit, before.tool.version) != (after.tool.commit, after.tool.version):
+        yield (
+            f"two versions of Plumbline: {_tool(before)} before, {_tool(after)} after; "
+            "a check may have changed, not the host"
+        )
+
+
+def why_speeds_differ(before: HostRecord, after: HostRecord) -> str | None:
+    """Return why no quantity of one host may be held against the other's; None: they may."""
+    different = [what for what, was, now in _machine(before, after) if was != now]
+    return f"measured with another {' and '.join(different)}" if different else None
+
+
+def _machine(before: HostRecord, after: HostRecord) -> Iterator[tuple[str, JsonValue, JsonValue]]:
+    """Yield what makes a machine, and what no upgrade of its software changes."""
+    yield "kind", before.kind, after.kind
+    yield (
+        "accelerator",
+        before.accel.name if before.accel else None,
+        after.accel.name if after.accel else None,
+    )
+    yield "CPU", _cpu(before), _cpu(after)
+    was, now = (host.facts.get("memory_mib") for host in (before, after))
+    if isinstance(was, int) and isinstance(now, int):
+        # Another kernel keeps a little more or less for itself.
+        differs = abs(was - now) > SAME_MEMORY * max(was, now)
+        yield "memory", f"{was} MiB", f"{now if differs else was} MiB"
+
+
+def _cpu(host: HostRecord) -> JsonValue:
+    known = host.facts.get("cpu")
+    if not isinstance(known, dict):
+        return None
+    return f"{known.get('count')} × {known.get('model')}"
+
+
+def _said(value: JsonValue) -> str:
+    return "unknown" if value is None else str(value)
+
+
+def _tool(record: RunRecord) -> str:
+    commit = f" ({record.tool.commit[:10]})" if record.tool.commit else ""
+    changed = ", changed" if record.tool.dirty else ""
+    return f"{record.tool.version}{commit}{changed}"

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What `./plumbline compare` hands over to in its environment."""
+
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+from rich.console import Console
+
+from contracts.exit_codes import EXIT_CONFORMS, EXIT_INTERRUPTED, EXIT_UNDECIDED, EXIT_USAGE
+from reports.compare.compare_runs import compare
+from reports.compare.comparison import Comparison
+from reports.compare.quantities import Criteria
+from reports.compare.run_folders import read, runs
+from reports.compare.trend import trend_of
+from reports.report_error import ReportError
+from reports.report_file import put, require_elsewhere
+
+# A log has no width: a row for each quantity fits.
+WIDTH_OF_A_LOG = 124
+
+
+class CompareOrder(BaseModel):
+    """What is asked for; the launcher has checked and explained it.
+
+    Attributes:
+        before, after: two runs, each its folder or run.json.
+        trend: instead of them, a folder of runs.
+        format: of what is written.
+        output: the file; None: standard output.
+        topology: only these; empty: all.
+        level: in percent, as power and relevant (`Criteria`).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    before: Path | None
+    after: Path | None
+    trend: Path | None
+    format: Literal["terminal", "md", "html", "json"]
+    output: Path | None
+    topology: list[str]
+    level: float
+    power: float
+    relevant: float
+
+
+def main(argv: Sequence[str]) -> int:
+    """Compare two runs, or draw a trend of many, and return the exit code.
+
+    Args:
+        argv: one element, an `Order` as JSON.
+    """
+    order = CompareOrder.model_validate_json(argv[0])
+    try:
+        if order.trend is not None:
+            _write(_trend(order, order.trend), order)
+            return EXIT_CONFORMS
+        found = _compared(order)
+        _write(_comparison(found, order), order)
+    except ReportError as error:
+        print(f"plumbline: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    return found.exit_code
+
+
+def _compared(order: CompareOrder) -> Comparison:
+    if order.before is None or order.after is None:
+        raise ReportError("two runs are needed", "./plumbline compare BEFORE AFTER")
+    criteria = Criteria(
+        level=order.level / 100,
+        power=order.power / 100,
+        relevant_percent=order.relevant,
+    )
+    return compare(read(order.before), read(order.after), criteria, order.topology)
+
+
+def _comparison(found: Comparison, order: CompareOrder) -> str | None:
+    """Return the text in the format that was asked for, or print to the terminal."""
+    if order.format == "json":
+        return found.model_dump_json(indent=1) + "\n"
+    if order.format == "md":
+        from reports.compare.comparison_pages import comparison_markdown
+
+        return comparison_markdown(found)
+    if order.format == "html":
+        from reports.compare.comparison_pages import comparison_html
+
+        return comparison_html(found)
+    from reports.compare.comparison_terminal import show
+
+    return _shown(lambda console: show(found, console), order.output)
+
+
+def _trend(order: CompareOrder, folder: Path) -> str | None:
+    """Return the text in the format that was asked for, or print to the terminal."""
+    found = trend_of(*runs(folder), order.topology)
+    if order.format == "json":
+        return found.model_dump_json(indent=1) + "\n"
+    if order.format == "md":
+        from reports.compare.comparison_pages import trend_markdown
+
+        return trend_markdown(found)
+    if order.format == "html":
+        from reports.compare.comparison_pages import trend_html
+
+        return trend_html(found)
+    from reports.compare.trend_text import show as show_trend
+
+    return _shown(lambda console: show_trend(found, console), order.output)
+
+
+def _shown(draw: Callable[[Console], None], output: Path | None) -> str | None:
+    """Draw on the terminal and return None; for a file, return what would be drawn as plain text.
+
+    Text of a host or a guest is never taken for markup or an escape sequence: rich leaves control
+    characters out.
+    """
+    on_terminal = output is None and sys.stdout.isatty()
+    console = Console(
+        width=None if on_terminal else WIDTH_OF_A_LOG,
+        record=output is not None,
+        file=io.StringIO() if output is not None else sys.stdout,
+        markup=False,
+        highlight=False,
+        emoji=False,
+    )
+    draw(console)
+    return console.export_text() if output is not None else None
+
+
+def _write(text: str | None, order: CompareOrder) -> None:
+    """Write a text where it was asked for; None was printed already."""
+    if text is None:
+        return
+    if order.output is not None:
+        for run in (order.before, order.after):
+            if run is not None:
+                require_elsewhere(order.output, run if run.is_dir() else run.parent)
+    put(text, order.output)
+
+
+def _broke(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """End with what a defect of our own decides, nothing: 1 would say that something is worse."""
+    sys.__excepthook__(kind, error, trace)
+    sys.stderr.flush()
+    os._exit(EXIT_INTERRUPTED if issubclass(kind, KeyboardInterrupt) else EXIT_UNDECIDED)
+
+
+if __name__ == "__main__":
+    sys.excepthook = _broke
+    sys.exit(main(sys.argv[1:]))
