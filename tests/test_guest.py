@@ -8,7 +8,6 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from fixtures.errors import BootFailed, CommandFailed
-from fixtures.guest import guest as guests_
 from fixtures.guest import image as images
 from fixtures.guest.domain_xml import GuestPlan, Hypervisor, Nic, domain_xml
 from fixtures.guest.guest import Guest
@@ -116,7 +115,7 @@ def test_keys_are_the_runs_own(host: Host, image: Image) -> None:
         pytest.MonkeyPatch.context() as patch,
         pytest.raises(BootFailed, match="guest kvm2 shows another host key than this run's"),
     ):
-        patch.setattr(guests_, "BOOT_DEADLINE_S", 20.0)
+        patch.setattr(type(host), "boot_deadline_s", 20.0)
         with running(host, [plan(host, image, "kvm2")], make_keys()):
             pytest.fail("a guest without keys let the harness in")
 
@@ -129,7 +128,7 @@ def test_a_guest_that_never_answers(host: Host, image: Image) -> None:
         pytest.MonkeyPatch.context() as patch,
         pytest.raises(BootFailed) as raised,
     ):
-        patch.setattr(guests_, "BOOT_DEADLINE_S", 10.0)
+        patch.setattr(type(host), "boot_deadline_s", 10.0)
         with running(host, [plan(host, image, "kvm3", broken)], make_keys()):
             pytest.fail("a guest without a userland answered")
     assert "guest kvm3 did not answer over SSH within 10 s" in raised.value.message

@@ -423,7 +423,7 @@ def test_an_export_replaces_a_file_only_when_told_to(way: list[str], tmp_path: P
 
     refused = export()
     assert refused.returncode == (4 if way[0] == "plumbline" else 1)
-    assert "is there already" in refused.stderr
+    assert "the file exists" in refused.stderr
     assert "--force" in refused.stderr
     assert file.read_text() == "somebody's own"
     assert export("--force").returncode == 0

@@ -87,7 +87,7 @@ def test_filters_join_verdict_topology_property_and_text(page: Page) -> None:
     assert page.locator("output").inner_text() == "1 of 24 shown, 23 left out"
     page.get_by_role("combobox", name="Property").select_option("stp")
     assert shown(page) == []
-    assert page.get_by_text("No check is like that.").is_visible()
+    assert page.get_by_text("No check matches.").is_visible()
     assert page.locator("article.claim:visible").count() == 0
     page.get_by_role("button", name="Reset").click()
     page.wait_for_function("document.querySelector('output').textContent === 'all 24 shown'")

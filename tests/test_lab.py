@@ -117,7 +117,7 @@ def test_a_lab_that_dies_leaves_the_record_and_says_so(tmp_path: Path) -> None:
         os.kill(lab, signal.SIGKILL)
         said = launcher.communicate(timeout=60)[1]
     assert launcher.returncode == 10, said
-    assert "the lab ended before the run in it did" in said
+    assert "the lab ended before the run in it" in said
     assert "QEMU ended with SIGKILL" in said
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["finished"] is None

@@ -123,7 +123,7 @@ def test_nothing_is_left_however_a_run_ends(tmp_path: Path) -> None:
     assert said["after-killed"] == before, said["taken-down.log"]
     assert "libvirt's domain kvm1" in said["taken-down.log"]
     assert f"the name to-host of {qemu.PEER_NIC}" in said["taken-down.log"]
-    assert "would remove what process" in said["dry.said"]
+    assert "would remove the objects of process" in said["dry.said"]
     assert "removed libvirt's network passthrough_net" in said["clean.said"]
     assert said["after-both"] == before, said["clean.said"]
     assert said["again.said"] == "nothing to clean\n"

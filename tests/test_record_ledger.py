@@ -105,6 +105,7 @@ def test_a_check_that_was_not_decided_says_which_cell_it_was_for() -> None:
         "from": "guest",
         "to": "outside",
         "protocol": "tcp",
+        "family": "ipv4",
         "promised": False,
     }
     ledger = Ledger(TOOL)
