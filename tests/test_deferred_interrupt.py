@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""An interrupt waits for the end of a block, and is not lost."""
+
+import signal
+import threading
+
+import pytest
+
+from fixtures.host.deferred_interrupt import deferred_interrupt
+
+
+def test_an_interrupt_arrives_after_the_block() -> None:
+    done = []
+    with pytest.raises(KeyboardInterrupt), deferred_interrupt():
+        signal.raise_signal(signal.SIGINT)
+        done.append("the rest of the block")
+    assert done
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_without_an_interrupt_nothing_happens() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with deferred_interrupt():
+        pass
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_another_thread_may_open_things_too() -> None:
+    done = []
+
+    def work() -> None:
+        with deferred_interrupt():
+            done.append(True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done
