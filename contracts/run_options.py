@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from contracts.exit_codes import EXIT_MISSING_CAPABILITY
+from contracts.host_kinds import HOST_KINDS, HOST_WORDS
 from contracts.run_files import LATEST_RUN, RUNS
 
 RUN, PROVE = "run", "prove"
@@ -32,6 +33,7 @@ class RunOption:
         choices: all possible values; empty: any.
         subcommands: the launcher's subcommands that have it.
         rerun: whether the command that reruns a check has it.
+        names_a_nic: its value is a NIC of the host's.
     """
 
     name: str
@@ -43,6 +45,7 @@ class RunOption:
     choices: tuple[str, ...] = ()
     subcommands: tuple[str, ...] = BOTH
     rerun: bool = False
+    names_a_nic: bool = False
 
     @property
     def flag(self) -> str:
@@ -114,11 +117,10 @@ RUN_OPTIONS = (
     ),
     RunOption(
         "host",
-        "the host under test: namespaces of this machine (default), a virtual machine with an "
-        "IOMMU and an SR-IOV NIC, or this machine itself (passthrough only)",
-        metavar="sandbox|lab|local",
-        choices=("sandbox", "lab", "local"),
-        default="sandbox",
+        f"the host under test: {', or '.join(kind.meaning for kind in HOST_KINDS)}",
+        metavar="|".join(HOST_WORDS),
+        choices=HOST_WORDS,
+        default=HOST_WORDS[0],
         rerun=True,
     ),
     RunOption(
@@ -126,18 +128,21 @@ RUN_OPTIONS = (
         "passthrough: the SR-IOV NIC whose virtual functions the guests get",
         metavar="NIC",
         rerun=True,
+        names_a_nic=True,
     ),
     RunOption(
         "peer_nic",
         "passthrough: a NIC on the same wire, for the outside machine",
         metavar="NIC",
         rerun=True,
+        names_a_nic=True,
     ),
     RunOption(
         "spare_nic",
         "passthrough: a NIC on that wire that a guest may get whole",
         metavar="NIC",
         rerun=True,
+        names_a_nic=True,
     ),
     RunOption(
         "release",
@@ -214,3 +219,6 @@ RUN_OPTIONS = (
 def options_of(subcommand: str) -> Iterator[RunOption]:
     """Return the options of a subcommand of the launcher."""
     return (option for option in RUN_OPTIONS if subcommand in option.subcommands)
+
+
+NIC_OPTIONS = tuple(option for option in RUN_OPTIONS if option.names_a_nic)

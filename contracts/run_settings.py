@@ -8,10 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from contracts.host_kinds import host_kind
 from contracts.run_options import PROVE, RUN, RUN_OPTIONS, options_of
-
-# A lab brings these along, and refuses them as options.
-LAB_HAS_ITS_OWN = ("pf", "peer_nic", "spare_nic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +115,7 @@ class RunSettings:
         words = ["./plumbline", subcommand, *subject]
         for option in options_of(subcommand):
             value = getattr(self, option.name)
-            brought_along = self.host == "lab" and option.name in LAB_HAS_ITS_OWN
+            brought_along = option.names_a_nic and host_kind(self.host).brings_nics
             if not option.rerun or option.is_default(value) or brought_along:
                 continue
             if not option.takes_value:

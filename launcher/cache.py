@@ -42,6 +42,11 @@ def cache_dir_of(environment: Mapping[str, str]) -> Path:
     return Path(base).absolute() / "plumbline"
 
 
+def guest_images_dir() -> Path:
+    """Return the folder that holds a folder per recipe of the guest image; it may not exist yet."""
+    return cache_dir() / "guest-image"
+
+
 def make_cache_dir() -> Path:
     """Return the cache directory, made if it was not there.
 

@@ -76,17 +76,13 @@ class SandboxLaunch(HostLaunch):
         workers: int,
     ) -> int:
         """See `HostLaunch.start`."""
-        if options.release is not None:
-            options.release = release.require_known(options.release)
-        interpreter = setup.ensure(options.release)
-        return hand_over([str(interpreter), *pytest_argv(options, words, command, workers)])
+        return _start_here(options, words, command, workers)
 
 
-class LocalLaunch(SandboxLaunch):
+class LocalLaunch(HostLaunch):
     """This machine itself."""
 
     kind = "local"
-    keeps_faults = True
 
     def require(self, subcommand: str, options: argparse.Namespace) -> None:
         """See `HostLaunch.require`: this machine is for passthrough, on NICs that are named.
@@ -114,9 +110,15 @@ class LocalLaunch(SandboxLaunch):
             )
         options.topology = options.topology or ["passthrough"]
 
-    def workers(self, options: argparse.Namespace, builds: int, per_core: int) -> int:
-        """See `HostLaunch.workers`."""
-        return HostLaunch.workers(self, options, builds, per_core)
+    def start(
+        self,
+        options: argparse.Namespace,
+        words: Sequence[str],
+        command: Sequence[str],
+        workers: int,
+    ) -> int:
+        """See `HostLaunch.start`."""
+        return _start_here(options, words, command, workers)
 
 
 class LabLaunch(HostLaunch):
@@ -139,3 +141,13 @@ class LabLaunch(HostLaunch):
 LAUNCHES: Final = MappingProxyType(
     {each.kind: each for each in (SandboxLaunch(), LabLaunch(), LocalLaunch())}
 )
+
+
+def _start_here(
+    options: argparse.Namespace, words: Sequence[str], command: Sequence[str], workers: int
+) -> int:
+    """Set up this machine, and become pytest on it."""
+    if options.release is not None:
+        options.release = release.require_known(options.release)
+    interpreter = setup.ensure(options.release)
+    return hand_over([str(interpreter), *pytest_argv(options, words, command, workers)])

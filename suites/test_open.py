@@ -35,6 +35,7 @@ def test_no_rule_names_it(testbed: Testbed, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("OP-05")
+@pytest.mark.needs("iptables")
 def test_own_rules_decide(testbed: Testbed, evidence: Evidence) -> None:
     """With the host's FORWARD policy at DROP guests and outside do not reach each other.
 

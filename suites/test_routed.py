@@ -3,6 +3,7 @@
 
 import contextlib
 import functools
+import itertools
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
@@ -14,7 +15,7 @@ from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive
 from fixtures.probe.blocking import Attempt, attempt
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.nat_rules import outcome, read_rules
+from fixtures.probe.nat_rules import outcome, read_every_backend
 from fixtures.probe.packets import is_request
 from fixtures.probe.reach import PROTOCOLS, Proto, send_one
 from fixtures.testbed.physical_network import OUTSIDE_NIC
@@ -58,12 +59,14 @@ def test_nothing_is_translated(testbed: Testbed, evidence: Evidence) -> None:
         - By the rules no packet of the subnet to the outside gets another source.
         - Each packet arrives outside with the guest's own address and source port.
     """
-    rules, [far] = read_rules(testbed.host, IPV4), testbed.ends("outside")
-    evidence.text("rules.txt", "\n".join(rule.text for rule in rules) + "\n")
-    for source in (testbed.subnet[2], testbed.subnet[-2]):
-        for proto in PROTOCOLS:
-            rule = outcome(rules, proto, source, testbed.figures.outside)
-            assert rule is None, f"{proto} from {source} is translated: {rule and rule.text}"
+    [far] = testbed.ends("outside")
+    rulesets = read_every_backend(testbed.host, IPV4)
+    texts = [rule.text for rules in rulesets for rule in rules]
+    evidence.text("rules.txt", "\n".join(texts) + "\n")
+    sources = (testbed.subnet[2], testbed.subnet[-2])
+    for rules, source, proto in itertools.product(rulesets, sources, PROTOCOLS):
+        rule = outcome(rules, proto, source, testbed.figures.outside)
+        assert rule is None, f"{proto} from {source} is translated: {rule and rule.text}"
     seen = []
     for guest in testbed.guests:
         for proto in PROTOCOLS:
@@ -71,14 +74,15 @@ def test_nothing_is_translated(testbed: Testbed, evidence: Evidence) -> None:
                 send_one(proto, testbed.guest_end(guest), far, port=SOURCE_PORT)
                 wanted = functools.partial(is_request, proto=proto, to=far.address)
                 arrived = frames.collect(wanted)
-            assert arrived, frames.missing(f"a {proto} request of {guest.name}")
+            if not arrived:
+                raise Inconclusive(frames.missing(f"a {proto} request of {guest.name}"))
             packet = arrived[0].packet[IP]
             assert packet.src == guest.address, f"{proto} of {guest.name} comes from {packet.src}"
             if proto != "icmp":
                 port = packet.payload.sport
                 assert port == SOURCE_PORT, f"{proto} of {guest.name} comes from port {port}"
             seen.append(f"{guest.address} {proto}")
-    evidence.reason = f"{rules.backend}: no rule for {testbed.subnet}; as sent: {', '.join(seen)}"
+    evidence.reason = f"no rule for {testbed.subnet}; as sent: {', '.join(seen)}"
 
 
 @pytest.mark.claims("RT-04")

@@ -2,7 +2,7 @@
 """What checks do to a host's own network is there while they do it, and undone after."""
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import libvirt
 import pytest
@@ -15,6 +15,7 @@ from fixtures.host.links import addresses, has_link
 from fixtures.host.nic_state import NicState, nic_state
 from fixtures.host.sandbox import sandbox
 from fixtures.probe.bridge_filter import BRIDGED_IPV4, Filter, arp_filter, called, dropped
+from fixtures.probe.forward_bypass import route
 from fixtures.switch.default_network import NAME, default_network, network_names
 from fixtures.testbed import ifupdown
 from fixtures.testbed.physical_network import OUTSIDE_NIC, physical_network
@@ -132,3 +133,20 @@ def test_a_stanza_is_brought_up_and_down_beside_the_hosts_own_links(host: Host) 
         with wrong as failures:
             assert failures[0].startswith("ifup ended with status 1")
     assert host.run(["ip", "-br", "link"]).stdout == links
+
+
+@pytest.mark.host
+def test_a_route_that_is_there_already_stays(host: Host) -> None:
+    subnet = IPv4Network("198.51.100.0/24")
+
+    def known() -> bool:
+        return str(subnet) in host.run(["ip", "route"]).stdout
+
+    assert FIGURES is not None
+    with physical_network(host, FIGURES):
+        gateway = str(FIGURES.router)
+        with route(host, subnet, gateway):
+            with route(host, subnet, gateway):
+                assert known()
+            assert known()
+        assert not known()

@@ -27,7 +27,7 @@ SWITCH_TYPES: Final = MappingProxyType(
         for each in (
             SwitchType("linux"),
             SwitchType("ovs", virtualport="openvswitch", needs=frozenset({"ovs"})),
-            SwitchType("nic", needs=frozenset({"iommu", "sriov"})),
+            SwitchType("nic"),
         )
     }
 )

@@ -11,7 +11,7 @@ from contracts.address_family import FAMILIES, AddressFamily
 from topologies.catalogue import Claim, claims
 from topologies.data_error import near_miss
 from topologies.field_types import Sentence, TopologyName, found, refuse
-from topologies.network_types import NETWORK_TYPES, NetworkType, type_of
+from topologies.network_types import NETWORK_TYPES, NetworkType, find_type, type_of
 from topologies.rules import Draft, broken
 from topologies.schema import (
     DhcpRange,
@@ -97,7 +97,7 @@ def promises_of(network: Network, physical: Physical | None) -> list[dict[str, A
         network: the network under test; without a type there are no promises.
         physical: the physical network; without one there are no promises about the outside.
     """
-    type_ = next((each for each in NETWORK_TYPES.values() if each.fits(network)), None)
+    type_ = find_type(network)
     reach = type_.reach if type_ is not None else {}
     source = None if type_ is None else type_.source
     return [

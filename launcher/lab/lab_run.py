@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from contracts.run_files import LAB_CONSOLE, LATEST, RECORD
+from contracts.run_options import NIC_OPTIONS
 from fixtures.guest import image as guest_images
 from fixtures.guest import kvm_proof
 from fixtures.plugin.run_folder import make
@@ -90,11 +91,9 @@ def _refuse_what_a_lab_has_itself(options: argparse.Namespace) -> None:
             f"--workers {options.workers}: a lab is one host, for one topology at a time",
             "leave it out",
         )
-    for name in ("pf", "peer_nic", "spare_nic"):
-        if (nic := getattr(options, name)) is not None:
-            raise UsageError(
-                f"--{name.replace('_', '-')} {nic}: a lab has NICs of its own", "leave it out"
-            )
+    for option in NIC_OPTIONS:
+        if (nic := getattr(options, option.name)) is not None:
+            raise UsageError(f"{option.flag} {nic}: a lab brings its NICs along", "leave it out")
 
 
 def _require_backends(release: str, backend: str | None) -> None:

@@ -15,7 +15,7 @@ from topologies.network_types.passthrough import Passthrough
 from topologies.network_types.routed import Routed
 from topologies.schema import Network
 
-__all__ = ["NETWORK_TYPES", "NetworkType", "type_of"]
+__all__ = ["NETWORK_TYPES", "NetworkType", "find_type", "type_of"]
 
 NETWORK_TYPES: Final = MappingProxyType(
     {
@@ -35,15 +35,19 @@ NETWORK_TYPES: Final = MappingProxyType(
 """Every type by its name, in the order in which errors and docs list them."""
 
 
+def find_type(network: Network) -> NetworkType | None:
+    """Return the type of a network; None: its keys fit none."""
+    return next((each for each in NETWORK_TYPES.values() if each.fits(network)), None)
+
+
 def type_of(network: Network) -> NetworkType:
     """Return the type of a network.
 
     Raises:
         LookupError: its keys fit none; a validated topology has no such network.
     """
-    for each in NETWORK_TYPES.values():
-        if each.fits(network):
-            return each
+    if (found := find_type(network)) is not None:
+        return found
     raise LookupError(
         f"network {network.name}: made_by {network.made_by}, forward {network.forward} and switch "
         f"{network.switch} fit no network type"

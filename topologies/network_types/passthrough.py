@@ -22,6 +22,7 @@ class Passthrough(NetworkType):
     other_switch = "the functions of a NIC are switched by the NIC itself"
     reach = dict.fromkeys(CELLS, True)
     source = "self"
+    needs = frozenset({"iommu", "sriov"})
     guests_have_taps = False
     uplink_is_real = True
     changes_run_objects_only = True

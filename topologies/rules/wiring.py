@@ -4,10 +4,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-from topologies.network_types import NETWORK_TYPES, NetworkType
+from topologies.network_types import NETWORK_TYPES, find_type
 from topologies.network_types.misfit import misfit
 from topologies.rules.draft import Draft, Problem
-from topologies.schema import Network
 
 GUESTS_MIN = 2
 
@@ -35,7 +34,7 @@ def kind_fits(draft: Draft) -> Iterator[Problem]:
 def networks(draft: Draft) -> Iterator[Problem]:
     """Each network is of one type, and its keys are those that the type has."""
     for index, network in draft.networks.items():
-        type_ = _type(network)
+        type_ = find_type(network)
         breaches = type_.breaches(network) if type_ is not None else misfit(network)
         for key, what, hint in breaches:
             yield Problem(("networks", index, key), what, hint)
@@ -75,20 +74,16 @@ def uplinks(draft: Draft) -> Iterator[Problem]:
 def guests_fit(draft: Draft) -> Iterator[Problem]:
     """A guest is attached as the type of its network allows."""
     for index, guest in draft.guests.items():
-        if (network := draft.network_of(guest)) is None or (type_ := _type(network)) is None:
+        if (network := draft.network_of(guest)) is None or (type_ := find_type(network)) is None:
             continue
         for key, what, hint in type_.guest_breaches(network, guest):
             yield Problem(("guests", index, key), what, hint)
     network = draft.under_test
-    if network is None or "guests" in draft.lacks or (type_ := _type(network)) is None:
+    if network is None or "guests" in draft.lacks or (type_ := find_type(network)) is None:
         return
     count = sum(guest.network == network.name for guest in draft.guests.values())
     for key, what, hint in type_.size_breaches(network, count):
         yield Problem(("networks", 0, key), what, hint)
-
-
-def _type(network: Network) -> NetworkType | None:
-    return next((each for each in NETWORK_TYPES.values() if each.fits(network)), None)
 
 
 def guests_under_test(draft: Draft) -> Iterator[Problem]:

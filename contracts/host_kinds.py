@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The kinds of host by the words of `--host`; `fixtures.host.hosts` has their classes."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class HostKind:
+    """One kind of host.
+
+    Attributes:
+        word: the value of `--host`, and the host's kind in the record.
+        meaning: in a few words.
+        brings_nics: it has real NICs whose names it knows, so that no option names them.
+    """
+
+    word: str
+    meaning: str
+    brings_nics: bool = False
+
+
+HOST_KINDS: Final = (
+    HostKind("sandbox", "namespaces of this machine (default)"),
+    HostKind("lab", "a virtual machine with an IOMMU and an SR-IOV NIC", brings_nics=True),
+    HostKind("local", "this machine itself (passthrough only)"),
+)
+HOST_WORDS: Final = tuple(kind.word for kind in HOST_KINDS)
+
+
+def host_kind(word: str) -> HostKind:
+    """Return a kind by its word.
+
+    Raises:
+        LookupError: there is no such kind.
+    """
+    for kind in HOST_KINDS:
+        if kind.word == word:
+            return kind
+    raise LookupError(f"no kind of host is called {word}; expected one of {', '.join(HOST_WORDS)}")
