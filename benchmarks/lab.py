@@ -3,7 +3,7 @@
 
     python -m benchmarks.lab [--rounds N] [--release NAME] [-- WORDS FOR ./plumbline run]
 
-The image is built first if it is not cached; that is timed too, and its size told.
+The image is built first if it is not cached; that is timed too, and its size printed.
 """
 
 import argparse

@@ -118,7 +118,7 @@ def _of_checks(record: RunRecord) -> RunVerdict:
 
 
 def _worst_of(record: RunRecord) -> Verdict:
-    """Return the verdict that a run's exit code stands for."""
+    """Return the verdict that a run's exit code means."""
     code = record.exit_code()
     if code == EXIT_CONFORMS:
         return Verdict.CONFORMS
@@ -178,7 +178,7 @@ def facts(record: RunRecord) -> Iterator[tuple[str, list[str]]]:
 
 
 def settings(record: RunRecord, topology: str) -> Iterator[tuple[str, str]]:
-    """Give what the host's facts say of a topology: firewall backend, datapath, sysctls."""
+    """Yield the host's facts about a topology: firewall backend, datapath, sysctls."""
     known = record.host.facts.get("topologies")
     found = known.get(topology) if isinstance(known, dict) else None
     for name, value in found.items() if isinstance(found, dict) else ():

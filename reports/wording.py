@@ -28,7 +28,7 @@ OWN_COMMAND = "--after-build"
 ELLIPSIS = "…"
 SEPARATOR = " · "
 
-# What a host or a guest said may hold anything. A control character is shown by the picture that
+# Output of a host or a guest may hold anything. A control character is shown by the picture that
 # Unicode has of it, so that no terminal obeys it; the length stays.
 _PICTURES = {
     **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"},
@@ -76,7 +76,7 @@ def one_line(text: str, width: int | None = None) -> str:
 
 
 def both_ends(text: str, width: int) -> str:
-    """Return text in `width` columns; a parametrised id says as much at its end as at its start."""
+    """Return text in `width` columns; a parametrised id needs its end as much as its start."""
     if len(text) <= width:
         return text
     tail = (width - 1) // 2

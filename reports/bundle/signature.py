@@ -86,7 +86,7 @@ def _principals(allowed: Path, signature: Path, content: bytes) -> Sequence[str]
 
 
 def _verify(argv: Sequence[str], content: bytes) -> str | None:
-    """Return what ssh-keygen says of a signature; None when it is not good."""
+    """Return ssh-keygen's output about a signature; None when it is not good."""
     try:
         done = subprocess.run(
             [_ssh_keygen(), "-Y", *argv],

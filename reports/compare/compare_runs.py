@@ -34,7 +34,7 @@ def compare(
         topologies: only these; empty: all.
 
     Raises:
-        NotComparable: it would say nothing, or a run has none of these topologies.
+        NotComparable: it would have no meaning, or a run has none of these topologies.
     """
     require_comparable(before[0], after[0])
     was, now = before[0], after[0]

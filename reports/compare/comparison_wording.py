@@ -96,8 +96,8 @@ def sizes(quantity: Quantity) -> str:
     return f"{said} (first one cold: {' and '.join(cold)})" if cold else said
 
 
-def run_told(run: ComparedRun) -> str:
-    """Return a run in a line: when, on what, where its record is."""
+def run_line(run: ComparedRun) -> str:
+    """Return a run in a line: its time, its host, the folder of its record."""
     return f"{run.started:%Y-%m-%d %H:%M} UTC, {run.host}, {run.folder}"
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Evidence that differs where a verdict does: rulesets, live XML, configuration, what was said."""
+"""Evidence that differs where a verdict does: rulesets, live XML, configuration, output."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -38,7 +38,7 @@ class EvidenceReader:
         try:
             raw = place.read_bytes()
         except OSError as error:
-            self.notes.append(f"{place}: {error.strerror}; what it says was not compared")
+            self.notes.append(f"{place}: {error.strerror}; its content was not compared")
             return None
         if hashlib.sha256(raw).hexdigest() != evidence.sha256:
             self.notes.append(f"{place}: it is not what was recorded: its SHA-256 differs")

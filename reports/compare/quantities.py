@@ -41,11 +41,11 @@ Pair = tuple[Measured, Measured]
 
 @dataclass(frozen=True)
 class Decision:
-    """What the samples of a quantity say.
+    """The outcome of comparing a quantity's samples.
 
     Attributes:
-        outcome: that.
-        note: the reason, where there is one.
+        outcome: the outcome.
+        note: the reason, if there is one.
         test: the test, if one was made.
         adjusted_p: after the correction.
         tests: how many the level was divided among.

@@ -97,7 +97,7 @@ def _labels(case: ReportCase, record: RunRecord) -> list[tuple[str, str]]:
 
 
 def _description(case: ReportCase) -> str:
-    """Return what is said above a case, in Markdown, which Allure renders."""
+    """Return the text above a case, in Markdown, which Allure renders."""
     said = [
         f"**{escaped(claim)}** {escaped(known.statement)} ({escaped(known.source)})"
         if known
@@ -110,7 +110,7 @@ def _description(case: ReportCase) -> str:
 
 
 def _procedure(case: ReportCase) -> Iterator[str]:
-    """Yield the lists that say how a case is decided, each below its title."""
+    """Yield the lists of a case's procedure, each below its title."""
     if (known := case.procedure) is not None:
         for title, items, mark in (
             ("Preconditions", known.preconditions, "-"),

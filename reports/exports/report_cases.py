@@ -24,7 +24,7 @@ from reports.record import (
 )
 from reports.run_verdict import ending, run_verdict
 
-# The suite of what is to be said of a run as a whole.
+# The suite of the messages about a whole run.
 RUN = "run"
 
 
@@ -40,7 +40,7 @@ class ReportCase:
         reason: what was seen, lacked or broke.
         rerun: the command that decides it again, if there is one.
         procedure: how it decides, if the record has that.
-        claims: what it decides, by claim id; None where the record does not know what it says.
+        claims: what it decides, by claim id; None if the record has no statement.
         more: further lines of its details.
         measurements: raw samples.
         evidence: what it rests on.

@@ -27,7 +27,7 @@ class TopologyEntry:
         topology: it.
         counts: how many of its checks have each verdict.
         ways: who reaches whom.
-        drawing: what was built; None where the record does not say.
+        drawing: the built network; None if the record has none.
         facts: settings of the host that go with it, as the checks found them.
         evidence: of its building.
     """

@@ -18,7 +18,7 @@ from reports.record import EvidenceFile, RunRecord
 
 KIB = 1024
 # Of one file. A rule set, a domain's XML or a console is whole below it; the longest transcripts
-# of commands are not, and of those the begin and the end say most.
+# of commands are not, and of those the begin and the end matter most.
 FILE_MAX = 48 * KIB
 FILE_BEGIN = 36 * KIB
 # Of a page: with it a page stays below what mail servers take, and opens at once.
@@ -101,7 +101,7 @@ class EvidenceFiles:
 
     @property
     def faults(self) -> list[ShownEvidence]:
-        """The files that are not there, or are not what the record says."""
+        """The files that are missing, or differ from the record."""
         return [shown for shown in self._shown.values() if shown.fault]
 
     @property

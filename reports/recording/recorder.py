@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The pytest plugin that writes the run record as the run goes.
 
-It lives in the process that reports: the only one, or the xdist controller. What the checks have
-to say comes in the `user_properties` of their reports, which xdist carries over:
+It lives in the process that reports: the only one, or the xdist controller. The results of
+checks come in the `user_properties` of their reports, which xdist carries over:
 
 - `("plumbline.check", {…})`: a finished check, an element of the record's `checks`
 - `("plumbline.topology", {…})`: what is newly known of a topology, see `ledger.TopologyReport`
@@ -123,7 +123,7 @@ class Recorder:
     # First, so that the record is current for every other plugin.
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Enter what a phase of a check brought, and what pytest says of it beyond that."""
+        """Enter the results of a phase of a check, and pytest's own outcome of it."""
         self._enter_plan()
         news = self._enter_host(report)
         news |= self._enter_topologies(report)
@@ -289,7 +289,7 @@ class Recorder:
 
 
 def _statements(settings: RunSettings) -> dict[str, Statement]:
-    """Return what each claim of the catalogue says and where."""
+    """Return the statement of each claim of the catalogue, and its source."""
     sources = settings.sources
     return {
         id_: Statement(statement=said, source=sources.get(id_, ""))
@@ -312,7 +312,7 @@ def _for_other_readers(report: pytest.TestReport) -> list[tuple[str, object]]:
 
 
 def _names_a_broken_topology(report: pytest.TestReport) -> bool:
-    """Whether the report says that a topology broke, which then accounts for the failure."""
+    """Whether the report has a broken topology, which then accounts for the failure."""
     return any(
         each.get("verdict") == Verdict.ERROR or (each.get("reason") and not each.get("verdict"))
         for each in _properties(report, "plumbline.topology")

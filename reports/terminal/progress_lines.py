@@ -128,11 +128,11 @@ class RunningChecks:
 
 
 def topology_news(topology: TopologyRecord, *, first: bool) -> tuple[str, str] | None:
-    """Return what to say of a topology, and in which style; None if there is nothing new to say.
+    """Return the news of a topology, and its style; None if there is none.
 
     Args:
         topology: as the record has it now.
-        first: nothing was said of it since its building began.
+        first: nothing was printed of it since its building began.
     """
     if topology.reason and topology.verdict is not Verdict.CONFORMS:
         return topology.reason, STYLES[Verdict.ERROR]
