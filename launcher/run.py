@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""`./plumbline run`: sets up what is missing, then becomes pytest with the run's options."""
+"""`./plumbline run`: sets up missing parts, then becomes pytest with the run's options."""
 
 import argparse
 import os
@@ -90,8 +90,8 @@ def start(
     Args:
         subcommand: who starts, for messages and for the record.
         options: the options of a run, all of them.
-        words: what goes to pytest as it is.
-        argv: what was typed after the subcommand.
+        words: pytest's own words, passed on unchanged.
+        argv: the words after the subcommand, as typed.
         builds: how many topologies there are to build; 0: those that the options name, or all.
         per_core: how many topologies are worth building at once, for each core.
     """
