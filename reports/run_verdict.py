@@ -72,7 +72,7 @@ def run_verdict(record: RunRecord) -> RunVerdict:
             f"{counted(undecided, 'check')} of {len(record.checks)} never began or never ended."
         )
         if found.verdict is Verdict.CONFORMS:
-            says = "Not finished: what was decided conforms so far"
+            says = "Not finished: all decided checks conform so far"
             found = RunVerdict(Verdict.INCONCLUSIVE, "not finished", says, found.warnings)
     elif undecided:
         found.warnings.append(f"The run ended before {counted(undecided, 'check')} could be made.")

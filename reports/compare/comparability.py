@@ -48,7 +48,7 @@ def warnings(before: RunRecord, after: RunRecord) -> Iterator[str]:
     """Yield the reasons why the comparison shows less than it seems to."""
     for which, record in (("before", before), ("after", after)):
         if record.finished is None:
-            yield f"the run {which} did not finish: what it did not decide is no change"
+            yield f"the run {which} did not finish: its undecided checks are no change"
     if before.redacted != after.redacted:
         which = "before" if before.redacted else "after"
         yield (
@@ -56,7 +56,7 @@ def warnings(before: RunRecord, after: RunRecord) -> Iterator[str]:
             "be the same"
         )
     if after.started < before.started:
-        yield "AFTER is the older run: what is called new here was there first"
+        yield "AFTER is the older run: entries called new are the earlier ones"
     for what, was, now in _machine(before.host, after.host):
         if was != now:
             yield f"two different hosts: {what} {_said(was)} before, {_said(now)} after"

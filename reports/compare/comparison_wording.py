@@ -150,8 +150,8 @@ def method(comparison: Comparison) -> list[str]:
         "Behind a median and a change is its 95 % interval (percentile bootstrap).",
         f"What would have been seen is the smallest change for the worse that samples like these "
         f"show in {100 * used.power:g} of 100 comparisons.",
-        "All of it is about these samples: what differs from one run to the next without a cause, "
-        "as on a machine that also does other work, it takes for a change.",
+        "The statistics are about these samples only: variation from run to run without a cause, "
+        "as on a machine that also does other work, looks the same as a change.",
     ]
 
 

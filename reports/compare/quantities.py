@@ -147,7 +147,7 @@ def _visible(
     if len({*was, *now}) == 1:
         return None, "all samples are equal"
     if not in_points and min(*was, *now) <= 0:
-        return None, "some samples are 0: what would have been seen was not worked out"
+        return None, "some samples are 0: the smallest visible change was not computed"
     found = visible_change(was, now, better, detection, in_points=in_points)
     return found, None if found is not None else "no change, however large, would have been seen"
 

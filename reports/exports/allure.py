@@ -141,14 +141,14 @@ def _attachments(
 def _environment(record: RunRecord) -> str:
     """Return what the verdicts rest on, as Java's properties."""
     said = run_verdict(record)
-    told = {"Verdict": said.says, "Checks": counts_line(record)}
-    told |= {f"Note {number}": note for number, note in enumerate(said.warnings, 1)}
-    told |= {label: "; ".join(lines) for label, lines in facts(record)}
+    shown = {"Verdict": said.says, "Checks": counts_line(record)}
+    shown |= {f"Note {number}": note for number, note in enumerate(said.warnings, 1)}
+    shown |= {label: "; ".join(lines) for label, lines in facts(record)}
     if record.redacted:
-        told["Redacted"] = "what may identify the site was replaced"
+        shown["Redacted"] = "what may identify the site was replaced"
     # A space would end a key (java.util.Properties, load).
     lines = (
-        f"{_property(name).replace(' ', '_')} = {_property(value)}" for name, value in told.items()
+        f"{_property(name).replace(' ', '_')} = {_property(value)}" for name, value in shown.items()
     )
     return "".join(f"{line}\n" for line in lines)
 

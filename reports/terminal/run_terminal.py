@@ -186,7 +186,7 @@ class Terminal:
 
 
 def _of_the_catalogue(deciding: int, config: pytest.Config) -> str:
-    """Say how many claims a run decides, and of how many: what it does not decide is not green."""
+    """Return the number of claims that a run decides, and of how many: the others are not green."""
     known = settings_of(config).statements
     return counted(deciding, "claim") + (f" of the catalogue's {len(known)}" if known else "")
 
