@@ -29,7 +29,7 @@ class RunVerdict:
         verdict: never `conforms` for a run that is not finished, or in which nothing conforms.
         word: how it is called: the verdict, or the outcome of faults.
         says: one sentence.
-        warnings: what the reader must know beside it.
+        warnings: notes that the reader needs beside it.
     """
 
     verdict: Verdict
@@ -44,7 +44,7 @@ class OpenQuestion:
 
     Attributes:
         verdict: theirs.
-        reason: what the host lacks with the probe, or what could not be decided.
+        reason: the missing capability with its probe, or the open question.
         checks: those with this reason.
     """
 

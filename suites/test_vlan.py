@@ -149,7 +149,7 @@ def _require(stations: dict[str, Plugged], said: list[Said], wanted: set[Heard])
         lambda heard: heard == wanted,
         deadline_s=IN_FORCE_DEADLINE_S,
     )
-    # Once more: what was right once has to stay so.
+    # Once more: the result has to be stable.
     seen = _exchange(stations, said, wanted)
     missing, strays = _listed(wanted - seen), _listed(seen - wanted)
     assert not strays, f"heard and should not be: {strays}; missing: {missing or 'nothing'}"

@@ -30,7 +30,7 @@ def compare(
     Args:
         before: a record, and the folder that its evidence is in.
         after: the same of the other run.
-        criteria: what is asked of the judgement of quantities.
+        criteria: the criteria for judging quantities.
         topologies: only these; empty: all.
 
     Raises:

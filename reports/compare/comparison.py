@@ -224,10 +224,10 @@ def outcome_of(
 
     Args:
         flips: verdicts that are others now.
-        vanished: what only the run before looked at.
-        appeared: what only the run after did.
+        vanished: entries of the run before only.
+        appeared: entries of the run after only.
         quantities: those of both.
-        undecided: what leaves it open as to the runs as a whole.
+        undecided: the reasons that leave the whole comparison open.
     """
     worse = [f"{f.id}: {f.before} → {f.after}" for f in flips if f.effect is Effect.REGRESSED]
     worse += [f"{named(q)} regressed" for q in quantities if q.outcome is QuantityOutcome.REGRESSED]

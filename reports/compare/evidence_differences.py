@@ -15,7 +15,7 @@ LINES_MAX = 300
 # A guest's console and a traceback differ in every run, and explain no flip of the network's.
 LEFT_OUT = ("console-", "traceback.txt")
 TEXTS = (".txt", ".xml", ".json", ".conf")
-# What became decided ran commands that were not run before: that explains nothing.
+# A check that became decided ran new commands: they explain nothing.
 EXPLAINED = frozenset({Effect.REGRESSED, Effect.LOST, Effect.FOUND, Effect.MENDED})
 # The results of trials are in the check's measurements.
 NOISY = ("iperf3 ", "ping ")
@@ -25,7 +25,7 @@ class EvidenceReader:
     """Reads the evidence of a run.
 
     Attributes:
-        notes: what could not be read, for the reader of the comparison.
+        notes: files that could not be read, for the reader of the comparison.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -32,7 +32,7 @@ class Measured:
         better: which way is better.
         raw: all samples, in the order they were taken.
         cold: how many of the first do not count.
-        values: what is judged: one value for each trial.
+        values: the judged values: one for each trial.
         in_a_row: the correlation of the ranks of each value and the next, where it is so high that
             the values depend on one another; else None.
     """

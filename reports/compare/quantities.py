@@ -72,7 +72,7 @@ def judge(
     Args:
         before: by topology, check and name.
         after: the same.
-        criteria: what is asked.
+        criteria: the criteria of the judgement.
         not_comparable: why no quantity of one may be held against the other's; None: they may.
     """
     pairs = {key: (was, after[key]) for key, was in before.items() if key in after}

@@ -19,7 +19,7 @@ COMMANDS = "commands.txt"
 RULESET = "$ nft list ruleset"
 # [host]$ nft list ruleset
 _BEGIN = re.compile(r"^\[[^\]\n]+\]\$ ")
-# What no output has, and no pattern of what is normalised.
+# A line that no output has, and that no pattern of `normalised` matches.
 _BETWEEN = "\f"
 
 

@@ -13,7 +13,7 @@ _EFFECTS = {
     (Verdict.CONFORMS, Verdict.VIOLATES): Effect.REGRESSED,
     (Verdict.VIOLATES, Verdict.CONFORMS): Effect.MENDED,
 }
-# What the reader has to see first.
+# In the order of their importance to the reader.
 ORDER = tuple(Effect)
 
 Place = tuple[str, str]

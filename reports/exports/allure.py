@@ -139,7 +139,7 @@ def _attachments(
 
 
 def _environment(record: RunRecord) -> str:
-    """Return what the verdicts rest on, as Java's properties."""
+    """Return the basis of the verdicts, as Java's properties."""
     said = run_verdict(record)
     shown = {"Verdict": said.says, "Checks": counts_line(record)}
     shown |= {f"Note {number}": note for number, note in enumerate(said.warnings, 1)}

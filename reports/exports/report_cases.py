@@ -37,13 +37,13 @@ class ReportCase:
         group: its heading there: the property of a check.
         name: unique there, and the same in the next run.
         verdict: how it ended.
-        reason: what was seen, lacked or broke.
+        reason: the observation, the missing capability or the failure.
         rerun: the command that decides it again, if there is one.
         procedure: how it decides, if the record has that.
-        claims: what it decides, by claim id; None if the record has no statement.
+        claims: the claims that it decides, by id; None if the record has no statement.
         more: further lines of its details.
         measurements: raw samples.
-        evidence: what it rests on.
+        evidence: its evidence.
         seconds: how long it took, if that is known.
     """
 

@@ -21,8 +21,8 @@ class FaultEntry:
         anchor: where it is in the page.
         verdict: the verdict that its outcome looks like.
         base: the topology that it was applied to.
-        topology: the base's entry in the record; None if the run did not reach it.
-        caught: what had to notice it, and did.
+        topology: the faulted topology's entry in the record; None if the run did not reach it.
+        caught: the checks and claims that had to notice it, and did.
         why: why it is not testable, or not decided.
         counts: the verdicts of all checks that were made beside it.
         checks: the relevant ones: named by the fault, or not conforming.

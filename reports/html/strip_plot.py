@@ -27,7 +27,7 @@ class Series:
     Attributes:
         samples: at least one.
         cold: how many of the first do not count.
-        interval: what encloses their median, if it is to be shown.
+        interval: the interval of their median, if it is to be shown.
     """
 
     samples: Sequence[float]

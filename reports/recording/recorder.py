@@ -5,7 +5,7 @@ It lives in the process that reports: the only one, or the xdist controller. The
 checks come in the `user_properties` of their reports, which xdist carries over:
 
 - `("plumbline.check", {…})`: a finished check, an element of the record's `checks`
-- `("plumbline.topology", {…})`: what is newly known of a topology, see `ledger.TopologyReport`
+- `("plumbline.topology", {…})`: news of a topology, see `ledger.TopologyReport`
 - `("plumbline.host", {…})`: the host under test
 
 The plan of checks is `.plan.json` (`contracts.plan`) in the output directory. The process that
@@ -33,7 +33,7 @@ from reports.recording.longrepr import crash_line
 from reports.recording.provenance import tool
 
 PLUGIN_NAME = "plumbline-recorder"
-# What a property's name begins with when it is a piece of the record.
+# The begin of a property's name if it is a piece of the record.
 OWN = "plumbline."
 
 # A failed check reports one of these itself; `not-testable` is a skip.
@@ -195,7 +195,7 @@ class Recorder:
         last = {(check.topology, check.id): check for check in said}
         news = False
         for key, check in last.items():
-            # What pytest saw go wrong stays, however often the check repeats that all was well.
+            # A failure seen by pytest stays, even if the check later reports success.
             if key not in self._blamed:
                 news |= self._decide(check, report)
         return news
@@ -231,7 +231,7 @@ class Recorder:
         if Verdict.ERROR in own or _names_a_broken_topology(report):
             return False
         if own & _OWN_WORD_FOR_FAILED:
-            # What was seen stays; that taking it down failed as well must still be shown.
+            # The first reason stays; a failure of taking it down must still be shown.
             self._show_unexplained(report)
             return False
         return self._blame_the_harness(report, f"its {report.when} failed: {crash_line(report)}")

@@ -106,7 +106,7 @@ def _read_texts(record: RunRecord, folder: Path) -> Iterator[str]:
             text = (folder / file.path).read_bytes().decode("utf-8", "replace")
             yield text
             if file.media_type == "application/json":
-                # What begins a line shows names, and in JSON's own form nothing does.
+                # A pattern at the begin of a line shows names; raw JSON has no such lines.
                 with contextlib.suppress(ValueError):
                     yield from _strings(json.loads(text))
 

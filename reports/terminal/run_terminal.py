@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The terminal of `./plumbline run`: what is built, each check as it is decided, and the end."""
+"""The terminal of `./plumbline run`: topologies being built, checks as decided, and the end."""
 
 import warnings
 from pathlib import Path

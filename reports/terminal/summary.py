@@ -112,7 +112,7 @@ def print_closing(
         record: the run.
         console: where to.
         output: the folder of `run.json`.
-        exit_code: what the shell sees; None where a record is only shown again.
+        exit_code: the shell's exit code; None where a record is only shown again.
         missing: expected capabilities that the host lacks.
     """
     counts = record.counts()
