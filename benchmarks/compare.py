@@ -151,10 +151,10 @@ def _legend() -> list[str]:
         parts.append(_text(x + 23, 38, f"{100 * share:g} %"))
     x = LEFT + 150 + len(WORSE) * 75
     parts.append(f'<rect x="{x}" y="29" width="18" height="9" fill="#ab1119"/>')
-    return [*parts, _text(x + 23, 38, "nothing worse: any false alarm"), *_levels_told(x)]
+    return [*parts, _text(x + 23, 38, "nothing worse: any false alarm"), *_level_labels(x)]
 
 
-def _levels_told(x: int) -> list[str]:
+def _level_labels(x: int) -> list[str]:
     return [_text(x + 230, 38, "dotted: 5 % and 80 %")]
 
 

@@ -3,7 +3,7 @@
 
     python -m benchmarks.lab [--rounds N] [--release NAME] [-- WORDS FOR ./plumbline run]
 
-The image is built first if it is not cached; that is timed too, and its size told.
+The image is built first if it is not cached; that is timed too, and its size printed.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from launcher.lab import disk_image
 from launcher.progress import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
-# What the launcher, the harness and the topology say when they have come so far.
+# The first output of the launcher, the harness and the topology at each stage.
 SIGNS = {"the host is ready": "lab: ready", "the harness answers": "Plumbline ", "built": " up in "}
 
 
@@ -41,8 +41,8 @@ def main(argv: Sequence[str]) -> int:
         status |= ended != 0
         for sign, seconds in seen.items():
             samples.setdefault(sign, []).append(seconds)
-        told = "  ".join(f"{sign} {seconds:.1f} s" for sign, seconds in seen.items())
-        print(f"{number + 1:3}  {told}  exit {ended}", flush=True)
+        times = "  ".join(f"{sign} {seconds:.1f} s" for sign, seconds in seen.items())
+        print(f"{number + 1:3}  {times}  exit {ended}", flush=True)
     for sign, each in samples.items():
         print(f"{sign}: median {median(each):.1f} s of {len(each)}")
     return status

@@ -4,8 +4,8 @@
     python -m benchmarks.launcher [ROUNDS]
 
 The hand-over is measured with a cache of its own that has this machine's real guest image, and a
-program that ends at once in the place of the environment's interpreter: what remains is what the
-launcher does, judging what is missing included. Needs root and a guest image.
+program that ends at once in the place of the environment's interpreter: what remains is the
+launcher's own work, with its search for missing parts. Needs root and a guest image.
 """
 
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a check can say about a claim."""
+"""The verdicts of a check."""
 
 from collections.abc import Iterable
 from enum import StrEnum

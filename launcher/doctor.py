@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""`./plumbline doctor`: what this machine can test, and the commands that add what is missing."""
+"""`./plumbline doctor`: this machine's capabilities, and the commands that add missing ones."""
 
 import contextlib
 import json

@@ -119,8 +119,8 @@ def _ran(argv: Sequence[str], name: str, stdin: str, deadline_s: float) -> Answe
 def _complaint(name: str, done: subprocess.CompletedProcess[str]) -> str:
     # `ip -batch` ends with "Command failed -:2"; the reason is on the line before it.
     said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    told = [line for line in said if not line.startswith("Command failed")] or said
-    return told[-1] if told else f"{name} ended with status {done.returncode}"
+    causes = [line for line in said if not line.startswith("Command failed")] or said
+    return causes[-1] if causes else f"{name} ended with status {done.returncode}"
 
 
 def in_namespaces(argv: Sequence[str], *kinds: str) -> list[str]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a run's host means to the launcher: one class per kind, by the words of `--host`."""
+"""How the launcher starts a run on each kind of host: one class per word of `--host`."""
 
 import argparse
 from abc import ABC, abstractmethod
@@ -20,27 +20,27 @@ class HostLaunch(ABC):
 
     Attributes:
         kind: the word of `--host`.
-        keeps_faults: what a fault leaves stays on the host; so only passthrough is broken there.
+        keeps_faults: state left by a fault stays on the host; so only passthrough is broken there.
     """
 
     kind: ClassVar[str]
     keeps_faults: ClassVar[bool] = True
 
     def require(self, subcommand: str, options: argparse.Namespace) -> None:
-        """Refuse what this kind of host is not for, and fill in what it always means.
+        """Refuse options that this kind of host does not take, and fill in its fixed ones.
 
         Raises:
-            UsageError: the options do not fit it.
+            UsageError: an option does not fit.
         """
         del subcommand, options
 
     def workers(self, options: argparse.Namespace, builds: int, per_core: int) -> int:
-        """Return how many topologies are built at once; on one host it is one.
+        """Return the number of topologies built at once; on one host it is one.
 
         Args:
             options: `--workers` among them.
-            builds: how many topologies there are to build, at least.
-            per_core: how many are worth building at once for each core.
+            builds: the number of topologies to build, at least.
+            per_core: the number worth building at once for each core.
         """
         del builds, per_core
         return 1 if options.workers == "auto" else int(options.workers)
@@ -53,7 +53,7 @@ class HostLaunch(ABC):
         command: Sequence[str],
         workers: int,
     ) -> int:
-        """Set up what is missing, and become pytest, or return its exit status."""
+        """Set up missing parts, and become pytest, or return its exit status."""
 
 
 class SandboxLaunch(HostLaunch):
@@ -88,13 +88,13 @@ class LocalLaunch(HostLaunch):
         """See `HostLaunch.require`: this machine is for passthrough, on NICs that are named.
 
         Checks of other topologies change existing objects of the machine (`fixtures.host.local`
-        refuses them). A lab is disposable, and may be put through anything.
+        refuses them). A lab is disposable, and takes every topology and fault.
         """
         if is_lab():
             return
         if subcommand == PROVE:
             raise UsageError(
-                "--host local: what a fault leaves would stay on this machine",
+                "--host local: a fault would leave state behind on this machine",
                 "./plumbline prove --host lab makes one that is disposable",
             )
         if options.pf is None or options.peer_nic is None:

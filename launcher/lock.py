@@ -32,7 +32,7 @@ def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
                     # Still held: a process that opens the name from now on holds another file.
                     path.unlink(missing_ok=True)
                 return
-            # Removed while we waited by the one before us: what we hold is no longer the lock.
+            # Removed by its last holder while we waited: our file is no longer the lock.
         finally:
             os.close(handle)
 

@@ -31,7 +31,7 @@ class Need:
     """One row of `ci/packages`.
 
     Attributes:
-        stages: what needs it.
+        stages: the stages that need it.
         shown_by: proofs that it is there; one is enough.
         apt: Debian's package.
         dnf: Fedora's.

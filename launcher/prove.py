@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""`./plumbline prove`: breaks each topology on purpose, and shows which check caught it."""
+"""`./plumbline prove`: breaks each topology on purpose, and shows the checks that noticed."""
 
 import argparse
 import re
@@ -21,11 +21,11 @@ PER_CORE = 2
 EXAMPLES = (
     ("sudo ./plumbline prove", "every fault"),
     ("sudo ./plumbline prove --fault nat-no-masquerade", "one of them"),
-    ("sudo ./plumbline prove --topology nat", "those of one topology"),
+    ("sudo ./plumbline prove --topology nat", "the faults of one topology"),
     ("sudo ./plumbline prove --fault my-faults.yaml", "your own faults"),
     ("sudo ./plumbline prove --part 1/3", "a third of them"),
     ("sudo ./plumbline prove --release bullseye", "on the libvirt and the tools of Debian 11"),
-    ("sudo ./plumbline prove --host lab", "those of an SR-IOV NIC"),
+    ("sudo ./plumbline prove --host lab", "the faults of an SR-IOV NIC"),
     ("./plumbline prove --list", "ids and titles of the shipped faults"),
 )
 
@@ -60,7 +60,7 @@ def _prove(options: argparse.Namespace, words: Sequence[str], argv: Sequence[str
     if LAUNCHES[options.host].keeps_faults and not options.fault:
         # Other faults leave state behind that ends with their sandbox; here it would stay.
         options.topology = options.topology or ["passthrough"]
-    # A lab is another machine; there, as here, the whole path names the file.
+    # A lab is another machine with the same paths: only the whole path names the file there.
     files = [Path(f).suffix in cli_names.SUFFIXES for f in options.fault]
     options.fault = [
         str(Path(fault).resolve()) if is_file else fault
@@ -81,7 +81,7 @@ def _refuse_unknown_names(options: argparse.Namespace) -> None:
 
 
 def _builds(faults: Sequence[str]) -> int:
-    """Return how many topologies these faults need: at least one for each, or many."""
+    """Return the number of topologies for these faults: one for each at least, or many."""
     ids = {id_ for id_, _ in shipped()}
     return len(faults) if faults and ids.issuperset(faults) else WORKERS_MAX
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The options of pytest that take the next word as their value.
 
-The launcher tells a path from an option's value before an environment with pytest exists, so it
-has to know; `tests/test_launcher_pytest.py` compares this with the pytest of the lock.
+The launcher distinguishes a path from an option's value before an environment with pytest exists,
+so it needs this list; `tests/test_launcher_pytest.py` compares this with the pytest of the lock.
 """
 
 from contracts.run_options import RUN_OPTIONS

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""`./plumbline run`: sets up what is missing, then becomes pytest with the run's options."""
+"""`./plumbline run`: sets up missing parts, then becomes pytest with the run's options."""
 
 import argparse
 import os
@@ -19,8 +19,8 @@ SAMPLES_MAX = 1000
 EXAMPLES = (
     ("sudo ./plumbline run", "every topology"),
     ("sudo ./plumbline run --topology nat --topology ovs", "two of them"),
-    ("sudo ./plumbline run --topology my.yaml", "a topology of one's own"),
-    ("sudo ./plumbline run --claim NT-09", "what decides one claim"),
+    ("sudo ./plumbline run --topology my.yaml", "a topology file"),
+    ("sudo ./plumbline run --claim NT-09", "the checks of one claim"),
     ("sudo ./plumbline run --expect ovs-kernel,kvm", "a host without them fails"),
     ("sudo ./plumbline run --after-build ./harden.sh", "with a site's own hardening"),
     ("sudo ./plumbline run --samples 10 --interleave", "enough to compare speeds by"),
@@ -54,7 +54,7 @@ def add_run_options(own: Parser, workers: str, topology: str | None = None) -> N
         if option.name == "topology" and topology is not None:
             declared["help"] = topology
         own.add_argument(option.flag, **declared)
-    # Whoever reads a run's options finds them all.
+    # So that every option of a run has a value.
     others = [option for option in RUN_OPTIONS if own.command not in option.subcommands]
     own.set_defaults(**{option.name: option.declaration()["default"] for option in others})
     own.add_argument(
@@ -90,8 +90,8 @@ def start(
     Args:
         subcommand: who starts, for messages and for the record.
         options: the options of a run, all of them.
-        words: what goes to pytest as it is.
-        argv: what was typed after the subcommand.
+        words: pytest's own words, passed on unchanged.
+        argv: the words after the subcommand, as typed.
         builds: how many topologies there are to build; 0: those that the options name, or all.
         per_core: how many topologies are worth building at once, for each core.
     """

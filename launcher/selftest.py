@@ -13,7 +13,7 @@ from launcher.pytest_command import ROOT, WORKERS_MAX, cores, with_paths
 TESTS = ROOT / "tests"
 # pytest's own exit codes (pytest documentation, "Exit codes").
 PYTEST_USAGE = 4
-# The markers of pyproject.toml: what a test needs beyond the virtual environment.
+# The markers of pyproject.toml: a test's needs beyond the virtual environment.
 QUICK = "not host and not lab and not browser and not slow"
 
 EXAMPLES = (

@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def table(records: Iterable[RunRecord]) -> str:
-    """Return the page: what it is, the runs, and a row for each claim."""
+    """Return the page: its heading, the runs, and a row for each claim."""
     cells: dict[str, dict[Column, list[Verdict]]] = {id_: {} for id_ in catalogue()}
     columns: dict[Column, list[str]] = {}
     for record in records:
@@ -61,8 +61,8 @@ def table(records: Iterable[RunRecord]) -> str:
     names = [f"{kind}, {release}" for kind, release in columns]
     lines += ["", f"| claim | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
     for id_, row in cells.items():
-        told = " | ".join(_told(row.get(column, [])) for column in columns)
-        lines.append(f"| {id_} | {told} |")
+        cells_of_row = " | ".join(_cell(row.get(column, [])) for column in columns)
+        lines.append(f"| {id_} | {cells_of_row} |")
     missing = undecided(records)
     said = f"decided nowhere: {', '.join(missing)}" if missing else "each decided somewhere"
     return "\n".join([*lines, "", f"{len(cells)} claims, {said}.", ""])
@@ -83,7 +83,7 @@ def undecided(records: Iterable[RunRecord]) -> list[str]:
     return [id_ for id_, seen in verdicts.items() if not seen & decided]
 
 
-def _told(verdicts: Sequence[Verdict]) -> str:
+def _cell(verdicts: Sequence[Verdict]) -> str:
     tested = [verdict for verdict in verdicts if verdict is not Verdict.NOT_TESTABLE]
     if not tested:
         return str(Verdict.NOT_TESTABLE) if verdicts else NOWHERE

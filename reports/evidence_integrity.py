@@ -55,8 +55,8 @@ class EvidenceState:
     Attributes:
         missing: not there, or not a plain file in the folder.
         unreadable: the system refuses to read it, for want of a permission above all.
-        altered: not as the record says.
-        grown: the same, by what was still being written when the run was killed: no fault.
+        altered: different from the record.
+        grown: different, because the killed run was still writing it: no fault.
     """
 
     missing: list[str] = field(default_factory=list)
@@ -67,7 +67,7 @@ class EvidenceState:
     @property
     def faults(self) -> list[tuple[str, str]]:
         """What is wrong, each with what to do about it."""
-        told = [
+        found = [
             (
                 "is missing",
                 self.missing,
@@ -80,7 +80,7 @@ class EvidenceState:
                 f"its SHA-256 is not the one in {RECORD}: the file was altered after the run",
             ),
         ]
-        return [(f"evidence {what}: {_named(paths)}", hint) for what, paths, hint in told if paths]
+        return [(f"evidence {what}: {_named(paths)}", hint) for what, paths, hint in found if paths]
 
     def require(self, folder: Path) -> None:
         """Stop where anything is wrong.
@@ -116,7 +116,7 @@ def inspect(record: RunRecord, folder: Path) -> EvidenceState:
 
 
 def require_evidence(record: RunRecord, folder: Path) -> list[str]:
-    """Check that all evidence is there and as the record says.
+    """Check that all evidence is there and as recorded.
 
     What was still being written when a run was killed is no reason to refuse it.
 

@@ -34,7 +34,7 @@ def results(
         of.setdefault(check.topology, []).append(check)
     broken = {topology.name for topology in topologies if topology.reason is not None}
     return [
-        _result(fault, of.get(fault.topology, []), stands=fault.topology not in broken)
+        _result(fault, of.get(fault.topology, []), was_built=fault.topology not in broken)
         for fault in faults
     ]
 
@@ -45,7 +45,7 @@ def is_named(entry: str, check: Check) -> bool:
 
 
 def lacking_for(fault: FaultResult, checks: Iterable[Check]) -> list[str]:
-    """Return what the host lacks to show a fault, as the checks that must notice it say."""
+    """Return what the host lacks to show a fault, by the checks that must notice it."""
     return sorted(
         {
             check.reason or "no reason given"
@@ -56,7 +56,7 @@ def lacking_for(fault: FaultResult, checks: Iterable[Check]) -> list[str]:
     )
 
 
-def _result(fault: FaultResult, checks: Sequence[Check], *, stands: bool) -> FaultResult:
+def _result(fault: FaultResult, checks: Sequence[Check], *, was_built: bool) -> FaultResult:
     seen = {
         entry: [check.verdict for check in checks if is_named(entry, check)]
         for entry in fault.caught_by
@@ -75,7 +75,7 @@ def _result(fault: FaultResult, checks: Sequence[Check], *, stands: bool) -> Fau
     }
     open_ones = any(check.reason == NOT_DECIDED for check in checks)
     broke = any(check.verdict is Verdict.ERROR for check in rest)
-    is_whole = stands and not open_ones and not broke
+    is_whole = was_built and not open_ones and not broke
     outcome = _outcome(fault, missed, unexplained, is_whole=is_whole)
     return fault.model_copy(
         update={"outcome": outcome, "missed": missed, "unexplained": unexplained}

@@ -101,10 +101,10 @@ def _faults(order: ReportOrder, form: Format | None, record: RunRecord, folder: 
         found.require(folder)
     for path in found.grown:
         _say(f"{path}: grew after it was recorded; the run was not finished")
-    told = [what for what, _ in found.faults]
+    faults = [what for what, _ in found.faults]
     for what, hint in found.faults:
         _say(f"{folder}: {what}\n  {hint}")
-    return told
+    return faults
 
 
 @contextlib.contextmanager

@@ -8,8 +8,8 @@ class ReportError(Exception):
     """A report stops here.
 
     Attributes:
-        message: what is wrong and where.
-        hint: what was expected, or what to do next.
+        message: the fault and its place.
+        hint: the expectation, or the next step for the user.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:

@@ -29,7 +29,7 @@ class RunVerdict:
         verdict: never `conforms` for a run that is not finished, or in which nothing conforms.
         word: how it is called: the verdict, or the outcome of faults.
         says: one sentence.
-        warnings: what the reader must know beside it.
+        warnings: notes that the reader needs beside it.
     """
 
     verdict: Verdict
@@ -44,7 +44,7 @@ class OpenQuestion:
 
     Attributes:
         verdict: theirs.
-        reason: what the host lacks with the probe, or what could not be decided.
+        reason: the missing capability with its probe, or the open question.
         checks: those with this reason.
     """
 
@@ -72,7 +72,7 @@ def run_verdict(record: RunRecord) -> RunVerdict:
             f"{counted(undecided, 'check')} of {len(record.checks)} never began or never ended."
         )
         if found.verdict is Verdict.CONFORMS:
-            says = "Not finished: what was decided conforms so far"
+            says = "Not finished: all decided checks conform so far"
             found = RunVerdict(Verdict.INCONCLUSIVE, "not finished", says, found.warnings)
     elif undecided:
         found.warnings.append(f"The run ended before {counted(undecided, 'check')} could be made.")
@@ -118,7 +118,7 @@ def _of_checks(record: RunRecord) -> RunVerdict:
 
 
 def _worst_of(record: RunRecord) -> Verdict:
-    """Return the verdict that a run's exit code stands for."""
+    """Return the verdict that a run's exit code means."""
     code = record.exit_code()
     if code == EXIT_CONFORMS:
         return Verdict.CONFORMS
@@ -178,7 +178,7 @@ def facts(record: RunRecord) -> Iterator[tuple[str, list[str]]]:
 
 
 def settings(record: RunRecord, topology: str) -> Iterator[tuple[str, str]]:
-    """Give what the host's facts say of a topology: firewall backend, datapath, sysctls."""
+    """Yield the host's facts about a topology: firewall backend, datapath, sysctls."""
     known = record.host.facts.get("topologies")
     found = known.get(topology) if isinstance(known, dict) else None
     for name, value in found.items() if isinstance(found, dict) else ():

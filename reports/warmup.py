@@ -10,7 +10,7 @@ from statistics import median
 from typing import Literal
 
 Better = Literal["more", "less"]
-# With fewer others, the worst of them says nothing of how far they spread.
+# With fewer others, the worst of them shows nothing of their spread.
 OTHERS_MIN = 4
 # How many times as far from the others' median as the worst of them.
 FACTOR = 3.0

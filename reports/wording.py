@@ -28,13 +28,13 @@ OWN_COMMAND = "--after-build"
 ELLIPSIS = "…"
 SEPARATOR = " · "
 
-# What a host or a guest said may hold anything. A control character is shown by the picture that
+# Output of a host or a guest may hold anything. A control character is shown by the picture that
 # Unicode has of it, so that no terminal obeys it; the length stays.
 _PICTURES = {
     **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"},
     0x7F: 0x2421,
     **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
-    # What turns the direction of the text round shows something else than is there.
+    # Marks that turn the direction of a text show another text than there is.
     **dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD),
 }
 
@@ -76,7 +76,7 @@ def one_line(text: str, width: int | None = None) -> str:
 
 
 def both_ends(text: str, width: int) -> str:
-    """Return text in `width` columns; a parametrised id says as much at its end as at its start."""
+    """Return text in `width` columns; a parametrised id needs its end as much as its start."""
     if len(text) <= width:
         return text
     tail = (width - 1) // 2

@@ -106,7 +106,7 @@ def test_started_is_there_with_its_address(testbed: Testbed, evidence: Evidence)
 
 @pytest.mark.claims("IF-03")
 def test_name_and_mac_map_to_each_other(testbed: Testbed, evidence: Evidence) -> None:
-    """The MAC that libvirt says is the link's, and it gives the name back for it.
+    """Libvirt's MAC of an interface is the link's, and looking it up returns the name.
 
     Preconditions:
         - libvirt has its interface driver with netcf

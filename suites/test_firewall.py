@@ -182,7 +182,7 @@ def _pass(attempts: Sequence[Attempt]) -> bool:
 
 
 def _pinged(near: End, address: str, frames: Capture, wanted: Callable[[Packet], bool]) -> Attempt:
-    """Ping an address, and count at the far end what that has to bring there."""
+    """Ping an address, and count the expected packets at the far end."""
     answer = ping(near, address, wait_s=WAIT_S)
     pause(IN_FLIGHT_S)
     arrived = frames.frames(wanted)

@@ -102,7 +102,7 @@ def test_mac_and_tag(testbed: Testbed, evidence: Evidence) -> None:
     Steps:
         1. Make a link for tag 42 with an address at the other end of the wire.
         2. Boot a guest on the free function with a MAC and tag 42.
-        3. Read what the physical function says of its virtual ones.
+        3. Read the physical function's list of its virtual ones.
         4. Have the guest probe the tagged address by ICMP, with a capture at the other end of the
            wire.
     Verify:

@@ -100,7 +100,7 @@ def test_guest_carries_its_mac(testbed: Testbed, evidence: Evidence) -> None:
 
 
 def _sent(frames: Capture, guest: Guest, vantage: Vantage) -> list[Frame]:
-    """Return the frames of a guest: what leaves its TAP, or on a shared wire has its address."""
+    """Return the frames of a guest: those that leave its TAP, or on a shared wire its address's."""
     came = [frame for frame in frames.frames() if not frame.outgoing]
     if not vantage.shared:
         return came

@@ -67,7 +67,7 @@ GATEWAY=192.168.1.1
 """,
     },
 )
-# D5: what eth0 had by DHCP is br0's, and the last line is this one. D2's pair, word for word.
+# D5: eth0's DHCP setting is br0's, and the last line is this one. D2's pair, word for word.
 DHCP = Configuration(
     """\
 auto br0
@@ -94,7 +94,7 @@ BOOTPROTO=dhcp
     },
 )
 D2_MAC = "44:37:e6:4a:62:ad"
-# What the bridge replaces: the same address on the NIC itself.
+# The setting that the bridge replaces: the same address on the NIC itself.
 PLAIN = Configuration(
     """\
 auto eth1

@@ -144,8 +144,8 @@ def _require_none_left(asking: Clients) -> None:
     asking.release(spare)
     offer = asking.offer(more)
     if offer is None or offer.address != freed:
-        told = offer and offer.address
-        raise Inconclusive(f"control failed: {freed} was given back, and {told} is offered")
+        offered = offer and offer.address
+        raise Inconclusive(f"control failed: {freed} was given back, and {offered} is offered")
 
 
 def _lease_samples(testbed: Testbed, asking: Clients, held: set[IPv4Address]) -> None:

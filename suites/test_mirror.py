@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A mirror: what passes one port of a bridge, copied to another."""
+"""A mirror: the frames of one port of a bridge, copied to another."""
 
 import contextlib
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ def _pinged(
         return copied()
 
     poll(copied_anew, is_right, deadline_s=IN_FORCE_DEADLINE_S)
-    # Once more: what was right once has to stay so.
+    # Once more: the result has to be stable.
     passed, copies = copied()
     said = f"{phase}: {len(copies)} of {len(passed)} frames copied"
     assert is_right((passed, copies)), (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Virtual networks that come and go beside others: what is theirs, and what stays of them."""
+"""Virtual networks that come and go beside others: their own parts, and their leftovers."""
 
 import functools
 from ipaddress import IPv4Network

@@ -56,7 +56,7 @@ def test_rule_drops_one_flow(testbed: Testbed, evidence: Evidence) -> None:
             lambda done: done.arrived == 0,
             deadline_s=IN_FORCE_DEADLINE_S,
         )
-        # Once more: what was right once has to stay so.
+        # Once more: the result has to be stable.
         blocked = tried(guest, "tcp", "blocked")
         left = {f"{near.name} {proto}": tried(near, proto, "beside") for near, proto in others}
         counted = _counted(testbed, cookie) if blocked.arrived == 0 else 0

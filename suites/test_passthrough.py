@@ -59,7 +59,7 @@ def test_iommu_and_functions(testbed: Testbed, evidence: Evidence) -> None:
 @pytest.mark.claims("PT-02")
 @pytest.mark.needs("iommu", "sriov")
 def test_node_device(testbed: Testbed, evidence: Evidence) -> None:
-    """Libvirt's node device of the NIC says what the PCI bus says.
+    """Libvirt's node device of the NIC agrees with the PCI bus.
 
     Preconditions:
         - the topology is up and its guests answer
@@ -85,7 +85,7 @@ def test_node_device(testbed: Testbed, evidence: Evidence) -> None:
     capability = root.find("capability[@type='pci']")
     assert capability is not None, f"libvirt does not call {device} a PCI device"
     parts = ("domain", "bus", "slot", "function")
-    told = {
+    by_libvirt = {
         "address": str(Address(*(int(capability.findtext(part, "-1")) for part in parts))),
         "driver": root.findtext("driver/name"),
         **{part: _id(capability, part) for part in ("vendor", "product")},
@@ -96,8 +96,8 @@ def test_node_device(testbed: Testbed, evidence: Evidence) -> None:
         "vendor": pci.attribute(host, pf, "vendor"),
         "product": pci.attribute(host, pf, "device"),
     }
-    evidence.json("device.json", {"libvirt": told, "bus": there})
-    assert told == there, f"{name} is {told} by libvirt, and {there} on the bus"
+    evidence.json("device.json", {"libvirt": by_libvirt, "bus": there})
+    assert by_libvirt == there, f"{name} is {by_libvirt} by libvirt, and {there} on the bus"
     functions = capability.find("capability[@type='virt_functions']")
     shown = (
         [address_in(each) for each in functions.iter("address")] if functions is not None else []

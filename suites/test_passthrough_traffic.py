@@ -35,7 +35,7 @@ BRIDGE, BRIDGED_MAC, NAMESPACE = "plumb-br", "52:54:00:1b:f0:55", "plumb"
 ON_BRIDGE, IN_GUEST = IPv4Interface("198.51.100.17/28"), IPv4Interface("198.51.100.18/28")
 NIC_DEADLINE_S = 40.0
 SETTING_DEADLINE_S = 5.0
-# Nobody's: locally administered.
+# Of no NIC in the test bed: locally administered.
 FOREIGN = "52:54:00:f0:0e:19"
 FRAMES = 5
 MARK = b"plumbline"
@@ -46,7 +46,7 @@ EMULATED = "0x1af4"
 @pytest.mark.claims("PT-07")
 @pytest.mark.needs("iommu", "sriov")
 def test_past_the_host(testbed: Testbed, evidence: Evidence) -> None:
-    """What a guest and the outside say to each other passes no link of the host's.
+    """Traffic between a guest and the outside passes no link of the host's.
 
     Preconditions:
         - the first guest has its address, and an outside machine is on the wire

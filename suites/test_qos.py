@@ -25,7 +25,7 @@ from fixtures.switch.qos import metered, policed, shaped
 from fixtures.testbed.testbed import Testbed
 
 FIGURE_MBIT_S = 10.0
-# What a policer lets through at once: a tenth of a second's worth, and room for some full frames.
+# A policer's burst: a tenth of a second's worth, and room for some full frames.
 BURST_MBIT = 1.0
 # Near: a burst at the beginning of a trial of one second is a tenth more, the rest is for what the
 # tools count (payload, not frames) and for a busy machine.

@@ -151,7 +151,7 @@ def _reached(testbed: Testbed, address: str, mac: str, evidence: Evidence, label
 
 def _guests_are_outside(testbed: Testbed, evidence: Evidence) -> str:
     """Each guest has an address of the physical network and is reached there by its own MAC."""
-    figures, told = testbed.figures, []
+    figures, reached = testbed.figures, []
     for guest in testbed.guests:
         address = IPv4Address(guest.address)
         if guest.name in testbed.leases:
@@ -159,5 +159,5 @@ def _guests_are_outside(testbed: Testbed, evidence: Evidence) -> str:
             assert address in figures.dhcp, f"{guest.name} has {address}, not of the server's range"
             assert server == str(figures.router), f"{guest.name} has its address from {server}"
         assert address in figures.subnet, f"{guest.name} has {address}, not of {figures.subnet}"
-        told.append(_reached(testbed, guest.address, guest.mac, evidence, guest.name))
-    return "; ".join(told)
+        reached.append(_reached(testbed, guest.address, guest.mac, evidence, guest.name))
+    return "; ".join(reached)

@@ -149,9 +149,9 @@ def _require(stations: dict[str, Plugged], said: list[Said], wanted: set[Heard])
         lambda heard: heard == wanted,
         deadline_s=IN_FORCE_DEADLINE_S,
     )
-    # Once more: what was right once has to stay so.
+    # Once more: the result has to be stable.
     seen = _exchange(stations, said, wanted)
-    missing, strays = _told(wanted - seen), _told(seen - wanted)
+    missing, strays = _listed(wanted - seen), _listed(seen - wanted)
     assert not strays, f"heard and should not be: {strays}; missing: {missing or 'nothing'}"
     assert not missing, f"not heard: {missing}"
 
@@ -179,13 +179,13 @@ def _exchange(stations: dict[str, Plugged], said: list[Said], wanted: set[Heard]
     return heard()
 
 
-def _told(frames: set[Heard]) -> str:
+def _listed(frames: set[Heard]) -> str:
     def tag(vlan: int | None) -> str:
         return "untagged" if vlan is None else f"with tag {vlan}"
 
     return "; ".join(
-        f"{listener} gets {tag(vlan)} the frame that {said.sender} sends {tag(said.vlan)}"
-        for listener, said, vlan in sorted(frames, key=str)
+        f"{listener} gets {tag(vlan)} the frame that {sent.sender} sends {tag(sent.vlan)}"
+        for listener, sent, vlan in sorted(frames, key=str)
     )
 
 

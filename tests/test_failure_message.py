@@ -88,7 +88,7 @@ def test_a_users_own_command_is_told_on_one_line_with_its_last_lines_below() -> 
     error = HookCommandFailed("nat", "nft -f rules\n  | tee log", "exit status 7", said)
     assert error.message == (
         "--after-build failed on topology nat, exit status 7: nft -f rules | tee log "
-        "(it said last: no such table)"
+        "(its last line: no such table)"
     )
     assert error.hint.splitlines() == [*(f"line {n}" for n in range(41, 50)), "  no such table  "]
 

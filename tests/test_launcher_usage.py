@@ -58,7 +58,7 @@ def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
         ),
         pytest.param(
             ["prove", "--host", "local"],
-            "what a fault leaves would stay on this machine",
+            "a fault would leave state behind on this machine",
             marks=pytest.mark.host,
         ),
         pytest.param(

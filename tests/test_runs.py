@@ -90,7 +90,7 @@ def test_after_build_that_fails_ends_the_topology(tmp_path: Path) -> None:
     reason = record["checks"][0]["reason"]
     assert reason == (
         f"--after-build failed on topology linux-bridge, exit status 7: {command} "
-        "(it said last: hardening went wrong)"
+        "(its last line: hardening went wrong)"
     )
     assert "\nYour own command failed\n! linux-bridge  " in done.stdout
     assert "Errors of the harness" not in done.stdout

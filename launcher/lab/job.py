@@ -44,7 +44,7 @@ class Job:
 
     folder: Path
 
-    def tell(
+    def write_orders(
         self,
         shares: Sequence[Share],
         kept: Path,
@@ -68,8 +68,8 @@ class Job:
         (self.folder / "mounts").write_text("".join(mounts))
         (self.folder / "kept").write_text(f"{kept}\n")
         if firewall_backend is not None:
-            told = f'firewall_backend = "{firewall_backend}"\n'
-            (self.folder / "network.conf").write_text(told)
+            setting = f'firewall_backend = "{firewall_backend}"\n'
+            (self.folder / "network.conf").write_text(setting)
         settings = [f"{name}={value}" for name, value in environment.items()]
         # A shell's background command ignores interrupts, and its children inherit that.
         words = ["exec", "env", "--default-signal=INT,QUIT", *settings, *command]

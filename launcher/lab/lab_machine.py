@@ -73,8 +73,8 @@ def run(plan: Plan, emulator: Emulator, progress: Progress) -> int:
     Raises:
         LabFailed: it did not boot, or it ended too early; with the end of its console.
     """
-    with job() as told:
-        told.tell(
+    with job() as lab_job:
+        lab_job.write_orders(
             plan.folders,
             plan.image.kept,
             plan.command,
@@ -82,27 +82,27 @@ def run(plan: Plan, emulator: Emulator, progress: Progress) -> int:
             plan.folder,
             plan.firewall_backend,
         )
-        with _booted(plan, emulator, told) as lab:
-            up = _wait_until_ready(lab, plan, told)
+        with _booted(plan, emulator, lab_job) as lab:
+            up = _wait_until_ready(lab, plan, lab_job)
             progress(f"lab: ready, {up:.0f} s after its kernel's start; the harness starts in it")
             interrupted = _wait_for_end(lab)
-        if (status := told.status) is not None:
+        if (status := lab_job.status) is not None:
             return status
         if interrupted:
             return EXIT_INTERRUPTED
         raise LabFailed(
             "the lab ended before the run in it; the record has the verdicts until then",
-            _known(plan, told, lab),
+            _known(plan, lab_job, lab),
         )
 
 
 @contextlib.contextmanager
-def _booted(plan: Plan, emulator: Emulator, told: Job) -> Iterator[subprocess.Popen[bytes]]:
+def _booted(plan: Plan, emulator: Emulator, lab_job: Job) -> Iterator[subprocess.Popen[bytes]]:
     """Start a lab; on leaving it is gone, and it never outlives this process (setpriv)."""
-    shares = [Share("job", told.folder, writable=True), *plan.folders]
+    shares = [Share("job", lab_job.folder, writable=True), *plan.folders]
     # A network namespace of its own: not even the emulator could reach this machine's network.
     start = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--", *emulator.argv]
-    with told.complaints.open("wb") as complaints:
+    with lab_job.complaints.open("wb") as complaints:
         lab = subprocess.Popen(
             [*start, *argv(plan.image, plan.accel, shares, plan.console)],
             stdin=subprocess.PIPE,
@@ -139,14 +139,14 @@ def _copy(source: IO[bytes]) -> None:
     source.close()
 
 
-def _wait_until_ready(lab: subprocess.Popen[bytes], plan: Plan, told: Job) -> float:
+def _wait_until_ready(lab: subprocess.Popen[bytes], plan: Plan, lab_job: Job) -> float:
     """Return when the host was ready, in seconds from its kernel's start."""
     end = time.monotonic() + BOOT_DEADLINE_S
     while True:
         ended = lab.poll() is not None
-        if (up := told.ready_s) is not None:
+        if (up := lab_job.ready_s) is not None:
             return up
-        if (why := told.failure) is not None:
+        if (why := lab_job.failure) is not None:
             said = f"the lab could not be made a host: {why}"
         elif ended:
             said = "the lab ended before it was ready"
@@ -156,7 +156,7 @@ def _wait_until_ready(lab: subprocess.Popen[bytes], plan: Plan, told: Job) -> fl
             with contextlib.suppress(subprocess.TimeoutExpired):
                 lab.wait(POLL_S)
             continue
-        raise LabFailed(said, _known(plan, told, lab))
+        raise LabFailed(said, _known(plan, lab_job, lab))
 
 
 def _wait_for_end(lab: subprocess.Popen[bytes]) -> bool:
@@ -174,14 +174,14 @@ def _wait_for_end(lab: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def _known(plan: Plan, told: Job, lab: subprocess.Popen[bytes]) -> str:
+def _known(plan: Plan, lab_job: Job, lab: subprocess.Popen[bytes]) -> str:
     """Return the console, the status and the messages of a lab that failed."""
     lines = [f"console: {plan.console}"]
     status = lab.poll()
     if status is not None:
         how = signal.Signals(-status).name if status < 0 else f"status {status}"
         lines.append(f"QEMU ended with {how}")
-    for name, file in (("its console", plan.console), ("QEMU", told.complaints)):
+    for name, file in (("its console", plan.console), ("QEMU", lab_job.complaints)):
         said = file.read_text(errors="replace").splitlines() if file.exists() else []
         said = [line for line in said if "TCG doesn't support requested feature" not in line]
         if said:

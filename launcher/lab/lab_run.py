@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A run in a lab: what it sees of this machine, and how it begins and ends."""
+"""A run in a lab: the folders that it sees of this machine, its begin and its end."""
 
 import argparse
 import contextlib
@@ -24,7 +24,7 @@ from launcher.progress import Progress
 from launcher.pytest_command import ROOT, pytest_argv
 from topologies import cli_names
 
-# What is there belongs to the release on the disk, and is not covered by this machine's.
+# Their content belongs to the release on the disk; this machine's folders do not cover it.
 OWN_FOLDERS = ("bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "usr")
 OWN_IN_VAR = ("cache", "lib", "log", "lib/libvirt", "lib/openvswitch")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -35,8 +35,8 @@ def run(options: argparse.Namespace, words: Sequence[str], command: Sequence[str
 
     Args:
         options: the options of a run, all of them.
-        words: what goes to pytest as it is.
-        command: what was typed, for the record.
+        words: pytest's own words, passed on unchanged.
+        command: the command as typed, for the record.
 
     Raises:
         LauncherError: the lab could not be built or booted, or it ended too early.
@@ -106,12 +106,12 @@ def _require_backends(release: str, backend: str | None) -> None:
 
 
 def _seen_folders(options: argparse.Namespace) -> set[Path]:
-    """Return the folders of this machine that a lab has to see, for files that were named.
+    """Return the folders of this machine with files that the options name; the lab mounts them.
 
-    Their names become absolute.
+    The files' names become absolute.
 
     Raises:
-        UsageError: one is where the lab has its own.
+        UsageError: the lab has its own folder of that name.
     """
     folders: set[Path] = set()
     for name in ("topology", "fault"):
@@ -145,7 +145,7 @@ def _is_own(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def _cache_in_use() -> Iterator[None]:
-    """Keep `clean` from taking away what the lab lives on."""
+    """Keep `clean` from removing files that the lab uses."""
     lock = make_cache_dir() / f"lab-{os.getpid()}.lock"
     with locked(lock, lambda: None):
         yield
@@ -153,7 +153,7 @@ def _cache_in_use() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _record(options: argparse.Namespace) -> Iterator[Path]:
-    """Make the folder for the record; one that got none, because the run was refused, goes again.
+    """Make the folder for the record; it is removed if the run was refused and wrote none.
 
     Raises:
         UsageError: it cannot be made.
@@ -163,7 +163,7 @@ def _record(options: argparse.Namespace) -> Iterator[Path]:
     except OSError as error:
         raise UsageError(f"--output: {error}", "name another folder") from error
     options.output = record
-    # Not where the lab failed: its console tells why.
+    # Not after a failure of the lab: the reason is in its console.
     yield record
     _tame(record)
     if not (record / RECORD).exists():
@@ -174,7 +174,7 @@ def _record(options: argparse.Namespace) -> Iterator[Path]:
 
 
 def _tame(folder: Path) -> None:
-    """Take away what root in a lab could have left for this machine: links, devices, set-uid."""
+    """Remove links, devices and set-uid bits, which root in a lab could have left for us."""
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):
             path = Path(place, name)
@@ -186,6 +186,6 @@ def _tame(folder: Path) -> None:
 
 
 def _accel(guest_image: guest_images.Image) -> str:
-    """Return what the lab itself runs under: KVM where a guest proves to boot under it."""
+    """Return the lab's own accelerator: KVM where a guest proves to boot under it."""
     own = packages.find(qemu.NAME)
     return "kvm" if own is not None and kvm_proof.kvm(guest_image, own).proven else "tcg"

@@ -24,7 +24,7 @@ BLOCK = 512
 SIZE_MAX = 4 << 30
 FILES_MAX = 200_000
 NAME_MAX = 1024
-# What is kept of a file for its reader: the record of a prove has 4 MB.
+# The part of a file that is kept for its reader: the record of a prove has 4 MB.
 KEPT_MAX = 256 << 20
 _CHUNK = 1 << 16
 # deflate, in gzip's clothes (zlib's manual, deflateInit2)

@@ -40,7 +40,7 @@ def write(
         target: the file; one that is there is replaced.
         record: the run.
         folder: where its run.json and evidence are.
-        findings: what redaction replaced, if it did.
+        findings: redaction's replacements, if there was one.
         key: the SSH key to sign with, if any.
 
     Raises:

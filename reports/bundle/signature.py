@@ -22,7 +22,7 @@ def sign(content: bytes, key: Path) -> bytes:
     Prompts of ssh-keygen (a passphrase, a touch of the token) go to the user.
 
     Args:
-        content: what is signed.
+        content: the octets to sign.
         key: a private key, or the public one of a key that an agent holds.
 
     Raises:
@@ -44,7 +44,7 @@ def signed_by(content: bytes, signature: bytes, allowed: Path | None, signer: st
     """Return the signer of content, as a sentence part.
 
     Args:
-        content: what was signed.
+        content: the signed octets.
         signature: as `sign` made it.
         allowed: who may sign, in ssh-keygen's format; None: the key is compared with none.
         signer: which of them it must be; None is any.
@@ -86,7 +86,7 @@ def _principals(allowed: Path, signature: Path, content: bytes) -> Sequence[str]
 
 
 def _verify(argv: Sequence[str], content: bytes) -> str | None:
-    """Return what ssh-keygen says of a signature; None when it is not good."""
+    """Return ssh-keygen's output about a signature; None when it is not good."""
     try:
         done = subprocess.run(
             [_ssh_keygen(), "-Y", *argv],

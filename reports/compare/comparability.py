@@ -17,7 +17,7 @@ class NotComparable(ReportError):
 
 
 def require_comparable(before: RunRecord, after: RunRecord) -> None:
-    """Refuse records whose comparison would say nothing.
+    """Refuse records whose comparison would have no meaning.
 
     Raises:
         NotComparable: one has faults, both are one run, or they have no topology in common.
@@ -37,18 +37,18 @@ def require_comparable(before: RunRecord, after: RunRecord) -> None:
         raise NotComparable(f"BEFORE and AFTER are one run, {before.id}", "expected two")
     names = [{topology.name for topology in record.topologies} for record in (before, after)]
     if not names[0] & names[1]:
-        told = [", ".join(sorted(each)) or "none" for each in names]
+        listed = [", ".join(sorted(each)) or "none" for each in names]
         raise NotComparable(
-            f"the runs have no topology in common: {told[0]} before, {told[1]} after",
+            f"the runs have no topology in common: {listed[0]} before, {listed[1]} after",
             "expected runs of the same networks",
         )
 
 
 def warnings(before: RunRecord, after: RunRecord) -> Iterator[str]:
-    """Yield what makes the comparison say less than it seems to."""
+    """Yield the reasons why the comparison shows less than it seems to."""
     for which, record in (("before", before), ("after", after)):
         if record.finished is None:
-            yield f"the run {which} did not finish: what it did not decide is no change"
+            yield f"the run {which} did not finish: its undecided checks are no change"
     if before.redacted != after.redacted:
         which = "before" if before.redacted else "after"
         yield (
@@ -56,7 +56,7 @@ def warnings(before: RunRecord, after: RunRecord) -> Iterator[str]:
             "be the same"
         )
     if after.started < before.started:
-        yield "AFTER is the older run: what is called new here was there first"
+        yield "AFTER is the older run: entries called new are the earlier ones"
     for what, was, now in _machine(before.host, after.host):
         if was != now:
             yield f"two different hosts: {what} {_said(was)} before, {_said(now)} after"

@@ -146,7 +146,7 @@ def _write(text: str | None, order: CompareOrder) -> None:
 
 
 def _broke(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """End with what a defect of our own decides, nothing: 1 would say that something is worse."""
+    """End as undecided after a defect of Plumbline: 1 would mean that something is worse."""
     sys.__excepthook__(kind, error, trace)
     sys.stderr.flush()
     os._exit(EXIT_INTERRUPTED if issubclass(kind, KeyboardInterrupt) else EXIT_UNDECIDED)

@@ -30,11 +30,11 @@ def compare(
     Args:
         before: a record, and the folder that its evidence is in.
         after: the same of the other run.
-        criteria: what is asked of the judgement of quantities.
+        criteria: the criteria for judging quantities.
         topologies: only these; empty: all.
 
     Raises:
-        NotComparable: it would say nothing, or a run has none of these topologies.
+        NotComparable: it would have no meaning, or a run has none of these topologies.
     """
     require_comparable(before[0], after[0])
     was, now = before[0], after[0]

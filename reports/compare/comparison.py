@@ -27,7 +27,7 @@ class Effect(StrEnum):
 
 
 class QuantityOutcome(StrEnum):
-    """What the samples of a quantity say."""
+    """The outcome of comparing a quantity's samples."""
 
     REGRESSED = "regressed"
     IMPROVED = "improved"
@@ -158,7 +158,7 @@ class MedianChange(ComparisonPart):
 
 
 class Quantity(ComparisonPart):
-    """A quantity that both runs measured, and what its samples say."""
+    """A quantity that both runs measured, and the outcome of comparing its samples."""
 
     topology: str
     check: str
@@ -224,10 +224,10 @@ def outcome_of(
 
     Args:
         flips: verdicts that are others now.
-        vanished: what only the run before looked at.
-        appeared: what only the run after did.
+        vanished: entries of the run before only.
+        appeared: entries of the run after only.
         quantities: those of both.
-        undecided: what leaves it open as to the runs as a whole.
+        undecided: the reasons that leave the whole comparison open.
     """
     worse = [f"{f.id}: {f.before} → {f.after}" for f in flips if f.effect is Effect.REGRESSED]
     worse += [f"{named(q)} regressed" for q in quantities if q.outcome is QuantityOutcome.REGRESSED]
@@ -240,9 +240,9 @@ def outcome_of(
         if f.effect in WORSE_UNKNOWN or f.of == "topology"
     ]
     decided = {Verdict.CONFORMS, Verdict.VIOLATES}
-    if gone := _claims_told([each for each in vanished if each.verdict in decided], vanished):
+    if gone := _claim_list([each for each in vanished if each.verdict in decided], vanished):
         open_.append(f"decided before, and not looked at after: {gone}")
-    if new := _claims_told([a for a in appeared if a.verdict is Verdict.VIOLATES], appeared):
+    if new := _claim_list([a for a in appeared if a.verdict is Verdict.VIOLATES], appeared):
         open_.append(f"violated, and not looked at before: {new}")
     directed = [q for q in quantities if q.better is not None]
     if directed and not any(q.outcome in JUDGED for q in directed):
@@ -253,7 +253,7 @@ def outcome_of(
     return EXIT_CONFORMS, ["no verdict and no quantity is shown to be worse"]
 
 
-def _claims_told(ones: list[OneSided], whole: list[OneSided]) -> str:
+def _claim_list(ones: list[OneSided], whole: list[OneSided]) -> str:
     """Return the claims among these, and the checks that belong to none.
 
     Those of a topology that is not there at all go by its name.
@@ -261,9 +261,9 @@ def _claims_told(ones: list[OneSided], whole: list[OneSided]) -> str:
     by_claim = [each for each in ones if each.of == "claim"]
     claims = by_claim + [each for each in ones if each.of == "check" and not each.claims]
     topologies = {each.topology for each in whole if each.of == "topology"}
-    told = [f"all of {each.topology}" for each in claims if each.topology in topologies]
-    told += [f"{each.id} ({each.topology})" for each in claims if each.topology not in topologies]
-    return ", ".join(dict.fromkeys(told))
+    listed = [f"all of {each.topology}" for each in claims if each.topology in topologies]
+    listed += [f"{each.id} ({each.topology})" for each in claims if each.topology not in topologies]
+    return ", ".join(dict.fromkeys(listed))
 
 
 def named(quantity: Quantity) -> str:

@@ -58,7 +58,7 @@ def show(comparison: Comparison, console: Console) -> None:
 
 def _heading(comparison: Comparison, console: Console) -> None:
     for label, run in (("before", comparison.before), ("after", comparison.after)):
-        say(console, Text(f"{label:<8}", style="dim").append(wording.run_told(run), "not dim"))
+        say(console, Text(f"{label:<8}", style="dim").append(wording.run_line(run), "not dim"))
         say(console, Text(f"{'':<8}{wording.command(run)}", style="dim"))
     for warning in comparison.warnings:
         say(console, Text(f"warning: {warning}", style="yellow"))

@@ -96,8 +96,8 @@ def sizes(quantity: Quantity) -> str:
     return f"{said} (first one cold: {' and '.join(cold)})" if cold else said
 
 
-def run_told(run: ComparedRun) -> str:
-    """Return a run in a line: when, on what, where its record is."""
+def run_line(run: ComparedRun) -> str:
+    """Return a run in a line: its time, its host, the folder of its record."""
     return f"{run.started:%Y-%m-%d %H:%M} UTC, {run.host}, {run.folder}"
 
 
@@ -150,8 +150,8 @@ def method(comparison: Comparison) -> list[str]:
         "Behind a median and a change is its 95 % interval (percentile bootstrap).",
         f"What would have been seen is the smallest change for the worse that samples like these "
         f"show in {100 * used.power:g} of 100 comparisons.",
-        "All of it is about these samples: what differs from one run to the next without a cause, "
-        "as on a machine that also does other work, it takes for a change.",
+        "The statistics are about these samples only: variation from run to run without a cause, "
+        "as on a machine that also does other work, looks the same as a change.",
     ]
 
 

@@ -107,7 +107,7 @@ def visible_change(
 
     Samples of both sides, each about its own median, are drawn anew a few hundred times, one side
     is made worse, and the test is made: the smallest change that it sees as surely as `detection`
-    says. With few samples this is rough, as what they do not show of the spread is not in it.
+    asks. With few samples this is rough, as they show only a part of the spread.
 
     Returns:
         A share of the median or points, with its sign; None if no change would be seen.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Evidence that differs where a verdict does: rulesets, live XML, configuration, what was said."""
+"""Evidence that differs where a verdict does: rulesets, live XML, configuration, output."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ LINES_MAX = 300
 # A guest's console and a traceback differ in every run, and explain no flip of the network's.
 LEFT_OUT = ("console-", "traceback.txt")
 TEXTS = (".txt", ".xml", ".json", ".conf")
-# What became decided ran commands that were not run before: that explains nothing.
+# A check that became decided ran new commands: they explain nothing.
 EXPLAINED = frozenset({Effect.REGRESSED, Effect.LOST, Effect.FOUND, Effect.MENDED})
 # The results of trials are in the check's measurements.
 NOISY = ("iperf3 ", "ping ")
@@ -25,7 +25,7 @@ class EvidenceReader:
     """Reads the evidence of a run.
 
     Attributes:
-        notes: what could not be read, for the reader of the comparison.
+        notes: files that could not be read, for the reader of the comparison.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,7 +38,7 @@ class EvidenceReader:
         try:
             raw = place.read_bytes()
         except OSError as error:
-            self.notes.append(f"{place}: {error.strerror}; what it says was not compared")
+            self.notes.append(f"{place}: {error.strerror}; its content was not compared")
             return None
         if hashlib.sha256(raw).hexdigest() != evidence.sha256:
             self.notes.append(f"{place}: it is not what was recorded: its SHA-256 differs")

@@ -17,7 +17,7 @@ def facts(before: HostRecord, after: HostRecord) -> list[FactChange]:
     A fact that changed in the same way on several topologies is listed once.
     """
     was, now = dict(_flat(before)), dict(_flat(after))
-    # What is known of a topology that only one of the runs built says nothing of the host.
+    # Facts of a topology that only one of the runs built are no facts of the host.
     both = set(_topologies(before)) & set(_topologies(after))
     found = [
         FactChange(name=name, before=was.get(name), after=now.get(name))

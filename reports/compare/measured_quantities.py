@@ -16,7 +16,7 @@ from reports.warmup import Better, cold_ones
 Key = tuple[str, str, str]
 """Topology, check and name of a quantity."""
 PERCENT = "%"
-# Of fewer values the correlation from one to the next says nothing.
+# Of fewer values the correlation from one to the next has no meaning.
 ROW_MIN = 6
 # Without any dependence it is normal about -1/n with a deviation of 1/sqrt(n) or a little less; so
 # far above it one row in a hundred would be by chance (NIST/SEMATECH handbook, 1.3.5.12).
@@ -32,7 +32,7 @@ class Measured:
         better: which way is better.
         raw: all samples, in the order they were taken.
         cold: how many of the first do not count.
-        values: what is judged: one value for each trial.
+        values: the judged values: one for each trial.
         in_a_row: the correlation of the ranks of each value and the next, where it is so high that
             the values depend on one another; else None.
     """
@@ -119,8 +119,8 @@ def read(measurement: Measurement) -> Measured | None:
 def trial_values(measurement: Measurement, cold: int) -> list[float]:
     """Return one value for each trial: the median of its samples, but for cold ones.
 
-    Samples of one trial share a moment of the machine's: as samples of their own they would be
-    taken for more than they are.
+    Samples of one trial share a moment of the machine: as independent samples they would count
+    for too much.
 
     Raises:
         RecordError: trials and samples do not fit together.

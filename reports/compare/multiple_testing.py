@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Many tests at once: one false alarm or more in all of them is as rare as the level says.
+"""Many tests at once: the chance of one false alarm or more in all of them is the level.
 
-Holm's method (Scandinavian Journal of Statistics 6, 1979, 65-70) keeps that whatever the tests
-have to do with one another; and since one alarm ends in an exit code of 1, it is that which has to
-be kept, not the share of false ones among many. What has too few samples to reach its share of the
-level cannot alarm, so it takes no share from the others (Tarone, Biometrics 46, 1990, 515-522):
-how many samples there are says nothing of which way they differ.
+Holm's method (Scandinavian Journal of Statistics 6, 1979, 65-70) keeps the level however the tests
+depend on one another. Since one alarm ends in an exit code of 1, that chance has to be kept, and
+not the share of false ones among many. A test with too few samples to reach its share of the level
+cannot alarm, so it takes no share from the others (Tarone, Biometrics 46, 1990, 515-522): the
+number of samples is independent of the direction of their difference.
 """
 
 from collections.abc import Mapping, Sequence

@@ -41,11 +41,11 @@ Pair = tuple[Measured, Measured]
 
 @dataclass(frozen=True)
 class Decision:
-    """What the samples of a quantity say.
+    """The outcome of comparing a quantity's samples.
 
     Attributes:
-        outcome: that.
-        note: the reason, where there is one.
+        outcome: the outcome.
+        note: the reason, if there is one.
         test: the test, if one was made.
         adjusted_p: after the correction.
         tests: how many the level was divided among.
@@ -72,7 +72,7 @@ def judge(
     Args:
         before: by topology, check and name.
         after: the same.
-        criteria: what is asked.
+        criteria: the criteria of the judgement.
         not_comparable: why no quantity of one may be held against the other's; None: they may.
     """
     pairs = {key: (was, after[key]) for key, was in before.items() if key in after}
@@ -147,7 +147,7 @@ def _visible(
     if len({*was, *now}) == 1:
         return None, "all samples are equal"
     if not in_points and min(*was, *now) <= 0:
-        return None, "some samples are 0: what would have been seen was not worked out"
+        return None, "some samples are 0: the smallest visible change was not computed"
     found = visible_change(was, now, better, detection, in_points=in_points)
     return found, None if found is not None else "no change, however large, would have been seen"
 

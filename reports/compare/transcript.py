@@ -5,7 +5,7 @@
     table ip filter {
     -> exit 0 after 0.03 s
 
-Which commands were run, and how often, depends on how long something took; what they said is what
+Which commands were run, and how often, depends on how long something took; only their output
 can be compared. So a command that was run several times is one section, in which an output that
 repeats the one before is left out.
 """
@@ -19,7 +19,7 @@ COMMANDS = "commands.txt"
 RULESET = "$ nft list ruleset"
 # [host]$ nft list ruleset
 _BEGIN = re.compile(r"^\[[^\]\n]+\]\$ ")
-# What no output has, and no pattern of what is normalised.
+# A line that no output has, and that no pattern of `normalised` matches.
 _BETWEEN = "\f"
 
 
@@ -63,7 +63,7 @@ def _tables_in_order(lines: list[str]) -> list[str]:
 
 
 def _each_once(outputs: list[str]) -> list[str]:
-    """Return the lines of a command's outputs, without one that says what the last one said."""
+    """Return the lines of a command's outputs, without one that repeats the last one."""
     said = normalised(_BETWEEN.join(outputs)).split(_BETWEEN)
     kept = [one for one, before in zip(said, ["", *said], strict=False) if one != before]
     return [line for one in kept for line in one.splitlines()]

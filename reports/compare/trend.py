@@ -73,7 +73,7 @@ def trend_of(
 
     Args:
         runs: records with their folders.
-        left_out: what was found and not taken, and why.
+        left_out: records found and not taken, with the reasons.
         topologies: only these; empty: all.
 
     Raises:

@@ -14,13 +14,13 @@ LABELS = 44
 
 @dataclass(frozen=True)
 class RunMark:
-    """A run in the drawing: where its median is, and what its values reach."""
+    """A run in the drawing: its median, the range of its values, and a label."""
 
     x: float
     y: float
     top: float
     bottom: float
-    told: str
+    label: str
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def line(quantity: QuantityHistory) -> TrendLine:
             y=height(each.median),
             top=height(max(each.values)),
             bottom=height(min(each.values)),
-            told=f"run {place + 1}: {figure(each.median)} {quantity.unit}, "
+            label=f"run {place + 1}: {figure(each.median)} {quantity.unit}, "
             f"{figure(min(each.values))} to {figure(max(each.values))} in {len(each.values)}",
         )
         for place, each in known

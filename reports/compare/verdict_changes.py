@@ -13,7 +13,7 @@ _EFFECTS = {
     (Verdict.CONFORMS, Verdict.VIOLATES): Effect.REGRESSED,
     (Verdict.VIOLATES, Verdict.CONFORMS): Effect.MENDED,
 }
-# What the reader has to see first.
+# In the order of their importance to the reader.
 ORDER = tuple(Effect)
 
 Place = tuple[str, str]
@@ -34,7 +34,7 @@ def effect(before: Verdict, after: Verdict) -> Effect:
 def flips(before: RunRecord, after: RunRecord) -> list[Flip]:
     """Return the checks whose verdict is another one, the gravest first.
 
-    Then the claims of which that can only be said of the claim: checks of it came or went. And the
+    Then the claims that changed although no check of theirs did, as checks came or went. And the
     topologies that broke beside their checks, as one that could not be taken down.
     """
     was, now = _checks(before), _checks(after)
@@ -43,7 +43,7 @@ def flips(before: RunRecord, after: RunRecord) -> list[Flip]:
         for place, check in now.items()
         if place in was and was[place].verdict != check.verdict
     ]
-    told = {(flip.topology, claim) for flip in found for claim in flip.claims}
+    listed = {(flip.topology, claim) for flip in found for claim in flip.claims}
     claims_before, claims_after = _claims(before), _claims(after)
     found += [
         Flip(
@@ -57,7 +57,7 @@ def flips(before: RunRecord, after: RunRecord) -> list[Flip]:
             reason_after="its checks are not those that they were",
         )
         for place, verdict in claims_after.items()
-        if place in claims_before and claims_before[place] != verdict and place not in told
+        if place in claims_before and claims_before[place] != verdict and place not in listed
     ]
     found += _topologies(before, after)
     return sorted(found, key=lambda flip: ORDER.index(flip.effect))

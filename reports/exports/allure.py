@@ -97,7 +97,7 @@ def _labels(case: ReportCase, record: RunRecord) -> list[tuple[str, str]]:
 
 
 def _description(case: ReportCase) -> str:
-    """Return what is said above a case, in Markdown, which Allure renders."""
+    """Return the text above a case, in Markdown, which Allure renders."""
     said = [
         f"**{escaped(claim)}** {escaped(known.statement)} ({escaped(known.source)})"
         if known
@@ -110,7 +110,7 @@ def _description(case: ReportCase) -> str:
 
 
 def _procedure(case: ReportCase) -> Iterator[str]:
-    """Yield the lists that say how a case is decided, each below its title."""
+    """Yield the lists of a case's procedure, each below its title."""
     if (known := case.procedure) is not None:
         for title, items, mark in (
             ("Preconditions", known.preconditions, "-"),
@@ -139,16 +139,16 @@ def _attachments(
 
 
 def _environment(record: RunRecord) -> str:
-    """Return what the verdicts rest on, as Java's properties."""
+    """Return the basis of the verdicts, as Java's properties."""
     said = run_verdict(record)
-    told = {"Verdict": said.says, "Checks": counts_line(record)}
-    told |= {f"Note {number}": note for number, note in enumerate(said.warnings, 1)}
-    told |= {label: "; ".join(lines) for label, lines in facts(record)}
+    shown = {"Verdict": said.says, "Checks": counts_line(record)}
+    shown |= {f"Note {number}": note for number, note in enumerate(said.warnings, 1)}
+    shown |= {label: "; ".join(lines) for label, lines in facts(record)}
     if record.redacted:
-        told["Redacted"] = "what may identify the site was replaced"
+        shown["Redacted"] = "what may identify the site was replaced"
     # A space would end a key (java.util.Properties, load).
     lines = (
-        f"{_property(name).replace(' ', '_')} = {_property(value)}" for name, value in told.items()
+        f"{_property(name).replace(' ', '_')} = {_property(value)}" for name, value in shown.items()
     )
     return "".join(f"{line}\n" for line in lines)
 

@@ -35,7 +35,7 @@ _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 def render(record: RunRecord, faults: Sequence[str] = ()) -> str:
     """Return the run as JUnit XML; each suite names the evidence's faults among its properties.
 
-    A run that was not finished, or in which nothing conforms, has an `error` that says so.
+    A run that was not finished, or in which nothing conforms, has an `error` with that message.
     """
     by_suite: dict[str, list[ReportCase]] = {}
     for case in cases(record):

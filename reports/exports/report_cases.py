@@ -24,7 +24,7 @@ from reports.record import (
 )
 from reports.run_verdict import ending, run_verdict
 
-# The suite of what is to be said of a run as a whole.
+# The suite of the messages about a whole run.
 RUN = "run"
 
 
@@ -37,13 +37,13 @@ class ReportCase:
         group: its heading there: the property of a check.
         name: unique there, and the same in the next run.
         verdict: how it ended.
-        reason: what was seen, lacked or broke.
+        reason: the observation, the missing capability or the failure.
         rerun: the command that decides it again, if there is one.
         procedure: how it decides, if the record has that.
-        claims: what it decides, by claim id; None where the record does not know what it says.
+        claims: the claims that it decides, by id; None if the record has no statement.
         more: further lines of its details.
         measurements: raw samples.
-        evidence: what it rests on.
+        evidence: its evidence.
         seconds: how long it took, if that is known.
     """
 

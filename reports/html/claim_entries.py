@@ -39,7 +39,7 @@ class ClaimEntry:
     Attributes:
         id: its id; "" for checks that decide no claim.
         anchor: where it is in the page.
-        statement: what it says; None where the record does not know.
+        statement: its statement; None if the record has none.
         verdict: the worst of the topologies where it could be tested; see `over_topologies`.
         topologies: its verdict on each topology.
         checks: those that are shown here.
@@ -113,7 +113,7 @@ def by_claim(record: RunRecord, checks: dict[tuple[str, str], CheckEntry]) -> li
 def over_topologies(verdicts: Iterable[Verdict]) -> Verdict:
     """Return a claim's verdict over several topologies.
 
-    A topology on which this host could not test it says nothing of it, unless all are like that.
+    A topology on which this host could not test it does not count, unless all are like that.
     """
     seen = set(verdicts)
     return worst(seen - {Verdict.NOT_TESTABLE} or seen)

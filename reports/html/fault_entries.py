@@ -21,12 +21,12 @@ class FaultEntry:
         anchor: where it is in the page.
         verdict: the verdict that its outcome looks like.
         base: the topology that it was applied to.
-        topology: what the record says of that; None where it never came so far.
-        caught: what had to notice it, and did.
+        topology: the faulted topology's entry in the record; None if the run did not reach it.
+        caught: the checks and claims that had to notice it, and did.
         why: why it is not testable, or not decided.
         counts: the verdicts of all checks that were made beside it.
-        checks: those that say something: named by the fault, or not conforming.
-        evidence: of the topology: the commands that broke it, and what was compared afterwards.
+        checks: the relevant ones: named by the fault, or not conforming.
+        evidence: of the topology: the commands that broke it, and the comparison afterwards.
     """
 
     fault: FaultResult

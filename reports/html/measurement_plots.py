@@ -46,14 +46,14 @@ def plot(measurement: Measurement, axis: Sequence[float] = ()) -> MeasurementPlo
     if not measurement.samples:
         return None
     series = Series(measurement.samples, measurement.cold or 0)
-    told = [figure(sample) for sample in measurement.samples[:SAMPLES_LISTED]]
+    listed = [figure(sample) for sample in measurement.samples[:SAMPLES_LISTED]]
     return MeasurementPlot(
         name=measurement.name,
         unit=measurement.unit,
         median=figure(series.median),
         strip=strip_plot([series], _says(measurement, series), axis),
-        samples=told,
-        more=len(measurement.samples) - len(told),
+        samples=listed,
+        more=len(measurement.samples) - len(listed),
         number=len(series.counting),
         cold=series.cold,
     )

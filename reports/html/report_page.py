@@ -27,7 +27,7 @@ class TopologyEntry:
         topology: it.
         counts: how many of its checks have each verdict.
         ways: who reaches whom.
-        drawing: what was built; None where the record does not say.
+        drawing: the built network; None if the record has none.
         facts: settings of the host that go with it, as the checks found them.
         evidence: of its building.
     """
@@ -49,8 +49,8 @@ class ReportPage:
         places: the anchor of each check, by topology and id.
         table: the matrix; None for a record of faults, which has its own table.
         claims: the claims with their checks; none for a record of faults.
-        topologies: what was built; none for a record of faults.
-        measured: what was measured more than once.
+        topologies: the built ones; none for a record of faults.
+        measured: the quantities measured more than once.
         faults: the deliberate breaks.
         files: the evidence.
     """

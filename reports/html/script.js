@@ -8,7 +8,7 @@
   const nothing = document.querySelector(".nothing");
   const texts = new Map();
 
-  // What the text filter looks at: what stands in the open, not the evidence.
+  // The text that the filter searches: the visible text, not the evidence.
   function textOf(check) {
     if (!texts.has(check)) {
       const claim = check.closest("article.claim");

@@ -18,7 +18,7 @@ from reports.record import EvidenceFile, RunRecord
 
 KIB = 1024
 # Of one file. A rule set, a domain's XML or a console is whole below it; the longest transcripts
-# of commands are not, and of those the begin and the end say most.
+# of commands are not, and of those the begin and the end matter most.
 FILE_MAX = 48 * KIB
 FILE_BEGIN = 36 * KIB
 # Of a page: with it a page stays below what mail servers take, and opens at once.
@@ -26,7 +26,7 @@ PAGE_MAX = 6 * KIB * KIB
 NO_TEXT, LINKED = "not a text", "only linked"
 _TEXTS = re.compile(r"^(text/.*|application/(json|xml|yaml)|.*\+(json|xml))$")
 
-# What a terminal would obey and a reader would not see: control characters but line feed and tab,
+# Characters that a terminal obeys and no reader sees: control characters but line feed and tab,
 # and those that turn the direction of a text.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _CONTROL_PICTURES = 0x2400
@@ -47,7 +47,7 @@ class ShownEvidence:
         cut: octets left out between `begin` and `end`.
         end: the end of a text that was cut.
         why: the reason why not all of it is in the page; "" where it is.
-        fault: what is wrong with the file; "" if nothing is.
+        fault: the fault of the file; "" if it has none.
     """
 
     name: str
@@ -77,7 +77,7 @@ class EvidenceFiles:
         self._shown: dict[str, ShownEvidence] = {}
 
     def take(self, record: RunRecord) -> None:
-        """Read every file of a record: what matters most first, as long as the page has room.
+        """Read every file of a record: the gravest first, as long as the page has room.
 
         That is what did not conform, by gravity, then the topologies, then what conforms. Beside
         faults, checks are violated on purpose: the page only links to their files.
@@ -101,7 +101,7 @@ class EvidenceFiles:
 
     @property
     def faults(self) -> list[ShownEvidence]:
-        """The files that are not there, or are not what the record says."""
+        """The files that are missing, or differ from the record."""
         return [shown for shown in self._shown.values() if shown.fault]
 
     @property

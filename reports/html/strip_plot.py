@@ -13,7 +13,7 @@ from dataclasses import dataclass
 WIDTH, MARGIN = 360, 14
 TOP, BAND, FOOT = 4, 26, 17
 _TICKS = 4
-# An axis that is narrower has no marks that could be told apart.
+# The marks of a narrower axis could not be distinguished.
 _NARROWEST = 1e-300
 _LARGEST = sys.float_info.max
 # From here on there are no digits behind the point.
@@ -27,7 +27,7 @@ class Series:
     Attributes:
         samples: at least one.
         cold: how many of the first do not count.
-        interval: what encloses their median, if it is to be shown.
+        interval: the interval of their median, if it is to be shown.
     """
 
     samples: Sequence[float]
@@ -36,7 +36,7 @@ class Series:
 
     @property
     def counting(self) -> Sequence[float]:
-        """Those that count; a record may say of its only sample that it was cold."""
+        """Those that count; a record's only sample may be marked as cold."""
         return self.samples[self.cold :] or self.samples
 
     @property
@@ -137,7 +137,7 @@ def _row(series: Series, top: float, place: Callable[[float], float]) -> StripRo
 def ticks(low: float, high: float) -> list[float]:
     """Return round numbers, evenly apart, the first not above `low`, the last not below `high`."""
     if low == high:
-        # One value: it stands in the middle of an axis that gives its size away.
+        # One value: it is in the middle of an axis that shows its size.
         half = abs(low) / 2
         low, high = max(low - half, -_LARGEST), min(low + half, _LARGEST)
         high = high if half else 1.0

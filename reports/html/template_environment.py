@@ -38,7 +38,7 @@ class Inlined:
 
     Attributes:
         text: its content, written into the page as it is.
-        source: what a Content-Security-Policy calls it.
+        source: its name in a Content-Security-Policy.
     """
 
     text: Markup

@@ -76,7 +76,7 @@ class ReachArrow:
         x1: where it begins, from the left; `y1` from the top.
         x2: where it would arrive; it ends half-way where nothing does.
         sign_x: the place of its verdict.
-        says: what it means.
+        says: its meaning in words.
         below: the protocols with this verdict, where not all have it.
     """
 

@@ -5,7 +5,7 @@ import re
 
 from reports.wording import one_line
 
-# What means something somewhere in Markdown, autolinks and emoji included.
+# Characters with a meaning in any Markdown, autolinks and emoji included.
 _PUNCTUATION = re.compile(r"([-\\`*_{}\[\]<>#|~@&!:.+$=^])")
 
 

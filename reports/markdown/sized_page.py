@@ -32,7 +32,7 @@ class Room:
     """What is left of a page's size.
 
     Attributes:
-        left_out: what did not fit: how many of how many entries, by what an entry is.
+        left_out: the entries that did not fit: how many of how many, by kind.
     """
 
     def __init__(self, octets: int) -> None:
@@ -43,7 +43,7 @@ class Room:
         """Return the entries that fit, in order, up to the first that does not.
 
         Args:
-            items: what the entries are about.
+            items: the objects of the entries.
             entry: a macro that makes an entry of one.
             what: a noun for an entry.
         """
@@ -68,7 +68,7 @@ def page(template: str, size_max: int = SIZE_MAX, **context: object) -> str:
     Args:
         template: a file of this folder; it may ask `room`.
         size_max: for all of the page.
-        context: what the template is about.
+        context: the template's variables.
     """
     made = _environment().get_template(template)
     fixed = len(_tidy(made.render(room=Room(0), **context)).encode())

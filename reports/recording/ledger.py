@@ -103,7 +103,7 @@ class Ledger:
         return self._checks.get(key)
 
     def is_decided(self, key: Key) -> bool:
-        """Return whether a check has said something, or something was said for it."""
+        """Return whether a check has a result, of its own or entered for it."""
         return key in self._decided
 
     @property

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a pytest report says went wrong, in one line or in its last ones."""
+"""The failure in a pytest report, in one line or in its last ones."""
 
 import pytest
 
@@ -8,7 +8,7 @@ TRACEBACK_SECTION = "traceback"
 
 
 def crash_line(report: pytest.TestReport) -> str:
-    """Return the one line that says what failed, or why it was skipped.
+    """Return the one line with the failure, or with the reason of a skip.
 
     A skip is a triple `("suites/nat.py", 12, "Skipped: no reason")`; an exception knows where it
     crashed; a crashed worker is plain text.

@@ -32,8 +32,8 @@ def tool(command: Sequence[str], root: Path = ROOT) -> Tool:
 
 
 def _git(root: Path, *arguments: str) -> str | None:
-    """Return what git prints, or None where it has nothing to say about this folder."""
-    # Whoever calls Plumbline from a git hook has GIT_DIR set, to a repository that isn't ours.
+    """Return git's output, or None if it fails in this folder."""
+    # A git hook that calls Plumbline sets GIT_DIR, to a repository that isn't ours.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     try:
         done = subprocess.run(

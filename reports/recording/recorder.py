@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The pytest plugin that writes the run record as the run goes.
 
-It lives in the process that reports: the only one, or the xdist controller. What the checks have
-to say comes in the `user_properties` of their reports, which xdist carries over:
+It lives in the process that reports: the only one, or the xdist controller. The results of
+checks come in the `user_properties` of their reports, which xdist carries over:
 
 - `("plumbline.check", {…})`: a finished check, an element of the record's `checks`
-- `("plumbline.topology", {…})`: what is newly known of a topology, see `ledger.TopologyReport`
+- `("plumbline.topology", {…})`: news of a topology, see `ledger.TopologyReport`
 - `("plumbline.host", {…})`: the host under test
 
 The plan of checks is `.plan.json` (`contracts.plan`) in the output directory. The process that
@@ -33,7 +33,7 @@ from reports.recording.longrepr import crash_line
 from reports.recording.provenance import tool
 
 PLUGIN_NAME = "plumbline-recorder"
-# What a property's name begins with when it is a piece of the record.
+# The begin of a property's name if it is a piece of the record.
 OWN = "plumbline."
 
 # A failed check reports one of these itself; `not-testable` is a skip.
@@ -123,7 +123,7 @@ class Recorder:
     # First, so that the record is current for every other plugin.
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Enter what a phase of a check brought, and what pytest says of it beyond that."""
+        """Enter the results of a phase of a check, and pytest's own outcome of it."""
         self._enter_plan()
         news = self._enter_host(report)
         news |= self._enter_topologies(report)
@@ -195,7 +195,7 @@ class Recorder:
         last = {(check.topology, check.id): check for check in said}
         news = False
         for key, check in last.items():
-            # What pytest saw go wrong stays, however often the check repeats that all was well.
+            # A failure seen by pytest stays, even if the check later reports success.
             if key not in self._blamed:
                 news |= self._decide(check, report)
         return news
@@ -231,7 +231,7 @@ class Recorder:
         if Verdict.ERROR in own or _names_a_broken_topology(report):
             return False
         if own & _OWN_WORD_FOR_FAILED:
-            # What was seen stays; that taking it down failed as well must still be shown.
+            # The first reason stays; a failure of taking it down must still be shown.
             self._show_unexplained(report)
             return False
         return self._blame_the_harness(report, f"its {report.when} failed: {crash_line(report)}")
@@ -289,7 +289,7 @@ class Recorder:
 
 
 def _statements(settings: RunSettings) -> dict[str, Statement]:
-    """Return what each claim of the catalogue says and where."""
+    """Return the statement of each claim of the catalogue, and its source."""
     sources = settings.sources
     return {
         id_: Statement(statement=said, source=sources.get(id_, ""))
@@ -312,7 +312,7 @@ def _for_other_readers(report: pytest.TestReport) -> list[tuple[str, object]]:
 
 
 def _names_a_broken_topology(report: pytest.TestReport) -> bool:
-    """Whether the report says that a topology broke, which then accounts for the failure."""
+    """Whether the report has a broken topology, which then accounts for the failure."""
     return any(
         each.get("verdict") == Verdict.ERROR or (each.get("reason") and not each.get("verdict"))
         for each in _properties(report, "plumbline.topology")

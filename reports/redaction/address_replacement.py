@@ -13,7 +13,7 @@ from reports.redaction.redaction_report import RedactionReport
 MAC = "MAC addresses"
 IPV4 = "public IPv4 addresses"
 IPV6 = "IPv6 addresses"
-# Prefixes that any virtual machine, its TAP or documentation has; they say nothing of a site:
+# Prefixes that any virtual machine, its TAP or documentation has; they identify no site:
 # QEMU's and libvirt's (52:54:00, on a TAP fe:54:00), IANA's for documents (RFC 7042, 2.1.1).
 _OF_EVERYBODY = {bytes.fromhex(each) for each in ("525400", "fe5400", "00005e", "02005e")}
 _LOCAL = 0x02

@@ -36,7 +36,7 @@ from reports.redaction.address_replacement import Addresses
 
 # Of the pcap format (draft-ietf-opsawg-pcap, section 4): the file's header, and each frame's.
 _FILE_HEADER_OCTETS, _FRAME_HEADER_OCTETS = 24, 16
-# Options of DHCP that say nothing of a site but addresses, which are replaced.
+# Options of DHCP that show nothing of a site but addresses, which are replaced.
 _DHCP_ADDRESSES = {"subnet_mask", "router", "name_server", "broadcast_address", "requested_addr"}
 _DHCP_ADDRESSES |= {"server_id"}
 # Options of TCP that are numbers of its own.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A copy of a run without what may identify the site; docs/bundle.md lists what that is."""
+"""A copy of a run without data that may identify the site; docs/bundle.md lists them."""
 
 import contextlib
 import hashlib
@@ -37,7 +37,7 @@ def redact(
         record: the run.
         folder: where its run.json and evidence are.
         copy: an empty folder to make the copy in.
-        words: what else is to be replaced, such as a name of the site's.
+        words: further words to replace, such as a name of the site's.
 
     Returns:
         The record of the copy, and what was found.
@@ -65,7 +65,7 @@ def _copied(
     addresses: Addresses,
     findings: RedactionReport,
 ) -> EvidenceFile:
-    """Write one redacted file, and return what the record says of it."""
+    """Write one redacted file, and return its entry in the record."""
     content = (folder / file.path).read_bytes()
     media_type = file.media_type
     path = _free(texts.redact(file.path), copy)
@@ -106,7 +106,7 @@ def _read_texts(record: RunRecord, folder: Path) -> Iterator[str]:
             text = (folder / file.path).read_bytes().decode("utf-8", "replace")
             yield text
             if file.media_type == "application/json":
-                # What begins a line shows names, and in JSON's own form nothing does.
+                # A pattern at the begin of a line shows names; raw JSON has no such lines.
                 with contextlib.suppress(ValueError):
                     yield from _strings(json.loads(text))
 
@@ -124,7 +124,7 @@ def _strings(value: JsonValue) -> Iterator[str]:
 
 
 def _fields(part: BaseModel, texts: Texts, files: dict[str, EvidenceFile]) -> dict[str, Any]:
-    """Return the fields of a part of a record, redacted where their type lets them say anything.
+    """Return the fields of a part of a record, redacted where their type allows any text.
 
     A word of a choice, such as a node's kind, is no name, even where it is spelt like one.
     """

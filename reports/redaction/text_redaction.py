@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Redaction of texts: what may identify a site is replaced, the same thing by the same other."""
+"""Redaction of texts: words that may identify a site are replaced, equal ones alike."""
 
 import re
 from collections.abc import Callable, Iterable

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The lines of a run that goes on: what is being built, each check's verdict, what runs now."""
+"""The lines of a run that goes on: topologies being built, verdicts, running checks."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from contracts.verdicts import Verdict
 from reports.record import Check, RunRecord, TopologyRecord
 from reports.wording import SEPARATOR, STYLES, both_ends, duration, few
 
-# What a line is made of, in columns.
+# The parts of a line, in columns.
 _GAP = 2
 _VERDICT = max(len(verdict) for verdict in Verdict)
 _DURATION = 7
@@ -128,11 +128,11 @@ class RunningChecks:
 
 
 def topology_news(topology: TopologyRecord, *, first: bool) -> tuple[str, str] | None:
-    """Return what to say of a topology, and in which style; None if there is nothing new to say.
+    """Return the news of a topology, and its style; None if there is none.
 
     Args:
         topology: as the record has it now.
-        first: nothing was said of it since its building began.
+        first: nothing was printed of it since its building began.
     """
     if topology.reason and topology.verdict is not Verdict.CONFORMS:
         return topology.reason, STYLES[Verdict.ERROR]

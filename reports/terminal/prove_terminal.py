@@ -112,7 +112,7 @@ class ProofTerminal(Terminal):
 def _shortcomings(fault: FaultResult) -> list[str]:
     """Return what is wrong with a fault's outcome, a line each."""
     if fault.outcome == "not testable":
-        # What the host lacks is listed once, at the end.
+        # Missing capabilities are listed once, at the end.
         return []
     missed = [f"not caught by {entry}: {verdict}" for entry, verdict in fault.missed.items()]
     alarms = [f"red without reason: {check}: {why}" for check, why in fault.unexplained.items()]

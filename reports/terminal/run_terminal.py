@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The terminal of `./plumbline run`: what is built, each check as it is decided, and the end."""
+"""The terminal of `./plumbline run`: topologies being built, checks as decided, and the end."""
 
 import warnings
 from pathlib import Path
@@ -37,7 +37,7 @@ class Terminal:
         self._running = RunningChecks()
         self._columns = Columns()
         self._warnings: dict[str, int] = {}
-        self._told: set[tuple[str, Verdict, str | None]] = set()
+        self._printed: set[tuple[str, Verdict, str | None]] = set()
         self._screen = Screen(
             color=config.option.color,
             # With -s the checks write to the terminal themselves: no line stays the last one.
@@ -86,12 +86,12 @@ class Terminal:
         conforms = check.verdict is Verdict.CONFORMS
         if not conforms or self._verbosity >= 0:
             self._screen.print(check_line(check, progress, self._columns))
-        told = (check.topology, check.verdict, check.reason)
-        if check.reason and (self._verbosity > 0 or not (conforms or told in self._told)):
+        reason = (check.topology, check.verdict, check.reason)
+        if check.reason and (self._verbosity > 0 or not (conforms or reason in self._printed)):
             self._say(check.reason, STYLES[check.verdict])
         if check.verdict is Verdict.NOT_TESTABLE:
             # A host that lacks something lacks it for many checks.
-            self._told.add(told)
+            self._printed.add(reason)
         if report.failed and (check.verdict is Verdict.ERROR or self._verbosity > 0):
             self._traceback(report, check.reason)
 
@@ -186,7 +186,7 @@ class Terminal:
 
 
 def _of_the_catalogue(deciding: int, config: pytest.Config) -> str:
-    """Say how many claims a run decides, and of how many: what it does not decide is not green."""
+    """Return the number of claims that a run decides, and of how many: the others are not green."""
     known = settings_of(config).statements
     return counted(deciding, "claim") + (f" of the catalogue's {len(known)}" if known else "")
 

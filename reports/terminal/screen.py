@@ -26,8 +26,8 @@ class Screen:
 
         Args:
             color: `auto`, `yes` or `no`, as pytest's --color.
-            status: what the last line says now; None for no status line. Without a terminal
-                there is none, whatever this says.
+            status: returns the last line's text; None for no status line. Without a terminal
+                there is none in any case.
         """
         self._file = _beside_capture(sys.stdout)
         self._fd = self._file.fileno() if self._file.isatty() else None

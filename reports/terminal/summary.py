@@ -46,7 +46,7 @@ class TerminalFinding:
     Attributes:
         verdict: decides its section, but for `own_command`.
         subject: the claim or claims, by id.
-        statement: what they say, or how much it is about.
+        statement: their statement, or the number of checks that it is about.
         seen: where and what.
         where: the evidence.
         own_command: it is an error by the user's own command, not by the harness.
@@ -112,7 +112,7 @@ def print_closing(
         record: the run.
         console: where to.
         output: the folder of `run.json`.
-        exit_code: what the shell sees; None where a record is only shown again.
+        exit_code: the shell's exit code; None where a record is only shown again.
         missing: expected capabilities that the host lacks.
     """
     counts = record.counts()
