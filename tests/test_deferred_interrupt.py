@@ -3,10 +3,19 @@
 
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from fixtures.host.deferred_interrupt import deferred_interrupt
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """The handler of a process in the foreground: one in the background ignores interrupts."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
 
 
 def test_an_interrupt_arrives_after_the_block() -> None:
