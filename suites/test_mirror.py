@@ -44,8 +44,8 @@ def test_mirror_copies_a_port(testbed: Testbed, evidence: Evidence) -> None:
     Verify:
         - with the mirror the station sees every request and reply octet for octet as on the TAP
         - without it, before and after, the station sees none of them
-        - control: the switch has learnt both ends, and each time every ping is answered and on the
-          TAP; else the check is inconclusive
+        - control: each time every ping is answered and on the TAP; unanswered, the check is
+          inconclusive
     """
     seen: list[str] = []
     with station(testbed.host, testbed.switch, "probe") as listener:
@@ -113,7 +113,10 @@ def _copied(testbed: Testbed, tap: Capture, listener: Capture) -> tuple[list[byt
 
 
 def _have_learnt(testbed: Testbed) -> None:
-    """Have the switch know both ends of the ping: else it floods, mirror or not."""
+    """Have the switch know both ends of the ping, so that it does not flood.
+
+    One that does not learn floods all the same: the pings that follow are at the listener then.
+    """
     guest = testbed.guests[0]
     ends = {guest.mac, link_mac(testbed.host, testbed.switch.name)}
 
@@ -121,12 +124,7 @@ def _have_learnt(testbed: Testbed) -> None:
         ping(testbed.guest_end(guest), testbed.host_address, count=1)
         return ends & {entry.mac for entry in testbed.switch.fdb()}
 
-    seen = poll(known, lambda macs: macs == ends, deadline_s=LEARN_DEADLINE_S)
-    if seen != ends:
-        raise Inconclusive(
-            f"control failed: within {LEARN_DEADLINE_S:g} s {testbed.switch.name} learnt "
-            f"{sorted(seen)} of {sorted(ends)}, and floods to the rest"
-        )
+    poll(known, lambda macs: macs == ends, deadline_s=LEARN_DEADLINE_S)
 
 
 def _is_echo(packet: Packet) -> bool:
