@@ -173,7 +173,7 @@ def test_the_hop_that_loses_packets_is_named(
     [
         (("--fault", "nat-no-masquerad"), "nat-no-masquerade"),
         (("--fault", "nat-no-masquerade", "--topology", "ovs"), "is for ovs"),
-        (("--part", "4/3"), '--part: "4/3" is no part; expected I/N'),
+        (("--part", "4/3"), '--part: "4/3" is not a part; expected I/N'),
     ],
 )
 def test_usage_errors(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
