@@ -2,16 +2,16 @@
 """Open networks: libvirt writes no rule, and the host's own decide."""
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 
 import pytest
 
-from fixtures.errors import Inconclusive
 from fixtures.host.host import Host
-from fixtures.probe.blocking import Attempt, attempt
+from fixtures.probe.blocking import Attempt, Blocking, attempt
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.libvirt_leftovers import rules_naming
-from fixtures.probe.reach import PROTOCOLS, Proto
+from fixtures.probe.reach import PROTOCOLS
 from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 
@@ -42,45 +42,40 @@ def test_own_rules_decide(testbed: Testbed, evidence: Evidence) -> None:
     Preconditions:
         - The outside has a route to the guests' subnet, by the host.
     Steps:
-        1. The first guest sends ICMP, TCP and UDP to the outside, and the outside to it.
+        1. Each guest sends ICMP, TCP and UDP to the outside, and the outside to each guest.
         2. Set the policy of FORWARD to DROP, and send again.
         3. Set the policy back, and send again.
     Verify:
         - Answered, not answered, answered.
         - The far end's capture shows the requests of 1 and 3, and none of 2.
     """
-    tried: dict[str, list[Attempt]] = {}
-    for phase in ("open", "closed", "open-again"):
-        policy = _closed(testbed.host) if phase == "closed" else contextlib.nullcontext()
-        with policy:
-            for proto in PROTOCOLS:
-                for outward in (True, False):
-                    name = f"{proto} {'outwards' if outward else 'inwards'}"
-                    done = _attempt(testbed, proto, evidence, phase, outward=outward)
-                    tried.setdefault(name, []).append(done)
+    former = _each_way(testbed, evidence, "open")
+    with _closed(testbed.host):
+        closed = _each_way(testbed, evidence, "closed")
+    again = _each_way(testbed, evidence, "open-again")
+    tried = {name: Blocking(former[name], closed[name], again[name]) for name in former}
     evidence.reason = "; ".join(
-        f"{name}: {before}, with policy DROP {closed}, with the former one {after}"
-        for name, (before, closed, after) in tried.items()
+        f"{name}: {seen.before}, with policy DROP {seen.during}, with the former one {seen.after}"
+        for name, seen in tried.items()
     )
-    for name, (_before, closed, _after) in tried.items():
-        assert closed.answer.none_answered, f"{name} with policy DROP: {closed}"
-        assert closed.arrived == 0, f"{name} with policy DROP: {closed}"
-    for name, (before, _, after) in tried.items():
-        for control in (before, after):
-            if not (control.answer.all_answered and control.arrived):
-                raise Inconclusive(f"control failed, {name} with the former policy: {control}")
+    for name, seen in tried.items():
+        assert seen.complete, f"{name} with policy DROP: {seen.during}"
+    for name, seen in tried.items():
+        seen.require_controls(f"{name} with the former policy")
 
 
-def _attempt(
-    testbed: Testbed, proto: Proto, evidence: Evidence, phase: str, *, outward: bool
-) -> Attempt:
-    guest, outside = testbed.end("guest"), testbed.end("outside")
-    label = f"{proto}-{'out' if outward else 'in'}-{phase}"
-    if outward:
-        with evidence.capture(testbed.outside, OUTSIDE_NIC, label) as frames:
-            return attempt(proto, guest, outside, frames)
-    with evidence.capture(testbed.host, testbed.guests[0].tap, label) as frames:
-        return attempt(proto, outside, guest, frames)
+def _each_way(testbed: Testbed, evidence: Evidence, phase: str) -> dict[str, Attempt]:
+    """Try every protocol from each guest to the outside and back, captured at the far end."""
+    outside = testbed.end("outside")
+    tried: dict[str, Attempt] = {}
+    for guest, proto in itertools.product(testbed.guests, PROTOCOLS):
+        end = testbed.guest_end(guest)
+        label = f"{guest.name}-{proto}"
+        with evidence.capture(testbed.outside, OUTSIDE_NIC, f"{label}-out-{phase}") as frames:
+            tried[f"{guest.name} {proto} outwards"] = attempt(proto, end, outside, frames)
+        with evidence.capture(testbed.host, guest.tap, f"{label}-in-{phase}") as frames:
+            tried[f"{guest.name} {proto} inwards"] = attempt(proto, outside, end, frames)
+    return tried
 
 
 @contextlib.contextmanager

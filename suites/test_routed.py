@@ -13,7 +13,7 @@ from scapy.layers.inet import IP
 
 from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive
-from fixtures.probe.blocking import Attempt, attempt
+from fixtures.probe.blocking import Attempt, Blocking, attempt
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.nat_rules import outcome, read_every_backend
 from fixtures.probe.packets import is_request
@@ -100,26 +100,23 @@ def test_outside_needs_a_route(testbed: Testbed, evidence: Evidence) -> None:
         - Answered, not answered, answered.
         - The capture at the guest's TAP shows the requests of 1 and 3, and none of 2.
     """
-    tried: dict[str, list[Attempt]] = {}
+    tried: dict[str, Blocking] = {}
     with _default_route(testbed):
         for guest in testbed.guests:
             for proto in PROTOCOLS:
-                tried[f"{guest.name} {proto}"] = [
+                tried[f"{guest.name} {proto}"] = Blocking(
                     _attempt(testbed, guest.name, proto, "route", evidence),
                     _without_route(testbed, guest.name, proto, evidence),
                     _attempt(testbed, guest.name, proto, "route-again", evidence),
-                ]
+                )
     evidence.reason = "; ".join(
-        f"{name}: {before}, without the route {without}, with it again {after}"
-        for name, (before, without, after) in tried.items()
+        f"{name}: {seen.before}, without the route {seen.during}, with it again {seen.after}"
+        for name, seen in tried.items()
     )
-    for name, (_before, without, _after) in tried.items():
-        assert without.answer.none_answered, f"{name} without a route: {without}"
-        assert without.arrived == 0, f"{name} without a route: {without}"
-    for name, (before, _without, after) in tried.items():
-        for control in (before, after):
-            if not (control.answer.all_answered and control.arrived):
-                raise Inconclusive(f"control failed, {name} with the route: {control}")
+    for name, seen in tried.items():
+        assert seen.complete, f"{name} without a route: {seen.during}"
+    for name, seen in tried.items():
+        seen.require_controls(f"{name} with the route")
 
 
 def _attempt(
