@@ -2,7 +2,6 @@
 """How the launcher starts a run on each kind of host: one class per word of `--host`."""
 
 import argparse
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import MappingProxyType
 from typing import ClassVar, Final
@@ -15,7 +14,7 @@ from launcher.launcher_error import UsageError
 from launcher.pytest_command import auto_workers, hand_over, pytest_argv
 
 
-class HostLaunch(ABC):
+class HostLaunch:
     """How a run with one kind of host is started.
 
     Attributes:
@@ -45,7 +44,6 @@ class HostLaunch(ABC):
         del builds, per_core
         return 1 if options.workers == "auto" else int(options.workers)
 
-    @abstractmethod
     def start(
         self,
         options: argparse.Namespace,
@@ -53,7 +51,8 @@ class HostLaunch(ABC):
         command: Sequence[str],
         workers: int,
     ) -> int:
-        """Set up missing parts, and become pytest, or return its exit status."""
+        """Set up missing parts on this machine, and become pytest, or return its exit status."""
+        return _start_here(options, words, command, workers)
 
 
 class SandboxLaunch(HostLaunch):
@@ -67,16 +66,6 @@ class SandboxLaunch(HostLaunch):
         if options.workers != "auto":
             return int(options.workers)
         return auto_workers(builds, per_core)
-
-    def start(
-        self,
-        options: argparse.Namespace,
-        words: Sequence[str],
-        command: Sequence[str],
-        workers: int,
-    ) -> int:
-        """See `HostLaunch.start`."""
-        return _start_here(options, words, command, workers)
 
 
 class LocalLaunch(HostLaunch):
@@ -109,16 +98,6 @@ class LocalLaunch(HostLaunch):
                 "leave it out, or use --host sandbox or lab",
             )
         options.topology = options.topology or ["passthrough"]
-
-    def start(
-        self,
-        options: argparse.Namespace,
-        words: Sequence[str],
-        command: Sequence[str],
-        workers: int,
-    ) -> int:
-        """See `HostLaunch.start`."""
-        return _start_here(options, words, command, workers)
 
 
 class LabLaunch(HostLaunch):
