@@ -149,49 +149,42 @@ def _address(value: object) -> IPv4Address:
         raise refuse(f"{shown(value)}: {error}; expected {expected}", hint) from error
 
 
-def _prefix_given(value: object, expected: str, hint: str) -> str:
+def _with_prefix(value: object, expected: str, hint: str) -> IPv4Interface:
+    """Return an address that was written with its prefix length; else refuse it."""
     written = text(value, expected, hint)
     if "/" not in written:
         raise refuse(f"{shown(value)} has no prefix length; expected {expected}", hint)
-    return written
+    try:
+        return IPv4Interface(written)
+    except (AddressValueError, NetmaskValueError) as error:
+        raise refuse(f"{shown(value)}: {error}; expected {expected}", hint) from error
 
 
 def _interface(value: object) -> IPv4Interface:
-    expected = "an IPv4 address with its prefix length"
-    hint = "write it as in 10.10.10.1/24"
     if isinstance(value, IPv4Interface):
         return value
-    try:
-        return IPv4Interface(_prefix_given(value, expected, hint))
-    except (AddressValueError, NetmaskValueError) as error:
-        raise refuse(f"{shown(value)}: {error}; expected {expected}", hint) from error
+    expected = "an IPv4 address with its prefix length"
+    return _with_prefix(value, expected, "write it as in 10.10.10.1/24")
 
 
 def _subnet(value: object) -> IPv4Network:
-    expected, hint = "an IPv4 network with its prefix length", "write it as in 192.168.1.0/24"
     if isinstance(value, IPv4Network):
         return value
-    written = _prefix_given(value, expected, hint)
-    try:
-        network = IPv4Network(written, strict=False)
-    except (AddressValueError, NetmaskValueError) as error:
-        raise refuse(f"{shown(value)}: {error}; expected {expected}", hint) from error
-    if IPv4Interface(written).ip != network.network_address:
+    expected = "an IPv4 network with its prefix length"
+    written = _with_prefix(value, expected, "write it as in 192.168.1.0/24")
+    if written.ip != written.network.network_address:
         raise refuse(
-            f"{shown(value)} has host bits set; expected the network itself", f"write {network}"
+            f"{shown(value)} has host bits set; expected the network itself",
+            f"write {written.network}",
         )
-    return network
+    return written.network
 
 
 def _guest_address(value: object) -> object:
     if value == DHCP or isinstance(value, IPv4Interface):
         return value
     expected = f"{DHCP} or an IPv4 address with its prefix length"
-    hint = f"write {DHCP}, or an address as in 192.168.122.92/24"
-    try:
-        return IPv4Interface(_prefix_given(value, expected, hint))
-    except (AddressValueError, NetmaskValueError) as error:
-        raise refuse(f"{shown(value)}: {error}; expected {expected}", hint) from error
+    return _with_prefix(value, expected, f"write {DHCP}, or an address as in 192.168.122.92/24")
 
 
 def _uuid(value: object) -> UUID:

@@ -17,7 +17,7 @@ from reports.compare.compare_runs import compare
 from reports.compare.comparison import Comparison
 from reports.compare.quantities import Criteria
 from reports.compare.run_folders import read, runs
-from reports.compare.trend import trend_of
+from reports.compare.trend import Trend, trend_of
 from reports.report_error import ReportError
 from reports.report_file import put, require_elsewhere
 
@@ -59,10 +59,10 @@ def main(argv: Sequence[str]) -> int:
     order = CompareOrder.model_validate_json(argv[0])
     try:
         if order.trend is not None:
-            _write(_trend(order, order.trend), order)
+            _write(_rendered(trend_of(*runs(order.trend), order.topology), order), order)
             return EXIT_CONFORMS
         found = _compared(order)
-        _write(_comparison(found, order), order)
+        _write(_rendered(found, order), order)
     except ReportError as error:
         print(f"plumbline: {error}", file=sys.stderr)
         return EXIT_USAGE
@@ -80,39 +80,30 @@ def _compared(order: CompareOrder) -> Comparison:
     return compare(read(order.before), read(order.after), criteria, order.topology)
 
 
-def _comparison(found: Comparison, order: CompareOrder) -> str | None:
+def _rendered(found: Comparison | Trend, order: CompareOrder) -> str | None:
     """Return the text in the format that was asked for, or print to the terminal."""
     if order.format == "json":
         return found.model_dump_json(indent=1) + "\n"
-    if order.format == "md":
-        from reports.compare.comparison_pages import comparison_markdown
+    if order.format == "terminal":
+        return _shown(lambda console: _show(found, console), order.output)
+    from reports.compare import comparison_pages as pages
 
-        return comparison_markdown(found)
-    if order.format == "html":
-        from reports.compare.comparison_pages import comparison_html
-
-        return comparison_html(found)
-    from reports.compare.comparison_terminal import show
-
-    return _shown(lambda console: show(found, console), order.output)
+    if isinstance(found, Comparison):
+        write = {"md": pages.comparison_markdown, "html": pages.comparison_html}[order.format]
+        return write(found)
+    draw = {"md": pages.trend_markdown, "html": pages.trend_html}[order.format]
+    return draw(found)
 
 
-def _trend(order: CompareOrder, folder: Path) -> str | None:
-    """Return the text in the format that was asked for, or print to the terminal."""
-    found = trend_of(*runs(folder), order.topology)
-    if order.format == "json":
-        return found.model_dump_json(indent=1) + "\n"
-    if order.format == "md":
-        from reports.compare.comparison_pages import trend_markdown
+def _show(found: Comparison | Trend, console: Console) -> None:
+    if isinstance(found, Comparison):
+        from reports.compare.comparison_terminal import show
 
-        return trend_markdown(found)
-    if order.format == "html":
-        from reports.compare.comparison_pages import trend_html
+        show(found, console)
+    else:
+        from reports.compare.trend_text import show as show_trend
 
-        return trend_html(found)
-    from reports.compare.trend_text import show as show_trend
-
-    return _shown(lambda console: show_trend(found, console), order.output)
+        show_trend(found, console)
 
 
 def _shown(draw: Callable[[Console], None], output: Path | None) -> str | None:
