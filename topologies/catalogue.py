@@ -21,8 +21,9 @@ CATALOGUE = Path(__file__).resolve().with_name("claims.yaml")
 
 HOST = "host"
 """In `types`: claims about the host without a topology."""
-Level = Literal["required", "named"]
-"""`required`: a document describes it. `named`: a document only names the feature."""
+Level = Literal["required", "named", "field"]
+"""`required`: a document describes it. `named`: a document only names the feature. `field`: the
+documents take it for granted, and people rely on it."""
 
 
 def _one_of(known: Iterable[str]) -> Callable[[object], object]:
@@ -62,7 +63,7 @@ class Claim(_Entry):
     """
 
     id: str = Field(pattern=r"^[A-Z]{2}-[0-9]{2}$", description="Stable id, as in NT-08.")
-    level: Level = Field(description="Whether a document describes it or only names the feature.")
+    level: Level = Field(description="What its sources say of it.")
     statement: str = Field(min_length=1, description="The statement.")
     section: str = Field(min_length=1, description="The title of its section.")
     types: tuple[str, ...] = Field(min_length=1, description="Network types it is about.")
@@ -83,7 +84,7 @@ class Claim(_Entry):
 
 class _WrittenClaim(_Entry):
     id: str = Field(pattern=r"^[A-Z]{2}-[0-9]{2}$", description="Stable id, as in NT-08.")
-    level: Level = Field(description="required or named.")
+    level: Level = Field(description="required, named or field.")
     sources: Annotated[tuple[str, ...], Field(strict=False)] = Field(
         min_length=1, description="Ids of documents."
     )
