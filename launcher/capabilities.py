@@ -16,6 +16,7 @@ CAPABILITIES: dict[str, Callable[[Probed], Finding]] = {
     "nftables": kernel_probes.nftables,
     "iptables": kernel_probes.iptables,
     "bridge-nf": kernel_probes.bridge_nf,
+    "brctl": tool_probes.brctl,
     "iperf3": tool_probes.iperf3,
     "vlan": kernel_probes.vlan,
     "netem": kernel_probes.netem,

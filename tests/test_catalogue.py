@@ -15,7 +15,7 @@ from topologies.network_types import NETWORK_TYPES
 IDS = [
     "GN-01", "GN-02", "GN-03", "GN-04", "GN-05", "GN-06", "GN-07", "GN-08",
     "LB-01", "LB-02", "LB-03", "LB-04", "LB-05", "LB-06", "LB-07", "LB-08",
-    "LB-09", "LB-10", "LB-11",
+    "LB-09", "LB-10", "LB-11", "LB-12", "LB-13",
     "OV-01", "OV-02", "OV-03", "OV-04", "OV-05", "OV-06", "OV-07", "OV-08",
     "OV-09", "OV-10", "OV-11", "OV-12", "OV-13", "OV-14", "OV-15", "OV-16",
     "NT-01", "NT-02", "NT-03", "NT-04", "NT-05", "NT-06", "NT-07", "NT-08",
