@@ -19,6 +19,7 @@ CAPABILITIES: dict[str, Callable[[Probed], Finding]] = {
     "brctl": tool_probes.brctl,
     "iperf3": tool_probes.iperf3,
     "vlan": kernel_probes.vlan,
+    "bonding": kernel_probes.bonding,
     "netem": kernel_probes.netem,
     "htb": kernel_probes.htb,
     "vhost": hardware_probes.vhost,

@@ -72,6 +72,7 @@ FURTHER = (
     Row("bridge netfilter", kernel_probes.bridge_nf),
     Row("brctl", tool_probes.brctl),
     Row("802.1Q devices", kernel_probes.vlan),
+    Row("bonding", kernel_probes.bonding),
     Row("netem", kernel_probes.netem),
     Row("htb", kernel_probes.htb),
     Row("vhost-net", hardware_probes.vhost),

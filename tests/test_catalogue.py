@@ -27,7 +27,7 @@ IDS = [
     "BR-09", "BR-10", "BR-11", "BR-12", "BR-13", "BR-14", "BR-15", "BR-16",
     "PT-01", "PT-02", "PT-03", "PT-04", "PT-05", "PT-06", "PT-07", "PT-08",
     "PT-09", "PT-10", "PT-11", "PT-12",
-    "IF-01", "IF-02", "IF-03", "IF-04", "IF-05",
+    "IF-01", "IF-02", "IF-03", "IF-04", "IF-05", "IF-06",
 ]
 # fmt: on
 # A statement may begin with the name of what it is about, which has no capital.
