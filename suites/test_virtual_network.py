@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """libvirt's virtual networks: their life, what libvirt fills in, and what it builds."""
 
+from collections.abc import Sequence
+from pathlib import PurePosixPath
 from uuid import UUID
 from xml.etree import ElementTree as ET
 
@@ -8,7 +10,16 @@ import pytest
 
 from contracts.address_family import IPV4
 from fixtures.host.links import addresses, is_up, link_mac
-from fixtures.probe.dnsmasq import configuration_path, serving
+from fixtures.host.nic_state import nic_addresses
+from fixtures.probe.dnsmasq import (
+    DHCP_PORT,
+    DNS_PORT,
+    Listening,
+    configuration_path,
+    further_options,
+    services,
+    serving,
+)
 from fixtures.probe.evidence import Evidence
 from fixtures.switch import libvirt_network
 from fixtures.testbed.testbed import Testbed
@@ -24,6 +35,7 @@ SCRATCH_XML = """\
 </network>
 """
 
+LIBVIRTS_FOLDER = PurePosixPath("/var/lib/libvirt/dnsmasq")  # D3, D4
 LEAST_DELAY_S = 2.0  # BR_MIN_FORWARD_DELAY of the kernel's net/bridge/br_private_stp.h
 
 
@@ -142,11 +154,16 @@ def test_one_dnsmasq(testbed: Testbed, evidence: Evidence) -> None:
     Steps:
         1. Find the host's dnsmasq processes that run from the network's configuration.
         2. Read that configuration.
+        3. Read the process's command line and the sockets on which it serves.
     Verify:
         - it is exactly one process
         - the configuration names the network's bridge as interface
         - its one range is the network's
         - its lease limit is the size of the range
+        - the process was started with libvirt's own file, and with no option that libvirt does not
+          write
+        - it serves DHCP on the bridge, DNS at the bridge's address unless the file turns it off
+          (`port=0`), and neither on another link
     """
     network = testbed.topology.network
     configuration = f"{network.name}.conf"
@@ -156,7 +173,13 @@ def test_one_dnsmasq(testbed: Testbed, evidence: Evidence) -> None:
     text = testbed.host.read(path)
     evidence.text(configuration, text)
     _check_configuration(text, network, testbed.dhcp)
-    evidence.reason = f"process {found[0].pid} from {path}"
+    assert PurePosixPath(path).parent == LIBVIRTS_FOLDER, f"{path} is not in {LIBVIRTS_FOLDER}"
+    further = further_options(found[0])
+    assert not further, f"dnsmasq runs with {further}, which libvirt did not write"
+    sockets = services(testbed.host, found[0])
+    _check_services(sockets, network.bridge, nic_addresses(testbed.host, network.bridge), text)
+    listed = ", ".join(map(str, sockets))
+    evidence.reason = f"process {found[0].pid} from {path}, serving on {listed}"
 
 
 def _check_configuration(text: str, network: Network, served: DhcpRange) -> None:
@@ -169,6 +192,18 @@ def _check_configuration(text: str, network: Network, served: DhcpRange) -> None
     assert bounds == [wanted], f"it serves {bounds}, the network has {wanted}"
     limit = f"dhcp-lease-max={served.size}"
     assert limit in lines, f"its lease limit is not the range's size: no {limit}"
+
+
+def _check_services(
+    sockets: Sequence[Listening], bridge: str, held: Sequence[str], text: str
+) -> None:
+    own = {each.partition("/")[0] for each in held}
+    # dnsmasq serves the bridge's link-local address too, which the kernel prints with the link.
+    strays = [str(each) for each in sockets if each.link != bridge and each.address not in own]
+    assert not strays, f"dnsmasq serves {strays}, which is not on {bridge} with {sorted(own)}"
+    served = {each.port for each in sockets}
+    wanted = {DHCP_PORT} if "port=0" in text.splitlines() else {DHCP_PORT, DNS_PORT}
+    assert wanted <= served, f"dnsmasq serves the ports {sorted(served)}, expected {sorted(wanted)}"
 
 
 @pytest.mark.claims("IS-01")
