@@ -37,9 +37,9 @@ def exit_code_of_run(
 
 
 def exit_code_of_proof(outcomes: Collection[str]) -> int:
-    """Return the exit code of `prove`, by the outcomes of its faults."""
+    """Return the exit code of `prove`, by the outcomes of its faults and harmless changes."""
     if {"got through", "false alarm"} & {*outcomes}:
         return EXIT_VIOLATES
-    if "caught" not in outcomes or "not decided" in outcomes:
+    if not {"caught", "unnoticed"} & {*outcomes} or "not decided" in outcomes:
         return EXIT_UNDECIDED
     return EXIT_CONFORMS

@@ -71,6 +71,8 @@ def _sections(record: RunRecord) -> Iterator[tuple[str, list[TopologyRecord], li
 
 
 def _noticed(fault: FaultResult) -> str:
+    if fault.is_harmless and fault.outcome == "unnoticed":
+        return "nothing, and nothing had to"
     said = [name for name in fault.caught_by if name not in fault.missed]
     parts = [" ".join(said)] if said and fault.outcome != "not decided" else []
     parts += [f"not {name} ({verdict})" for name, verdict in fault.missed.items()]
