@@ -23,10 +23,10 @@ def exit_code_of_run(
 
     Args:
         checks: the verdicts of its checks.
-        topologies: the verdicts of its topologies.
+        topologies: the verdicts of its topologies: `violates` where the host refused to build one.
         missing: the expected capabilities that the host lacks.
     """
-    if Verdict.VIOLATES in checks:
+    if Verdict.VIOLATES in {*checks, *topologies}:
         return EXIT_VIOLATES
     if missing:
         return EXIT_MISSING_CAPABILITY

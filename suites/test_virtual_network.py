@@ -47,7 +47,8 @@ def test_life_of_a_network(testbed: Testbed, evidence: Evidence) -> None:
     with libvirt_network.defined(testbed.host, SCRATCH_XML) as new:
         state = (new.isActive(), new.isPersistent(), new.autostart())
         assert state == (0, 1, 0), f"defined: active, persistent, autostart are {state}"
-        new.create()
+        said = libvirt_network.refusal(new)
+        assert not said, f"libvirt does not start a new network: {said}"
         assert new.isActive() == 1, "started, the network is not active"
         new.setAutostart(1)
         assert new.autostart() == 1, "with autostart set, libvirt lists it as off"

@@ -66,6 +66,7 @@ def _sections(record: RunRecord) -> Iterator[tuple[str, list[TopologyRecord], li
             if verdict is Verdict.ERROR
             and topology.reason
             and topology.verdict is not Verdict.NOT_TESTABLE
+            and not topology.refused
         ]
         yield title, broken, [check for check in record.checks if check.verdict is verdict]
 

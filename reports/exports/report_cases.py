@@ -103,12 +103,18 @@ def _of_topology(topology: TopologyRecord) -> ReportCase:
         suite=topology.name,
         group="topology",
         name="built and taken down",
-        # Its verdict is the worst of its checks as well; that it broke is an error of its own.
-        verdict=Verdict.NOT_TESTABLE if topology.verdict is Verdict.NOT_TESTABLE else Verdict.ERROR,
+        verdict=_of_build(topology),
         reason=topology.reason or "",
         evidence=topology.evidence,
         seconds=topology.build_s,
     )
+
+
+def _of_build(topology: TopologyRecord) -> Verdict:
+    """Return the verdict of its build: its own is the worst of its checks as well."""
+    if topology.refused:
+        return Verdict.VIOLATES
+    return Verdict.NOT_TESTABLE if topology.verdict is Verdict.NOT_TESTABLE else Verdict.ERROR
 
 
 def _of_fault(fault: FaultResult, record: RunRecord) -> ReportCase:
