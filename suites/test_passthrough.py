@@ -4,16 +4,15 @@
 from dataclasses import asdict
 from xml.etree import ElementTree as ET
 
-import libvirt
 import pytest
 
 from fixtures.guest.guest import NIC
 from fixtures.host import pci
-from fixtures.host.host import Host
-from fixtures.host.links import link_kind, link_mac
 from fixtures.host.pci import Address
+from fixtures.probe import node_devices
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.guest_nics import guest_nics
+from fixtures.probe.qemu_process import open_taps
 from fixtures.probe.sriov import address_in, function_of, listed, views
 from fixtures.testbed.testbed import Testbed
 
@@ -64,27 +63,31 @@ def test_iommu_and_functions(testbed: Testbed, evidence: Evidence) -> None:
 @pytest.mark.claims("PT-02")
 @pytest.mark.needs("iommu", "sriov")
 def test_node_device(testbed: Testbed, evidence: Evidence) -> None:
-    """Libvirt's node device of the NIC agrees with the PCI bus.
+    """Libvirt's tree of node devices agrees with the PCI bus, and shows the NIC in its place.
 
     Preconditions:
         - the topology is up and its guests answer
     Steps:
-        1. Read the XML of libvirt's node device for the NIC.
-        2. Read the NIC's address, driver, vendor and product, and its virtual functions, from
-           sysfs.
+        1. List libvirt's PCI devices, and the devices of the PCI bus in sysfs.
+        2. Read the XML of libvirt's node device for the NIC, and of its ancestors.
+        3. Read the NIC's address, driver, vendor and product, its virtual functions and the bridges
+           above it from sysfs.
     Verify:
-        - libvirt has the device, as a PCI device
+        - libvirt lists the devices of the bus, and no others
+        - libvirt has the NIC, as a PCI device
         - domain, bus, slot, function, driver, vendor and product are those of sysfs
         - the virtual functions in the XML are those of sysfs, in the same order
+        - the ancestors of the NIC are the bridges above it, up to the computer
+        - libvirt has the NIC's link below it, with its name
         - vendor and product have names, if the host has the list of them (pci.ids)
     """
     host, name = testbed.host, testbed.topology.network.pf
     pf = pci.of_nic(host, name)
-    device = f"pci_{str(pf).replace(':', '_').replace('.', '_')}"
-    try:
-        xml = host.libvirt.nodeDeviceLookupByName(device).XMLDesc()
-    except libvirt.libvirtError as error:
-        raise AssertionError(f"libvirt knows no {device}: {error}") from error
+    known, there_are = node_devices.pci_devices(host), pci.everything(host)
+    differing = sorted(map(str, set(known.values()) ^ set(there_are)))
+    assert not differing, f"libvirt's list of PCI devices and the bus differ in {differing}"
+    device = next(each for each, address in known.items() if address == pf)
+    xml = node_devices.xml(host, device)
     evidence.text("device.xml", xml, "application/xml")
     root = ET.fromstring(xml)
     capability = root.find("capability[@type='pci']")
@@ -108,11 +111,17 @@ def test_node_device(testbed: Testbed, evidence: Evidence) -> None:
         [address_in(each) for each in functions.iter("address")] if functions is not None else []
     )
     assert shown == pci.functions(host, pf), f"libvirt lists the functions {shown} of {name}"
+    above = [str(known.get(each, each)) for each in node_devices.ancestors(host, device)]
+    wanted = [*map(str, pci.above(host, pf)), "computer"]
+    evidence.json("ancestors.json", {"libvirt": above, "bus": wanted})
+    assert above == wanted, f"above {device} libvirt has {above}, the bus has {wanted}"
+    links = node_devices.links_below(host, device)
+    assert name in links, f"below {device} libvirt has the links {links}, not {name}"
     names = {part: capability.findtext(part, "") for part in ("vendor", "product")}
     if any(host.seen(path).exists() for path in PCI_IDS):
         for part, text in names.items():
             assert text, f"libvirt has no name for the {part} of {name}"
-    evidence.reason = f"{device}: {there}, {names['vendor']} {names['product']}"
+    evidence.reason = f"{device} below {above[0]}: {there}, {names['vendor']} {names['product']}"
 
 
 @pytest.mark.claims("PT-03")
@@ -155,24 +164,26 @@ def test_network_lists_functions(testbed: Testbed, evidence: Evidence) -> None:
 def test_guest_has_a_function(testbed: Testbed, evidence: Evidence) -> None:
     """A guest on the network has a virtual function: a PCI NIC under the driver for it, and no TAP.
 
+    TAP devices of others are none of its business.
+
     Preconditions:
         - the topology is up and its guests answer
     Steps:
         1. Read each guest's NIC from libvirt's list and its function from the live XML.
         2. Read the PCI functions of the NIC from the guest's sysfs.
-        3. Read the MACs of the host's TAP devices.
+        3. List the TAP devices that the QEMU process of each guest has open.
     Verify:
         - libvirt lists the NIC as `hostdev`, with a virtual function of the host's NIC
         - no two guests have the same function
         - in the guest the NIC has a driver, and the vendor and device number of that function
-        - the host has no TAP device of a guest: none with its MAC and `fe` as the first octet
+        - no guest's QEMU has a TAP device
     """
     host, pf = testbed.host, pci.of_nic(testbed.host, testbed.topology.network.pf)
     functions = pci.functions(host, pf)
     taken: dict[str, Address] = {}
     said = []
     for guest in testbed.guests:
-        [nic] = guest.nics()
+        [nic] = [each for each in guest.nics() if each.mac == guest.mac]
         address = function_of(guest)
         assert nic.kind == "hostdev", f"libvirt lists the NIC of {guest.name} as {nic.kind}"
         assert address in functions, f"{guest.name} has {address}, no function of {pf}"
@@ -185,20 +196,14 @@ def test_guest_has_a_function(testbed: Testbed, evidence: Evidence) -> None:
         seen = found[0].pci_id
         assert seen == wanted, f"{guest.name} sees a NIC {seen}, its function is {wanted}"
         said.append(f"{guest.name}: {address}, in the guest {found[0].driver}")
-    ours = {f"fe{guest.mac[2:]}" for guest in testbed.guests}
-    taps = [name for name, mac in _taps(host).items() if mac in ours]
-    assert not taps, f"the host has the TAP devices {taps} of guests with a function"
+        taps = open_taps(host, guest.name)
+        assert not taps, f"QEMU of {guest.name} has the TAP devices {taps}"
     evidence.json(
         "functions.json", [asdict(view) for view in views(host, testbed.topology.network.pf)]
     )
-    evidence.reason = f"{'; '.join(said)}; no TAP of theirs on the host"
+    evidence.reason = f"{'; '.join(said)}; no TAP of theirs"
 
 
 def _id(capability: ET.Element, part: str) -> str | None:
     element = capability.find(part)
     return element.get("id") if element is not None else None
-
-
-def _taps(host: Host) -> dict[str, str]:
-    names = [str(link.get_attr("IFLA_IFNAME")) for link in host.netlink.get_links()]
-    return {name: link_mac(host, name) for name in names if link_kind(host, name) == "tap"}

@@ -2,6 +2,7 @@
 """What goes through a function of a NIC: past the host, how fast, and under whose address."""
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import IPv4Interface
 from statistics import median
@@ -67,10 +68,7 @@ def test_past_the_host(testbed: Testbed, evidence: Evidence) -> None:
         wire = stack.enter_context(evidence.capture(testbed.lan, HOST_PORT))
         watched = {link: stack.enter_context(evidence.capture(host, link)) for link in links}
         answer = send("icmp", near, far)
-
-        def theirs(packet: Packet) -> bool:
-            return IP in packet and {packet[IP].src, packet[IP].dst} == {near.address, far.address}
-
+        theirs = functools.partial(_is_between, pair={near.address, far.address})
         assert answer.all_answered, f"{near.name} does not reach the outside: {answer}"
         said = answer.sent + answer.answered
         passed = len(wire.collect(theirs, count=said))
@@ -89,6 +87,48 @@ def test_past_the_host(testbed: Testbed, evidence: Evidence) -> None:
         f"of the host's own, {control} on {links[0]}"
     )
     assert not any(seen.values()), f"of {passed} packets the host's own links saw {seen}"
+
+
+@pytest.mark.claims("PT-10")
+@pytest.mark.needs("iommu", "sriov")
+def test_through_the_nics_switch(testbed: Testbed, evidence: Evidence) -> None:
+    """Guests on functions of one NIC reach each other in the NIC: not by the wire, not by the host.
+
+    Preconditions:
+        - two guests have their addresses on functions of one NIC
+        - the other end of the NIC's wire can be captured on
+    Steps:
+        1. Start captures on the wire, on the physical function, and on each bridge of the host.
+        2. Probe the second guest from the first by ICMP, and the first from the second.
+        3. Probe the outside from each guest by ICMP.
+    Verify:
+        - every request between the guests is answered
+        - neither the wire nor a link of the host has a packet of theirs
+        - control: the requests to the outside are on the wire; else the check is inconclusive
+    """
+    one, two = (testbed.guest_end(guest) for guest in testbed.guests[:2])
+    far, host, pair = testbed.end("outside"), testbed.host, {one.address, two.address}
+    with contextlib.ExitStack() as stack:
+        wire = stack.enter_context(evidence.capture(testbed.lan, HOST_PORT))
+        links = [testbed.topology.network.pf, *_bridges(host)]
+        watched = {link: stack.enter_context(evidence.capture(host, link)) for link in links}
+        answers = [send("icmp", one, two), send("icmp", two, one)]
+        for near in (one, two):
+            # Sent after the others: when these are there, those would be.
+            own = functools.partial(_is_between, pair={near.address, far.address})
+            control = send("icmp", near, far)
+            if len(wire.collect(own, count=control.sent)) < control.sent:
+                raise Inconclusive(f"control failed, {control}: {wire.missing(near.name)}")
+        seen = {
+            capture.place: len(capture.frames(functools.partial(_is_between, pair=pair)))
+            for capture in (wire, *watched.values())
+        }
+        for frames in (wire, *watched.values()):
+            frames.require_whole()
+    for answer in answers:
+        assert answer.all_answered, f"a guest does not reach the other: {answer}"
+    evidence.reason = f"{answers[0]}, {answers[1]}; of their packets on wire and host: {seen}"
+    assert not any(seen.values()), f"the guests' packets leave the NIC's own switch: {seen}"
 
 
 @pytest.mark.lengthy
@@ -231,6 +271,10 @@ def _on_a_bridge(testbed: Testbed, guest: Guest) -> Iterator[GuestNamespace]:
             )
             with apart(guest, NAMESPACE, {name: str(IN_GUEST)}) as inside:
                 yield inside
+
+
+def _is_between(packet: Packet, pair: set[str]) -> bool:
+    return IP in packet and {packet[IP].src, packet[IP].dst} == pair
 
 
 def _is_icmp(packet: Packet) -> bool:

@@ -27,13 +27,13 @@ IDS = [
     "BR-09", "BR-10", "BR-11", "BR-12", "BR-13", "BR-14", "BR-15", "BR-16",
     "UN-01", "UN-02",
     "PT-01", "PT-02", "PT-03", "PT-04", "PT-05", "PT-06", "PT-07", "PT-08",
-    "PT-09", "PT-10", "PT-11", "PT-12",
+    "PT-09", "PT-10", "PT-11", "PT-12", "PT-13", "PT-14",
     "IF-01", "IF-02", "IF-03", "IF-04", "IF-05", "IF-06",
 ]
 # fmt: on
 # A statement may begin with the name of what it is about, which has no capital.
 BEGINNINGS = ("ovsdb-server", "libvirt", "managed:", "iface-")
-NAMED = ["OV-12", "OV-13", "OV-14", "OV-15", "OV-16", "PT-11", "PT-12"]
+NAMED = ["OV-12", "OV-13", "OV-14", "OV-15", "OV-16", "PT-11", "PT-12", "PT-14"]
 WRITTEN = catalogue.CATALOGUE.read_text(encoding="utf-8")
 
 
