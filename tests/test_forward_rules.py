@@ -268,6 +268,24 @@ def test_a_set_of_numbers() -> None:
     assert str(numbers) == "1–9, 20"
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_sets_of_numbers_agree_with_their_numbers(seed: int) -> None:
+    choose = random.Random(seed)
+
+    def some() -> Spans:
+        firsts = [choose.randrange(30) for _ in range(choose.randrange(5))]
+        return Spans.of(*((first, first + choose.randrange(4)) for first in firsts))
+
+    def numbers(spans: Spans) -> set[int]:
+        return {n for first, last in spans.ranges for n in range(first, last + 1)}
+
+    for _ in range(200):
+        one, other = some(), some()
+        assert one & other == Spans.of(*((n, n) for n in numbers(one) & numbers(other)))
+        assert one - other == Spans.of(*((n, n) for n in numbers(one) - numbers(other)))
+        assert one | other == Spans.of(*((n, n) for n in numbers(one) | numbers(other)))
+
+
 def test_a_table_that_iptables_reads_is_left_to_it() -> None:
     bases = parse_iptables(DOCKER, IPV4, LOCAL)
     shown = json.dumps(
