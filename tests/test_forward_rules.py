@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Who gets through a host's rules as a whole: several tables and tools, and a translated target.
 
-`packet_filters/` has what the tools print: docker's rules with libvirt's by iptables-save, the own
-tables of libvirt and of firewalld by `nft -j`.
+`packet_filters/` has what the tools print: the rules of docker and of ufw, each with libvirt's, by
+iptables-save, the own tables of libvirt and of firewalld by `nft -j`.
 """
 
 import itertools
@@ -26,6 +26,7 @@ from tests.filtered import AROUND, LOCAL, iptables
 
 SHOWN = Path(__file__).parent / "packet_filters"
 DOCKER = (SHOWN / "docker.rules").read_text()
+UFW = (SHOWN / "ufw.rules").read_text()
 LIBVIRT = (SHOWN / "libvirt.json").read_text()
 FIREWALLD = (SHOWN / "firewalld.json").read_text()
 
@@ -56,8 +57,14 @@ def tables(*shown: str, more: tuple[BaseChain, ...] = ()) -> Ruleset:
 
 @pytest.mark.parametrize(
     "rules",
-    [docker(), tables(LIBVIRT), tables(LIBVIRT, FIREWALLD), tables(FIREWALLD, LIBVIRT)],
-    ids=["docker", "libvirt", "libvirt and firewalld", "firewalld first"],
+    [
+        docker(),
+        iptables(UFW),
+        tables(LIBVIRT),
+        tables(LIBVIRT, FIREWALLD),
+        tables(FIREWALLD, LIBVIRT),
+    ],
+    ids=["docker", "ufw", "libvirt", "libvirt and firewalld", "firewalld first"],
 )
 def test_nothing_comes_in_on_a_healthy_host(rules: Ruleset) -> None:
     assert not let_in(rules)
@@ -96,6 +103,42 @@ def test_what_lets_the_outside_in_shows_with_its_class(rule: str, told: str) -> 
 )
 def test_what_lets_others_through_does_not(rule: str) -> None:
     assert not let_in(docker(rule))
+
+
+def test_ufw_before_libvirt_lets_the_outside_ping() -> None:
+    # As it is once libvirt's chains are called after ufw's.
+    jumps = [line for line in UFW.splitlines() if line.startswith("-A FORWARD -j LIBVIRT")]
+    kept = [line for line in UFW.splitlines() if line not in jumps]
+    later = "\n".join(kept).replace("-A LIBVIRT", "\n".join([*jumps, "-A LIBVIRT"]), 1)
+    assert "type 3 gets" in let_in(iptables(later))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "-s 10.0.0.1/255.0.0.255 -j ACCEPT",
+        "-p no-such-protocol -j ACCEPT",
+        "-m connmark --mark 0x1 -j ACCEPT",
+        "-p icmp -m icmp --icmp-type 3/4 -j ACCEPT",
+        "-m addrtype --src-type UNICAST -j ACCEPT",
+        "-j TPROXY --on-port 1",
+    ],
+)
+def test_what_has_an_unknown_form_is_not_guessed(rule: str) -> None:
+    with pytest.raises(Inconclusive, match=rule.split()[1]):
+        let_in(docker(rule))
+
+
+def test_a_translation_of_the_other_family_does_not_count() -> None:
+    other = chains(
+        "accept",
+        [
+            nft_match({"meta": {"key": "nfproto"}}, "ipv6"),
+            {"dnat": {"family": "ip6", "addr": "fd00::1"}},
+        ],
+        [{"dnat": {"family": "ip6", "addr": "fd00::1", "port": 22}}],
+    )
+    assert "any protocol" in let_in(Ruleset(IPV4, other))
 
 
 def test_a_translated_destination_counts_where_it_is_let_through() -> None:
