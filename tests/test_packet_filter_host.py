@@ -10,7 +10,7 @@ from fixtures.host.host import Host
 from fixtures.host.sandbox import sandbox
 from fixtures.packet_filter.conditions import Flow
 from fixtures.packet_filter.host_rules import linked_networks, local_addresses, read_rules
-from fixtures.packet_filter.questions import decide, inwards, outwards
+from fixtures.packet_filter.questions import decide, inwards, outwards, surroundings
 from fixtures.probe.forward_bypass import forward_bypass
 from tests.filtered import AROUND, SUBNET
 
@@ -96,11 +96,14 @@ def test_a_hosts_own_addresses(host: Host) -> None:
     shell(host, "ip link add one type veth peer name two; ip address add 192.0.2.9/24 dev one")
     try:
         local = local_addresses(host, IPV4)
-        linked = linked_networks(host, IPV4, without=())
+        linked = linked_networks(host, IPV4)["one"]
         assert int(IPV4.network("192.0.2.9").network_address) in local
         assert int(IPV4.network("192.0.2.8").network_address) not in local
         assert int(IPV4.network("192.0.2.8").network_address) in linked
-        without = linked_networks(host, IPV4, without=("one",))
-        assert int(IPV4.network("192.0.2.8").network_address) not in without
+        seen = [
+            surroundings(host, IPV4, "virbr1", SUBNET, uplink).elsewhere
+            for uplink in ("one", "two")
+        ]
+        assert [bool(linked & elsewhere) for elsewhere in seen] == [False, True]
     finally:
         shell(host, "ip link delete one")
