@@ -75,8 +75,12 @@ def _not_mapped(testbed: Testbed, ports: tuple[int, int] | None, flow: Flow) -> 
         given = flow.addresses.addresses(IPV4)
         return f"is given the source {given}, not the uplink's: {flow.translator}"
     if flow.ports != ports:
-        return f"is masqueraded to ports {flow.ports}, not {ports}: {flow.translator}"
+        return f"is masqueraded {_to(flow.ports)}, not {_to(ports)}: {flow.translator}"
     return ""
+
+
+def _to(ports: tuple[int, int] | None) -> str:
+    return "without a range of ports" if ports is None else f"to ports {ports[0]}–{ports[1]}"
 
 
 @pytest.mark.claims("NT-09")

@@ -17,7 +17,8 @@ from tests.filtered import AROUND, SUBNET
 pytestmark = pytest.mark.host
 
 TABLES = """nft add table inet f
-nft add chain inet f x '{ type filter hook forward priority 5; policy drop; }'"""
+nft add chain inet f x '{ type filter hook forward priority 5; policy drop; }'
+nft add rule inet f x tcp dport '{ 22, 80-90 }' drop"""
 LEGACY = "iptables-legacy -A FORWARD -o virbr1 -j DROP"
 NFT_VARIANT = "iptables -A FORWARD -i virbr1 -j REJECT"
 
@@ -68,6 +69,7 @@ def test_every_tool_is_read_and_no_table_twice(closed: Host) -> None:
     ]
     assert rules.at("forward")[-1].table.name == "f"
     assert "-A FORWARD -o virbr1 -j DROP" in str(rules)
+    assert "x: tcp dport { 22, 80-90 } drop" in str(rules)
 
 
 def test_the_obstacle_is_lifted_in_every_chain_and_back(closed: Host) -> None:
