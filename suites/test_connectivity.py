@@ -13,13 +13,13 @@ import pytest
 
 from fixtures.errors import Inconclusive
 from fixtures.guest.guest import Guest, default_route
+from fixtures.packet_filter.host_rules import read_rules
 from fixtures.plugin.collection import Cell
 from fixtures.probe.blocking import Attempt, attempt
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.forward_bypass import forward_bypass, forwarding, route
 from fixtures.probe.input_exception import Port, input_exception, said
-from fixtures.probe.nat_rules import read_rules
 from fixtures.probe.packets import is_request, sender
 from fixtures.probe.reach import ECHO_PORT, End, ping, send
 from fixtures.testbed.packet_path import trace

@@ -3,7 +3,6 @@
 
 import contextlib
 import functools
-import itertools
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
@@ -13,9 +12,11 @@ from scapy.layers.inet import IP
 
 from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive
+from fixtures.packet_filter.conditions import Flow
+from fixtures.packet_filter.host_rules import read_rules
+from fixtures.packet_filter.questions import decide, outwards, surroundings
 from fixtures.probe.blocking import Attempt, Blocking, attempt
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.nat_rules import outcome, read_every_backend
 from fixtures.probe.packets import is_request
 from fixtures.probe.reach import PROTOCOLS, Proto, send_one
 from fixtures.testbed.physical_network import OUTSIDE_NIC
@@ -53,20 +54,21 @@ def test_nothing_is_translated(testbed: Testbed, evidence: Evidence) -> None:
     Preconditions:
         - The outside has a route to the guests' subnet.
     Steps:
-        1. Read the host's NAT rules, of either backend.
+        1. Read the rules of all tables, of either backend, and follow every class of packets of
+           the subnet to anywhere else through them, out of the uplink.
         2. Capture outside; each guest sends ICMP, and TCP and UDP from port 777.
     Verify:
-        - By the rules no packet of the subnet to the outside gets another source.
+        - By the rules no class of packets gets another source.
         - Each packet arrives outside with the guest's own address and source port.
     """
     [far] = testbed.ends("outside")
-    rulesets = read_every_backend(testbed.host, IPV4)
-    texts = [rule.text for rules in rulesets for rule in rules]
-    evidence.text("rules.txt", "\n".join(texts) + "\n")
-    sources = (testbed.subnet[2], testbed.subnet[-2])
-    for rules, source, proto in itertools.product(rulesets, sources, PROTOCOLS):
-        rule = outcome(rules, proto, source, testbed.figures.outside)
-        assert rule is None, f"{proto} from {source} is translated: {rule and rule.text}"
+    rules = read_rules(testbed.host, IPV4)
+    evidence.text("rules.txt", str(rules))
+    around = surroundings(
+        testbed.host, IPV4, testbed.switch.name, testbed.subnet, testbed.figures.uplink
+    )
+    wrong = decide(outwards(rules, around, stops=False), rules, _translated)
+    assert not wrong, wrong
     seen = []
     for guest in testbed.guests:
         for proto in PROTOCOLS:
@@ -83,6 +85,11 @@ def test_nothing_is_translated(testbed: Testbed, evidence: Evidence) -> None:
                 assert port == SOURCE_PORT, f"{proto} of {guest.name} comes from port {port}"
             seen.append(f"{guest.address} {proto}")
     evidence.reason = f"no rule for {testbed.subnet}; as sent: {', '.join(seen)}"
+
+
+def _translated(flow: Flow) -> str:
+    """Return the words for a source that a rule translates; "": none does."""
+    return f"is translated: {flow.translator}" if flow.translator else ""
 
 
 @pytest.mark.claims("RT-04")

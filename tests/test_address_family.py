@@ -15,7 +15,6 @@ from scapy.packet import Packet
 
 from contracts.address_family import FAMILIES, IPV4, family_of
 from fixtures.plugin.collection import Cell
-from fixtures.probe.nat_rules import Match
 from fixtures.probe.packets import LAYERS, is_request, protocol_number, sender
 from fixtures.probe.reach import ECHO_PORT, PROTOCOLS, full_payload
 from reports.record_types import Reach
@@ -89,11 +88,6 @@ def test_a_frame_says_who_sent_it() -> None:
     assert sender(Ether() / IP(src=FAR)) == FAR
     assert sender(Ether() / ARP(psrc=FAR)) == FAR
     assert sender(Ether() / b"") is None
-
-
-def test_a_match_without_a_network_takes_every_address() -> None:
-    assert Match().takes(IPv4Address(FAR))
-    assert not Match(inverted=True).takes(IPv4Address(FAR))
 
 
 @pytest.mark.parametrize("name", names())

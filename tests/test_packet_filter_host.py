@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The rules of a host, read back from every tool that wrote some, and lifted for a control."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from contracts.address_family import IPV4
+from fixtures.host.host import Host
+from fixtures.host.sandbox import sandbox
+from fixtures.packet_filter.conditions import Flow
+from fixtures.packet_filter.host_rules import linked_networks, local_addresses, read_rules
+from fixtures.packet_filter.questions import decide, inwards, outwards, surroundings
+from fixtures.probe.forward_bypass import forward_bypass
+from tests.filtered import AROUND, SUBNET
+
+pytestmark = pytest.mark.host
+
+TABLES = """nft add table inet f
+nft add chain inet f x '{ type filter hook forward priority 5; policy drop; }'
+nft add rule inet f x tcp dport '{ 22, 80-90 }' drop"""
+LEGACY = "iptables-legacy -A FORWARD -o virbr1 -j DROP"
+NFT_VARIANT = "iptables -A FORWARD -i virbr1 -j REJECT"
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Host]:
+    with sandbox() as made:
+        yield made
+
+
+def shell(host: Host, command: str) -> None:
+    host.run(["sh", "-ec", command])
+
+
+def let_in(host: Host) -> str:
+    rules = read_rules(host, IPV4)
+    return decide(inwards(rules, AROUND), rules, _through)
+
+
+def let_out(host: Host) -> str:
+    rules = read_rules(host, IPV4)
+    return decide(outwards(rules, AROUND, stops=True), rules, _through)
+
+
+def _through(flow: Flow) -> str:
+    return "" if flow.fate == "dropped" else "gets through"
+
+
+@pytest.fixture
+def closed(host: Host) -> Iterator[Host]:
+    """A host on which three tools keep a drop each."""
+    if host.run(["sh", "-c", "command -v iptables-legacy"], check=False).status:
+        pytest.skip("this machine has one variant of iptables")
+    for command in (TABLES, LEGACY, NFT_VARIANT):
+        shell(host, command)
+    yield host
+    shell(host, f"nft delete table inet f; {LEGACY.replace('-A', '-D')}")
+    shell(host, NFT_VARIANT.replace("-A", "-D"))
+
+
+def test_every_tool_is_read_and_no_table_twice(closed: Host) -> None:
+    rules = read_rules(closed, IPV4)
+    forward = [(base.table.origin, base.table.name, base.policy) for base in rules.at("forward")]
+    assert sorted(forward) == [
+        ("iptables-legacy", "filter", "accept"),
+        ("iptables-nft", "filter", "accept"),
+        ("nft", "f", "drop"),
+    ]
+    assert rules.at("forward")[-1].table.name == "f"
+    assert "-A FORWARD -o virbr1 -j DROP" in str(rules)
+    assert "x: tcp dport { 22, 80-90 } drop" in str(rules)
+
+
+def test_the_obstacle_is_lifted_in_every_chain_and_back(closed: Host) -> None:
+    before = read_rules(closed, IPV4)
+    assert not let_in(closed)
+    assert not let_out(closed)
+    with forward_bypass(closed, "virbr1", before):
+        assert let_in(closed)
+        assert let_out(closed)
+    assert str(read_rules(closed, IPV4)) == str(before)
+
+
+def test_a_sites_table_masquerades(host: Host) -> None:
+    shell(host, "nft add table ip s")
+    shell(host, "nft add chain ip s n '{ type nat hook postrouting priority 110; }'")
+    shell(host, f"nft add rule ip s n ip saddr {SUBNET} masquerade")
+    try:
+        rules = read_rules(host, IPV4)
+        flows = outwards(rules, AROUND, stops=False)
+        assert decide(flows, rules, lambda flow: flow.translator)
+    finally:
+        shell(host, "nft delete table ip s")
+
+
+def test_a_hosts_own_addresses(host: Host) -> None:
+    shell(host, "ip link add one type veth peer name two; ip address add 192.0.2.9/24 dev one")
+    try:
+        local = local_addresses(host, IPV4)
+        linked = linked_networks(host, IPV4)["one"]
+        assert int(IPV4.network("192.0.2.9").network_address) in local
+        assert int(IPV4.network("192.0.2.8").network_address) not in local
+        assert int(IPV4.network("192.0.2.8").network_address) in linked
+        seen = [
+            surroundings(host, IPV4, "virbr1", SUBNET, uplink).elsewhere
+            for uplink in ("one", "two")
+        ]
+        assert [bool(linked & elsewhere) for elsewhere in seen] == [False, True]
+    finally:
+        shell(host, "ip link delete one")
