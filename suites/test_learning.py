@@ -52,8 +52,9 @@ def test_guest_is_learnt(testbed: Testbed, evidence: Evidence) -> None:
         - within that second each MAC is on no other port
         - on a Linux bridge each TAP's own `fe:` MAC is there as local
     """
-    switch, guests = testbed.switch, testbed.guests
+    switch, guests, ports = testbed.switch, testbed.guests, testbed.switch.ports()
     for guest in guests:
+        assert guest.tap in ports, f"{guest.tap} of {guest.name} is no port: {ports}"
         switch.flush(guest.tap)
     port_of = {guest.mac: guest.tap for guest in guests}
     if by_hand := [entry for entry in switch.fdb() if entry.mac in port_of and entry.static]:
