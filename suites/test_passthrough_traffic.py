@@ -3,6 +3,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from ipaddress import IPv4Interface
 from statistics import median
 
@@ -24,7 +25,7 @@ from fixtures.probe.extra_nic import GuestNamespace, apart, plugged_in
 from fixtures.probe.guest_nics import guest_nics
 from fixtures.probe.reach import send
 from fixtures.probe.sriov import function_of, views
-from fixtures.probe.throughput import TRIALS, Far, tcp_mbit_s
+from fixtures.probe.throughput import FAR_ABOVE, TRIALS, Far, tcp_mbit_s
 from fixtures.switch.linux_bridge import linux_bridge
 from fixtures.testbed.physical_network import HOST_PORT
 from fixtures.testbed.testbed import GUEST_TOOL, Testbed
@@ -92,6 +93,7 @@ def test_past_the_host(testbed: Testbed, evidence: Evidence) -> None:
 
 
 @pytest.mark.lengthy
+@pytest.mark.alone
 @pytest.mark.claims("PT-07")
 @pytest.mark.needs("iommu", "sriov", "iperf3")
 def test_throughput(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None:
@@ -100,32 +102,40 @@ def test_throughput(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
     The rate of virtio is for comparison: it has no floor here.
 
     Preconditions:
-        - the first guest has its address, and an outside machine is on the wire
+        - each guest has its address, and an outside machine is on the wire
         - the NIC enforces the rate of a function, where one is set: QEMU's may not
     Steps:
-        1. Measure TCP between guest and outside, in several trials each way.
-        2. Plug a virtio NIC on a bridge of the host's into the guest, and measure TCP to the host
-           over it.
+        1. Measure TCP between each guest and the outside, each way: one trial where its rate is
+           five times the floor, else three.
+        2. Repeat once what missed while other processes used a tenth of the machine's CPU time.
+        3. Plug a virtio NIC on a bridge of the host's into the first guest, and measure TCP to the
+           host over it.
     Verify:
-        - through the function the median of the trials is at or above the topology's floor, each
+        - through each function the median of the trials is at or above the topology's floor, each
           way
+        - control: beside such a load, both times, a miss is not the NIC's; the check is
+          inconclusive
         - the trials through virtio come about; else the check is inconclusive
     """
     guest, outside = testbed.guests[0], Far(testbed.outside, str(testbed.figures.outside))
-    upward = Series(lambda: tcp_mbit_s(guest, outside), TRIALS)
-    downward = Series(lambda: tcp_mbit_s(guest, outside, reverse=True), TRIALS)
+    floor = testbed.floors.guest_host_tcp_mbit_s
+    ways = {
+        (name, each): Series(trial, TRIALS, lambda rate: rate >= FAR_ABOVE * floor)
+        for each in testbed.guests
+        for name, trial in (
+            (f"{each.name} → outside", partial(tcp_mbit_s, each, outside)),
+            (f"outside → {each.name}", partial(tcp_mbit_s, each, outside, reverse=True)),
+        )
+    }
     try:
-        sampling.take(upward, downward)
+        sampling.take(*ways.values())
+        for (name, each), series in ways.items():
+            _require_rate(testbed, each, name, series, sampling)
     except TrialFailed as error:
         raise AssertionError(error.message) from error
+    upward, downward, *_ = ways.values()
     up = evidence.measurement("tcp guest → outside, function", "Mbit/s", upward.samples, "more")
     down = evidence.measurement("tcp outside → guest, function", "Mbit/s", downward.samples, "more")
-    _require_rate_kept(testbed, guest, median(up))
-    floor = testbed.floors.guest_host_tcp_mbit_s
-    for name, rates in (("guest → outside", up), ("outside → guest", down)):
-        assert median(rates) >= floor, (
-            f"TCP {name}: median {median(rates):.1f} Mbit/s of {len(rates)} trials, floor {floor:g}"
-        )
     with _on_a_bridge(testbed, guest) as inside:
         host = Far(testbed.host, str(ON_BRIDGE.ip))
         try:
@@ -136,7 +146,7 @@ def test_throughput(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
     name = "tcp guest → host, virtio on a bridge"
     virtio = evidence.measurement(name, "Mbit/s", beside.samples, "more")
     evidence.reason = (
-        f"median of {len(up)}: through the function {median(up):.0f} to the outside and "
+        f"median of {len(up)}: through {guest.name}'s function {median(up):.0f} to the outside and "
         f"{median(down):.0f} back, through virtio on a bridge {median(virtio):.0f} Mbit/s"
     )
 
@@ -190,6 +200,22 @@ def test_spoof_checking(testbed: Testbed, evidence: Evidence) -> None:
             "foreign frames are on the wire",
         )
     assert seen["on"][FOREIGN] == 0, f"with checking on, foreign frames get out: {seen['on']}"
+
+
+def _require_rate(
+    testbed: Testbed, guest: Guest, name: str, series: Series[float], sampling: Sampling
+) -> None:
+    """Assert that a rate through a function is at or above the topology's floor."""
+    floor = testbed.floors.guest_host_tcp_mbit_s
+
+    def said(rates: list[float]) -> str:
+        return (
+            f"TCP {name}: median {median(rates):.1f} Mbit/s of {len(rates)} trials, floor {floor:g}"
+        )
+
+    _require_rate_kept(testbed, guest, median(series.samples))
+    meets = sampling.holds(series, lambda rates: median(rates) >= floor, said)
+    assert meets, said(series.samples)
 
 
 def _require_rate_kept(testbed: Testbed, guest: Guest, rate_mbit_s: float) -> None:
