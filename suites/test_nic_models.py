@@ -28,8 +28,9 @@ from fixtures.testbed.testbed import GUEST_TOOL, Testbed
 from fixtures.waiting import poll
 
 ETHERNET_CLASS = "0x020000"
-DRIVER_DEADLINE_S = 40.0
-LINK_DEADLINE_S = 40.0
+# On two cores with a load of 11 a healthy guest needed more than 40 s.
+DRIVER_DEADLINE_S = 120.0
+LINK_DEADLINE_S = 120.0
 # A guest that gets little of a busy machine's CPU.
 ANSWER_S = 10
 FULL_PAYLOAD = full_payload(IPV4)
