@@ -84,7 +84,12 @@ def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
     floors, host = testbed.floors, Far(testbed.host, testbed.host_address)
     floor = floors.guest_host_tcp_mbit_s
     tcp = {
-        name: Series(trial, TRIALS, lambda rate: rate >= FAR_ABOVE * floor)
+        name: Series(
+            trial,
+            TRIALS,
+            lambda rate: rate >= FAR_ABOVE * floor,
+            compared=guest is testbed.guests[0],
+        )
         for guest in testbed.guests
         for name, trial in (
             (f"tcp {guest.name} → host", partial(tcp_mbit_s, guest, host)),
@@ -139,14 +144,16 @@ def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -
     names = [f"{one.name} → {other.name}" for one, other in pairs]
     bursts = Series(lambda: round_trips_ms(guests[0], guests[1].address), 1)
     tcp = {
-        f"tcp {name}": Series(partial(tcp_mbit_s, one, far), TRIALS, lambda _: True)
+        f"tcp {name}": Series(
+            partial(tcp_mbit_s, one, far), TRIALS, lambda _: True, compared=one is guests[0]
+        )
         for name, (one, far) in zip(names, ways, strict=True)
     }
-    at_once = Series(lambda: udp_at_once(ways, offered), 1)
+    at_once = Series(lambda: udp_at_once(ways, offered), 1, compared=False)
     with _kept(evidence, tcp | {"udp, all at once": at_once}):
         sampling.take(bursts, *tcp.values(), at_once)
         udp_alone = {
-            f"udp {name}": Series(partial(_udp_rate, one, far, offered), TRIALS)
+            f"udp {name}": Series(partial(_udp_rate, one, far, offered), TRIALS, compared=False)
             for name, (one, far) in zip(names, ways, strict=True)
         }
         for number, series in enumerate(udp_alone.values()):
@@ -185,7 +192,7 @@ def _udp_of_all(testbed: Testbed, *, reverse: bool) -> UdpWays:
     return UdpWays(
         "to the host" if reverse else "from the host",
         reverse,
-        Series(trial, TRIALS, is_far_from_both),
+        Series(trial, TRIALS, is_far_from_both, compared=reverse),
     )
 
 
@@ -211,7 +218,7 @@ def _require_udp(testbed: Testbed, guest: Guest, ways: UdpWays, sampling: Sampli
         return
     far = Far(guest, guest.address)
     trial = partial(udp, testbed.host, far, floors.udp_offered_mbit_s, reverse=ways.reverse)
-    alone = Series(trial, TRIALS)
+    alone = Series(trial, TRIALS, compared=False)
     sampling.take(alone)
     assert sampling.holds(alone, meets, said), said(alone.samples)
 

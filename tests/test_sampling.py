@@ -40,6 +40,12 @@ def test_by_turns_each_is_taken_as_often_and_the_turns_are_spread() -> None:
     assert order(Sampling(by_turns=True), a=3, b=1, c=2) == "abcaca"
 
 
+def test_a_number_that_was_asked_for_is_of_what_runs_are_compared_by() -> None:
+    other = Series(lambda: 60.0, 3, lambda rate: rate >= FLOOR, compared=False)
+    Sampling(samples=9).take(other)
+    assert len(other.samples) == 1
+
+
 def test_a_number_that_was_asked_for_holds_for_each_and_one_more_may_be_cold() -> None:
     assert order(Sampling(samples=2), a=3, b=1) == "aaabbb"
     assert order(Sampling(samples=2, by_turns=True), a=3, b=1) == "ababab"
