@@ -8,6 +8,7 @@ pytest_plugins = [
     "fixtures.plugin.pytest_fixtures",
     "fixtures.plugin.verdict_reporting",
     "fixtures.plugin.sampling",
+    "fixtures.plugin.turns",
     "reports.recording.recorder",
     "reports.terminal.terminal_plugin",
 ]

@@ -10,6 +10,8 @@ ALLURE = "allure-results"
 PAGE = "report.html"
 # The plan of checks, until the recorder has taken it over.
 PLAN = ".plan.json"
+# Locks of the workers, as long as the run goes on.
+TURNS = (".gate", ".room")
 # Of a run in a lab: what its serial console printed.
 LAB_CONSOLE = "lab-console.txt"
 # The folder of runs without --output, and the link in it to the newest.

@@ -198,8 +198,8 @@ RUN_OPTIONS = (
     ),
     RunOption(
         "samples",
-        "samples of each measured quantity, after one that may be cold; default: 3; compare needs "
-        "about 7 of each",
+        "samples of each measured quantity, after one that may be cold; default: 1 to 3; compare "
+        "needs about 7 of each",
         metavar="N",
         type=int,
         subcommands=(RUN,),

@@ -21,11 +21,11 @@ from fixtures.probe.evidence import Evidence
 from fixtures.probe.forward_bypass import forward_bypass, forwarding, route
 from fixtures.probe.input_exception import Port, input_exception, said
 from fixtures.probe.packets import is_request, sender
-from fixtures.probe.reach import ECHO_PORT, End, ping, send
+from fixtures.probe.reach import ANSWER_S, ECHO_PORT, Answer, End, ping, send
 from fixtures.testbed.packet_path import trace
 from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
-from fixtures.waiting import until
+from fixtures.waiting import poll
 from topologies.topology import Promise
 
 PORT_DEADLINE_S = 40.0
@@ -162,43 +162,70 @@ def test_three_pings(testbed: Testbed, evidence: Evidence) -> None:
 def test_unplugged_and_back(testbed: Testbed, evidence: Evidence) -> None:
     """A TAP taken off the switch cuts its guest off; put back, the guest is there again, same boot.
 
+    All guests are probed at once, with all TAPs off at the same time.
+
     Preconditions:
-        - the first guest's TAP is a port of the switch
-        - the host has an address that the guest reaches
+        - each guest's TAP is a port of the switch
+        - the host has an address that the guests reach
     Steps:
-        1. Read the guest's boot id, and probe the host from the guest by ICMP.
-        2. Take the TAP off the switch, and probe.
-        3. Put the TAP back, wait until its port forwards, and probe.
+        1. Read each guest's boot id, and probe the host from each guest by ICMP.
+        2. Take the TAPs off the switch, and probe.
+        3. Put the TAPs back, wait until their ports forward, and probe.
     Verify:
-        - without the TAP nothing is answered
-        - with the TAP back every request is answered
-        - the guest's boot id is the same as before
-        - control: before, every request was answered; else the check is inconclusive
+        - without its TAP no guest is answered
+        - every TAP is back as a port that forwards, within 40 s
+        - with the TAPs back every request of every guest is answered
+        - each guest's boot id is the same as before
+        - control: before, every request of every guest was answered; else the check is
+          inconclusive
     """
-    guest = testbed.guests[0]
-    ports = testbed.switch.ports()
-    assert guest.tap in ports, (
-        f"{guest.tap} of {guest.name} is no port of {testbed.switch.name}: {ports}"
+    switch, guests, ports = testbed.switch, testbed.guests, testbed.switch.ports()
+    for guest in guests:
+        assert guest.tap in ports, f"{guest.tap} of {guest.name} is no port: {ports}"
+    boots = {guest.name: guest.boot_id() for guest in guests}
+    with ThreadPoolExecutor(len(guests)) as pool, contextlib.ExitStack() as back:
+        probe = functools.partial(_all_to_the_host, testbed, pool)
+        before = probe()
+        for guest in guests:
+            switch.detach(guest.tap)
+            back.callback(switch.attach, guest.tap)
+        without = probe(wait_s=1)
+        back.close()
+        held = _held_back(testbed)
+        after = probe()
+    evidence.reason = "; ".join(
+        f"{name} plugged: {before[name]}; unplugged: {without[name]}; back: {after[name]}"
+        for name in boots
     )
-    near, far, boot = testbed.guest_end(guest), testbed.end("host"), guest.boot_id()
-    before = send("icmp", near, far)
-    testbed.switch.detach(guest.tap)
-    try:
-        without = send("icmp", near, far, wait_s=1)
-    finally:
-        testbed.switch.attach(guest.tap)
-        until(
-            lambda: testbed.switch.forwards(guest.tap),
-            f"port {guest.tap} forwards again",
-            deadline_s=PORT_DEADLINE_S,
-        )
-    after = send("icmp", near, far)
-    evidence.reason = f"plugged: {before}; unplugged: {without}; back: {after}"
-    assert without.none_answered, f"{guest.name} is still answered without {guest.tap}: {without}"
-    if not before.all_answered:
-        raise Inconclusive(f"{guest.name} did not reach the host even before: {before}")
-    assert after.all_answered, f"{guest.name} is not back with {guest.tap}: {after}"
-    assert guest.boot_id() == boot, f"{guest.name} restarted meanwhile"
+    for name, answer in without.items():
+        assert answer.none_answered, f"{name} is still answered without its TAP: {answer}"
+    for name, answer in before.items():
+        if not answer.all_answered:
+            raise Inconclusive(f"{name} did not reach the host even before: {answer}")
+    assert not held, f"not within {PORT_DEADLINE_S:g} s: ports forward again: {', '.join(held)}"
+    for guest in guests:
+        answer = after[guest.name]
+        assert answer.all_answered, f"{guest.name} is not back with {guest.tap}: {answer}"
+        assert guest.boot_id() == boots[guest.name], f"{guest.name} restarted meanwhile"
+
+
+def _all_to_the_host(
+    testbed: Testbed, pool: ThreadPoolExecutor, wait_s: float = ANSWER_S
+) -> dict[str, Answer]:
+    """Probe the host by ICMP from all guests at once; returns their names and answers."""
+    far, ends = testbed.end("host"), testbed.ends("guest")
+    answers = pool.map(lambda near: send("icmp", near, far, wait_s=wait_s), ends)
+    return {end.name: answer for end, answer in zip(ends, answers, strict=True)}
+
+
+def _held_back(testbed: Testbed) -> list[str]:
+    """Wait until the guests' ports forward; returns those that do not in time."""
+    switch, taps = testbed.switch, [guest.tap for guest in testbed.guests]
+
+    def held() -> list[str]:
+        return [tap for tap in taps if not switch.forwards(tap)]
+
+    return poll(held, lambda left: not left, deadline_s=PORT_DEADLINE_S)
 
 
 def _pairs(testbed: Testbed, cell: Cell) -> Iterator[tuple[End, End]]:

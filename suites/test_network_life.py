@@ -2,12 +2,14 @@
 """Virtual networks that come and go beside others: their own parts, and their leftovers."""
 
 import functools
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Network
 
 import pytest
 from scapy.layers.inet import IP
 
 from fixtures.errors import Inconclusive
+from fixtures.guest.guest import Guest
 from fixtures.guest.guest_address import ATTEMPTS, request_lease
 from fixtures.host.host import Host
 from fixtures.host.links import add_address, link_mac
@@ -38,12 +40,12 @@ def test_two_side_by_side(testbed: Testbed, evidence: Evidence) -> None:
         - the host has no network and no bridge `plumb-second`
         - an outside machine is reached through the host's uplink
     Steps:
-        1. Read bridge, dnsmasq and rules of the network under test; have its first guest take a
-           lease, if it has one, and probe the outside by ICMP, TCP and UDP.
+        1. Read bridge, dnsmasq and rules of the network under test; have each of its guests take a
+           lease, if it has one, and probe the outside by ICMP, TCP and UDP, all at once.
         2. Define and start a second network beside it, and read the same of both.
-        3. Have the guest do the same again, and a client of the second network take a lease and
+        3. Have the guests do the same again, and a client of the second network take a lease and
            probe the outside.
-        4. Destroy the second network, and have the guest do the same once more.
+        4. Destroy the second network, and have the guests do the same once more.
     Verify:
         - side by side, each network has its bridge, one dnsmasq and its masquerading rules, and
           shares none of them
@@ -161,8 +163,13 @@ def _definitions(host: Host, name: str) -> list[str]:
 
 
 def _wrong(testbed: Testbed, when: str, evidence: Evidence) -> str:
-    """Return what a guest of the first network lacks of DHCP and masquerading; "": nothing."""
-    guest = testbed.guests[0]
+    """Return what guests of the first network lack of DHCP and masquerading; "": nothing."""
+    with ThreadPoolExecutor(len(testbed.guests)) as pool:
+        lacks = pool.map(lambda guest: _lacks(testbed, guest, when, evidence), testbed.guests)
+        return "; ".join(filter(None, lacks))
+
+
+def _lacks(testbed: Testbed, guest: Guest, when: str, evidence: Evidence) -> str:
     if guest.name in testbed.leases:
         lease = request_lease(guest)
         if lease is None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What goes through a function of a NIC: past the host, how fast, and under whose address."""
+"""What goes through a function of a NIC: how fast, and under whose address."""
 
 import contextlib
-import functools
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from ipaddress import IPv4Interface
 from statistics import median
 
@@ -23,9 +23,8 @@ from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.extra_nic import GuestNamespace, apart, plugged_in
 from fixtures.probe.guest_nics import guest_nics
-from fixtures.probe.reach import send
 from fixtures.probe.sriov import function_of, views
-from fixtures.probe.throughput import TRIALS, Far, tcp_mbit_s
+from fixtures.probe.throughput import FAR_ABOVE, TRIALS, Far, tcp_mbit_s
 from fixtures.switch.linux_bridge import linux_bridge
 from fixtures.testbed.physical_network import HOST_PORT
 from fixtures.testbed.testbed import GUEST_TOOL, Testbed
@@ -44,94 +43,8 @@ MARK = b"plumbline"
 EMULATED = "0x1af4"
 
 
-@pytest.mark.claims("PT-07")
-@pytest.mark.needs("iommu", "sriov")
-def test_past_the_host(testbed: Testbed, evidence: Evidence) -> None:
-    """Traffic between a guest and the outside passes no link of the host's.
-
-    Preconditions:
-        - the first guest has its address, and an outside machine is on the wire
-        - the other end of the NIC's wire can be captured on
-    Steps:
-        1. Start captures on the wire, on the physical function, and on each bridge of the host.
-        2. Probe the outside from the guest by ICMP.
-        3. Probe the outside from the host by ICMP.
-    Verify:
-        - every request of the guest is answered, and requests and answers are on the wire
-        - neither the physical function nor a bridge of the host has a packet of the two
-        - control: the host's own requests are in the capture on the physical function; else the
-          check is inconclusive
-    """
-    near, far, host = testbed.guest_end(testbed.guests[0]), testbed.end("outside"), testbed.host
-    links = [testbed.topology.network.pf, *_bridges(host)]
-    with contextlib.ExitStack() as stack:
-        wire = stack.enter_context(evidence.capture(testbed.lan, HOST_PORT))
-        watched = {link: stack.enter_context(evidence.capture(host, link)) for link in links}
-        answer = send("icmp", near, far)
-        theirs = functools.partial(_is_between, pair={near.address, far.address})
-        assert answer.all_answered, f"{near.name} does not reach the outside: {answer}"
-        said = answer.sent + answer.answered
-        passed = len(wire.collect(theirs, count=said))
-        assert passed >= said, wire.missing(f"{said} packets of ping and answer ({passed} seen)")
-        own = send("icmp", testbed.end("host"), far)
-        # Sent after the guest's: when they are there, the guest's would be.
-        control = len(watched[links[0]].collect(_is_icmp))
-        if not control:
-            missing = watched[links[0]].missing("the host's own pings")
-            raise Inconclusive(f"control failed, {own}: {missing}")
-        seen = {link: len(frames.frames(theirs)) for link, frames in watched.items()}
-        for frames in watched.values():
-            frames.require_whole()
-    evidence.reason = (
-        f"{passed} packets on the wire; on the host's links: {seen}; "
-        f"of the host's own, {control} on {links[0]}"
-    )
-    assert not any(seen.values()), f"of {passed} packets the host's own links saw {seen}"
-
-
-@pytest.mark.claims("PT-10")
-@pytest.mark.needs("iommu", "sriov")
-def test_through_the_nics_switch(testbed: Testbed, evidence: Evidence) -> None:
-    """Guests on functions of one NIC reach each other in the NIC: not by the wire, not by the host.
-
-    Preconditions:
-        - two guests have their addresses on functions of one NIC
-        - the other end of the NIC's wire can be captured on
-    Steps:
-        1. Start captures on the wire, on the physical function, and on each bridge of the host.
-        2. Probe the second guest from the first by ICMP, and the first from the second.
-        3. Probe the outside from each guest by ICMP.
-    Verify:
-        - every request between the guests is answered
-        - neither the wire nor a link of the host has a packet of theirs
-        - control: the requests to the outside are on the wire; else the check is inconclusive
-    """
-    one, two = (testbed.guest_end(guest) for guest in testbed.guests[:2])
-    far, host, pair = testbed.end("outside"), testbed.host, {one.address, two.address}
-    with contextlib.ExitStack() as stack:
-        wire = stack.enter_context(evidence.capture(testbed.lan, HOST_PORT))
-        links = [testbed.topology.network.pf, *_bridges(host)]
-        watched = {link: stack.enter_context(evidence.capture(host, link)) for link in links}
-        answers = [send("icmp", one, two), send("icmp", two, one)]
-        for near in (one, two):
-            # Sent after the others: when these are there, those would be.
-            own = functools.partial(_is_between, pair={near.address, far.address})
-            control = send("icmp", near, far)
-            if len(wire.collect(own, count=control.sent)) < control.sent:
-                raise Inconclusive(f"control failed, {control}: {wire.missing(near.name)}")
-        seen = {
-            capture.place: len(capture.frames(functools.partial(_is_between, pair=pair)))
-            for capture in (wire, *watched.values())
-        }
-        for frames in (wire, *watched.values()):
-            frames.require_whole()
-    for answer in answers:
-        assert answer.all_answered, f"a guest does not reach the other: {answer}"
-    evidence.reason = f"{answers[0]}, {answers[1]}; of their packets on wire and host: {seen}"
-    assert not any(seen.values()), f"the guests' packets leave the NIC's own switch: {seen}"
-
-
 @pytest.mark.lengthy
+@pytest.mark.alone
 @pytest.mark.claims("PT-07")
 @pytest.mark.needs("iommu", "sriov", "iperf3")
 def test_throughput(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None:
@@ -140,32 +53,42 @@ def test_throughput(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
     The rate of virtio is for comparison: it has no floor here.
 
     Preconditions:
-        - the first guest has its address, and an outside machine is on the wire
+        - each guest has its address, and an outside machine is on the wire
         - the NIC enforces the rate of a function, where one is set: QEMU's may not
     Steps:
-        1. Measure TCP between guest and outside, in several trials each way.
-        2. Plug a virtio NIC on a bridge of the host's into the guest, and measure TCP to the host
-           over it.
+        1. Measure TCP between each guest and the outside, each way: one trial where its rate is
+           five times the floor, else three.
+        2. Repeat once what missed while other processes used a tenth of the machine's CPU time.
+        3. Plug a virtio NIC on a bridge of the host's into the first guest, and measure TCP to the
+           host over it.
     Verify:
-        - through the function the median of the trials is at or above the topology's floor, each
+        - through each function the median of the trials is at or above the topology's floor, each
           way
+        - control: beside such a load, both times, a miss is not the NIC's; the check is
+          inconclusive
         - the trials through virtio come about; else the check is inconclusive
     """
     guest, outside = testbed.guests[0], Far(testbed.outside, str(testbed.figures.outside))
-    upward = Series(lambda: tcp_mbit_s(guest, outside), TRIALS)
-    downward = Series(lambda: tcp_mbit_s(guest, outside, reverse=True), TRIALS)
+    floor = testbed.floors.guest_host_tcp_mbit_s
+    ways = {
+        (name, each): Series(
+            trial, TRIALS, lambda rate: rate >= FAR_ABOVE * floor, compared=each is guest
+        )
+        for each in testbed.guests
+        for name, trial in (
+            (f"{each.name} → outside", partial(tcp_mbit_s, each, outside)),
+            (f"outside → {each.name}", partial(tcp_mbit_s, each, outside, reverse=True)),
+        )
+    }
     try:
-        sampling.take(upward, downward)
+        sampling.take(*ways.values())
+        for (name, each), series in ways.items():
+            _require_rate(testbed, each, name, series, sampling)
     except TrialFailed as error:
         raise AssertionError(error.message) from error
+    upward, downward, *_ = ways.values()
     up = evidence.measurement("tcp guest → outside, function", "Mbit/s", upward.samples, "more")
     down = evidence.measurement("tcp outside → guest, function", "Mbit/s", downward.samples, "more")
-    _require_rate_kept(testbed, guest, median(up))
-    floor = testbed.floors.guest_host_tcp_mbit_s
-    for name, rates in (("guest → outside", up), ("outside → guest", down)):
-        assert median(rates) >= floor, (
-            f"TCP {name}: median {median(rates):.1f} Mbit/s of {len(rates)} trials, floor {floor:g}"
-        )
     with _on_a_bridge(testbed, guest) as inside:
         host = Far(testbed.host, str(ON_BRIDGE.ip))
         try:
@@ -176,7 +99,7 @@ def test_throughput(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
     name = "tcp guest → host, virtio on a bridge"
     virtio = evidence.measurement(name, "Mbit/s", beside.samples, "more")
     evidence.reason = (
-        f"median of {len(up)}: through the function {median(up):.0f} to the outside and "
+        f"median of {len(up)}: through {guest.name}'s function {median(up):.0f} to the outside and "
         f"{median(down):.0f} back, through virtio on a bridge {median(virtio):.0f} Mbit/s"
     )
 
@@ -232,6 +155,22 @@ def test_spoof_checking(testbed: Testbed, evidence: Evidence) -> None:
     assert seen["on"][FOREIGN] == 0, f"with checking on, foreign frames get out: {seen['on']}"
 
 
+def _require_rate(
+    testbed: Testbed, guest: Guest, name: str, series: Series[float], sampling: Sampling
+) -> None:
+    """Assert that a rate through a function is at or above the topology's floor."""
+    floor = testbed.floors.guest_host_tcp_mbit_s
+
+    def said(rates: list[float]) -> str:
+        return (
+            f"TCP {name}: median {median(rates):.1f} Mbit/s of {len(rates)} trials, floor {floor:g}"
+        )
+
+    _require_rate_kept(testbed, guest, median(series.samples))
+    meets = sampling.holds(series, lambda rates: median(rates) >= floor, said)
+    assert meets, said(series.samples)
+
+
 def _require_rate_kept(testbed: Testbed, guest: Guest, rate_mbit_s: float) -> None:
     """Check that a function that has a limit is held to it.
 
@@ -271,19 +210,6 @@ def _on_a_bridge(testbed: Testbed, guest: Guest) -> Iterator[GuestNamespace]:
             )
             with apart(guest, NAMESPACE, {name: str(IN_GUEST)}) as inside:
                 yield inside
-
-
-def _is_between(packet: Packet, pair: set[str]) -> bool:
-    return IP in packet and {packet[IP].src, packet[IP].dst} == pair
-
-
-def _is_icmp(packet: Packet) -> bool:
-    return ICMP in packet
-
-
-def _bridges(host: Host) -> list[str]:
-    """Return the host's own bridges."""
-    return sorted(each.parent.name for each in host.seen("/sys/class/net").glob("*/bridge"))
 
 
 def _set_check(host: Host, pf: str, number: int, *, check: bool) -> None:

@@ -3,6 +3,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 
@@ -16,7 +17,7 @@ from fixtures.errors import Inconclusive, NotTestable
 from fixtures.host.links import add_address, cable, set_up
 from fixtures.probe.capture import Frame
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.reach import PROTOCOLS, End, ping, send
+from fixtures.probe.reach import PROTOCOLS, Answer, End, ping, send
 from fixtures.switch.ovs_bridge import ovs_bridge, vsctl
 from fixtures.switch.second_ovs import OvsMachine, second_ovs
 from fixtures.testbed.testbed import Testbed
@@ -74,61 +75,68 @@ def test_tunnel_joins_two_bridges(testbed: Testbed, evidence: Evidence, kind: Ki
 
     Preconditions:
         - an address of the guests' subnet is free, outside the DHCP range
-        - the first guest has its address
+        - each guest has its address
     Steps:
         1. Run a second Open vSwitch on a machine beside the host, with a wire between the two and a
            bridge with the free address.
-        2. Ping that address from the guest.
-        3. Make the tunnel on both bridges, and wait until the guest's ping is answered.
-        4. Probe the address from the guest by ICMP, TCP and UDP, and ping the guest from there,
-           with a capture on the wire.
+        2. Ping that address from all guests at once.
+        3. Make the tunnel on both bridges, and wait until each guest's ping is answered.
+        4. Probe the address from all guests at once by ICMP, TCP and UDP, and ping each guest from
+           there, with a capture on the wire.
     Verify:
         - every request is answered, full frames too, both ways
-        - on the wire no frame of the guest is outside the tunnel
-        - on the wire the guest's frames are in packets of the tunnel with its key, from one end of
+        - on the wire no frame of a guest is outside the tunnel
+        - on the wire each guest's frames are in packets of the tunnel with its key, from one end of
           the tunnel to the other, each way
         - control: without the tunnel no ping is answered; else the check is inconclusive
     """
-    guest, near = testbed.guests[0], testbed.guest_end(testbed.guests[0])
-    address = _free_address(testbed)
-    with _far_switch(testbed) as far:
+    ends, address = testbed.ends("guest"), _free_address(testbed)
+    with _far_switch(testbed) as far, ThreadPoolExecutor(len(ends)) as pool:
         add_address(far, FAR_BRIDGE, str(address))
         target = End(far, str(address.ip), testbed.tool)
-        before = ping(near, target.address, wait_s=1)
-        if not before.none_answered:
-            raise Inconclusive(f"without a tunnel somebody answers at {address.ip}: {before}")
+        for before in pool.map(lambda near: ping(near, target.address, wait_s=1), ends):
+            if not before.none_answered:
+                raise Inconclusive(f"without a tunnel there is an answer of {address.ip}: {before}")
         with (
             _tunnel(testbed, far, kind.name),
             far.background([testbed.tool, "serve"]),
             evidence.capture(far, FAR_NIC) as wire,
         ):
             first = poll(
-                lambda: ping(near, target.address, count=1),
-                lambda answer: answer.all_answered,
+                lambda: list(pool.map(lambda near: ping(near, target.address, count=1), ends)),
+                lambda answers: all(answer.all_answered for answer in answers),
                 deadline_s=REACH_DEADLINE_S,
             )
-            assert first.all_answered, (
-                f"not within {REACH_DEADLINE_S:g} s: {guest.name} reaches {address.ip} through the "
-                f"tunnel; the last ping: {first}"
-            )
-            answers = [send(proto, near, target) for proto in PROTOCOLS]
-            back = ping(target, near.address)
-            carried = [
-                (frame, inner) for frame in wire.frames() if (inner := kind.inner(frame.packet))
-            ]
-            bare = wire.frames(lambda p: guest.mac in (p.src, p.dst))
-    for proto, answer in zip(PROTOCOLS, answers, strict=True):
-        assert answer.all_answered, f"{guest.name} → {target.address} by {proto}: {answer}"
-    assert back.all_answered, f"{target.address} → {guest.name}: {back}"
-    assert not bare, f"{len(bare)} frames of {guest.name} are on the wire outside the tunnel"
-    there = [frame for frame, inner in carried if inner.src == guest.mac]
-    and_back = [frame for frame, inner in carried if inner.dst == guest.mac]
-    _require_ends(there, NEAR_ADDRESS.ip, FAR_ADDRESS.ip)
-    _require_ends(and_back, FAR_ADDRESS.ip, NEAR_ADDRESS.ip)
+            for near, answer in zip(ends, first, strict=True):
+                assert answer.all_answered, (
+                    f"not within {REACH_DEADLINE_S:g} s: {near.name} reaches {address.ip} through "
+                    f"the tunnel; the last ping: {answer}"
+                )
+            answers = list(pool.map(lambda near: _both_ways(near, target), ends))
+            frames = wire.frames()
+    carried = [(frame, inner) for frame in frames if (inner := kind.inner(frame.packet))]
+    for near, said in zip(ends, answers, strict=True):
+        for what, answer in said.items():
+            assert answer.all_answered, f"{near.name}, {what}: {answer}"
+    for guest in testbed.guests:
+        outside = [f for f in frames if guest.mac in (f.packet.src, f.packet.dst)]
+        assert not outside, f"{len(outside)} frames of {guest.name} are on the wire, in no tunnel"
+        there = [frame for frame, inner in carried if inner.src == guest.mac]
+        and_back = [frame for frame, inner in carried if inner.dst == guest.mac]
+        _require_ends(there, NEAR_ADDRESS.ip, FAR_ADDRESS.ip)
+        _require_ends(and_back, FAR_ADDRESS.ip, NEAR_ADDRESS.ip)
     evidence.reason = (
-        f"{guest.name} → {target.address} by {', '.join(PROTOCOLS)}, and back; on the wire "
-        f"{len(there)} frames there and {len(and_back)} back in {kind.name} with key {KEY}"
+        f"{', '.join(near.name for near in ends)} → {target.address} by {', '.join(PROTOCOLS)}, "
+        f"and back; on the wire {len(carried)} frames in {kind.name} with key {KEY}"
     )
+
+
+def _both_ways(near: End, far: End) -> dict[str, Answer]:
+    """Probe the far end by each protocol, and ping back; returns the answers by their names."""
+    there: dict[str, Answer] = {
+        f"to {far.address} by {proto}": send(proto, near, far) for proto in PROTOCOLS
+    }
+    return there | {f"from {far.address} by ping": ping(far, near.address)}
 
 
 def _require_ends(frames: list[Frame], source: IPv4Address, destination: IPv4Address) -> None:

@@ -91,11 +91,11 @@ def test_local_multicast_and_broadcast_are_not_masqueraded(
            address on the bridge, with a capture outside.
         2. Send UDP to both out of the bridge in the same way, with a capture on the second guest's
            TAP.
-        3. Send ICMP to both and UDP to the multicast address from the first guest, with a capture
-           on the second guest's TAP.
+        3. Send ICMP to both and UDP to the multicast address from each guest, with a capture on the
+           TAP of the next one.
     Verify:
         - each packet of the host arrives with its own address and port
-        - each packet of the guest arrives with the guest's own address and port
+        - each packet of a guest arrives with that guest's own address and port
         - control: a packet of the host to a group that is not exempted, out of the same link, is
           masqueraded; else the check is inconclusive
     """
@@ -104,20 +104,26 @@ def test_local_multicast_and_broadcast_are_not_masqueraded(
         _keeps_its_source(testbed, testbed.figures.uplink, testbed.outside, OUTSIDE_NIC, evidence),
         _keeps_its_source(testbed, bridge, testbed.host, tap, evidence),
     ]
-    sender = testbed.guests[0]
-    near = testbed.guest_end(sender)
+    guests = testbed.guests
+    for sender, watched in zip(guests, (*guests[1:], guests[0]), strict=True):
+        _guest_keeps_its_source(testbed, sender, watched.tap, evidence)
+    names = ", ".join(guest.name for guest in guests)
+    evidence.reason = f"{'; '.join(seen)}; on the bridge {names} kept their own"
+
+
+def _guest_keeps_its_source(testbed: Testbed, sender: Guest, tap: str, evidence: Evidence) -> None:
+    """Send from a guest, and assert that its packets leave another one's port as they were."""
+    near, own = testbed.guest_end(sender), sender.address
     with evidence.capture(testbed.host, tap, f"from-{sender.name}") as frames:
-        own = sender.address
         for to in (MULTICAST, BROADCAST):
             everyone = End(testbed.outside, to, near.tool)
             send_one("icmp", near, everyone, source=own, wait_s=NO_WAIT_S)
             kept = _sources(frames, "icmp", to)
-            assert kept == {(own, None)}, f"ICMP of a guest to {to} comes from {kept}"
+            assert kept == {(own, None)}, f"ICMP of {sender.name} to {to} comes from {kept}"
         group = End(testbed.outside, MULTICAST, near.tool)
         send_one("udp", near, group, port=PORT, source=own, wait_s=NO_WAIT_S)
         kept = _sources(frames, "udp", MULTICAST)
-        assert kept == {(own, PORT)}, f"UDP of a guest to {MULTICAST} comes from {kept}"
-    evidence.reason = f"{'; '.join(seen)}; {sender.name}'s own kept theirs on the bridge"
+        assert kept == {(own, PORT)}, f"UDP of {sender.name} to {MULTICAST} comes from {kept}"
 
 
 def _keeps_its_source(

@@ -10,18 +10,21 @@ from fixtures.host.links import has_link
 from fixtures.host.processes import processes
 from fixtures.host.sandbox import sandbox
 from fixtures.switch.ovs_bridge import OvsBridge, ovs_bridge, rows, vsctl
+from fixtures.switch.qos import shaped
 from fixtures.switch.second_ovs import second_ovs
 
 pytestmark = pytest.mark.host
 
 COLUMNS = {
-    "Port": ("tag", "trunks", "vlan_mode"),
-    "Interface": ("external_ids",),
+    "Port": ("tag", "trunks", "vlan_mode", "qos", "other_config"),
+    "Interface": ("external_ids", "ingress_policing_rate", "ingress_policing_burst"),
 }
 SETTINGS: dict[str, dict[str, list[str]]] = {
     "plain": {},
     "access": {"Port": ["tag=10"]},
     "trunk": {"Port": ["tag=10", "trunks=20,30", "vlan_mode=native-tagged"]},
+    "policed": {"Interface": ["ingress_policing_rate=1000", "ingress_policing_burst=100"]},
+    "other": {"Port": ["other_config:stp-path-cost=10"]},
     "named": {"Interface": ['external_ids:iface-id="a:b"', "external_ids:vm-id=c"]},
 }
 
@@ -53,6 +56,18 @@ def test_port_comes_back_as_it_was(host: Host) -> None:
             assert port not in OvsBridge(host, "br-test").ports()
             bridge.attach(port)
             assert columns(host, port) == before
+
+
+def test_port_comes_back_with_its_queue(host: Host) -> None:
+    with ovs_bridge(host, "br-test") as bridge:
+        host.run(["ip", "link", "add", "queued", "type", "veth", "peer", "name", "queued-peer"])
+        bridge.attach("queued")
+        with shaped(host, "queued", 10):
+            before = columns(host, "queued")
+            assert before["Port.qos"]
+            bridge.detach("queued")
+            bridge.attach("queued")
+            assert columns(host, "queued") == before
 
 
 def test_new_link_of_the_same_name_inherits_nothing(host: Host) -> None:

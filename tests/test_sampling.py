@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How many samples are taken, in which order, and when the first of them does not count."""
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from fixtures.errors import Inconclusive, TrialFailed
+from fixtures.host.foreign_load import Load, watching
 from fixtures.plugin.sampling import Sampling, Series
 from fixtures.probe.evidence import Evidence
 from reports.warmup import cold_ones
@@ -34,9 +40,127 @@ def test_by_turns_each_is_taken_as_often_and_the_turns_are_spread() -> None:
     assert order(Sampling(by_turns=True), a=3, b=1, c=2) == "abcaca"
 
 
+def test_a_number_that_was_asked_for_is_of_what_runs_are_compared_by() -> None:
+    other = Series(lambda: 60.0, 3, lambda rate: rate >= FLOOR, compared=False)
+    Sampling(samples=9).take(other)
+    assert len(other.samples) == 1
+
+
 def test_a_number_that_was_asked_for_holds_for_each_and_one_more_may_be_cold() -> None:
     assert order(Sampling(samples=2), a=3, b=1) == "aaabbb"
     assert order(Sampling(samples=2, by_turns=True), a=3, b=1) == "ababab"
+
+
+FLOOR = 50.0
+
+
+def beside(*shares: float) -> Sampling:
+    """Return a sampling whose trials have these foreign loads, one after the other."""
+    coming = iter(shares)
+
+    @contextlib.contextmanager
+    def watch() -> Iterator[Load]:
+        yield Load(next(coming))
+
+    return Sampling(watch=watch)
+
+
+def rates(*coming: float) -> Series[float]:
+    """Return a quantity of these rates; at 0 the trial fails."""
+    left = iter(coming)
+
+    def trial() -> float:
+        rate = next(left)
+        if rate == 0:
+            raise TrialFailed("no connection")
+        return rate
+
+    return Series(trial, 1)
+
+
+def holds(sampling: Sampling, series: Series[float]) -> bool:
+    sampling.take(series)
+    return sampling.holds(series, lambda seen: min(seen) >= FLOOR, lambda seen: f"{seen} Mbit/s")
+
+
+def test_a_rate_below_its_floor_on_an_idle_machine_misses_at_once() -> None:
+    assert not holds(beside(0.05), rates(16.0))
+
+
+def test_a_rate_above_its_floor_holds_beside_any_load() -> None:
+    assert holds(beside(0.9), rates(60.0))
+
+
+def test_a_rate_missed_beside_a_load_is_taken_once_more_and_then_decides() -> None:
+    assert holds(beside(0.5, 0.5), rates(16.0, 60.0))
+    assert not holds(beside(0.5, 0.0), rates(16.0, 16.0))
+
+
+def test_a_rate_missed_twice_beside_a_load_is_inconclusive_and_says_how_high_it_was() -> None:
+    with pytest.raises(
+        Inconclusive,
+        match=r"\[17.0\] Mbit/s; meanwhile other processes used 63% of the machine's CPU time",
+    ):
+        holds(beside(0.5, 0.63), rates(16.0, 17.0))
+
+
+def test_a_trial_that_fails_beside_a_load_is_made_once_more() -> None:
+    assert holds(beside(0.5, 0.5), rates(0, 60.0))
+    with pytest.raises(Inconclusive, match="no connection; meanwhile"):
+        holds(beside(0.5, 0.5), rates(0, 0))
+    with pytest.raises(TrialFailed, match="no connection"):
+        holds(beside(0.5, 0.0), rates(0, 0))
+
+
+def test_a_quantity_ends_early_only_if_it_may_and_gets_its_other_trials_if_it_misses() -> None:
+    early = Series(lambda: 60.0, 3, lambda rate: rate >= FLOOR)
+    beside(0, 0, 0).take(early)
+    assert early.samples == [60.0]
+    asked = Series(lambda: 60.0, 3, lambda rate: rate >= FLOOR)
+    Sampling(samples=3).take(asked)
+    assert len(asked.samples) == 4
+    sampling, coming = beside(0, 0, 0), iter((10.0, 60.0, 70.0))
+    missed = Series(lambda: next(coming), 3, lambda _: True)
+    sampling.take(missed)
+    assert sampling.holds(missed, lambda seen: sorted(seen)[len(seen) // 2] >= FLOOR, str)
+    assert missed.samples == [10.0, 60.0]
+
+
+# Several looks: on a busy machine other processes load it as well.
+LOOP = "end = __import__('time').monotonic() + 5\nwhile __import__('time').monotonic() < end: pass"
+
+
+def test_work_of_other_processes_is_foreign_load_and_own_work_is_not() -> None:
+    with watching()() as own:
+        spent = time.process_time() + 0.3
+        while time.process_time() < spent:
+            pass
+    # Not a child of this process: its parent, a shell, has ended.
+    started = subprocess.run(
+        ["sh", "-c", f'"{sys.executable}" -c "$1" >/dev/null 2>&1 & echo $!', "sh", LOOP],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    pid = int(started.stdout)
+    try:
+        began = _cpu_s(pid)
+        with watching()() as foreign:
+            wall = time.monotonic()
+            time.sleep(1)
+            wall = time.monotonic() - wall
+        spent_share = (_cpu_s(pid) - began) / (wall * (os.cpu_count() or 1))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, 9)
+    assert foreign.share >= 0.8 * spent_share > 0
+    # The time of this process itself is in neither.
+    assert own.share < 1
+
+
+def _cpu_s(pid: int) -> float:
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.mark.parametrize(

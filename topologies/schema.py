@@ -217,7 +217,7 @@ class Promise(Part):
 
 
 class Throughput(Part):
-    """Floors under which a measured rate violates GN-07 or GN-08.
+    """Floors under which a measured rate violates GN-07 or, where the file has one, GN-08.
 
     The defaults are far below the rate of two cores without hardware virtualisation: they catch a
     broken path, not a slow machine. Raise them for hardware that you know.
@@ -235,6 +235,6 @@ class Throughput(Part):
     udp_loss_max_percent: float = Field(
         default=5, ge=0, le=100, description="The highest accepted UDP loss, in percent."
     )
-    guest_guest_tcp_mbit_s: MbitPerSecond = Field(
-        default=50, description="TCP between two guests, in Mbit/s."
+    guest_guest_tcp_mbit_s: MbitPerSecond | None = Field(
+        default=None, description="TCP between two guests, in Mbit/s; null: no floor."
     )

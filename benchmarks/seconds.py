@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where the seconds of a run go: building, measuring, other checks, taking down; and the CPU.
+
+    python -m benchmarks.seconds [RUN …] [-- WORDS FOR ./plumbline run]
+
+For each record (a folder or its run.json) a table with a line per topology. Without a record it
+makes a run and adds the CPU seconds of all its processes, the emulated guests' included.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from contracts.run_files import RECORD
+from reports.record import Check, RunRecord, load
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Wall seconds of a topology, or of several together.
+
+    Attributes:
+        build: until its guests have addresses; most of it is their boot.
+        measure: of checks that keep measurements: these have the machine to themselves.
+        check: of all others; most of it is waiting.
+        take_down: afterwards.
+    """
+
+    build: float
+    measure: float
+    check: float
+    take_down: float
+
+    @property
+    def whole(self) -> float:
+        """All of them."""
+        return self.build + self.measure + self.check + self.take_down
+
+    def line(self, name: str) -> str:
+        """Return a line of the table."""
+        parts = (self.build, self.measure, self.check, self.take_down, self.whole)
+        return f"{name:24}" + "".join(f"{part:10.1f}" for part in parts)
+
+
+def by_topology(record: RunRecord) -> dict[str, Seconds]:
+    """Return the seconds of each topology of a run."""
+    return {
+        topology.name: Seconds(
+            topology.build_s or 0,
+            _sum(c for c in _of(record, topology.name) if c.measurements),
+            _sum(c for c in _of(record, topology.name) if not c.measurements),
+            topology.teardown_s or 0,
+        )
+        for topology in record.topologies
+    }
+
+
+def table(record: RunRecord) -> str:
+    """Return the table of a run."""
+    found = by_topology(record)
+    heads = ("build", "measure", "check", "take down", "all")
+    whole = Seconds(
+        *(
+            sum(getattr(each, part) for each in found.values())
+            for part in ("build", "measure", "check", "take_down")
+        )
+    )
+    lines = [f"{'seconds of':24}" + "".join(f"{head:>10}" for head in heads)]
+    lines += [each.line(name) for name, each in found.items()]
+    lines.append(whole.line("all topologies"))
+    if record.finished is not None:
+        wall = (record.finished - record.started).total_seconds()
+        lines.append(f"the run itself took {wall:.1f} s")
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the tables."""
+    words = list(argv)
+    own, rest = words, []
+    if "--" in words:
+        own, rest = words[: words.index("--")], words[words.index("--") + 1 :]
+    for place in own:
+        print(table(load(Path(place, RECORD) if Path(place).is_dir() else Path(place))))
+    if not own:
+        print(_made(rest))
+    return 0
+
+
+def _made(words: Sequence[str]) -> str:
+    """Make a run, and return its table with the CPU seconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        argv = [str(ROOT / "plumbline"), "run", "--output", str(Path(folder, "run")), *words]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        written = Path(folder, "run", RECORD)
+        if not written.exists():
+            raise SystemExit(done.stdout + done.stderr)
+        record = load(written)
+    # The first process of a sandbox waits for its daemons and guests, and the run for that one.
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent, cores = used.ru_utime + used.ru_stime, os.cpu_count() or 1
+    said = f"{spent:.1f} s of CPU time, on {cores} cores"
+    if record.finished is not None:
+        had = (record.finished - record.started).total_seconds() * cores
+        said += f": {spent / had:.0%} of what they had"
+    return f"{table(record)}\n{said}"
+
+
+def _of(record: RunRecord, name: str) -> Iterable[Check]:
+    return (check for check in record.checks if check.topology == name)
+
+
+def _sum(checks: Iterable[Check]) -> float:
+    return sum(check.duration_s or 0 for check in checks)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
