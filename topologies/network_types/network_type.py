@@ -75,6 +75,8 @@ class NetworkType(ABC):
         source: the source address outside, the host's or the guest's; None: no packet arrives.
         needs: capabilities of the host that the type needs, beside those of its switch.
         outside_needs_route: the outside needs a route to the guests' subnet, which the run adds.
+        names_from_outside: the network's DNS server asks the host's resolver for what it does not
+            know itself.
         guests_have_taps: each guest's NIC is a TAP device of the host.
         uplink_is_real: the uplink is a NIC of the host, not made by the run.
         changes_run_objects_only: its checks and faults change no other objects of the host.
@@ -90,6 +92,7 @@ class NetworkType(ABC):
     source: ClassVar[Source | None] = None
     needs: ClassVar[frozenset[str]] = frozenset()
     outside_needs_route: ClassVar[bool] = False
+    names_from_outside: ClassVar[bool] = True
     guests_have_taps: ClassVar[bool] = True
     uplink_is_real: ClassVar[bool] = False
     changes_run_objects_only: ClassVar[bool] = False
