@@ -77,6 +77,7 @@ class NetworkType(ABC):
         outside_needs_route: the outside needs a route to the guests' subnet, which the run adds.
         names_from_outside: the network's DNS server asks the host's resolver for what it does not
             know itself.
+        host_end_has_ipv6: the host has a link-local address on the network.
         guests_have_taps: each guest's NIC is a TAP device of the host.
         uplink_is_real: the uplink is a NIC of the host, not made by the run.
         changes_run_objects_only: its checks and faults change no other objects of the host.
@@ -93,6 +94,7 @@ class NetworkType(ABC):
     needs: ClassVar[frozenset[str]] = frozenset()
     outside_needs_route: ClassVar[bool] = False
     names_from_outside: ClassVar[bool] = True
+    host_end_has_ipv6: ClassVar[bool] = True
     guests_have_taps: ClassVar[bool] = True
     uplink_is_real: ClassVar[bool] = False
     changes_run_objects_only: ClassVar[bool] = False
