@@ -14,7 +14,7 @@ from topologies.network_types import NETWORK_TYPES
 # fmt: off
 IDS = [
     "GN-01", "GN-02", "GN-03", "GN-04", "GN-05", "GN-06", "GN-07", "GN-08",
-    "GN-09", "GN-10",
+    "GN-09", "GN-10", "GN-11",
     "LB-01", "LB-02", "LB-03", "LB-04", "LB-05", "LB-06", "LB-07", "LB-08",
     "LB-09", "LB-10", "LB-11",
     "OV-01", "OV-02", "OV-03", "OV-04", "OV-05", "OV-06", "OV-07", "OV-08",

@@ -80,6 +80,7 @@ class NetworkType(ABC):
         outside_needs_route: the outside needs a route to the guests' subnet, which the run adds.
         spanning_tree: whether it is on and the forward delay in seconds, where the keys `stp` and
             `forward_delay_s` are null.
+        completes_dhcp_answers: DHCP answers reach the guests' TAPs with complete checksums.
         names_from_outside: the network's DNS server asks the host's resolver for what it does not
             know itself.
         host_end_has_ipv6: the host has a link-local address on the network.
@@ -99,6 +100,7 @@ class NetworkType(ABC):
     needs: ClassVar[frozenset[str]] = frozenset()
     outside_needs_route: ClassVar[bool] = False
     spanning_tree: ClassVar[tuple[bool, int]] = (False, 15)
+    completes_dhcp_answers: ClassVar[bool] = True
     names_from_outside: ClassVar[bool] = True
     host_end_has_ipv6: ClassVar[bool] = True
     guests_have_taps: ClassVar[bool] = True
