@@ -121,7 +121,9 @@ def _neighbour(runner: Machine | Guest, link: str, tool: str) -> Neighbour:
 
 def _by_ipv4(testbed: Testbed, near: str, far: str) -> Answer:
     """Ping one machine's IPv4 address from another, by their names."""
-    ends = {end.name: end for role in ("guest", "host") for end in testbed.ends(role)}
+    ends = {end.name: end for end in testbed.ends("guest")}
+    if testbed.host.name in (near, far):
+        ends |= {end.name: end for end in testbed.ends("host")}
     if testbed.topology.network.is_on_physical_network:
         ends |= {end.name: end for end in testbed.ends("outside")}
     return ping(ends[near], ends[far].address, count=ECHOES, wait_s=ANSWER_S)
