@@ -245,6 +245,21 @@ def test_the_guest_asks_too(guest: Guest, protocol: str) -> None:
     assert json.loads(done.stdout)["source"] == f"{GUEST}:40000"
 
 
+@pytest.mark.usefixtures("server")
+def test_many_connections_are_open_at_once(guest: Guest) -> None:
+    many = ["--count", "500", "--at-once", "--timeout", "10"]
+    done = guest.run(["plumbline-probe", "tcp", HOST, ECHO_PORT, *many])
+    said = json.loads(done.stdout)
+    assert (said["sent"], said["answered"], said["error"]) == (500, 500, None)
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_a_name_server_that_is_not_there_is_told(guest: Guest, protocol: str) -> None:
+    done = guest.run(["plumbline-probe", "dns", protocol, HOST, "00", "2"], check=False)
+    assert done.status == 1
+    assert json.loads(done.stdout) == {"answer": None, "error": "ECONNREFUSED"}
+
+
 @pytest.mark.usefixtures("guest")
 @pytest.mark.parametrize("protocol", ["icmp", "tcp", "udp"])
 def test_silence_is_told(host: Host, image: Image, protocol: str) -> None:
@@ -292,6 +307,9 @@ def test_an_icmp_refusal_is_told(host: Host, image: Image) -> None:
         ["icmp", HOST, "--source-port", "7"],
         ["tcp", HOST, "7", "--source-port", "7", "--count", "2"],
         ["icmp", "::1"],
+        ["udp", HOST, "7", "--at-once"],
+        ["dns", "udp", "nowhere", "00", "1"],
+        ["dns", "udp", HOST, "0", "1"],
         ["dance"],
     ],
 )

@@ -13,4 +13,6 @@ class Isolated(LibvirtBridge):
     name = "isolated"
     forward = "none"
     mode = None
+    # libvirt writes no-resolv: what its guests asked could carry data out.
+    names_from_outside = False
     reach = MappingProxyType({cell: cell in AMONG_HOST_AND_GUESTS for cell in CELLS})

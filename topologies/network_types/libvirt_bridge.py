@@ -24,6 +24,10 @@ class LibvirtBridge(NetworkType):
     mode: ClassVar[str | None]
     made_by = "libvirt"
     switches = ("linux",)
+    # libvirt, "Network XML format", `<bridge stp= delay=>`: on and 0 by default.
+    spanning_tree = (True, 0)
+    # libvirt turns IPv6 off on a bridge that it gives no IPv6 address.
+    host_end_has_ipv6 = False
     other_switch = "a network made by libvirt is a Linux bridge"
 
     def breaches(self, network: Network) -> Iterator[Breach]:

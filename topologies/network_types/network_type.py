@@ -28,6 +28,9 @@ OUTSIDE_TO_GUEST: Final[Cell] = ("outside", "guest")
 CELLS: Final[tuple[Cell, ...]] = (*AMONG_HOST_AND_GUESTS, GUEST_TO_OUTSIDE, OUTSIDE_TO_GUEST)
 """The table of who reaches whom (D3, "NAT, isolated and bridged network topology")."""
 
+WITHOUT_STP_S: Final = 2.0
+LEAST_FORWARD_DELAY_S: Final = 2
+
 Hop = Literal["tap", "bridge", "pf", "uplink", "outside nic"]
 """A link that a packet passes; `tap` is the guest's at that end of the path."""
 
@@ -75,6 +78,12 @@ class NetworkType(ABC):
         source: the source address outside, the host's or the guest's; None: no packet arrives.
         needs: capabilities of the host that the type needs, beside those of its switch.
         outside_needs_route: the outside needs a route to the guests' subnet, which the run adds.
+        spanning_tree: whether it is on and the forward delay in seconds, where the keys `stp` and
+            `forward_delay_s` are null.
+        completes_dhcp_answers: DHCP answers reach the guests' TAPs with complete checksums.
+        names_from_outside: the network's DNS server asks the host's resolver for what it does not
+            know itself.
+        host_end_has_ipv6: the host has a link-local address on the network.
         guests_have_taps: each guest's NIC is a TAP device of the host.
         uplink_is_real: the uplink is a NIC of the host, not made by the run.
         changes_run_objects_only: its checks and faults change no other objects of the host.
@@ -90,6 +99,10 @@ class NetworkType(ABC):
     source: ClassVar[Source | None] = None
     needs: ClassVar[frozenset[str]] = frozenset()
     outside_needs_route: ClassVar[bool] = False
+    spanning_tree: ClassVar[tuple[bool, int]] = (False, 15)
+    completes_dhcp_answers: ClassVar[bool] = True
+    names_from_outside: ClassVar[bool] = True
+    host_end_has_ipv6: ClassVar[bool] = True
     guests_have_taps: ClassVar[bool] = True
     uplink_is_real: ClassVar[bool] = False
     changes_run_objects_only: ClassVar[bool] = False
@@ -147,6 +160,20 @@ class NetworkType(ABC):
     @abstractmethod
     def hops(self, from_: Role, to: Role) -> tuple[Hop, ...]:
         """Return the observable links between two ends, in the order of a request."""
+
+    def first_frame_s(self, network: Network) -> float:
+        """Return the seconds within which a new port of the network's switch passes a frame.
+
+        With spanning tree a port listens for the forward delay and learns for as long (IEEE
+        802.1D, 8.4); the kernel takes no less than 2 s for each while it is on. Without, it passes
+        frames at once, and 2 s are left for a busy machine.
+        """
+        stp, delay_s = self.spanning_tree
+        if not (stp if network.stp is None else network.stp):
+            return WITHOUT_STP_S
+        if network.forward_delay_s is not None:
+            delay_s = network.forward_delay_s
+        return 2 * max(delay_s, LEAST_FORWARD_DELAY_S)
 
     def links(self, network: Network) -> tuple[str, ...]:
         """Return the links that the network's build makes on the host, without TAPs."""

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""IPv6 on the link: who answers neighbour discovery, between link-local addresses."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from fixtures.errors import Inconclusive
+from fixtures.guest.guest import NIC, Guest
+from fixtures.host.machine import Machine
+from fixtures.probe.evidence import Evidence
+from fixtures.probe.reach import Answer, End, ping
+from fixtures.testbed.physical_network import OUTSIDE_NIC
+from fixtures.testbed.testbed import GUEST_TOOL, Testbed
+from fixtures.waiting import poll
+
+ECHOES = 2
+ANSWER_S = 2
+# Duplicate address detection takes one second (RFC 4862, 5.1).
+ADDRESS_DEADLINE_S = 5.0
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A machine on the link.
+
+    Attributes:
+        runner: the machine or the guest.
+        link: its link there.
+        tool: `plumbline-probe` there.
+        address: its link-local address; "" without one that it may use.
+        flags: those of its addresses, such as `dadfailed`, for the reason.
+    """
+
+    runner: Machine | Guest
+    link: str
+    tool: str
+    address: str
+    flags: str
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.runner.name
+
+
+@pytest.mark.claims("GN-09")
+def test_neighbours_answer(testbed: Testbed, evidence: Evidence) -> None:
+    """Guests, host and outside hear each other's neighbour solicitations, each from each.
+
+    The host is asked where it has IPv6 at all, on its own bridges: libvirt turns IPv6 off on a
+    bridge without an IPv6 address, whose guests have each other alone. The outside is on the link
+    where the guests are on the physical network.
+
+    Source: RFC 4861, 7.2; libvirt, "Network XML format", `ipv6`.
+
+    Preconditions:
+        - the guests' kernels have IPv6
+    Steps:
+        1. Read the link-local address of each machine on the link.
+        2. For one machine after the other: have it forget its neighbours, and ping the link-local
+           addresses of all others from it.
+    Verify:
+        - each machine has a link-local address, and no other machine has the same one
+        - every ping is answered
+        - control: where one is not, the other machine's IPv4 address answers; else the check is
+          inconclusive
+    """
+    neighbours = _neighbours(testbed)
+    for each in neighbours:
+        assert each.address, f"{each.name} has no link-local address on {each.link}{each.flags}"
+    seen = {near.name: _asked(near, neighbours) for near in neighbours}
+    evidence.json(
+        "answers.json",
+        {near: {far: str(answer) for far, answer in said.items()} for near, said in seen.items()},
+    )
+    silent = [
+        (near, far, answer)
+        for near, said in seen.items()
+        for far, answer in said.items()
+        if not answer.all_answered
+    ]
+    by_ipv4 = {(near, far): _by_ipv4(testbed, near, far) for near, far, _answer in silent}
+    if silent and not any(answer.all_answered for answer in by_ipv4.values()):
+        raise Inconclusive(f"control failed: by IPv4 {[str(a) for a in by_ipv4.values()]}")
+    listed = "; ".join(f"{near} → {far}: {answer}" for near, far, answer in silent)
+    assert not silent, f"link-local addresses do not answer: {listed}"
+    evidence.reason = "each from each: " + ", ".join(f"{n.name} {n.address}" for n in neighbours)
+
+
+def _neighbours(testbed: Testbed) -> list[Neighbour]:
+    """Return the machines on the guests' link."""
+    found: list[tuple[Machine | Guest, str, str]] = [
+        (guest, NIC, GUEST_TOOL) for guest in testbed.guests
+    ]
+    host_speaks = testbed.host.sysctl("net.ipv6.conf.default.disable_ipv6") == "0"
+    if testbed.topology.type.host_end_has_ipv6 and host_speaks:
+        found.append((testbed.host, testbed.switch.name, testbed.tool))
+    if testbed.topology.network.is_on_physical_network:
+        found.append((testbed.outside, OUTSIDE_NIC, testbed.tool))
+    with ThreadPoolExecutor(len(found)) as pool:
+        return list(pool.map(lambda place: _neighbour(*place), found))
+
+
+def _neighbour(runner: Machine | Guest, link: str, tool: str) -> Neighbour:
+    """Return a machine as soon as its link-local address is one that it may use."""
+
+    def look() -> Neighbour:
+        argv = ["ip", "-6", "-json", "address", "show", "dev", link, "scope", "link"]
+        listed = json.loads(runner.run(argv).stdout or "[]")
+        held = [entry for each in listed for entry in each.get("addr_info", ())]
+        usable = [e for e in held if not {"tentative", "dadfailed"} & e.keys()]
+        flags = ", ".join(f"{e['local']} {', '.join(sorted(e.keys()))}" for e in held)
+        address = str(usable[0]["local"]) if usable else ""
+        return Neighbour(runner, link, tool, address, f": {flags}" if flags else "")
+
+    return poll(look, lambda n: n.address, deadline_s=ADDRESS_DEADLINE_S, interval_s=0.3)
+
+
+def _by_ipv4(testbed: Testbed, near: str, far: str) -> Answer:
+    """Ping one machine's IPv4 address from another, by their names."""
+    ends = {end.name: end for end in testbed.ends("guest")}
+    if testbed.host.name in (near, far):
+        ends |= {end.name: end for end in testbed.ends("host")}
+    if testbed.topology.network.is_on_physical_network:
+        ends |= {end.name: end for end in testbed.ends("outside")}
+    return ping(ends[near], ends[far].address, count=ECHOES, wait_s=ANSWER_S)
+
+
+def _asked(near: Neighbour, neighbours: list[Neighbour]) -> dict[str, Answer]:
+    """Ping all others from one machine, which has to ask for their MACs first.
+
+    One machine at a time: who is asked learns the asker's MAC from the question.
+    """
+    near.runner.run(["ip", "-6", "neigh", "flush", "dev", near.link])
+    others = [each for each in neighbours if each is not near]
+    end = End(near.runner, near.address, near.tool)
+
+    def asked(far: Neighbour) -> Answer:
+        return ping(end, f"{far.address}%{near.link}", count=ECHOES, wait_s=ANSWER_S)
+
+    with ThreadPoolExecutor(len(others)) as pool:
+        return {o.name: answer for o, answer in zip(others, pool.map(asked, others), strict=True)}

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Many connections at once through the host's translation of addresses."""
+
+import functools
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from fixtures.errors import Inconclusive
+from fixtures.probe.capture import Capture
+from fixtures.probe.evidence import Evidence
+from fixtures.probe.packets import opened_from
+from fixtures.probe.reach import ECHO_PORT, End, send_at_once, send_one
+from fixtures.testbed.physical_network import OUTSIDE_NIC
+from fixtures.testbed.testbed import Testbed
+
+CONNECTIONS = 500
+# All of them within 2 s on an idle machine under TCG, where the guest is the slow part.
+ALL_ANSWERED_S = 10.0
+
+
+@pytest.mark.claims("NT-23")
+def test_many_connections_at_once(testbed: Testbed, evidence: Evidence) -> None:
+    """From each guest 500 connections at once are answered, each from a port of its own.
+
+    Source: RFC 4787, 4.1, and RFC 5382, 4: a translated connection has a port that no other one to
+    the same end has.
+
+    Preconditions:
+        - an outside machine is reached through the host's uplink
+    Steps:
+        1. Start a capture on the outside machine.
+        2. Open 500 TCP connections to it from each guest, all at once, and send content on each;
+           none is closed before the last is answered.
+    Verify:
+        - every connection gives its own content back
+        - the outside sees as many pairs of source address and port as there are connections
+        - control: the outside answers one connection of each guest, and 500 of the host at once;
+          else the check is inconclusive
+    """
+    [far], guests = testbed.ends("outside"), testbed.ends("guest")
+    with (
+        evidence.capture(testbed.outside, OUTSIDE_NIC) as frames,
+        ThreadPoolExecutor(len(guests)) as pool,
+    ):
+        ask = functools.partial(
+            send_at_once, far=far, connections=CONNECTIONS, wait_s=ALL_ANSWERED_S
+        )
+        answers = dict(zip((guest.name for guest in guests), pool.map(ask, guests), strict=True))
+        sources = _sources(frames, far)
+    evidence.json("sources.json", {f"{a}:{p}": n for (a, p), n in sorted(sources.items())})
+    evidence.reason = f"{len(sources)} pairs of address and port outside; " + "; ".join(
+        f"{name}: {answer}" for name, answer in answers.items()
+    )
+    if not all(answer.all_answered for answer in answers.values()):
+        one = {guest.name: send_one("tcp", guest, far) for guest in guests}
+        if not all(answer.all_answered for answer in one.values()):
+            raise Inconclusive(f"control failed: of a guest's only connection {one}")
+        host = End(testbed.host, str(testbed.figures.host), testbed.tool)
+        control = send_at_once(host, far, CONNECTIONS, wait_s=ALL_ANSWERED_S)
+        if not control.all_answered:
+            raise Inconclusive(f"control failed: of the host's connections {control}")
+        short = {name: str(a) for name, a in answers.items() if not a.all_answered}
+        raise AssertionError(f"of {CONNECTIONS} connections at once: {short}")
+    assert len(sources) == CONNECTIONS * len(guests), (
+        f"{CONNECTIONS} connections from each of {len(guests)} guests come from {len(sources)} "
+        "pairs of address and port"
+    )
+
+
+def _sources(frames: Capture, far: End) -> Counter[tuple[str, int]]:
+    """Return the sources of the connections that were opened, and how often each asked."""
+    frames.require_whole()
+    opened = (opened_from(frame.raw, far.address, ECHO_PORT) for frame in frames.frames())
+    return Counter(source for source in opened if source is not None)
