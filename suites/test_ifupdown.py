@@ -188,7 +188,7 @@ def test_dhcp_configuration(testbed: Testbed, evidence: Evidence) -> None:
     )
 
 
-@pytest.mark.claims("BR-11")
+@pytest.mark.claims("BR-12")
 def test_former_configuration_put_back(testbed: Testbed, evidence: Evidence) -> None:
     """With the bridge's configuration deleted and the NIC's put back, the NIC has it again (D3).
 
