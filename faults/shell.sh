@@ -17,6 +17,21 @@ wait_forwarding() {
     return 1
 }
 
+# Restarts libvirtd as a sandbox starts it, for what it reads at its start, such as its hooks.
+restart_libvirtd() {
+    pid=$(cat /run/libvirtd.pid)
+    kill "$pid"
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+    rm -f /run/libvirt/libvirt-sock
+    libvirtd -d --pid-file /run/libvirtd.pid
+    for _ in $(seq 100); do
+        virsh -q list >/dev/null 2>&1 && return
+        sleep 0.1
+    done
+    echo "libvirtd does not answer" >&2
+    return 1
+}
+
 # Saves the rules of iptables for `restore_rules`.
 keep_rules() { iptables-save >/run/fault.rules; }
 

@@ -29,6 +29,8 @@ from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause
 
 WHO_HAS = 1  # RFC 826, ares_op$REQUEST
+# The host's own setting of the kernel's switch, before the check sets it.
+AS_FOUND = "as found"
 # Whether the filter is shown bridged packets, and whether it has the DROP, one after the other.
 PHASES = (
     ("at 1 without DROP", True, False),
@@ -47,14 +49,16 @@ def test_bridged_ipv4_is_not_filtered(testbed: Testbed, evidence: Evidence) -> N
     Preconditions:
         - the first guest has its address, and an outside machine is on the same segment
     Steps:
-        1. With the kernel's switch at 1 and no DROP, probe the outside from the guest by ICMP, TCP
-           and UDP, with a capture outside.
-        2. Put a DROP for the guest's packets to the outside in front of FORWARD, and probe with the
+        1. Read the kernel's switch, and probe the outside from the guest by ICMP, TCP and UDP, with
+           a capture outside.
+        2. Do the same with the switch at 1 and no DROP.
+        3. Put a DROP for the guest's packets to the outside in front of FORWARD, and probe with the
            switch at 0, at 1, and at 0 again.
     Verify:
+        - with the host's own setting the filter drops nothing that passes at 0
         - at 0 with the DROP every request is answered and seen outside, both times
-        - control: at 1 without the DROP every request is answered and seen outside; else the check
-          is inconclusive
+        - control: at 1 without the DROP, or at 0 with it, every request is answered and seen
+          outside; else the check is inconclusive
         - control: at 1 with the DROP nothing is answered and nothing is seen outside; else the
           check is inconclusive
     """
@@ -78,14 +82,16 @@ def test_bridged_ipv6_is_not_filtered(testbed: Testbed, evidence: Evidence) -> N
         - the first guest and the outside machine, on the same segment, have link-local IPv6
           addresses
     Steps:
-        1. With the kernel's switch at 1 and no DROP, have the guest forget the outside's MAC and
-           ping its link-local address, with a capture outside.
-        2. Put a DROP for everything from the guest's link-local address in front of FORWARD, and
+        1. Read the kernel's switch, have the guest forget the outside's MAC and ping its link-local
+           address, with a capture outside.
+        2. Do the same with the switch at 1 and no DROP.
+        3. Put a DROP for everything from the guest's link-local address in front of FORWARD, and
            ping in the same way with the switch at 0, at 1, and at 0 again.
     Verify:
+        - with the host's own setting the filter drops nothing that passes at 0
         - at 0 with the DROP every echo request is answered and seen outside, both times
-        - control: at 1 without the DROP every echo request is answered and seen outside; else the
-          check is inconclusive
+        - control: at 1 without the DROP, or at 0 with it, every echo request is answered and seen
+          outside; else the check is inconclusive
         - control: at 1 with the DROP nothing is answered and no echo request is seen outside; else
           the check is inconclusive
     """
@@ -112,15 +118,17 @@ def test_bridged_arp_is_not_filtered(testbed: Testbed, evidence: Evidence) -> No
         - the host has an arptables with a FORWARD chain
         - the first guest has its address, and an outside machine is on the same segment
     Steps:
-        1. With the kernel's switch at 1 and no DROP, have the guest forget the outside's MAC and
-           ping the outside, with a capture there.
-        2. Put DROPs for ARP of guest and outside in front of FORWARD, and ping in the same way with
+        1. Read the kernel's switch, have the guest forget the outside's MAC and ping the outside,
+           with a capture there.
+        2. Do the same with the switch at 1 and no DROP.
+        3. Put DROPs for ARP of guest and outside in front of FORWARD, and ping in the same way with
            the switch at 0, at 1, and at 0 again.
     Verify:
+        - with the host's own setting the filter drops nothing that passes at 0
         - at 0 with the DROPs every ping is answered and the guest's ARP request is seen outside,
           both times
-        - control: at 1 without the DROPs every ping is answered and the ARP request is seen
-          outside; else the check is inconclusive
+        - control: at 1 without the DROPs, or at 0 with them, every ping is answered and the ARP
+          request is seen outside; else the check is inconclusive
         - control: at 1 with the DROPs no ping is answered and no ARP request is seen outside; else
           the check is inconclusive
     """
@@ -149,8 +157,14 @@ def _decide(
     matches: Sequence[Sequence[str]],
     probe: Callable[[Capture], list[Attempt]],
 ) -> None:
-    """Probe in each phase, and judge: at 0 all is answered, at 1 nothing of it arrives."""
+    """Probe in each phase, and judge: at 0 all is answered, at 1 nothing of it arrives.
+
+    Before, the host is probed as found: a filter that drops something then is the host's own.
+    """
+    own = testbed.host.sysctl(which.sysctl)
     tried: dict[str, list[Attempt]] = {}
+    with evidence.capture(testbed.outside, OUTSIDE_NIC, "as-found") as frames:
+        tried[AS_FOUND] = probe(frames)
     for phase, on, drop in PHASES:
         with (
             called(testbed.host, which, on=on),
@@ -159,11 +173,17 @@ def _decide(
         ):
             tried[phase] = probe(frames)
     said = {phase: "; ".join(map(str, attempts)) for phase, attempts in tried.items()}
-    evidence.json("attempts.json", said)
-    evidence.reason = f"{which.sysctl} " + "; ".join(
+    evidence.json("attempts.json", {"own setting": own, **said})
+    evidence.reason = f"{which.sysctl}, the host's own setting {own}; " + "; ".join(
         f"{phase}: {_counted(attempts)}" for phase, attempts in tried.items()
     )
-    if not _pass(tried["at 1 without DROP"]):
+    dropped_by_host = not _pass(tried[AS_FOUND]) and _pass(tried["at 0 with DROP"])
+    assert not dropped_by_host, (
+        f"{which.sysctl} is {own} on this host, and its packet filter drops what passes at 0: "
+        f"{said[AS_FOUND]}"
+    )
+    # A host whose own rules drop it at 1 needs no DROP: what matters is that it passes at 0.
+    if not _pass(tried["at 1 without DROP"]) and not _pass(tried["at 0 with DROP"]):
         raise Inconclusive(f"nothing to block, at 1 without DROP: {said['at 1 without DROP']}")
     for phase in ("at 0 with DROP", "at 0 with DROP again"):
         assert _pass(tried[phase]), f"{which.sysctl} {phase}: {said[phase]}"

@@ -109,7 +109,7 @@ def test_ifcfg_pairs(testbed: Testbed, evidence: Evidence) -> None:
     evidence.reason = "; ".join(f"{name}: {what}" for name, what in found.items())
 
 
-@pytest.mark.claims("BR-11")
+@pytest.mark.claims("BR-12")
 def test_former_configuration_put_back(testbed: Testbed, evidence: Evidence) -> None:
     """With the bridge's stanza deleted and the NIC's put back, the NIC has it again (D3).
 

@@ -28,7 +28,7 @@ from topologies.topology import Network
 
 # libvirt ends its dnsmasq by a signal and does not wait for it.
 GONE_DEADLINE_S = 20.0
-DEFINITIONS = ("/etc/libvirt/qemu/networks", "/etc/libvirt/qemu/networks/autostart")
+DEFINITIONS = (libvirt_network.DEFINITIONS, libvirt_network.AUTOSTART)
 
 
 @pytest.mark.lengthy

@@ -8,8 +8,13 @@ import pytest
 
 from fixtures.host.host import Host
 from fixtures.host.links import has_link
-from fixtures.host.processes import processes
 from fixtures.probe.evidence import Evidence
+from fixtures.probe.ovs_daemons import (
+    bridges_in,
+    daemon_process,
+    database_files,
+    monitor_title,
+)
 from fixtures.switch.ovs_bridge import (
     DATABASE_SOCKET,
     interface_row,
@@ -25,6 +30,10 @@ SCRATCH = "plumb-new"
 SCRATCH_PORT = "plumb-port"
 LINK_DEADLINE_S = 5.0
 DAEMONS = ("ovsdb-server", "ovs-vswitchd")
+ANSWER_S = 5
+PATIENCE = (f"--timeout={ANSWER_S}",)
+KEY_WRITTEN = ("set", "Open_vSwitch", ".", "external_ids:plumbline=follows")
+KEY_DELETED = ("remove", "Open_vSwitch", ".", "external_ids", "plumbline")
 DATABASE = "Open_vSwitch"
 ANSWER_DEADLINE_S = 30.0
 # D4: what `ovsdb-client list-tables` prints.
@@ -37,35 +46,49 @@ DOCUMENTED_TABLES = {
 @pytest.mark.claims("OV-01")
 @pytest.mark.needs("ovs")
 def test_daemons_are_healthy(testbed: Testbed, evidence: Evidence) -> None:
-    """Both daemons answer and are healthy; their version is the one that the database reports.
+    """Both daemons answer, follow the database and keep it; they report the database's version.
+
+    A daemon may have a monitor, a process that restarts it after a crash and reports that in its
+    title.
 
     Preconditions:
-        - ovsdb-server and ovs-vswitchd are started with a monitor process
+        - the topology is up and its guests answer
     Steps:
         1. Ask each daemon for its version over its control socket.
-        2. Read the process titles of the monitors.
-        3. Read the version from the database.
+        2. Read the title of each daemon's monitor, where it has one.
+        3. Write a key into the database, wait for ovs-vswitchd to have read it, and delete the key.
+        4. Read the bridges from the file of the database.
+        5. Read the version from the database.
     Verify:
-        - each daemon answers
-        - each daemon has exactly one monitor, and its title says healthy
+        - each daemon runs, and answers within 5 s
+        - a monitor's title says healthy
+        - ovs-vswitchd has followed the database within 5 s
+        - the file has the bridges that the server serves
         - the version of each daemon is the one in the database
     """
-    said, running = {}, processes(testbed.host)
+    host, said, kept = testbed.host, {}, []
     for daemon in DAEMONS:
-        answer = testbed.host.run(["ovs-appctl", "-t", daemon, "version"], check=False)
-        assert answer.status == 0, f"{daemon} does not answer: {answer.stderr.strip()}"
+        answer = host.run(["ovs-appctl", *PATIENCE, "-t", daemon, "version"], check=False)
+        assert answer.status == 0, f"{daemon} does not answer: {answer.last_words}"
         said[daemon] = answer.stdout.splitlines()[0]
-        # The monitor's title: "ovs-vswitchd: monitoring pid 22265 (healthy)"
-        monitors = [
-            running.get(each.parent, each) for each in running.values() if each.name == daemon
-        ]
-        titles = [" ".join(monitor.argv) for monitor in monitors]
-        healthy = [title.endswith("(healthy)") for title in titles]
-        assert healthy == [True], f"no monitor reports {daemon} as healthy: {titles}"
-    reported = rows(testbed.host, "Open_vSwitch")[0]["ovs_version"]
+        running, process = daemon_process(host, daemon)
+        assert process is not None, f"{daemon} answers, and the process of its pid file is gone"
+        monitor = monitor_title(running, process)
+        assert monitor is None or monitor.endswith("(healthy)"), f"its monitor reports: {monitor}"
+        kept += database_files(process)
+    followed = host.run(["ovs-vsctl", *PATIENCE, *KEY_WRITTEN], check=False)
+    host.run(["ovs-vsctl", *PATIENCE, "--no-wait", *KEY_DELETED], check=False)
+    assert followed.status == 0, (
+        f"not within {ANSWER_S} s: ovs-vswitchd follows the database; {followed.last_words}"
+    )
+    served = {str(row["name"]) for row in rows(host, "Bridge")}
+    for file in kept:
+        found = bridges_in(host, file)
+        assert found == served, f"{file} has the bridges {found}, the server serves {served}"
+    reported = rows(host, "Open_vSwitch")[0]["ovs_version"]
     for daemon, line in said.items():
         assert line.split()[-1] == reported, f"{daemon} reports {line}, the database {reported}"
-    evidence.reason = "; ".join(said.values())
+    evidence.reason = f"{'; '.join(said.values())}; kept in {', '.join(kept) or 'no file'}"
 
 
 @pytest.mark.claims("OV-02")

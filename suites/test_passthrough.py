@@ -14,6 +14,7 @@ from fixtures.probe.evidence import Evidence
 from fixtures.probe.guest_nics import guest_nics
 from fixtures.probe.qemu_process import open_taps
 from fixtures.probe.sriov import address_in, function_of, listed, views
+from fixtures.switch import libvirt_network
 from fixtures.testbed.testbed import Testbed
 
 # Where libpciaccess, of libvirt, has the names of vendors and products from.
@@ -133,10 +134,11 @@ def test_network_lists_functions(testbed: Testbed, evidence: Evidence) -> None:
         - the topology is up and its guests answer
     Steps:
         1. Read the network's state and its live XML.
-        2. Read the NIC's virtual functions from sysfs.
+        2. Read the link on disk by which libvirtd's next start starts the network.
+        3. Read the NIC's virtual functions from sysfs.
     Verify:
         - the live XML has mode `hostdev`, managed `yes`, and the NIC as physical function
-        - the network is active, persistent and set to autostart
+        - the network is active, persistent and set to autostart, and its link is there
         - the functions in the live XML are exactly those of sysfs
     """
     network, host = testbed.libvirt_network, testbed.host
@@ -151,6 +153,10 @@ def test_network_lists_functions(testbed: Testbed, evidence: Evidence) -> None:
     assert named == testbed.topology.network.pf, f"its live XML names the physical function {named}"
     state = (network.isActive(), network.isPersistent(), network.autostart())
     assert all(state), f"active, persistent, autostart: {state}"
+    assert libvirt_network.starts_with_libvirtd(host, network.name()), (
+        f"libvirt lists {network.name()} with autostart, and {libvirt_network.AUTOSTART} has no "
+        "link to its file: libvirtd's next start would not start it"
+    )
     functions = pci.functions(host, pci.of_nic(host, testbed.topology.network.pf))
     shown = listed(network)
     assert sorted(shown, key=str) == sorted(functions, key=str), (

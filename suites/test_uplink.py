@@ -2,7 +2,7 @@
 """A bridge to the physical network: the NIC as a port, the address on the bridge."""
 
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import IPv4Interface, ip_interface
+from ipaddress import ip_interface
 
 import pytest
 from scapy.layers.inet import IP
@@ -11,30 +11,16 @@ from scapy.packet import Packet
 
 from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive
-from fixtures.host.links import (
-    add_address,
-    addresses,
-    cable,
-    has_link,
-    link_mac,
-    namespace_machine,
-)
-from fixtures.host.nic_state import nic_addresses, nic_state
+from fixtures.host.links import addresses, has_link, link_mac
+from fixtures.host.nic_state import nic_addresses
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.input_exception import input_exception, said
 from fixtures.probe.reach import ECHO_PORT, PROTOCOLS, End, ping, send
 from fixtures.switch.default_network import default_network, network_names
-from fixtures.testbed.build_network import built_network
 from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
-from fixtures.waiting import poll
 
 PROBED = (("tcp", ECHO_PORT), ("udp", ECHO_PORT))
-SCRATCH_NIC, SCRATCH_BRIDGE = "plumb-nic", "plumb-br"
-# RFC 2544's benchmarking addresses: no network of anybody's.
-SCRATCH_HOST, SCRATCH_NEIGHBOUR = IPv4Interface("198.18.7.2/24"), IPv4Interface("198.18.7.1/24")
-# A port with STP and the default delay listens 15 s and learns 15 s.
-PORT_DEADLINE_S = 60.0
 
 
 @pytest.mark.claims("BR-01")
@@ -237,69 +223,3 @@ def _require_both_ways(testbed: Testbed, when: str) -> dict[str, str]:
 
     with ThreadPoolExecutor(len(pairs)) as pool:
         return {name: said for part in pool.map(probe, pairs) for name, said in part.items()}
-
-
-@pytest.mark.claims("BR-12")
-def test_nic_gets_its_configuration_back(testbed: Testbed, evidence: Evidence) -> None:
-    """Taking the bridge down gives the NIC its former configuration back.
-
-    Preconditions:
-        - the host has no links `plumb-nic` and `plumb-br`
-    Steps:
-        1. Make a second NIC with an address and a cable to a neighbour; the neighbour pings the
-           address.
-        2. Build a bridge with that NIC as its port, as the bridge under test is built, and ping.
-        3. Take the bridge down, and ping.
-    Verify:
-        - the neighbour's ping is answered on the bridge, and on the NIC again
-        - the bridge is gone
-        - state, MAC, MTU, addresses and routes of the NIC are those from before
-        - control: before, the ping is answered, and in between the address is on the bridge and not
-          on the NIC; else the check is inconclusive
-    """
-    host = testbed.host
-    planned = testbed.topology.network.model_copy(
-        update={
-            "name": SCRATCH_BRIDGE,
-            "bridge_name": SCRATCH_BRIDGE,
-            "uplink": SCRATCH_NIC,
-            "address": SCRATCH_HOST,
-            "libvirt_name": None,
-            "mac": None,
-            "uuid": None,
-        }
-    )
-    with (
-        namespace_machine(host, "neighbour") as neighbour,
-        cable(host, SCRATCH_NIC, neighbour, OUTSIDE_NIC),
-    ):
-        add_address(host, SCRATCH_NIC, str(SCRATCH_HOST))
-        add_address(neighbour, OUTSIDE_NIC, str(SCRATCH_NEIGHBOUR))
-        near = End(neighbour, str(SCRATCH_NEIGHBOUR.ip), testbed.tool)
-        former = nic_state(host, SCRATCH_NIC)
-        if not ping(near, str(SCRATCH_HOST.ip)).all_answered:
-            raise Inconclusive(f"the neighbour did not reach {SCRATCH_HOST} even before: {former}")
-        with built_network(host, planned):
-            bridged = nic_state(host, SCRATCH_NIC)
-            if bridged.addresses or addresses(host, SCRATCH_BRIDGE, IPV4) != [str(SCRATCH_HOST)]:
-                raise Inconclusive(f"{SCRATCH_NIC} gave its address to no bridge: {bridged}")
-            _expect_answer(near, SCRATCH_HOST, f"on {SCRATCH_BRIDGE}")
-        back = nic_state(host, SCRATCH_NIC)
-        states = {"former": former, "bridged": bridged, "back": back}
-        evidence.json("nic.json", {name: str(state) for name, state in states.items()})
-        evidence.reason = f"{SCRATCH_NIC} before: {former}; as a port: {bridged}; after: {back}"
-        assert not has_link(host, SCRATCH_BRIDGE), f"{SCRATCH_BRIDGE} is still there"
-        assert back == former, f"{SCRATCH_NIC} was {former}, and is now {back}"
-        _expect_answer(near, SCRATCH_HOST, f"on {SCRATCH_NIC} again")
-
-
-def _expect_answer(near: End, address: IPv4Interface, where: str) -> None:
-    answer = poll(
-        lambda: ping(near, str(address.ip)),
-        lambda answer: answer.all_answered,
-        deadline_s=PORT_DEADLINE_S,
-    )
-    assert answer.all_answered, (
-        f"not within {PORT_DEADLINE_S:g} s: {near.name} reaches {address.ip} {where}; "
-        f"the last pings: {answer}"
-    )

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from uuid import UUID
 from xml.etree import ElementTree as ET
 
+import libvirt
 import pytest
 
 from contracts.address_family import IPV4
@@ -50,11 +51,12 @@ def test_life_of_a_network(testbed: Testbed, evidence: Evidence) -> None:
         1. Define a new network, start it, and set its autostart, with a look at its state each
            time.
         2. Read state, name, bridge and UUID of the network under test.
+        3. Read the links on disk by which libvirtd's next start starts networks.
     Verify:
         - defined, the new network is inactive and persistent, without autostart
         - started, it is active
-        - with autostart set, libvirt says so
-        - the network under test is active, persistent and set to autostart
+        - with autostart set, libvirt says so, and the link is there, which was not before
+        - the network under test is active, persistent and set to autostart, and its link is there
         - its name, its bridge and, where the topology gives one, its UUID read back
     """
     with libvirt_network.defined(testbed.host, SCRATCH_XML) as new:
@@ -63,12 +65,20 @@ def test_life_of_a_network(testbed: Testbed, evidence: Evidence) -> None:
         said = libvirt_network.refusal(new)
         assert not said, f"libvirt does not start a new network: {said}"
         assert new.isActive() == 1, "started, the network is not active"
+        linked = libvirt_network.starts_with_libvirtd(testbed.host, new.name())
+        assert not linked, "without autostart, libvirtd's next start would start the network"
         new.setAutostart(1)
         assert new.autostart() == 1, "with autostart set, libvirt lists it as off"
+        linked = libvirt_network.starts_with_libvirtd(testbed.host, new.name())
+        assert linked, "with autostart set, libvirtd's next start would not start the network"
         evidence.text("new.xml", new.XMLDesc(), "application/xml")
     network, live = testbed.topology.network, testbed.libvirt_network
     state = (live.isActive(), live.isPersistent(), live.autostart())
     assert state == (1, 1, 1), f"{live.name()}: active, persistent, autostart are {state}"
+    assert libvirt_network.starts_with_libvirtd(testbed.host, live.name()), (
+        f"libvirt lists {live.name()} with autostart, and {libvirt_network.AUTOSTART} has no link "
+        "to its file: libvirtd's next start would not start it"
+    )
     seen = (live.name(), live.bridgeName())
     assert seen == (network.name, network.bridge), f"name and bridge read back as {seen}"
     if network.uuid is not None:
@@ -218,15 +228,16 @@ def test_no_forward_is_isolated(testbed: Testbed, evidence: Evidence) -> None:
     Preconditions:
         - the network is defined without `<forward>`
     Steps:
-        1. Read the network's live XML.
+        1. Read the network's live XML, and the XML that its next start will use.
     Verify:
-        - it has no `<forward>`
+        - neither has a `<forward>`
     """
-    xml = testbed.libvirt_network.XMLDesc()
-    evidence.text("network.xml", xml, "application/xml")
-    modes = [forward.get("mode") for forward in ET.fromstring(xml).findall("forward")]
-    assert not modes, f"the live XML has a <forward>, mode {modes[0]}"
-    evidence.reason = "no <forward> in the live XML"
+    for which, flags in (("live", 0), ("next", libvirt.VIR_NETWORK_XML_INACTIVE)):
+        xml = testbed.libvirt_network.XMLDesc(flags)
+        evidence.text(f"{which}.xml", xml, "application/xml")
+        modes = [forward.get("mode") for forward in ET.fromstring(xml).findall("forward")]
+        assert not modes, f"the {which} XML has a <forward>, mode {modes[0]}"
+    evidence.reason = "no <forward>, neither in the live XML nor in that of the next start"
 
 
 def _attribute(root: ET.Element, path: str, name: str) -> str:

@@ -9,8 +9,10 @@ import pytest
 
 from fixtures.errors import HostFailed
 from fixtures.host import libvirt_connection
+from fixtures.host.daemons import libvirtd_stopped
 from fixtures.host.host import Host
 from fixtures.host.sandbox import sandbox
+from fixtures.testbed.fault_injection import PRELUDE
 from fixtures.waiting import until
 
 pytestmark = pytest.mark.host
@@ -59,3 +61,20 @@ def test_a_connection_that_is_idle_stays_open(monkeypatch: pytest.MonkeyPatch) -
         until(lambda: time.monotonic() > idle_until, "6 s are over", deadline_s=10)
         assert host.libvirt.isAlive()
         assert host.libvirt.getHostname()
+
+
+def test_a_restarted_libvirtd_gets_a_new_connection() -> None:
+    with sandbox() as host:
+        first = host.libvirt
+        with libvirtd_stopped(host), pytest.raises(libvirt.libvirtError):
+            first.getHostname()
+        assert host.libvirt is not first
+        assert host.libvirt.listAllNetworks() == []
+
+
+def test_a_libvirtd_that_the_site_restarted_is_connected_to_again() -> None:
+    with sandbox() as host:
+        first = host.libvirt
+        host.run(["sh", "-c", f"{PRELUDE.read_text()}\nrestart_libvirtd"])
+        until(lambda: not first.isAlive(), "the first connection is closed", deadline_s=10)
+        assert host.libvirt.listAllNetworks() == []
