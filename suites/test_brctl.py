@@ -17,7 +17,7 @@ from fixtures.probe.evidence import Evidence
 from fixtures.probe.marked_frames import BROADCAST, arrivals, marked
 from fixtures.probe.station import NIC, Station, plugged_station
 from fixtures.switch.brctl import ShownBridge, ShownMac, brctl, shown, shown_macs
-from fixtures.switch.linux_bridge import LinuxBridge, linux_bridge
+from fixtures.switch.linux_bridge import USER_HZ, LinuxBridge, linux_bridge
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause, poll
 
@@ -207,13 +207,22 @@ def _there(host: Host, bridge: LinuxBridge) -> tuple[ShownBridge, list[ShownMac]
     """Return the kernel's view of a bridge in the form of brctl's listings."""
     numbers = _numbers(host, bridge)
     row = ShownBridge(bridge.bridge_id(), "yes" if bridge.stp() else "no", sorted(bridge.ports()))
-    # The bridge's own entries have no port, and brctl lists none.
+    hold_s = _hold_s(bridge)
+    # The bridge's own entries have no port, and brctl lists none. Netlink lists an expired one
+    # until the kernel sweeps it out, brctl does not.
     macs = {
         ShownMac(numbers[entry.port], entry.mac, "yes" if entry.local else "no")
         for entry in bridge.fdb()
-        if entry.port in numbers
+        if entry.port in numbers and (entry.local or entry.age_s is None or entry.age_s < hold_s)
     }
     return row, sorted(macs)
+
+
+def _hold_s(bridge: LinuxBridge) -> float:
+    """Return the age at which an address expires now (IEEE 802.1D 7.9.2)."""
+    if bridge.attribute("IFLA_BR_TOPOLOGY_CHANGE"):
+        return bridge.forward_delay_s()
+    return float(bridge.attribute("IFLA_BR_AGEING_TIME")) / USER_HZ
 
 
 def _numbers(host: Host, bridge: LinuxBridge) -> dict[str, int]:

@@ -8,7 +8,7 @@ from ipaddress import IPv4Interface
 import pytest
 
 from fixtures.guest.guest import Guest
-from fixtures.host.links import link_mac, moved
+from fixtures.host.links import has_link, link_mac, moved
 from fixtures.host.nic_state import NicState, nic_state
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.extra_nic import GuestNamespace, apart, like_the_first, plugged_in
@@ -87,6 +87,7 @@ def _require_started(testbed: Testbed, spare: Spare, when: str) -> NicState:
     failures = ifupdown.power_on(testbed.host, spare, D5_TEXT.text)
     assert not failures, f"{when} the start: {failures[0]}"
     name = D5_STANZA.bridge
+    assert has_link(spare.machine, name), f"{when} the start: ifup ends well, and made no {name}"
     bridge, nic = nic_state(spare.machine, name), nic_state(spare.machine, spare.nic)
     held = [IPv4Interface(each).ip for each in bridge.addresses]
     assert len(held) == 1, f"{when} the start {name} holds {len(held)} addresses: {bridge}"

@@ -78,6 +78,7 @@ def test_dhcp_configuration(testbed: Testbed, evidence: Evidence) -> None:
     evidence.reason = _require_bridge(testbed, evidence, documented.D5_STANZA)
 
 
+@pytest.mark.lengthy
 @pytest.mark.claims("BR-15")
 def test_ifcfg_pairs(testbed: Testbed, evidence: Evidence) -> None:
     """Each documented ifcfg pair brings its bridge up: D2's static and by DHCP, D3's, D4's.
@@ -160,6 +161,8 @@ def _require_bridge(
     _require_tool(testbed, evidence, wanted.written, label)
     with _spare(testbed, wanted) as spare:
         with _configured(testbed, spare, wanted.written):
+            made = has_link(spare.machine, wanted.bridge)
+            assert made, f"{wanted.written.tool} ends well, and there is no {wanted.bridge}"
             bridge = nic_state(spare.machine, wanted.bridge)
             _require_port(spare, wanted.bridge, stp=wanted.stp)
             held = _require_address(bridge, wanted)

@@ -2,18 +2,27 @@
 """The spanning tree protocol on the bridge under test itself, with its guests' ports (D4)."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 
 import pytest
 from scapy.layers.l2 import STP
 
+from fixtures.errors import NotTestable
+from fixtures.host.host import Host
+from fixtures.host.links import cable, set_up
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
+from fixtures.probe.marked_frames import BROADCAST, arrivals, marked
 from fixtures.probe.port_states import watched_port
 from fixtures.probe.reach import ping
-from fixtures.switch.linux_bridge import LinuxBridge
+from fixtures.probe.station import NIC, plugged_station, wait_for_port
+from fixtures.switch.linux_bridge import LinuxBridge, linux_bridge
 from fixtures.testbed.testbed import Testbed
+from fixtures.waiting import pause, poll
 
+OTHER = "plumb-other"
+SENDER_MAC, MARK = "02:00:5e:00:53:31", b"once to every guest"  # locally administered, unused
 HELLO_S, MAX_AGE_S = 2.0, 20.0
 # The smallest that the kernel takes while STP is on: a port listens and learns that long each.
 DELAY_S = 2
@@ -21,6 +30,8 @@ WALK = ("listening", "learning", "forwarding")
 # For ports that take 4 s, on a busy machine.
 WALK_DEADLINE_S = 30.0
 BPDU_DEADLINE_S = 20.0
+FRAME_DEADLINE_S = 5.0
+QUIET_S = 0.3
 
 
 @pytest.mark.lengthy
@@ -66,6 +77,83 @@ def test_bridge_under_test_speaks_stp(testbed: Testbed, evidence: Evidence) -> N
             answer = ping(end, testbed.host_address)
             assert answer.all_answered, f"with STP on {end.name} does not reach the host: {answer}"
     evidence.reason = f"root {root}, BPDUs to {', '.join(captures)}; {first.tap}: {watch}"
+
+
+@pytest.mark.lengthy
+@pytest.mark.claims("LB-07")
+def test_loop_at_the_bridge_under_test(testbed: Testbed, evidence: Evidence) -> None:
+    """Of two links from the bridge under test to another bridge one is blocked.
+
+    Each link carries 64 kbit/s at most, so that a loop that STP leaves drowns nothing.
+
+    Preconditions:
+        - the host has no link whose name begins with `plumb-`
+    Steps:
+        1. Turn STP on, and make a second bridge with STP on and a station as its port.
+        2. Join the bridges by two links, and wait until their four ports forward or block.
+        3. Send a broadcast from the station, with captures there and at each guest's TAP.
+    Verify:
+        - exactly one of the four ports blocks
+        - both bridges have one root
+        - the broadcast leaves each guest's TAP once, and never returns to the station
+    """
+    host, bridge = testbed.host, testbed.linux_bridge
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_spoken(bridge))
+        other = stack.enter_context(linux_bridge(host, OTHER, stp=True))
+        other.set_forward_delay_s(DELAY_S)
+        set_up(host, OTHER)
+        far = stack.enter_context(plugged_station(host, other, "st1"))
+        ports = _joined_twice(stack, host, (bridge, other))
+        states = poll(
+            lambda: {port: joined.port_state(port) for port, joined in ports.items()},
+            lambda states: set(states.values()) <= {"forwarding", "blocking"},
+            deadline_s=WALK_DEADLINE_S,
+        )
+        evidence.json("ports.json", states)
+        blocked = [port for port, state in states.items() if state == "blocking"]
+        assert len(blocked) == 1, f"{len(blocked)} of the four ports block: {states}"
+        roots = {bridge.root_id(), other.root_id()}
+        assert len(roots) == 1, f"the bridges have the roots {sorted(roots)}"
+        wait_for_port(other, far.port)
+        captures = {
+            guest.name: stack.enter_context(evidence.capture(host, guest.tap))
+            for guest in testbed.guests
+        }
+        back = stack.enter_context(evidence.capture(far.machine, NIC))
+        far.send(marked(SENDER_MAC, BROADCAST, MARK))
+        for name, frames in captures.items():
+            poll(functools.partial(_times, frames), deadline_s=FRAME_DEADLINE_S)
+            pause(QUIET_S)
+            assert _times(frames) == 1, f"the broadcast reaches {name} {_times(frames)} times"
+        assert not arrivals(back, MARK), "the broadcast comes back to its sender"
+    evidence.reason = f"{blocked[0]} blocks: {states}; a broadcast reached each guest once"
+
+
+def _joined_twice(
+    stack: contextlib.ExitStack, host: Host, bridges: tuple[LinuxBridge, LinuxBridge]
+) -> dict[str, LinuxBridge]:
+    """Join two bridges with STP on by two slow links; returns each port's bridge."""
+    ports = {}
+    for number in (1, 2):
+        near, far = f"plumb-near{number}", f"plumb-far{number}"
+        stack.enter_context(cable(host, near, host, far))
+        for end, bridge in zip((near, far), bridges, strict=True):
+            limit = ["rate", "64kbit", "burst", "4kb", "limit", "16kb"]
+            slow = ["tc", "qdisc", "replace", "dev", end, "root", "tbf", *limit]
+            if (done := host.run(slow, check=False)).status != 0:
+                raise NotTestable("the queue tbf", f"{' '.join(slow)}: {done.last_words}")
+            # -e: a kernel without IPv6 has no such key, and sends nothing.
+            host.run(["sysctl", "-q", "-e", "-w", f"net.ipv6.conf.{end}.disable_ipv6=1"])
+            assert bridge.stp(), f"STP of {bridge.name} is off although it was turned on"
+            bridge.attach(end)
+            ports[end] = bridge
+    return ports
+
+
+def _times(frames: Capture) -> int:
+    """Return how often the broadcast passed, into the host or out of it."""
+    return sum(MARK in frame.raw for frame in frames.frames())
 
 
 @contextlib.contextmanager
