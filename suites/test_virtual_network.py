@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from contracts.address_family import IPV4
-from fixtures.host.links import addresses, is_up, link_mac
+from fixtures.host.links import addresses, has_link, is_up, link_mac
 from fixtures.probe.dnsmasq import configuration_path, serving
 from fixtures.probe.evidence import Evidence
 from fixtures.switch import libvirt_network
@@ -126,6 +126,7 @@ def test_bridge_is_up(testbed: Testbed, evidence: Evidence) -> None:
         - STP is on, unless the topology turns it off
     """
     network = testbed.topology.network
+    assert has_link(testbed.host, network.bridge), f"the host has no link {network.bridge}"
     held = addresses(testbed.host, network.bridge, IPV4)
     evidence.json("addresses.json", held)
     evidence.reason = f"{network.bridge}: {', '.join(held)}"
