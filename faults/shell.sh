@@ -73,3 +73,15 @@ restore_dnsmasq() {
     # shellcheck disable=SC2046 - libvirt's words have no spaces in them
     start_dnsmasq $(cat /run/fault.words)
 }
+
+# Saves whether iptables is called for bridged packets; a kernel without that has nothing to change.
+keep_bridged_calls() {
+    if ! sysctl -n net.bridge.bridge-nf-call-iptables >/run/fault.called; then
+        echo this kernel does not call iptables for bridged packets
+        exit 77
+    fi
+}
+
+restore_bridged_calls() {
+    sysctl -q -w net.bridge.bridge-nf-call-iptables="$(cat /run/fault.called)"
+}

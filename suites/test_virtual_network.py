@@ -11,7 +11,7 @@ import libvirt
 import pytest
 
 from contracts.address_family import IPV4
-from fixtures.host.links import addresses, is_up, link_mac
+from fixtures.host.links import addresses, has_link, is_up, link_mac
 from fixtures.host.nic_state import nic_addresses
 from fixtures.probe.dnsmasq import (
     DHCP_PORT,
@@ -148,6 +148,7 @@ def test_bridge_is_up(testbed: Testbed, evidence: Evidence) -> None:
         - STP is on, unless the topology turns it off
     """
     network = testbed.topology.network
+    assert has_link(testbed.host, network.bridge), f"the host has no link {network.bridge}"
     held = addresses(testbed.host, network.bridge, IPV4)
     evidence.json("addresses.json", held)
     evidence.reason = f"{network.bridge}: {', '.join(held)}"

@@ -57,6 +57,11 @@ def record(checks: Iterable[Check], **more: Any) -> RunRecord:
     return RunRecord.model_validate(known | more)
 
 
+def harmless(id_: str, topology: str = "nat", **more: Any) -> FaultResult:
+    """Return a harmless change of a topology, and what came of it."""
+    return fault(id_, topology, **({"caught_by": [], "why": "No claim is about it."} | more))
+
+
 def kept(
     folder: Path, path: str, content: str | bytes, media_type: str = "text/plain"
 ) -> EvidenceFile:

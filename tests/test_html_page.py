@@ -29,7 +29,7 @@ from tests.html_run import (
     graph,
     record,
 )
-from tests.records import kept
+from tests.records import harmless, kept
 
 
 def page(run: RunRecord, folder: Path) -> Parsed:
@@ -281,10 +281,29 @@ def test_faults_are_shown_with_what_caught_them_and_what_did_not(tmp_path: Path)
     }
 
 
+def test_harmless_changes_are_shown_with_why_they_are_and_what_noticed(tmp_path: Path) -> None:
+    faults = (
+        harmless("calm", outcome="unnoticed"),
+        harmless("loud", outcome="false alarm", unexplained={"a.b[nat+loud]": "error: broke"}),
+    )
+    parsed = page(record([check("a.b", C, topology="nat+calm")], faults=faults), tmp_path)
+    text = re.sub(r"\s+", " ", parsed.text)
+    for said in (
+        "Of 2 harmless changes: 1 false alarm",
+        "Harmless: What calm breaks",
+        "No claim is touched by it: No claim is about it.",
+        "Changed on the host by",
+        "Not as it was without the change",
+        "a.b[nat+loud]: error: broke",
+    ):
+        assert said in text, said
+
+
 @pytest.mark.parametrize(
     ("outcomes", "verdict"),
     [
         (["caught"], C),
+        (["unnoticed"], C),
         (["caught", "not testable"], C),
         (["not testable"], U),
         (["caught", "not decided"], U),

@@ -11,6 +11,7 @@ import xmlschema
 from contracts.verdicts import Verdict
 from reports.exports.junit import render
 from reports.record import RunRecord, TopologyRecord
+from tests import records
 from tests.reported import check, fault, record
 
 SCHEMA = xmlschema.XMLSchema(str(Path(__file__).with_name("junit.xsd")))
@@ -122,6 +123,22 @@ def test_violations_beside_a_fault_are_no_failures() -> None:
     }
     [failure] = root.iter("failure")
     assert "not noticed by NT-01: conforms" in failure.attrib["message"]
+
+
+def test_a_harmless_change_passes_unnoticed_and_fails_noticed() -> None:
+    run = record(
+        [check(Verdict.CONFORMS, topology="nat+calm")],
+        faults=[
+            records.harmless("calm", outcome="unnoticed"),
+            records.harmless("loud", outcome="false alarm", unexplained={"a.b": "error: broke"}),
+        ],
+    )
+    root = parsed(run)
+    ends = {each.attrib["name"]: ending(each) for each in root.iter("testcase")}
+    assert ends == {"calm": "system-out", "loud": "failure"}
+    [failure] = root.iter("failure")
+    assert "turned red too: a.b: error: broke" in failure.attrib["message"]
+    assert {each.attrib["classname"] for each in root.iter("testcase")} == {"nat.harmless"}
 
 
 def test_what_no_xml_may_hold_is_written_out() -> None:

@@ -9,6 +9,7 @@ from contracts.verdicts import Verdict
 from reports.exports.job_summary import render
 from reports.markdown.sized_page import SIZE_MAX
 from reports.record import RunRecord, TopologyRecord
+from tests import records
 from tests.reported import REASONS, check, fault, record
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True, "linkify": False}).enable("table")
@@ -93,6 +94,21 @@ def test_what_does_not_fit_is_left_out_whole_and_counted() -> None:
 
 def test_small_pages_say_everything() -> None:
     assert "Left out" not in render(record([check(verdict) for verdict in Verdict]))
+
+
+def test_harmless_changes_are_counted_apart() -> None:
+    run = record(
+        [check(Verdict.CONFORMS, topology="nat+calm")],
+        faults=[
+            fault("caught"),
+            records.harmless("calm", outcome="unnoticed"),
+            records.harmless("loud", outcome="false alarm", unexplained={"a.b": "error: broke"}),
+        ],
+    )
+    text = render(run)
+    assert text.startswith("## ❌ Plumbline: Of 1 fault, 2 harmless changes: 1 false alarm")
+    assert "nothing, and nothing had to" in text
+    assert "also a.b: error: broke" in shown(text)
 
 
 def test_faults_are_told_by_outcome_and_not_as_violations() -> None:
