@@ -23,10 +23,10 @@ def exit_code_of_run(
 
     Args:
         checks: the verdicts of its checks.
-        topologies: the verdicts of its topologies.
+        topologies: the verdicts of its topologies: `violates` where the host refused to build one.
         missing: the expected capabilities that the host lacks.
     """
-    if Verdict.VIOLATES in checks:
+    if Verdict.VIOLATES in {*checks, *topologies}:
         return EXIT_VIOLATES
     if missing:
         return EXIT_MISSING_CAPABILITY
@@ -37,9 +37,9 @@ def exit_code_of_run(
 
 
 def exit_code_of_proof(outcomes: Collection[str]) -> int:
-    """Return the exit code of `prove`, by the outcomes of its faults."""
+    """Return the exit code of `prove`, by the outcomes of its faults and harmless changes."""
     if {"got through", "false alarm"} & {*outcomes}:
         return EXIT_VIOLATES
-    if "caught" not in outcomes or "not decided" in outcomes:
+    if not {"caught", "unnoticed"} & {*outcomes} or "not decided" in outcomes:
         return EXIT_UNDECIDED
     return EXIT_CONFORMS

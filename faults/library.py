@@ -8,12 +8,16 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from faults.fault import SCHEMA, SHIPPED_FOLDER, Fault
+from faults.change import SHIPPED_FOLDER, Change
+from faults.fault import Fault
+from faults.harmless import Harmless
 from topologies import cli_names
 from topologies.catalogue import claims
 from topologies.data_error import DataError, gathered, near_miss
 from topologies.schema_errors import refusals
 from topologies.yaml_reader import Document, read
+
+SCHEMA = "plumbline/faults/1"
 
 
 class _File(BaseModel):
@@ -21,21 +25,24 @@ class _File(BaseModel):
 
     schema_name: str = Field(alias="schema", description=f"The format: {SCHEMA}.")
     faults: Annotated[tuple[Fault, ...], Field(strict=False)] = Field(
-        min_length=1, description="The faults."
+        default=(), description="The faults."
+    )
+    harmless: Annotated[tuple[Harmless, ...], Field(strict=False)] = Field(
+        default=(), description="The harmless changes."
     )
 
 
-def load_all(ids_or_paths: Sequence[str] = ()) -> tuple[Fault, ...]:
-    """Return faults, each once.
+def load_all(ids_or_paths: Sequence[str] = ()) -> tuple[Change, ...]:
+    """Return faults and harmless changes, each once.
 
     Args:
-        ids_or_paths: ids of shipped faults, and paths of .yaml or .yml files for all faults in
-            them; without any, every shipped fault.
+        ids_or_paths: ids of shipped ones, and paths of .yaml or .yml files for all in them;
+            without any, every shipped one.
 
     Raises:
-        DataError: there is no such fault, a file is wrong, or two faults have one id.
+        DataError: there is none of that name, a file is wrong, or two have one id.
     """
-    found: dict[str, Fault] = {}
+    found: dict[str, Change] = {}
     errors: list[DataError] = []
     for word in ids_or_paths or _shipped():
         try:
@@ -43,12 +50,12 @@ def load_all(ids_or_paths: Sequence[str] = ()) -> tuple[Fault, ...]:
         except DataError as error:
             errors.append(error)
             continue
-        for fault in named:
-            if found.setdefault(fault.id, fault) is not fault and found[fault.id] != fault:
+        for change in named:
+            if found.setdefault(change.id, change) is not change and found[change.id] != change:
                 errors.append(
                     DataError(
-                        f'"{fault.id}" is the id of two different faults',
-                        file=Path(fault.canonical()),
+                        f'"{change.id}" is the id of two different faults',
+                        file=Path(change.canonical()),
                         hint="rename your own",
                     )
                 )
@@ -57,18 +64,18 @@ def load_all(ids_or_paths: Sequence[str] = ()) -> tuple[Fault, ...]:
     return tuple(found.values())
 
 
-def _named(word: str) -> Iterable[Fault]:
+def _named(word: str) -> Iterable[Change]:
     cli_names.require_faults([word], _shipped())
     return [_shipped()[word]] if word in _shipped() else _read(Path(word))
 
 
 @cache
-def _shipped() -> dict[str, Fault]:
+def _shipped() -> dict[str, Change]:
     files = sorted(SHIPPED_FOLDER.glob("*.yaml"))
-    return {fault.id: fault for file in files for fault in _read(file)}
+    return {change.id: change for file in files for change in _read(file)}
 
 
-def _read(file: Path) -> tuple[Fault, ...]:
+def _read(file: Path) -> tuple[Change, ...]:
     document = read(file)
     if document.data.get("schema") != SCHEMA:
         raise document.error(
@@ -78,25 +85,40 @@ def _read(file: Path) -> tuple[Fault, ...]:
         whole = _File.model_validate(document.data)
     except ValidationError as error:
         raise gathered(refusals(error, document, _File)) from error
-    if wrong := list(_wrong(document, whole.faults)):
+    if wrong := list(_wrong(document, whole)):
         raise gathered(wrong)
-    return tuple(fault.read_from(file) for fault in whole.faults)
+    return tuple(change.read_from(file) for change in (*whole.faults, *whole.harmless))
 
 
-def _wrong(document: Document, faults: Iterable[Fault]) -> Iterator[DataError]:
-    """Yield the errors beyond the shape: repeated ids, unknown claims."""
+def _wrong(document: Document, whole: _File) -> Iterator[DataError]:
+    """Yield the errors beyond the shape: nothing in it, repeated ids, unknown claims."""
+    if not (whole.faults or whole.harmless):
+        yield document.error(
+            ("schema",), "the file has no fault", "add one under faults, or under harmless"
+        )
     seen: set[str] = set()
-    for number, fault in enumerate(faults):
-        at = ("faults", number)
-        if fault.id in seen:
-            yield document.error((*at, "id"), f'"{fault.id}" is used twice', "rename one of them")
-        seen.add(fault.id)
-        for field in ("caught_by", "also"):
-            for entry in getattr(fault, field):
-                if "." not in entry and entry not in claims():
-                    yield document.error(
-                        (*at, field),
-                        f'unknown claim "{entry}"; expected a claim, or the beginning of a '
-                        "check's id, as in connectivity.reach",
-                        near_miss(entry, claims()) or "topologies/claims.yaml has the claims",
-                    )
+    changes: tuple[tuple[str, tuple[Change, ...]], ...] = (
+        ("faults", whole.faults),
+        ("harmless", whole.harmless),
+    )
+    for key, listed in changes:
+        for number, change in enumerate(listed):
+            at = (key, number)
+            if change.id in seen:
+                yield document.error(
+                    (*at, "id"), f'"{change.id}" is used twice', "rename one of them"
+                )
+            seen.add(change.id)
+            yield from _unknown_claims(document, at, change)
+
+
+def _unknown_claims(document: Document, at: tuple[str, int], change: Change) -> Iterator[DataError]:
+    for field in ("caught_by", "also", "lengthy"):
+        for entry in getattr(change, field, ()):
+            if "." not in entry and entry not in claims():
+                yield document.error(
+                    (*at, field),
+                    f'unknown claim "{entry}"; expected a claim, or the beginning of a '
+                    "check's id, as in connectivity.reach",
+                    near_miss(entry, claims()) or "topologies/claims.yaml has the claims",
+                )

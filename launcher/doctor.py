@@ -61,7 +61,7 @@ NEEDED = (
 # Rows that set-up fixes by itself, the packages' programs included.
 SET_UP = {
     *("system packages", "libvirt", "QEMU", "QEMU's NICs", "Open vSwitch", "iptables", "dnsmasq"),
-    *("iperf3", "virtual environment", "guest image"),
+    *("brctl", "iperf3", "virtual environment", "guest image"),
 }
 # These make a run faster, or decide single claims; a run without one reports which.
 FURTHER = (
@@ -70,7 +70,9 @@ FURTHER = (
     Row("OVS kernel datapath", kernel_probes.ovs_kernel),
     Row("nftables", kernel_probes.nftables),
     Row("bridge netfilter", kernel_probes.bridge_nf),
+    Row("brctl", tool_probes.brctl),
     Row("802.1Q devices", kernel_probes.vlan),
+    Row("bonding", kernel_probes.bonding),
     Row("netem", kernel_probes.netem),
     Row("htb", kernel_probes.htb),
     Row("vhost-net", hardware_probes.vhost),

@@ -107,6 +107,18 @@ def vlan(machine: Probed = HERE) -> Finding:
     return tried("vlan", answer, "an 802.1Q device was made", Module("8021q", "CONFIG_VLAN_8021Q"))
 
 
+def bonding(machine: Probed = HERE) -> Finding:
+    """A bond, made; the kernel's module is never loaded for it.
+
+    Loaded without `max_bonds=0` it makes the link `bond0` in the machine's own network.
+    """
+    if not machine.path("/sys/class/net/bonding_masters").exists():
+        fix = "modprobe bonding max_bonds=0"
+        return Finding("bonding", State.NO, "no /sys/class/net/bonding_masters", fix)
+    answer = machine.ask(in_namespaces(["ip", "link", "add", "plumb0", "type", "bond"], "net"))
+    return tried("bonding", answer, "a bond was made", Module("bonding", "CONFIG_BONDING"))
+
+
 def netem(machine: Probed = HERE) -> Finding:
     """Delay on a link, set."""
     delay = ["tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"]

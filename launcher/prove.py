@@ -15,18 +15,20 @@ from topologies import cli_names
 from topologies.data_error import DataError
 
 FAULTS = ROOT / "faults"
+# The lists of a file of faults.
+KEYS = ("faults", "harmless")
 # Beside a fault most checks wait for a packet that does not come: one worker leaves a core idle.
 PER_CORE = 2
 
 EXAMPLES = (
-    ("sudo ./plumbline prove", "every fault"),
+    ("sudo ./plumbline prove", "every fault, and every harmless change"),
     ("sudo ./plumbline prove --fault nat-no-masquerade", "one of them"),
     ("sudo ./plumbline prove --topology nat", "the faults of one topology"),
     ("sudo ./plumbline prove --fault my-faults.yaml", "your own faults"),
     ("sudo ./plumbline prove --part 1/3", "a third of them"),
     ("sudo ./plumbline prove --release bullseye", "on the libvirt and the tools of Debian 11"),
     ("sudo ./plumbline prove --host lab", "the faults of an SR-IOV NIC"),
-    ("./plumbline prove --list", "ids and titles of the shipped faults"),
+    ("./plumbline prove --list", "their ids and titles"),
 )
 
 
@@ -47,8 +49,10 @@ def main(argv: Sequence[str]) -> int:
     options = parser().parse(own)
     if not options.list:
         return _prove(options, pytest_words, argv)
-    for id_, title in shipped():
+    for id_, title in shipped("faults"):
         print(f"{id_:<32} {title}")
+    for id_, title in shipped("harmless"):
+        print(f"{id_:<32} harmless: {title}")
     return 0
 
 
@@ -86,11 +90,21 @@ def _builds(faults: Sequence[str]) -> int:
     return len(faults) if faults and ids.issuperset(faults) else WORKERS_MAX
 
 
-def shipped() -> list[tuple[str, str]]:
-    """Return id and title of each shipped fault, read without a YAML library.
+def shipped(*keys: str) -> list[tuple[str, str]]:
+    """Return id and title of each shipped fault or harmless change, without a YAML library.
 
-    The files are ours and one style: an entry begins with `- id:`, and its title follows.
+    The files are ours and one style: a list begins with its key, as in `harmless:`, an entry with
+    `- id:`, and its title follows.
+
+    Args:
+        keys: of the lists; without any, of both.
     """
-    entry = re.compile(r"^  - id: (\S+)\n    title: (.+)$", re.MULTILINE)
-    files = sorted(FAULTS.glob("*.yaml"))
-    return [found for file in files for found in entry.findall(file.read_text(encoding="utf-8"))]
+    entry = re.compile(r"^(\w+):$|^  - id: (\S+)\n    title: (.+)$", re.MULTILINE)
+    found: list[tuple[str, str]] = []
+    for file in sorted(FAULTS.glob("*.yaml")):
+        within = ""
+        for key, id_, title in entry.findall(file.read_text(encoding="utf-8")):
+            within = key or within
+            if id_ and within in (keys or KEYS):
+                found.append((id_, title))
+    return found

@@ -83,6 +83,12 @@ def dnsmasq() -> Finding:
     return _versioned("dnsmasq", ["dnsmasq", "--version"], words=3)
 
 
+def brctl(machine: Probed = HERE) -> Finding:
+    """The documents' tool for Linux bridges."""
+    # "bridge-utils, 1.7"
+    return _versioned("brctl", ["brctl", "--version"], words=2, machine=machine)
+
+
 def iperf3(machine: Probed = HERE) -> Finding:
     """The tool that measures throughput."""
     # "iperf 3.12 (cJSON 1.7.15)"

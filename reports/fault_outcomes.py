@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The outcome of each deliberate break: checks that noticed it, missed it, or failed beside it."""
+"""The outcome of each deliberate change: checks that noticed, missed, or failed beside it."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from contracts.verdicts import NOT_DECIDED, Verdict, worst
 from reports.record import Check, FaultOutcome, FaultResult, RunRecord, TopologyRecord
+from reports.wording import counted
 
 NOT_RUN = "not run"
 OUTCOME_VERDICTS: dict[FaultOutcome, Verdict] = {
     "caught": Verdict.CONFORMS,
+    "unnoticed": Verdict.CONFORMS,
     "got through": Verdict.VIOLATES,
     "false alarm": Verdict.VIOLATES,
     "not decided": Verdict.INCONCLUSIVE,
     "not testable": Verdict.NOT_TESTABLE,
 }
 """Each outcome of a fault, and the verdict that looks like it."""
+GOOD_OUTCOMES: tuple[FaultOutcome, ...] = ("caught", "unnoticed")
 BAD_OUTCOMES: tuple[FaultOutcome, ...] = ("got through", "false alarm")
 
 
@@ -23,6 +26,14 @@ def outcomes_of(record: RunRecord) -> dict[FaultOutcome, int]:
     """Return how many faults have each outcome, also where that is none."""
     found = Counter(fault.outcome for fault in record.faults)
     return {outcome: found[outcome] for outcome in OUTCOME_VERDICTS}
+
+
+def changes_counted(record: RunRecord) -> str:
+    """Return how many faults and harmless changes there are: `12 faults, 3 harmless changes`."""
+    harmless = sum(fault.is_harmless for fault in record.faults)
+    faults = len(record.faults) - harmless
+    numbers = ((faults, "fault"), (harmless, "harmless change"))
+    return ", ".join(counted(number, noun) for number, noun in numbers if number)
 
 
 def results(
@@ -57,6 +68,8 @@ def lacking_for(fault: FaultResult, checks: Iterable[Check]) -> list[str]:
 
 
 def _result(fault: FaultResult, checks: Sequence[Check], *, was_built: bool) -> FaultResult:
+    if fault.is_harmless:
+        return _of_harmless(fault, checks, was_built=was_built)
     seen = {
         entry: [check.verdict for check in checks if is_named(entry, check)]
         for entry in fault.caught_by
@@ -80,6 +93,26 @@ def _result(fault: FaultResult, checks: Sequence[Check], *, was_built: bool) -> 
     return fault.model_copy(
         update={"outcome": outcome, "missed": missed, "unexplained": unexplained}
     )
+
+
+def _of_harmless(fault: FaultResult, checks: Sequence[Check], *, was_built: bool) -> FaultResult:
+    """Return a harmless change's outcome: a check that it hinders is as wrong as a red one."""
+    open_ones = [check for check in checks if check.reason == NOT_DECIDED]
+    turned = {
+        check.id: f"{check.verdict}: {check.reason or 'no reason given'}"
+        for check in checks
+        if check not in open_ones and check.verdict not in (Verdict.CONFORMS, Verdict.NOT_TESTABLE)
+    }
+    outcome: FaultOutcome
+    if not was_built or (open_ones and not turned):
+        outcome = "not decided"
+    elif turned:
+        outcome = "false alarm"
+    elif any(check.verdict is Verdict.CONFORMS for check in checks):
+        outcome = "unnoticed"
+    else:
+        outcome = "not testable" if checks else "not decided"
+    return fault.model_copy(update={"outcome": outcome, "unexplained": turned if was_built else {}})
 
 
 def _outcome(

@@ -99,6 +99,12 @@ class TopologyRecord(RecordPart):
     )
     evidence: list[EvidenceFile] = Field(default_factory=list)
 
+    @property
+    def refused(self) -> bool:
+        """Whether the host refused to build it, which is no failure of the harness."""
+        was_built = self.build_s is not None
+        return self.reason is not None and self.verdict is Verdict.VIOLATES and not was_built
+
 
 class Check(RecordPart):
     """One check on one topology; `id` and `topology` together name it within a run."""

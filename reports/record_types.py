@@ -164,12 +164,14 @@ class Statement(RecordPart):
     source: str
 
 
-FaultOutcome = Literal["caught", "got through", "false alarm", "not testable", "not decided"]
-"""The outcome of a fault."""
+FaultOutcome = Literal[
+    "caught", "unnoticed", "got through", "false alarm", "not testable", "not decided"
+]
+"""The outcome of a fault, or of a harmless change."""
 
 
 class FaultResult(RecordPart):
-    """A deliberate break of a topology, and which checks noticed it."""
+    """A deliberate break of a topology, or a harmless change, and which checks noticed it."""
 
     id: str
     title: str
@@ -183,16 +185,32 @@ class FaultResult(RecordPart):
     vfs: int | None = Field(
         default=None, description="how many virtual functions it was built with instead"
     )
-    caught_by: list[str] = Field(description="claims, or beginnings of check ids, to be violated")
-    also: dict[str, str] = Field(description="what else it honestly breaks, each with the reason")
+    caught_by: list[str] = Field(
+        default_factory=list, description="claims, or beginnings of check ids, to be violated"
+    )
+    also: dict[str, str] = Field(
+        default_factory=dict, description="what else it honestly breaks, each with the reason"
+    )
+    why: str | None = Field(
+        default=None,
+        description="of a harmless change: why nothing may turn red beside it; null: it is a fault",
+    )
     outcome: FaultOutcome = Field(
         default="not decided",
-        description="caught: all that had to notice did, and nothing else; got through: something "
-        "that had to notice did not; false alarm: something else was violated too",
+        description="caught: all that had to notice did, and nothing else; unnoticed: no check was "
+        "changed by a harmless change; got through: something that had to notice did not; "
+        "false alarm: something else was violated too, or a harmless change was noticed",
     )
     missed: dict[str, str] = Field(
         default_factory=dict, description="what had to notice and did not: its verdict instead"
     )
     unexplained: dict[str, str] = Field(
-        default_factory=dict, description="checks that were violated without being named: reason"
+        default_factory=dict,
+        description="checks that were violated without being named, or beside a harmless change "
+        "were not decided: reason",
     )
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether nothing may notice it."""
+        return self.why is not None

@@ -14,7 +14,7 @@ from contracts.exit_codes import (
     PROVE_EXIT_MEANINGS,
 )
 from contracts.verdicts import NOT_DECIDED, REPORTED_ORDER, Verdict
-from reports.fault_outcomes import BAD_OUTCOMES, outcomes_of
+from reports.fault_outcomes import BAD_OUTCOMES, changes_counted, outcomes_of
 from reports.record import Check, RunRecord
 from reports.wording import SEPARATOR, counted, duration, one_line
 
@@ -136,7 +136,7 @@ def _of_faults(record: RunRecord) -> RunVerdict:
     if code == EXIT_VIOLATES:
         said = [f"{outcomes[each]} {each}" for each in BAD_OUTCOMES if outcomes[each]]
         word = next(each for each in BAD_OUTCOMES if outcomes[each])
-        says = f"Of {counted(len(record.faults), 'fault')}: {', '.join(said)}"
+        says = f"Of {changes_counted(record)}: {', '.join(said)}"
         return RunVerdict(Verdict.VIOLATES, word, says)
     says = _sentence(PROVE_EXIT_MEANINGS[EXIT_UNDECIDED])
     return RunVerdict(Verdict.INCONCLUSIVE, "not decided", says)

@@ -18,9 +18,10 @@ from fixtures.probe.blocking import Attempt, attempt
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.forward_bypass import forward_bypass, forwarding, route
+from fixtures.probe.input_exception import Port, input_exception, said
 from fixtures.probe.nat_rules import read_rules
 from fixtures.probe.packets import is_request, sender
-from fixtures.probe.reach import End, ping, send
+from fixtures.probe.reach import ECHO_PORT, End, ping, send
 from fixtures.testbed.packet_path import trace
 from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
@@ -40,7 +41,9 @@ def test_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
         - the topology promises this cell
         - both ends have their addresses
     Steps:
-        1. Where the topology names the source that the outside sees, start a capture there.
+        1. Where the topology names the source that the outside sees, start a capture there. Where
+           the host refuses every port that it does not know, let in the probe's, if it is for the
+           host.
         2. Send the protocol's requests from the near end: small, as large as the MTU allows and, by
            ICMP and UDP, in fragments.
         3. Where an answer is missing, send again with a capture at every hop, to name the place of
@@ -50,7 +53,11 @@ def test_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
         - where the topology names a source, every request arrives outside from that address
     """
     answers = []
-    with _watched(testbed, cell.promise, evidence) as watched:
+    ports = _ports_of_the_host(cell)
+    with (
+        input_exception(testbed.host, cell.family, ports) as let_in,
+        _watched(testbed, cell.promise, evidence) as watched,
+    ):
         for near, far in _pairs(testbed, cell):
             answer = send(cell.proto, near, far)
             answers.append(f"{near.name} → {far.name} {far.address}: {answer}")
@@ -68,7 +75,7 @@ def test_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
                 sources = {sender(frame.packet) for frame in arrived}
                 wanted = _sources(testbed, cell)
                 assert sources <= wanted, f"the outside sees {sources}, expected {wanted}"
-    evidence.reason = "; ".join(answers)
+    evidence.reason = "; ".join(answers) + said(let_in, ports)
 
 
 @pytest.mark.promised(False)
@@ -200,6 +207,12 @@ def _pairs(testbed: Testbed, cell: Cell) -> Iterator[tuple[End, End]]:
         for far in testbed.ends(cell.promise.to, cell.family):
             if near.name != far.name:
                 yield near, far
+
+
+def _ports_of_the_host(cell: Cell) -> list[Port]:
+    """Return the ports that the probes of a cell go to, where that is the host."""
+    is_port = cell.promise.to == "host" and cell.proto != "icmp"
+    return [(cell.proto, ECHO_PORT)] if is_port else []
 
 
 @contextlib.contextmanager

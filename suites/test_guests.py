@@ -6,7 +6,7 @@ import functools
 import pytest
 
 from fixtures.guest.guest import NIC, Guest
-from fixtures.host.links import link_kind, link_mac
+from fixtures.host.links import has_link, link_kind, link_mac
 from fixtures.probe.capture import Capture, Frame
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.packets import sender
@@ -38,6 +38,9 @@ def test_nic_is_a_tap(testbed: Testbed, evidence: Evidence) -> None:
         [listed] = guest.nics()
         network = testbed.topology.network_of(data)
         place = type_of(network).listed_source(network, data)
+        assert has_link(testbed.host, guest.tap), (
+            f"libvirt lists {guest.tap} for {guest.name}, and the host has no such link"
+        )
         kind = link_kind(testbed.host, guest.tap)
         assert kind == "tap", f"{guest.tap} of {guest.name} is a {kind}, not a TAP device"
         seen = (listed.kind, listed.source, listed.model, listed.mac)

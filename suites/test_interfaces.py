@@ -9,11 +9,12 @@ import pytest
 from fixtures.errors import NotTestable
 from fixtures.host.host import Host
 from fixtures.host.interface import bridge_interface_xml
-from fixtures.host.links import has_link, link_kind, link_mac
+from fixtures.host.links import has_link, link_index, link_kind, link_mac
 from fixtures.probe.evidence import Evidence
 from fixtures.switch.linux_bridge import linux_bridge
 from fixtures.testbed.testbed import Testbed
 
+ARPHRD_ETHER, ARPHRD_LOOPBACK = 1, 772  # linux/if_arp.h
 SCRATCH, DEFINED = "plumb-listed", "plumb-defined"
 # Locally administered: a MAC that no other link of the host has, as mapping it back needs.
 SCRATCH_MAC = "02:00:5e:00:53:01"
@@ -25,8 +26,8 @@ BRIDGE_XML = bridge_interface_xml(DEFINED, IPv4Interface("198.18.0.1/24"), "plum
 def test_listed_and_not_defined(testbed: Testbed, evidence: Evidence) -> None:
     """A libvirt without netcf lists and maps the host's interfaces, and refuses to define one.
 
-    TAPs belong to guests, and ports of Linux bridges to the entry of their bridge: the list has
-    neither.
+    Ports of Linux bridges belong to the entry of their bridge. TUN and TAP devices and tunnels are
+    listed or not, by the release: they decide nothing.
 
     Preconditions:
         - libvirt has its interface driver without netcf
@@ -38,7 +39,8 @@ def test_listed_and_not_defined(testbed: Testbed, evidence: Evidence) -> None:
         4. Delete that bridge, and list libvirt's interfaces again.
     Verify:
         - the definition is refused as not supported
-        - libvirt's list is the kernel's, MAC by MAC, less TAPs and ports of Linux bridges
+        - libvirt's list is the kernel's, MAC by MAC, less bridge ports, TUN and TAP devices
+          and tunnels
         - `plumb-listed` maps to its MAC and its MAC to `plumb-listed`, and libvirt calls it
           inactive
         - after, `plumb-listed` is not in the list, and the list is the one from before the
@@ -51,7 +53,8 @@ def test_listed_and_not_defined(testbed: Testbed, evidence: Evidence) -> None:
     evidence.text("refusal.txt", f"{refusal}\n")
     with linux_bridge(host, SCRATCH) as added:
         added.set_mac(SCRATCH_MAC)
-        listed, there = _listed(host), _links(host)
+        there = _links(host)
+        listed = {name: mac for name, mac in _listed(host).items() if _decides(host, name)}
         evidence.json("interfaces.json", {"libvirt": listed, "kernel": there})
         assert listed == there, f"libvirt lists {listed}, the kernel has {there}"
         named = host.libvirt.interfaceLookupByName(SCRATCH)
@@ -85,9 +88,16 @@ def _links(host: Host) -> dict[str, str]:
     return {
         name: link_mac(host, name)
         for name in names
-        if link_kind(host, name) != "tap"
-        and not host.seen(f"/sys/class/net/{name}/brport").exists()
+        if _decides(host, name) and not host.seen(f"/sys/class/net/{name}/brport").exists()
     }
+
+
+def _decides(host: Host, name: str) -> bool:
+    """Whether a link is one that every release lists: with an Ethernet MAC, and no TAP."""
+    if not has_link(host, name):
+        return True
+    [link] = host.netlink.get_links(link_index(host, name))
+    return link_kind(host, name) != "tap" and link["ifi_type"] in (ARPHRD_ETHER, ARPHRD_LOOPBACK)
 
 
 def _refusal(host: Host) -> str:

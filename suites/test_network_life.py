@@ -63,7 +63,8 @@ def test_two_side_by_side(testbed: Testbed, evidence: Evidence) -> None:
     if wrong := _wrong(testbed, "alone", evidence):
         raise Inconclusive(f"{first.name} does not work even alone: {wrong}")
     with libvirt_network.defined(testbed.host, libvirt_network.definition(second)) as network:
-        network.create()
+        said = libvirt_network.refusal(network)
+        assert not said, f"beside {first.name}, libvirt does not start {second.name}: {said}"
         one, other = libvirt_leftovers(testbed.host, first), libvirt_leftovers(testbed.host, second)
         for name, seen in ((first.name, one), (second.name, other)):
             assert seen.all_there, f"side by side, {name} has {seen}"

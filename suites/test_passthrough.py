@@ -16,14 +16,16 @@ from fixtures.probe.qemu_process import open_taps
 from fixtures.probe.sriov import address_in, function_of, listed, views
 from fixtures.testbed.testbed import Testbed
 
+# Where libpciaccess, of libvirt, has the names of vendors and products from.
+PCI_IDS = ("/usr/share/hwdata/pci.ids", "/usr/share/misc/pci.ids")
+
 
 @pytest.mark.claims("PT-01")
 @pytest.mark.needs("iommu", "sriov")
 def test_iommu_and_functions(testbed: Testbed, evidence: Evidence) -> None:
-    """The NIC's virtual functions are on, and each is behind the IOMMU.
+    """The NIC's virtual functions are on, and the IOMMU keeps them apart from everything else.
 
-    The kernel gives a function to a guest only with an IOMMU that translates (VFIO). Functions
-    that share a group are in order; they go to one guest at a time.
+    The kernel gives a function to a guest only with an IOMMU that translates (VFIO).
 
     Preconditions:
         - the guests run on virtual functions of the NIC
@@ -33,7 +35,8 @@ def test_iommu_and_functions(testbed: Testbed, evidence: Evidence) -> None:
         2. Read the function of each guest from libvirt's live XML.
     Verify:
         - as many functions are on as the topology asks for, and no more than the NIC offers
-        - each function is in an IOMMU group
+        - each function is in an IOMMU group, and nothing but such functions is in it: without ACS
+          some NICs have one group for all
         - each guest runs on one of these functions
     """
     host, pf = testbed.host, pci.of_nic(testbed.host, testbed.topology.network.pf)
@@ -45,11 +48,14 @@ def test_iommu_and_functions(testbed: Testbed, evidence: Evidence) -> None:
     assert len(functions) == wanted, f"{len(functions)} functions are on, {wanted} were asked for"
     assert len(functions) <= offered, f"{len(functions)} functions of {offered} that are offered"
     for each in functions:
-        assert groups[str(each)] is not None, f"{each} is in no IOMMU group"
+        number = groups[str(each)]
+        assert number is not None, f"{each} is in no IOMMU group"
+        foreign = [other for other in pci.members(host, number) if other not in functions]
+        assert not foreign, f"{each} shares IOMMU group {number} with {foreign}"
     for guest in testbed.guests:
         assert function_of(guest) in functions, f"{guest.name} runs without a function of {pf}"
     evidence.reason = (
-        f"{len(functions)} of {offered} functions of {pf} are on, in IOMMU groups: "
+        f"{len(functions)} of {offered} functions of {pf} are on, in IOMMU groups without others: "
         f"{', '.join(f'{each} in {number}' for each, number in groups.items())}"
     )
 
@@ -73,6 +79,7 @@ def test_node_device(testbed: Testbed, evidence: Evidence) -> None:
         - the virtual functions in the XML are those of sysfs, in the same order
         - the ancestors of the NIC are the bridges above it, up to the computer
         - libvirt has the NIC's link below it, with its name
+        - vendor and product have names, if the host has the list of them (pci.ids)
     """
     host, name = testbed.host, testbed.topology.network.pf
     pf = pci.of_nic(host, name)
@@ -110,9 +117,11 @@ def test_node_device(testbed: Testbed, evidence: Evidence) -> None:
     assert above == wanted, f"above {device} libvirt has {above}, the bus has {wanted}"
     links = node_devices.links_below(host, device)
     assert name in links, f"below {device} libvirt has the links {links}, not {name}"
-    # Names come from a list of numbers, which a host may lack.
-    names = " ".join(capability.findtext(part) or "(no name)" for part in ("vendor", "product"))
-    evidence.reason = f"{device} of {', '.join(above)}: {there}, {names}"
+    names = {part: capability.findtext(part, "") for part in ("vendor", "product")}
+    if any(host.seen(path).exists() for path in PCI_IDS):
+        for part, text in names.items():
+            assert text, f"libvirt has no name for the {part} of {name}"
+    evidence.reason = f"{device} below {above[0]}: {there}, {names['vendor']} {names['product']}"
 
 
 @pytest.mark.claims("PT-03")

@@ -5,12 +5,16 @@ from statistics import median
 
 import pytest
 
+from contracts.address_family import IPV4
 from fixtures.errors import TrialFailed
 from fixtures.plugin.sampling import Sampling, Series
 from fixtures.probe.evidence import Evidence
+from fixtures.probe.input_exception import input_exception, said
 from fixtures.probe.rtt import round_trips_ms
-from fixtures.probe.throughput import TRIALS, Far, tcp_mbit_s, udp
+from fixtures.probe.throughput import PORT, TRIALS, Far, tcp_mbit_s, udp
 from fixtures.testbed.testbed import Testbed
+
+MEASURED = (("tcp", PORT), ("udp", PORT))
 
 
 @pytest.mark.lengthy
@@ -22,8 +26,9 @@ def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
     Preconditions:
         - the first guest and the host have addresses, and reach each other
     Steps:
-        1. Measure TCP from guest to host and from host to guest, in several trials each.
-        2. Offer the topology's UDP rate from guest to host, in several trials.
+        1. Where the host refuses every port that it does not know, let in that of iperf3.
+        2. Measure TCP from guest to host and from host to guest, in several trials each.
+        3. Offer the topology's UDP rate from guest to host, in several trials.
     Verify:
         - the median of each TCP direction is at or above the topology's TCP floor
         - the median of the UDP rate that arrives is at or above the topology's UDP floor
@@ -35,7 +40,8 @@ def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
     downward = Series(lambda: tcp_mbit_s(guest, host, reverse=True), TRIALS)
     datagrams = Series(lambda: udp(guest, host, floors.udp_offered_mbit_s), TRIALS)
     try:
-        sampling.take(upward, downward, datagrams)
+        with input_exception(testbed.host, IPV4, MEASURED) as let_in:
+            sampling.take(upward, downward, datagrams)
     except TrialFailed as error:
         raise AssertionError(error.message) from error
     rates, losses = zip(*((d.mbit_s, d.lost_percent) for d in datagrams.samples), strict=True)
@@ -46,6 +52,7 @@ def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
     evidence.reason = (
         f"median of {len(up)}: TCP {median(up):.0f} up, {median(down):.0f} down, "
         f"UDP {median(rate):.1f} of {floors.udp_offered_mbit_s:g} Mbit/s, {median(loss):.1f} % lost"
+        f"{said(let_in, MEASURED)}"
     )
     for name, rates_tcp in (("guest → host", up), ("host → guest", down)):
         floor = floors.guest_host_tcp_mbit_s

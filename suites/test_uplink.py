@@ -2,7 +2,7 @@
 """A bridge to the physical network: the NIC as a port, the address on the bridge."""
 
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, ip_interface
 
 import pytest
 from scapy.layers.inet import IP
@@ -19,15 +19,17 @@ from fixtures.host.links import (
     link_mac,
     namespace_machine,
 )
-from fixtures.host.nic_state import nic_state
+from fixtures.host.nic_state import nic_addresses, nic_state
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.reach import PROTOCOLS, End, ping, send
+from fixtures.probe.input_exception import input_exception, said
+from fixtures.probe.reach import ECHO_PORT, PROTOCOLS, End, ping, send
 from fixtures.switch.default_network import default_network, network_names
 from fixtures.testbed.build_network import built_network
 from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
 
+PROBED = (("tcp", ECHO_PORT), ("udp", ECHO_PORT))
 SCRATCH_NIC, SCRATCH_BRIDGE = "plumb-nic", "plumb-br"
 # RFC 2544's benchmarking addresses: no network of anybody's.
 SCRATCH_HOST, SCRATCH_NEIGHBOUR = IPv4Interface("198.18.7.2/24"), IPv4Interface("198.18.7.1/24")
@@ -52,26 +54,58 @@ def test_nic_is_a_port(testbed: Testbed, evidence: Evidence) -> None:
     assert uplink in ports, f"{uplink} is no port of {testbed.switch.name}: {ports}"
 
 
+@pytest.mark.claims("BR-14")
+def test_id_is_the_nics(testbed: Testbed, evidence: Evidence) -> None:
+    """The bridge's id is 8000 and the NIC's MAC, and STP is off unless the topology asks for it.
+
+    A TAP's MAC begins with `fe`, so that the NIC's is the lowest of the ports.
+
+    Preconditions:
+        - the topology gives the bridge no MAC of its own
+    Steps:
+        1. Read the bridge's id, its STP state and the NIC's MAC.
+    Verify:
+        - the id is 8000 and the NIC's MAC
+        - STP is off, or on if the topology turns it on
+    """
+    network, bridge = testbed.topology.network, testbed.linux_bridge
+    if network.mac is not None:
+        raise testbed.without("a bridge with its NIC's MAC", f"networks[0].mac is {network.mac}")
+    mac, stp = link_mac(testbed.host, str(network.uplink)), bridge.stp()
+    seen, wanted = bridge.bridge_id(), f"8000.{mac.replace(':', '')}"
+    evidence.json("bridge.json", {"id": seen, "stp": stp, str(network.uplink): mac})
+    evidence.reason = f"id {seen}, {network.uplink} has {mac}; STP {'on' if stp else 'off'}"
+    assert seen == wanted, f"{bridge.name} has id {seen}, expected {wanted} by {network.uplink}"
+    asked = network.stp is True
+    assert stp == asked, (
+        f"STP of {bridge.name} is {'off' if asked else 'on, without a setting for it'}"
+    )
+
+
 @pytest.mark.claims("BR-02")
 def test_address_is_on_the_bridge(testbed: Testbed, evidence: Evidence) -> None:
     """The NIC holds no address; the bridge holds the host's.
 
+    A NIC's own link-local IPv6 address (RFC 4291, 2.8) is on every link that is up.
+
     Preconditions:
         - the topology is up and its guests answer
     Steps:
-        1. Read the IPv4 addresses of the NIC and of the bridge.
+        1. Read the IPv4 and IPv6 addresses of the NIC and of the bridge.
     Verify:
-        - the NIC has none
-        - the bridge has the host's address and no other
+        - the NIC has none, but for link-local ones
+        - the bridge has the host's address, and no other of its subnet
     """
     network = testbed.topology.network
     uplink = str(network.uplink)
-    on_nic = addresses(testbed.host, uplink, IPV4)
-    on_bridge = addresses(testbed.host, network.bridge, IPV4)
+    on_nic = nic_addresses(testbed.host, uplink)
+    on_bridge = nic_addresses(testbed.host, network.bridge)
     evidence.json("addresses.json", {uplink: on_nic, network.bridge: on_bridge})
     evidence.reason = f"{uplink}: {on_nic or 'none'}; {network.bridge}: {on_bridge}"
     assert not on_nic, f"{uplink} still holds {on_nic}"
-    assert on_bridge == [str(network.address)], f"{network.bridge} holds {on_bridge}"
+    # An address of another subnet is the site's own affair.
+    own = [each for each in on_bridge if ip_interface(each).ip in testbed.subnet]
+    assert own == [str(network.address)], f"{network.bridge} holds {on_bridge}"
 
 
 @pytest.mark.claims("BR-03")
@@ -81,14 +115,18 @@ def test_host_stays_reachable(testbed: Testbed, evidence: Evidence) -> None:
     Preconditions:
         - an outside machine is on the physical network
     Steps:
-        1. Probe the host from outside by ICMP, TCP and UDP, with a capture there.
+        1. Probe the host from outside by ICMP, TCP and UDP, with a capture there. Where the host
+           refuses every port that it does not know, let in the probes' ones.
     Verify:
         - every request is answered
         - the host's answers, ARP and IP, come from the bridge's MAC and no other
     """
     near, far = testbed.end("outside"), testbed.end("host")
     own = link_mac(testbed.outside, OUTSIDE_NIC)
-    with evidence.capture(testbed.outside, OUTSIDE_NIC) as frames:
+    with (
+        input_exception(testbed.host, far.family, PROBED) as let_in,
+        evidence.capture(testbed.outside, OUTSIDE_NIC) as frames,
+    ):
         for proto in PROTOCOLS:
             answer = send(proto, near, far)
             assert answer.all_answered, f"the outside does not reach the host by {proto}: {answer}"
@@ -96,7 +134,9 @@ def test_host_stays_reachable(testbed: Testbed, evidence: Evidence) -> None:
         assert answers, frames.missing("answers of the host")
     bridge = link_mac(testbed.host, testbed.switch.name)
     sources = {frame.packet[Ether].src for frame in answers}
-    evidence.reason = f"answered by {', '.join(PROTOCOLS)} from {sorted(sources)}"
+    evidence.reason = (
+        f"answered by {', '.join(PROTOCOLS)} from {sorted(sources)}{said(let_in, PROBED)}"
+    )
     assert sources == {bridge}, f"answers come from {sorted(sources)}, the bridge has {bridge}"
 
 

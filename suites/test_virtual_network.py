@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """libvirt's virtual networks: their life, what libvirt fills in, and what it builds."""
 
+from collections.abc import Sequence
+from ipaddress import IPv4Interface
+from pathlib import PurePosixPath
 from uuid import UUID
 from xml.etree import ElementTree as ET
 
@@ -8,7 +11,16 @@ import pytest
 
 from contracts.address_family import IPV4
 from fixtures.host.links import addresses, is_up, link_mac
-from fixtures.probe.dnsmasq import configuration_path, serving
+from fixtures.host.nic_state import nic_addresses
+from fixtures.probe.dnsmasq import (
+    DHCP_PORT,
+    DNS_PORT,
+    Listening,
+    configuration_path,
+    further_options,
+    services,
+    serving,
+)
 from fixtures.probe.evidence import Evidence
 from fixtures.switch import libvirt_network
 from fixtures.testbed.testbed import Testbed
@@ -24,6 +36,7 @@ SCRATCH_XML = """\
 </network>
 """
 
+LIBVIRTS_FOLDER = PurePosixPath("/var/lib/libvirt/dnsmasq")  # D3, D4
 LEAST_DELAY_S = 2.0  # BR_MIN_FORWARD_DELAY of the kernel's net/bridge/br_private_stp.h
 
 
@@ -47,7 +60,8 @@ def test_life_of_a_network(testbed: Testbed, evidence: Evidence) -> None:
     with libvirt_network.defined(testbed.host, SCRATCH_XML) as new:
         state = (new.isActive(), new.isPersistent(), new.autostart())
         assert state == (0, 1, 0), f"defined: active, persistent, autostart are {state}"
-        new.create()
+        said = libvirt_network.refusal(new)
+        assert not said, f"libvirt does not start a new network: {said}"
         assert new.isActive() == 1, "started, the network is not active"
         new.setAutostart(1)
         assert new.autostart() == 1, "with autostart set, libvirt lists it as off"
@@ -120,7 +134,7 @@ def test_bridge_is_up(testbed: Testbed, evidence: Evidence) -> None:
         1. Read state, addresses and STP of the bridge.
     Verify:
         - the bridge is up
-        - it holds the network's address with its prefix, and no other
+        - it holds the network's address with its prefix, and no other of that subnet
         - STP is on, unless the topology turns it off
     """
     network = testbed.topology.network
@@ -128,7 +142,10 @@ def test_bridge_is_up(testbed: Testbed, evidence: Evidence) -> None:
     evidence.json("addresses.json", held)
     evidence.reason = f"{network.bridge}: {', '.join(held)}"
     assert is_up(testbed.host, network.bridge), f"{network.bridge} is down"
-    assert held == [str(network.address)], f"{network.bridge} has {held}, not {network.address}"
+    assert network.address is not None, "the topology's data gives the network no address"
+    # An address of another subnet is the site's own affair.
+    own = [each for each in held if IPv4Interface(each).ip in network.address.network]
+    assert own == [str(network.address)], f"{network.bridge} has {held}, not {network.address}"
     wanted = network.stp is not False
     assert testbed.linux_bridge.stp() == wanted, f"STP on {network.bridge} is {not wanted}"
 
@@ -142,11 +159,16 @@ def test_one_dnsmasq(testbed: Testbed, evidence: Evidence) -> None:
     Steps:
         1. Find the host's dnsmasq processes that run from the network's configuration.
         2. Read that configuration.
+        3. Read the process's command line and the sockets on which it serves.
     Verify:
         - it is exactly one process
         - the configuration names the network's bridge as interface
         - its one range is the network's
         - its lease limit is the size of the range
+        - the process was started with libvirt's own file, and with no option that libvirt does not
+          write
+        - it serves DHCP on the bridge, DNS at the bridge's address unless the file turns it off
+          (`port=0`), and neither on another link
     """
     network = testbed.topology.network
     configuration = f"{network.name}.conf"
@@ -156,7 +178,13 @@ def test_one_dnsmasq(testbed: Testbed, evidence: Evidence) -> None:
     text = testbed.host.read(path)
     evidence.text(configuration, text)
     _check_configuration(text, network, testbed.dhcp)
-    evidence.reason = f"process {found[0].pid} from {path}"
+    assert PurePosixPath(path).parent == LIBVIRTS_FOLDER, f"{path} is not in {LIBVIRTS_FOLDER}"
+    further = further_options(found[0])
+    assert not further, f"dnsmasq runs with {further}, which libvirt did not write"
+    sockets = services(testbed.host, found[0])
+    _check_services(sockets, network.bridge, nic_addresses(testbed.host, network.bridge), text)
+    listed = ", ".join(map(str, sockets))
+    evidence.reason = f"process {found[0].pid} from {path}, serving on {listed}"
 
 
 def _check_configuration(text: str, network: Network, served: DhcpRange) -> None:
@@ -169,6 +197,18 @@ def _check_configuration(text: str, network: Network, served: DhcpRange) -> None
     assert bounds == [wanted], f"it serves {bounds}, the network has {wanted}"
     limit = f"dhcp-lease-max={served.size}"
     assert limit in lines, f"its lease limit is not the range's size: no {limit}"
+
+
+def _check_services(
+    sockets: Sequence[Listening], bridge: str, held: Sequence[str], text: str
+) -> None:
+    own = {each.partition("/")[0] for each in held}
+    # dnsmasq serves the bridge's link-local address too, which the kernel prints with the link.
+    strays = [str(each) for each in sockets if each.link != bridge and each.address not in own]
+    assert not strays, f"dnsmasq serves {strays}, which is not on {bridge} with {sorted(own)}"
+    served = {each.port for each in sockets}
+    wanted = {DHCP_PORT} if "port=0" in text.splitlines() else {DHCP_PORT, DNS_PORT}
+    assert wanted <= served, f"dnsmasq serves the ports {sorted(served)}, expected {sorted(wanted)}"
 
 
 @pytest.mark.claims("IS-01")

@@ -2,8 +2,9 @@
 """VLANs on a bridge: access ports that hear each other or don't, trunks that carry the tags."""
 
 import contextlib
+import functools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,8 +12,12 @@ import pytest
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
+from fixtures.errors import Inconclusive
+from fixtures.guest.guest import Guest
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
+from fixtures.probe.packets import is_request
+from fixtures.probe.reach import send_one
 from fixtures.probe.station import NIC, Station, station
 from fixtures.switch.ovs_bridge import vsctl
 from fixtures.testbed.testbed import Testbed
@@ -129,6 +134,102 @@ def test_trunk_carries_tags(testbed: Testbed, evidence: Evidence) -> None:
         f"on the trunk's wire tags {RED} and {BLUE}, to and from the access ports; "
         f"{GREEN} only while the trunk has it"
     )
+
+
+@pytest.mark.claims("OV-12")
+@pytest.mark.needs("ovs")
+def test_guests_by_their_tags(testbed: Testbed, evidence: Evidence) -> None:
+    """Guests whose ports have one tag reach each other, with different tags they do not.
+
+    By unicast, which passes where an address is learnt, and not only where broadcasts pass.
+
+    Preconditions:
+        - two guests have their addresses
+    Steps:
+        1. Give the ports of the first two guests one tag, and have each ping the other.
+        2. Give them different tags, and ping both ways, with a capture at the other's TAP.
+        3. Give them one tag again, and ping both ways.
+    Verify:
+        - with one tag each ping is answered, before and after
+        - with different tags none is answered, and no request arrives at the other's TAP
+        - control: with one tag requests are seen at the other's TAP; else the check is inconclusive
+    """
+    guests = testbed.guests[:2]
+    found: list[Sequence[PingSeen]] = []
+    with _own_tags_kept(testbed, guests):
+        for tags in ((RED, RED), (RED, BLUE), (RED, RED)):
+            for guest, tag in zip(guests, tags, strict=True):
+                vsctl(testbed.host, "set", "Port", guest.tap, f"tag={tag}")
+            found.append(_settled(testbed, guests, evidence, answered=tags[0] == tags[1]))
+    before, apart, after = found
+    for ping in (*before, *after):
+        assert ping.answered, f"with tag {RED} on both ports: {ping}"
+        if not ping.arrived:
+            raise Inconclusive(f"with tag {RED} on both ports the capture saw nothing: {ping}")
+    for ping in apart:
+        assert not ping.answered, f"with tags {RED} and {BLUE}: {ping}"
+        assert not ping.arrived, f"with tags {RED} and {BLUE}: {ping}"
+    evidence.reason = f"tags {RED} and {RED}: {before[0]}; {RED} and {BLUE}: {apart[0]}"
+
+
+@dataclass(frozen=True)
+class PingSeen:
+    """A guest's ping of another, seen from both ends."""
+
+    near: str
+    far: str
+    answered: bool
+    arrived: int
+
+    def __str__(self) -> str:
+        said = "answered" if self.answered else "not answered"
+        return f"{self.near} → {self.far} {said}, {self.arrived} requests at its TAP"
+
+
+@contextlib.contextmanager
+def _own_tags_kept(testbed: Testbed, guests: Sequence[Guest]) -> Iterator[None]:
+    """Have the guests' ports for a `with` block; after it their tags are as before."""
+    tags = {guest.tap: vsctl(testbed.host, "get", "Port", guest.tap, "tag") for guest in guests}
+    try:
+        yield
+    finally:
+        for tap, tag in tags.items():
+            vsctl(testbed.host, "set", "Port", tap, f"tag={tag.strip()}")
+
+
+def _settled(
+    testbed: Testbed, guests: Sequence[Guest], evidence: Evidence, *, answered: bool
+) -> Sequence[PingSeen]:
+    """Return the pings of two guests once the tags are in force."""
+
+    def seen() -> Sequence[PingSeen]:
+        return _both_ways(testbed, guests, evidence)
+
+    poll(
+        seen,
+        lambda both: all(ping.answered == answered for ping in both),
+        deadline_s=IN_FORCE_DEADLINE_S,
+    )
+    # Once more: the result has to be stable.
+    return seen()
+
+
+def _both_ways(testbed: Testbed, guests: Sequence[Guest], evidence: Evidence) -> Sequence[PingSeen]:
+    """Have two guests ping each other once, one after the other."""
+    found = []
+    for near, far in (guests, reversed(guests)):
+        with evidence.capture(testbed.host, far.tap, near.name) as frames:
+            ends = testbed.guest_end(near), testbed.guest_end(far)
+            answer = send_one("icmp", *ends, wait_s=1)
+            pause(QUIET_S)
+            arrived = frames.frames(functools.partial(_pings, far.address))
+            frames.require_whole()
+        found.append(PingSeen(near.name, far.name, answer.all_answered, len(arrived)))
+    return found
+
+
+def _pings(address: str, packet: Packet) -> bool:
+    return is_request(packet, "icmp", address)
 
 
 @contextlib.contextmanager

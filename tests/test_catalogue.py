@@ -15,7 +15,7 @@ from topologies.network_types import NETWORK_TYPES
 IDS = [
     "GN-01", "GN-02", "GN-03", "GN-04", "GN-05", "GN-06", "GN-07", "GN-08",
     "LB-01", "LB-02", "LB-03", "LB-04", "LB-05", "LB-06", "LB-07", "LB-08",
-    "LB-09", "LB-10", "LB-11",
+    "LB-09", "LB-10", "LB-11", "LB-12", "LB-13",
     "OV-01", "OV-02", "OV-03", "OV-04", "OV-05", "OV-06", "OV-07", "OV-08",
     "OV-09", "OV-10", "OV-11", "OV-12", "OV-13", "OV-14", "OV-15", "OV-16",
     "OV-17", "OV-18",
@@ -25,10 +25,11 @@ IDS = [
     "RT-01", "RT-02", "RT-03", "RT-04", "RT-05", "RT-06", "RT-07",
     "OP-01", "OP-02", "OP-03", "OP-04", "OP-05", "OP-06", "OP-07",
     "BR-01", "BR-02", "BR-03", "BR-04", "BR-05", "BR-06", "BR-07", "BR-08",
-    "BR-09", "BR-10", "BR-11", "BR-12", "BR-13",
+    "BR-09", "BR-10", "BR-11", "BR-12", "BR-13", "BR-14", "BR-15", "BR-16",
+    "UN-01", "UN-02",
     "PT-01", "PT-02", "PT-03", "PT-04", "PT-05", "PT-06", "PT-07", "PT-08",
     "PT-09", "PT-10", "PT-11", "PT-12", "PT-13", "PT-14",
-    "IF-01", "IF-02", "IF-03", "IF-04", "IF-05",
+    "IF-01", "IF-02", "IF-03", "IF-04", "IF-05", "IF-06",
 ]
 # fmt: on
 # A statement may begin with the name of what it is about, which has no capital.

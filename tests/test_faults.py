@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contracts.verdicts import NOT_DECIDED, Verdict
-from faults import load_all
+from faults import Fault, Harmless, load_all
 from fixtures.testbed.faulted_topology import broken_ones
 from launcher import prove
 from reports.fault_outcomes import results
@@ -29,6 +29,18 @@ faults:
 """
 
 
+HARMLESS = """\
+schema: plumbline/faults/1
+harmless:
+  - id: quiet
+    title: A link of its own
+    topologies: [nat]
+    apply: "true"
+    why: No claim is about it.
+    lengthy: [GN-07]
+"""
+
+
 def written(folder: Path, text: str) -> str:
     file = folder / "my.yaml"
     file.write_text(text)
@@ -39,7 +51,7 @@ def written(folder: Path, text: str) -> str:
 
 
 def test_there_are_at_least_forty_on_every_topology_with_a_switch_of_its_own() -> None:
-    shipped = load_all()
+    shipped = [each for each in load_all() if isinstance(each, Fault)]
     assert len(shipped) >= 40
     about = {topology for fault in shipped for topology in fault.topologies}
     assert about >= {"linux-bridge", "ovs", "nat", "isolated", "bridged", "bridged-ovs"}
@@ -48,15 +60,23 @@ def test_there_are_at_least_forty_on_every_topology_with_a_switch_of_its_own() -
 def test_each_shipped_fault_names_claims_of_its_topologies() -> None:
     for variant in broken_ones([], []):
         fault, topology = variant.fault, variant.topology
-        assert fault is not None
+        if not isinstance(fault, Fault):
+            continue
         named = [entry for entry in (*fault.caught_by, *fault.also) if "." not in entry]
         about = [c for c in named if claims()[c].applies_to(topology.kind, topology.switch)]
         # A fault of several topologies names the claims of each: some of them must be this one's.
         assert len(fault.topologies) > 1 or about == named, f"{topology.name}: {named}"
 
 
+def test_at_least_fifteen_are_harmless() -> None:
+    assert sum(isinstance(each, Harmless) for each in load_all()) >= 15
+
+
 def test_the_launchers_list_is_the_catalogue() -> None:
-    assert prove.shipped() == [(fault.id, fault.title) for fault in load_all()]
+    shipped = load_all()
+    assert prove.shipped() == [(each.id, each.title) for each in shipped]
+    harmless = [(each.id, each.title) for each in shipped if isinstance(each, Harmless)]
+    assert prove.shipped("harmless") == harmless
 
 
 def test_a_file_of_ones_own(tmp_path: Path) -> None:
@@ -66,6 +86,19 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     [variant] = broken_ones([file], [])
     assert variant.topology.name == "nat+silent"
     assert variant.topology.network == load("nat").network
+
+
+def test_a_harmless_change_of_ones_own(tmp_path: Path) -> None:
+    file = written(tmp_path, HARMLESS)
+    [change] = load_all([file])
+    assert isinstance(change, Harmless)
+    assert change.is_for(("GN-07", "GN-01"), "throughput.guest_host")
+    assert not change.is_for(("GN-01",), "guests.is_listed")
+    [variant] = broken_ones([file], [])
+    record = FaultResult.model_validate(variant.as_record())
+    assert (record.topology, record.why, record.is_harmless) == (
+        "nat+quiet", "No claim is about it.", True,
+    )  # fmt: skip
 
 
 def test_a_topology_of_ones_own_beside_it(tmp_path: Path) -> None:
@@ -79,6 +112,9 @@ def test_a_topology_of_ones_own_beside_it(tmp_path: Path) -> None:
     ("text", "said"),
     [
         (GOOD.replace("faults/1", "faults/9"), r"my.yaml:1: schema: expected plumbline/faults/1"),
+        (HARMLESS.replace("GN-07", "GN-99"), r"my.yaml:8: .*unknown claim \"GN-99\""),
+        (HARMLESS.replace("    why: No claim is about it.\n", ""), r"why: the key is missing"),
+        ("schema: plumbline/faults/1\n", r"my.yaml:1: schema: the file has no fault"),
         (GOOD.replace("NT-08", "NT-99"), r"my.yaml:7: .*unknown claim \"NT-99\""),
         (GOOD.replace("    title", "    titel"), r"my.yaml:4: .*unknown key"),
         (GOOD.replace('    apply: "true"\n', ""), r"apply: the key is missing"),
@@ -148,6 +184,34 @@ ALSO = check("nat.wire[nat+f]", "NT-13", Verdict.VIOLATES)
 def test_outcome(checks: list[Check], outcome: str) -> None:
     stands = [TopologyRecord(name="nat+f", verdict=Verdict.VIOLATES)]
     assert results([FAULT], checks, stands)[0].outcome == outcome
+
+
+QUIET = FaultResult(id="f", title="t", topology="nat+f", on="host", apply="true", why="no matter")
+
+
+@pytest.mark.parametrize(
+    ("checks", "outcome"),
+    [
+        ([FINE], "unnoticed"),
+        ([FINE, check("x.y", "NT-05", Verdict.NOT_TESTABLE)], "unnoticed"),
+        ([FINE, RULES], "false alarm"),
+        ([FINE, check("x.y", "NT-05", Verdict.INCONCLUSIVE)], "false alarm"),
+        ([FINE, check("x.y", "NT-05", Verdict.ERROR)], "false alarm"),
+        ([FINE, check("x.y", None, Verdict.INCONCLUSIVE, NOT_DECIDED)], "not decided"),
+        ([RULES, check("x.y", None, Verdict.INCONCLUSIVE, NOT_DECIDED)], "false alarm"),
+        ([check("x.y", "NT-05", Verdict.NOT_TESTABLE)], "not testable"),
+        ([], "not decided"),
+    ],
+)
+def test_outcome_of_a_harmless_change(checks: list[Check], outcome: str) -> None:
+    stands = [TopologyRecord(name="nat+f", verdict=Verdict.CONFORMS)]
+    assert results([QUIET], checks, stands)[0].outcome == outcome
+
+
+def test_a_harmless_change_names_what_turned() -> None:
+    stands = [TopologyRecord(name="nat+f", verdict=Verdict.VIOLATES)]
+    [told] = results([QUIET], [FINE, RULES], stands)
+    assert told.unexplained == {"nat.rules[nat+f]": "violates: seen"}
 
 
 def test_a_topology_that_broke_decides_nothing() -> None:

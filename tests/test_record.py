@@ -162,6 +162,14 @@ def test_the_exit_code_says_what_is_certain_first(
     assert record(*verdicts).exit_code(missing) == code
 
 
+def test_a_host_that_refuses_a_topology_is_in_violation_whatever_was_asked_for() -> None:
+    refused = TopologyRecord(name="nat", verdict=V, reason="libvirt did not start network n: no")
+
+    assert refused.refused
+    assert not refused.model_copy(update={"build_s": 3.0}).refused
+    assert record(U, topologies=(refused,)).exit_code() == 1
+
+
 def test_a_topology_that_broke_is_not_a_success() -> None:
     broken = TopologyRecord(name="nat", verdict=E, reason="virsh net-destroy failed")
 

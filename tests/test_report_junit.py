@@ -94,6 +94,15 @@ def test_a_topology_that_broke_is_told_though_its_checks_conform() -> None:
     assert error.attrib["message"] == "error: libvirtd would not stop"
 
 
+def test_a_topology_that_the_host_refused_is_a_failure_and_no_error() -> None:
+    said = "libvirt did not start network n: port 53 is taken"
+    refused = TopologyRecord(name="nat", verdict=Verdict.VIOLATES, reason=said)
+    root = parsed(record([check(Verdict.CONFORMS)], topologies=[refused]))
+    assert list(root.iter("error")) == []
+    [failure] = root.iter("failure")
+    assert failure.attrib["message"] == f"violates: {said}"
+
+
 def test_violations_beside_a_fault_are_no_failures() -> None:
     noticed = check(Verdict.VIOLATES, topology="nat+nat-caught")
     run = record(

@@ -102,7 +102,7 @@ def test_faults_are_told_by_outcome_and_not_as_violations() -> None:
     )
     text = render(run)
     assert text.startswith("## ❌")
-    assert "caught 1 · got through 1 · false alarm 0" in text
+    assert "caught 1 · unnoticed 0 · got through 1 · false alarm 0" in text
     assert "### Violated" not in text
     rows = [line for line in text.splitlines() if "nat\\-" in line]
     assert "got through" in rows[0]

@@ -212,6 +212,27 @@ def test_a_topology_that_could_not_be_built_is_told_once_with_what_it_cost() -> 
     ]
 
 
+def test_a_topology_that_the_host_refused_is_a_violation_told_once() -> None:
+    reason = "libvirt did not start network n: port 53 is taken"
+    topology = TopologyRecord(
+        name="nat", title="NAT forwarding network", verdict=Verdict.VIOLATES, reason=reason
+    )
+    shown = record(
+        check("network.a", Verdict.VIOLATES, reason, claims=["NT-01"]),
+        check("dhcp.a", Verdict.INCONCLUSIVE, reason),
+        check("dhcp.b", Verdict.INCONCLUSIVE, reason, claims=["NT-09"]),
+        topologies=[topology],
+    )
+
+    told = findings(shown)
+
+    assert told[2:] == [
+        "✗ nat  NAT forwarding network: NT-01 violated, 2 checks of 2 claims undecided",
+        f"  {reason}",
+        "  no evidence was stored",
+    ]
+
+
 def test_what_was_never_reached_is_counted_not_listed() -> None:
     shown = record(
         *(check(f"dhcp.{n}", Verdict.INCONCLUSIVE, NOT_DECIDED) for n in range(20)),

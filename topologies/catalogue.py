@@ -72,6 +72,10 @@ class Claim(_Entry):
         default=(), description="The cells of who reaches whom that decide it; none: checks do."
     )
     sources: tuple[str, ...] = Field(min_length=1, description="The documents it comes from.")
+    foundation: bool = Field(
+        default=False,
+        description="Whether it is violated where the host refuses to build the network.",
+    )
 
     def applies_to(self, type_: str, switch: str | None = None) -> bool:
         """Whether the claim is about a network type on a switch (None: any)."""
@@ -96,6 +100,9 @@ class _WrittenClaim(_Entry):
         default=(), description="The cells of who reaches whom that decide it."
     )
     statement: str = Field(min_length=1, description="The statement.")
+    foundation: bool = Field(
+        default=False, description="Violated where the host refuses to build the network."
+    )
 
 
 class _Section(_Entry):
@@ -172,6 +179,7 @@ def _by_id(catalogue: _Catalogue, document: Document) -> dict[str, Claim]:
                 switch=written.switch,
                 cells=written.cells,
                 sources=written.sources,
+                foundation=written.foundation,
             )
     if errors:
         raise gathered(errors)

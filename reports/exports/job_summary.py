@@ -66,11 +66,14 @@ def _sections(record: RunRecord) -> Iterator[tuple[str, list[TopologyRecord], li
             if verdict is Verdict.ERROR
             and topology.reason
             and topology.verdict is not Verdict.NOT_TESTABLE
+            and not topology.refused
         ]
         yield title, broken, [check for check in record.checks if check.verdict is verdict]
 
 
 def _noticed(fault: FaultResult) -> str:
+    if fault.is_harmless and fault.outcome == "unnoticed":
+        return "nothing, and nothing had to"
     said = [name for name in fault.caught_by if name not in fault.missed]
     parts = [" ".join(said)] if said and fault.outcome != "not decided" else []
     parts += [f"not {name} ({verdict})" for name, verdict in fault.missed.items()]

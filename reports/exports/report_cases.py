@@ -3,7 +3,7 @@
 
 A case is a check. What a run is as a whole are cases too where it is not good: that it was not
 finished, or that nothing conforms, so that neither can look like success. Of a prove, a case is a
-fault: the violations beside it were asked for.
+fault, or a harmless change: the violations beside it were asked for.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from contracts.verdicts import Verdict
 from reports.exports.verdict_counts import counts_line
-from reports.fault_outcomes import OUTCOME_VERDICTS
+from reports.fault_outcomes import GOOD_OUTCOMES, OUTCOME_VERDICTS
 from reports.record import (
     Check,
     EvidenceFile,
@@ -76,7 +76,7 @@ def cases(record: RunRecord) -> Iterator[ReportCase]:
     if (how := ending(record)) is not None:
         yield ReportCase(RUN, RUN, "ended well", Verdict.ERROR, how)
     outcomes = {fault.outcome for fault in record.faults}
-    shown = "caught" in outcomes if outcomes else Verdict.CONFORMS in record.counts()
+    shown = bool(outcomes & {*GOOD_OUTCOMES}) if outcomes else Verdict.CONFORMS in record.counts()
     if not shown:
         said = f"{run_verdict(record).says}: {counts_line(record)}"
         yield ReportCase(RUN, RUN, "shows something", Verdict.ERROR, said)
@@ -103,12 +103,18 @@ def _of_topology(topology: TopologyRecord) -> ReportCase:
         suite=topology.name,
         group="topology",
         name="built and taken down",
-        # Its verdict is the worst of its checks as well; that it broke is an error of its own.
-        verdict=Verdict.NOT_TESTABLE if topology.verdict is Verdict.NOT_TESTABLE else Verdict.ERROR,
+        verdict=_of_build(topology),
         reason=topology.reason or "",
         evidence=topology.evidence,
         seconds=topology.build_s,
     )
+
+
+def _of_build(topology: TopologyRecord) -> Verdict:
+    """Return the verdict of its build: its own is the worst of its checks as well."""
+    if topology.refused:
+        return Verdict.VIOLATES
+    return Verdict.NOT_TESTABLE if topology.verdict is Verdict.NOT_TESTABLE else Verdict.ERROR
 
 
 def _of_fault(fault: FaultResult, record: RunRecord) -> ReportCase:
@@ -117,18 +123,20 @@ def _of_fault(fault: FaultResult, record: RunRecord) -> ReportCase:
         for check in record.checks
         if check.topology == fault.topology and check.verdict is Verdict.VIOLATES
     ]
+    did, group = ("changed", "harmless") if fault.is_harmless else ("broken", "faults")
     wrong = [f"not noticed by {name}: {verdict}" for name, verdict in fault.missed.items()]
     wrong += [f"turned red too: {name}: {reason}" for name, reason in fault.unexplained.items()]
     return ReportCase(
         suite=fault.topology.partition("+")[0],
-        group="faults",
+        group=group,
         name=fault.id,
         verdict=OUTCOME_VERDICTS[fault.outcome],
         reason="; ".join([f"{fault.outcome}: {fault.title}", *wrong]),
         rerun=f"./plumbline prove --fault {fault.id}",
         claims={name: record.statements.get(name) for name in fault.caught_by},
         more=[
-            f"broken on {fault.on} by: {fault.apply}",
+            f"{did} on {fault.on} by: {fault.apply}",
+            *([f"no claim is touched: {fault.why}"] if fault.why else []),
             *(f"violated: {check.id}: {check.reason}" for check in noticed),
         ],
         evidence=[file for check in noticed for file in check.evidence],

@@ -135,7 +135,7 @@ def topology_news(topology: TopologyRecord, *, first: bool) -> tuple[str, str] |
         first: nothing was printed of it since its building began.
     """
     if topology.reason and topology.verdict is not Verdict.CONFORMS:
-        return topology.reason, STYLES[Verdict.ERROR]
+        return topology.reason, STYLES[Verdict.VIOLATES if topology.refused else Verdict.ERROR]
     if topology.teardown_s is not None:
         return f"taken down in {duration(topology.teardown_s)}", "dim"
     if first and topology.build_s is not None:

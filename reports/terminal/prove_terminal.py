@@ -10,7 +10,13 @@ from rich.text import Text
 from contracts.exit_codes import EXIT_USAGE, PROVE_EXIT_MEANINGS
 from contracts.run_files import RECORD
 from contracts.verdicts import Verdict
-from reports.fault_outcomes import BAD_OUTCOMES, OUTCOME_VERDICTS, lacking_for
+from reports.fault_outcomes import (
+    BAD_OUTCOMES,
+    GOOD_OUTCOMES,
+    OUTCOME_VERDICTS,
+    changes_counted,
+    lacking_for,
+)
 from reports.record import Check, FaultResult, RunRecord, TopologyRecord
 from reports.terminal.progress_lines import check_line
 from reports.terminal.run_terminal import Terminal, from_here, heading
@@ -25,7 +31,7 @@ class ProofTerminal(Terminal):
     """Prints what came of each fault as soon as its topology's checks are made."""
 
     def pytest_plumbline_planned(self, record: RunRecord, output: Path) -> None:
-        """Say which faults are going to be applied."""
+        """Say what is going to be changed."""
         self._running.progress = (0, len(record.checks))
         self._done = 0
         self._broken: set[str] = set()
@@ -34,7 +40,7 @@ class ProofTerminal(Terminal):
         self._planned = len(record.faults)
         shown = heading(record, output, self._config)
         shown = [entry for entry in shown if entry[0] != "topologies"]
-        shown.insert(2, ("faults", str(len(record.faults))))
+        shown.insert(2, ("changes", changes_counted(record)))
         for label, value in shown:
             self._screen.print(Text(f"{label:<12}", style="dim").append(value, "default not dim"))
         self._screen.print()
@@ -55,7 +61,7 @@ class ProofTerminal(Terminal):
             self._screen.print(Text(f"{topology.name}: {said}", style="dim"))
 
     def pytest_plumbline_fault(self, fault: FaultResult) -> None:
-        """Print a fault's line and, unless it was caught, why."""
+        """Print the line of a fault or harmless change and, unless it is good, why."""
         self._done += 1
         width = len(str(self._planned))
         line = Text(f"[{self._done:>{width}}/{self._planned}] ", style="dim")
@@ -99,14 +105,14 @@ class ProofTerminal(Terminal):
                 self._screen.print(f"  {', '.join(ids)}")
             self._screen.print()
         took = ((record.finished or record.started) - record.started).total_seconds()
-        caught = f"caught {outcomes['caught']} of {counted(len(record.faults), 'fault')}"
-        others = [f"{name} {n}" for name, n in outcomes.items() if name != "caught"]
+        good = _good(record)
+        others = [f"{name} {n}" for name, n in outcomes.items() if name not in GOOD_OUTCOMES]
         undone = Counter(topology.undone for topology in record.topologies)
         if undone[True]:
             others.append(f"undone and found as it was built {undone[True]}")
         where = str(from_here(output) / RECORD)
         end = f"exit {exit_code}: {PROVE_EXIT_MEANINGS.get(exit_code, 'ended early')}"
-        self._screen.print(SEPARATOR.join([caught, *others, duration(took), where, end]))
+        self._screen.print(SEPARATOR.join([*good, *others, duration(took), where, end]))
 
 
 def _shortcomings(fault: FaultResult) -> list[str]:
@@ -115,8 +121,23 @@ def _shortcomings(fault: FaultResult) -> list[str]:
         # Missing capabilities are listed once, at the end.
         return []
     missed = [f"not caught by {entry}: {verdict}" for entry, verdict in fault.missed.items()]
-    alarms = [f"red without reason: {check}: {why}" for check, why in fault.unexplained.items()]
+    alarm = "harmless, and noticed" if fault.is_harmless else "red without reason"
+    alarms = [f"{alarm}: {check}: {why}" for check, why in fault.unexplained.items()]
     return missed + alarms
+
+
+def _good(record: RunRecord) -> list[str]:
+    """Return how many faults were caught, and how many harmless changes went unnoticed."""
+    said = []
+    for outcome, noun, harmless in (
+        ("caught", "fault", False),
+        ("unnoticed", "harmless change", True),
+    ):
+        these = [fault for fault in record.faults if fault.is_harmless is harmless]
+        if these:
+            good = sum(fault.outcome == outcome for fault in these)
+            said.append(f"{outcome} {good} of {counted(len(these), noun)}")
+    return said
 
 
 def _untestable(record: RunRecord) -> dict[str, list[str]]:

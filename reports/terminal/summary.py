@@ -185,7 +185,8 @@ def _findings(
 
 def _is_due_to(check: Check, topology: TopologyRecord) -> bool:
     """Whether a check only repeats, whole or in part, why its topology is not there."""
-    if check.topology != topology.name or check.verdict is not Verdict.ERROR:
+    known = (Verdict.VIOLATES, Verdict.INCONCLUSIVE) if topology.refused else (Verdict.ERROR,)
+    if check.topology != topology.name or check.verdict not in known:
         return False
     own, cause = one_line(check.reason or ""), one_line(topology.reason or "")
     return bool(own) and (own in cause or cause in own)
@@ -194,10 +195,14 @@ def _is_due_to(check: Check, topology: TopologyRecord) -> bool:
 def _of_topology(
     topology: TopologyRecord, affected: Sequence[Check], output: Path
 ) -> TerminalFinding:
+    violated = [check for check in affected if check.verdict is Verdict.VIOLATES]
+    names = [claim for check in violated for claim in check.claims]
+    undecided = [check for check in affected if check not in violated]
+    said = f"{', '.join(names)} violated, " if names else ""
     return TerminalFinding(
-        verdict=Verdict.ERROR,
+        verdict=Verdict.VIOLATES if topology.refused else Verdict.ERROR,
         subject=topology.name,
-        statement=f"{topology.title or 'topology'}: {_extent(affected)} undecided",
+        statement=f"{topology.title or 'topology'}: {said}{_extent(undecided)} undecided",
         seen=topology.reason or "",
         where=_where(topology.evidence, output) or "no evidence was stored",
         own_command=(topology.reason or "").startswith(OWN_COMMAND),

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""User networking (D2): the guest's connections are QEMU's own, and lead outwards only."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from scapy.layers.inet import IP
+
+from fixtures.errors import Inconclusive
+from fixtures.host.host import Host
+from fixtures.probe.evidence import Evidence
+from fixtures.probe.reach import End, Proto, ping, send_one
+from fixtures.probe.user_nic import ADDRESS, GATEWAY, GUEST_TOOL, forwarded, user_nic
+from fixtures.testbed.physical_network import OUTSIDE_NIC
+from fixtures.testbed.testbed import Testbed
+
+# A port of the host that nothing serves.
+PORT = 17777
+PROTOCOLS: tuple[Proto, ...] = ("tcp", "udp")
+# `ss -Hlntup`: tcp LISTEN 0 1 0.0.0.0:8022 0.0.0.0:* users:(("qemu-system-x86",pid=123,fd=30))
+QEMUS = re.compile(r'\S+\s+\S+\s+\d+\s+\d+\s+(?P<address>\S+)\s.*\(\("qemu')
+
+
+@pytest.mark.claims("UN-01")
+def test_outwards(testbed: Testbed, evidence: Evidence) -> None:
+    """A guest with user networking reaches the host and the outside machine.
+
+    ICMP ends at QEMU, which answers for the host: beyond it there is TCP and UDP.
+
+    Preconditions:
+        - an outside machine is reached through the host's uplink
+    Steps:
+        1. Plug a NIC of type `user` into the first guest, in a network namespace of its own there.
+        2. Ping the network's gateway 10.0.2.2, which is the host, and probe it by TCP and UDP.
+        3. Probe the outside by TCP and UDP, with a capture there.
+    Verify:
+        - libvirt lists the NIC as `user`, without a TAP
+        - every request is answered
+        - the outside sees the host's address as source
+    """
+    guest, outside = testbed.guests[0], testbed.end("outside")
+    with user_nic(guest) as nic:
+        listed = [(each.kind, each.tap) for each in guest.nics()][-1]
+        near = End(nic.inside, str(ADDRESS.ip), GUEST_TOOL)
+        host = End(testbed.host, str(GATEWAY), testbed.tool)
+        answers = {"host by icmp": ping(near, str(GATEWAY))}
+        answers |= {f"host by {proto}": send_one(proto, near, host) for proto in PROTOCOLS}
+        with evidence.capture(testbed.outside, OUTSIDE_NIC) as frames:
+            answers |= {f"outside by {p}": send_one(p, near, outside) for p in PROTOCOLS}
+            arrived = frames.collect(lambda p: IP in p and p[IP].dst == outside.address)
+    assert listed == ("user", None), f"libvirt lists the NIC as {listed}"
+    lost = {name: str(answer) for name, answer in answers.items() if not answer.all_answered}
+    assert not lost, f"by user networking {guest.name} does not reach: {lost}"
+    assert arrived, frames.missing("the guest's packets")
+    sources = {frame.packet[IP].src for frame in arrived}
+    own = str(testbed.figures.host)
+    assert sources == {own}, f"outside packets arrive from {sorted(sources)}, the host is {own}"
+    evidence.reason = f"answered: {', '.join(answers)}; outside from {own}"
+
+
+@pytest.mark.claims("UN-02")
+def test_nothing_inwards(testbed: Testbed, evidence: Evidence) -> None:
+    """Neither the outside nor another guest opens a connection to a guest with user networking.
+
+    Its address is in QEMU alone. What leads to it is a port of the host that QEMU listens on.
+
+    Preconditions:
+        - two guests have their addresses
+        - an outside machine is reached through the host's uplink
+    Steps:
+        1. Plug a NIC of type `user` into the first guest, in a network namespace of its own there.
+        2. List the sockets that QEMU processes listen on, and try a port of the host from outside
+           and from the second guest by TCP.
+        3. Have QEMU forward that port to the guest, and try again; then without it.
+        4. Probe the guest's own address from the host.
+    Verify:
+        - no QEMU listens on a socket
+        - no connection is made without the forwarded port, before and after
+        - the host has no way to the guest's own address
+        - control: with the forwarded port both connect; else the check is inconclusive
+    """
+    guest = testbed.guests[0]
+    ways = {
+        "outside": (testbed.end("outside"), str(testbed.figures.host)),
+        testbed.guests[1].name: (testbed.guest_end(testbed.guests[1]), testbed.host_address),
+    }
+
+    def connects() -> dict[str, bool]:
+        with ThreadPoolExecutor(len(ways)) as pool:
+            found = pool.map(lambda way: _connects(*way), ways.values())
+            return dict(zip(ways, found, strict=True))
+
+    with user_nic(guest) as nic:
+        listening = _listening(testbed.host)
+        before = connects()
+        with forwarded(guest, nic.netdev, PORT):
+            control = connects()
+        after = connects()
+        own = ping(testbed.end("host"), str(ADDRESS.ip), count=1, wait_s=1)
+    evidence.json("connects.json", {"before": before, "forwarded": control, "after": after})
+    assert not listening, f"QEMU listens on {listening}"
+    for when, found in (("before", before), ("after", after)):
+        assert not any(found.values()), f"{when} a port was forwarded: connections {found}"
+    if not all(control.values()):
+        raise Inconclusive(f"with port {PORT} forwarded not everyone connects: {control}")
+    assert own.none_answered, f"the host reaches {ADDRESS.ip}: {own}"
+    evidence.reason = f"no socket of QEMU's; {before}; with a forwarded port {control}"
+
+
+def _connects(near: End, address: str) -> bool:
+    """Whether a TCP connection to the port is made and answered."""
+    asked = ["tcp", address, str(PORT), "--size", "64", "--timeout", "2"]
+    return near.runner.run([near.tool, *asked], check=False).status == 0
+
+
+def _listening(host: Host) -> list[str]:
+    """Return the addresses that QEMU processes listen on."""
+    listed = host.run(["ss", "-Hlntup"]).stdout.splitlines()
+    return [match["address"] for line in listed if (match := QEMUS.match(line))]
