@@ -19,6 +19,7 @@ IDS = [
     "LB-09", "LB-10", "LB-11", "LB-12", "LB-13",
     "OV-01", "OV-02", "OV-03", "OV-04", "OV-05", "OV-06", "OV-07", "OV-08",
     "OV-09", "OV-10", "OV-11", "OV-12", "OV-13", "OV-14", "OV-15", "OV-16",
+    "OV-17", "OV-18",
     "NT-01", "NT-02", "NT-03", "NT-04", "NT-05", "NT-06", "NT-07", "NT-08",
     "NT-09", "NT-10", "NT-11", "NT-12", "NT-13", "NT-14", "NT-15", "NT-16",
     "NT-17", "NT-21", "NT-22", "NT-23", "NT-24",
@@ -35,7 +36,7 @@ IDS = [
 # fmt: on
 # A statement may begin with the name of what it is about, which has no capital.
 BEGINNINGS = ("ovsdb-server", "libvirt", "managed:", "iface-")
-NAMED = ["OV-12", "OV-13", "OV-14", "OV-15", "OV-16", "PT-11", "PT-12", "PT-14"]
+NAMED = ["OV-12", "OV-13", "OV-14", "OV-15", "OV-16", "OV-17", "OV-18", "PT-11", "PT-12", "PT-14"]
 WRITTEN = catalogue.CATALOGUE.read_text(encoding="utf-8")
 
 
