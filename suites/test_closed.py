@@ -152,11 +152,12 @@ def _decide_on_the_wire(
         in_place = send("in-place")
         for name, seen in in_place.items():
             assert not seen, f"{name}: {_listed(seen)} arrived"
-        with forward_bypass(testbed.host, testbed.switch.name, rules):
+        with forward_bypass(testbed.host, testbed.switch.name, rules) as refused:
             lifted = send("lifted")
     for name, seen in lifted.items():
         if missing := SAMPLES - seen:
-            raise Inconclusive(f"control failed, {name} lifted: {_listed(missing)} did not arrive")
+            failed = f"{name} lifted: {_listed(missing)} did not arrive"
+            raise Inconclusive(f"control failed, {'; '.join([failed, *refused])}")
     evidence.reason = (
         f"of {len(SAMPLES)} samples for each of {', '.join(lifted)} none arrived; with the packet "
         "filter lifted all did"

@@ -103,18 +103,20 @@ def test_no_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
         raise Inconclusive(f"there is no control for {cell.promise.cell}: nothing to lift")
     rules = read_rules(testbed.host, cell.family)
     tried: dict[str, dict[str, Attempt]] = {}
+    refused: set[str] = set()
     with contextlib.ExitStack() as stack:
         stack.enter_context(route(testbed.outside, testbed.subnet, str(testbed.figures.host)))
         stack.enter_context(forwarding(testbed.host, cell.family))
         for guest in testbed.guests:
             stack.enter_context(default_route(guest, testbed.host_address))
         for phase in ("lifted", "in place", "lifted again"):
-            obstacle = (
-                contextlib.nullcontext()
+            obstacle: contextlib.AbstractContextManager[list[str]] = (
+                contextlib.nullcontext([])
                 if phase == "in place"
                 else forward_bypass(testbed.host, testbed.switch.name, rules)
             )
-            with obstacle, ThreadPoolExecutor(len(testbed.guests)) as pool:
+            with obstacle as not_lifted, ThreadPoolExecutor(len(testbed.guests)) as pool:
+                refused.update(not_lifted)
                 attempts = pool.map(
                     functools.partial(_attempt, testbed, cell, phase=phase, evidence=evidence),
                     testbed.guests,
@@ -133,7 +135,9 @@ def test_no_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
     for name, phases in tried.items():
         for phase in ("lifted", "lifted again"):
             if not (phases[phase].answer.all_answered and phases[phase].arrived):
-                raise Inconclusive(f"control failed, {name} {phase}: {phases[phase]}")
+                raise Inconclusive(
+                    f"control failed, {'; '.join([f'{name} {phase}: {phases[phase]}', *refused])}"
+                )
 
 
 @pytest.mark.claims("LB-05", "OV-05")

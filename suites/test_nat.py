@@ -192,15 +192,15 @@ def test_isolated_is_not_masqueraded(testbed: Testbed, evidence: Evidence) -> No
     with contextlib.ExitStack() as stack:
         stack.enter_context(route(testbed.outside, testbed.subnet, str(testbed.figures.host)))
         stack.enter_context(default_route(guest, testbed.host_address))
-        stack.enter_context(forward_bypass(testbed.host, testbed.switch.name, rules))
+        bypass = forward_bypass(testbed.host, testbed.switch.name, rules)
+        refused = stack.enter_context(bypass)
         frames = stack.enter_context(evidence.capture(testbed.outside, OUTSIDE_NIC))
         for proto in PROTOCOLS:
             send(proto, testbed.guest_end(guest), testbed.end("outside"))
             arrived = _requests(testbed, proto, frames)
             if not arrived:
-                raise Inconclusive(
-                    f"control failed: {frames.missing(f'a {proto} request let out')}"
-                )
+                failed = frames.missing(f"a request by {proto}, let out")
+                raise Inconclusive(f"control failed, {'; '.join([failed, *refused])}")
             seen |= {packet[IP].src for packet in arrived}
     evidence.reason = (
         f"{len(flows)} classes of packets of {testbed.subnet}, none translated; on the wire "

@@ -12,6 +12,7 @@ from fixtures.packet_filter.conditions import Flow
 from fixtures.packet_filter.host_rules import linked_networks, local_addresses, read_rules
 from fixtures.packet_filter.questions import decide, inwards, outwards, surroundings
 from fixtures.probe.forward_bypass import forward_bypass
+from fixtures.waiting import poll
 from tests.filtered import AROUND, SUBNET
 
 pytestmark = pytest.mark.host
@@ -80,6 +81,22 @@ def test_the_obstacle_is_lifted_in_every_chain_and_back(closed: Host) -> None:
         assert let_in(closed)
         assert let_out(closed)
     assert str(read_rules(closed, IPV4)) == str(before)
+
+
+OWNED = """(echo 'add table inet o { flags owner; }'
+echo 'add chain inet o x { type filter hook forward priority 0; policy drop; }'
+exec sleep 60) | nft -i"""
+
+
+def test_a_chain_that_takes_no_rule_is_told(host: Host) -> None:
+    with host.background(["sh", "-c", OWNED]):
+        rules = poll(
+            lambda: read_rules(host, IPV4), lambda seen: "inet o" in str(seen), deadline_s=10
+        )
+        with forward_bypass(host, "virbr1", rules) as refused:
+            assert not let_in(host)
+    [said] = refused
+    assert "inet o, chain x takes no rule: Error: Could not process rule: Operation" in said
 
 
 def test_a_sites_table_masquerades(host: Host) -> None:
