@@ -3,7 +3,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from statistics import median
 from typing import Any
@@ -277,6 +277,11 @@ def _is_of_one_model(guests: list[Guest]) -> bool:
     return len({guest.plan.nics[0].model for guest in guests}) == 1
 
 
+def _plain(sample: Any) -> Any:
+    """Return a sample as JSON has it."""
+    return [asdict(trial) for trial in sample] if isinstance(sample, list) else sample
+
+
 @contextlib.contextmanager
 def _kept(evidence: Evidence, measured: Mapping[str, Series[Any]]) -> Iterator[None]:
     """Keep all samples and the load beside them; a trial that the network fails is a violation."""
@@ -289,7 +294,7 @@ def _kept(evidence: Evidence, measured: Mapping[str, Series[Any]]) -> Iterator[N
             "samples.json",
             {
                 name: {
-                    "samples": series.samples,
+                    "samples": [_plain(sample) for sample in series.samples],
                     "foreign_load": [round(load.share, 3) for load in series.loads],
                 }
                 for name, series in measured.items()
