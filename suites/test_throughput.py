@@ -26,9 +26,9 @@ from fixtures.probe.throughput import (
 )
 from fixtures.testbed.testbed import Testbed
 
-# A direction with less than this share of another's rate is choked. Emulated NICs that send faster
-# than they receive were seen to differ by up to 3.
-CHOKED = 0.1
+# A way with less than this share of another's rate is choked. A limit of 100 kB/s lets a tenth of
+# 20 Mbit/s through in the first second, its burst included; healthy ways differ by less than 2.
+CHOKED = 0.2
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -
     Verify:
         - at least one ping is answered; the round-trip times are kept, and have no floor
         - TCP and UDP arrive on each way
-        - between guests with NICs of one model no way carries less than a tenth of another's rate
+        - between guests with NICs of one model no way carries less than a fifth of another's rate
         - where the topology file has a floor between guests, the median of the TCP rates is at or
           above it
         - control: beside such a load, both times, a miss is not the network's; the check is
@@ -236,7 +236,7 @@ def _require_carried(
     for name, series in measured.items():
 
         def said(rates: list[float], name: str = name) -> str:
-            rest = f", less than a tenth of {best:.1f} on another way" if alike else ""
+            rest = f", less than a fifth of {best:.1f} on another way" if alike else ""
             return f"{name}: median {median(rates):.1f} Mbit/s of {len(rates)} trials{rest}"
 
         assert sampling.holds(series, meets, said), said(series.samples)
