@@ -3,7 +3,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from statistics import median
 from typing import Any
@@ -29,9 +29,9 @@ from fixtures.probe.throughput import (
 )
 from fixtures.testbed.testbed import Testbed
 
-# A direction with less than this share of another's rate is choked. Emulated NICs that send faster
-# than they receive were seen to differ by up to 3.
-CHOKED = 0.1
+# A way with less than this share of another's rate is choked. A limit of 100 kB/s lets a tenth of
+# 20 Mbit/s through in the first second, its burst included; healthy ways differ by less than 2.
+CHOKED = 0.2
 # The port of the host that the guests' clients reach.
 MEASURED = (("tcp", PORT),)
 
@@ -143,7 +143,7 @@ def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -
     Verify:
         - at least one ping is answered; the round-trip times are kept, and have no floor
         - TCP and UDP arrive on each way
-        - between guests with NICs of one model no way carries less than a tenth of another's rate
+        - between guests with NICs of one model no way carries less than a fifth of another's rate
         - where the topology file has a floor between guests, the median of the TCP rates is at or
           above it
         - control: beside such a load, both times, a miss is not the network's; the check is
@@ -247,7 +247,7 @@ def _require_carried(
     for name, series in measured.items():
 
         def missed(rates: list[float], name: str = name) -> str:
-            rest = f", less than a tenth of {best:.1f} on another way" if alike else ""
+            rest = f", less than a fifth of {best:.1f} on another way" if alike else ""
             return f"{name}: median {median(rates):.1f} Mbit/s of {len(rates)} trials{rest}"
 
         assert sampling.holds(series, meets, missed), missed(series.samples)
@@ -288,6 +288,11 @@ def _is_of_one_model(guests: list[Guest]) -> bool:
     return len({guest.plan.nics[0].model for guest in guests}) == 1
 
 
+def _plain(sample: Any) -> Any:
+    """Return a sample as JSON has it."""
+    return [asdict(trial) for trial in sample] if isinstance(sample, list) else sample
+
+
 @contextlib.contextmanager
 def _kept(evidence: Evidence, measured: Mapping[str, Series[Any]]) -> Iterator[None]:
     """Keep all samples and the load beside them; a trial that the network fails is a violation."""
@@ -300,7 +305,7 @@ def _kept(evidence: Evidence, measured: Mapping[str, Series[Any]]) -> Iterator[N
             "samples.json",
             {
                 name: {
-                    "samples": series.samples,
+                    "samples": [_plain(sample) for sample in series.samples],
                     "foreign_load": [round(load.share, 3) for load in series.loads],
                 }
                 for name, series in measured.items()
