@@ -3,12 +3,15 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
 
 import pytest
 from scapy.layers.inet import UDP
 from scapy.packet import Packet
 
 from fixtures.errors import Inconclusive
+from fixtures.guest.guest import Guest
 from fixtures.guest.guest_address import request_lease
 from fixtures.probe.capture import Capture
 from fixtures.probe.checksums import Checksum, checksum
@@ -21,81 +24,75 @@ from fixtures.testbed.testbed import Testbed
 TRANSPORTS: tuple[Proto, ...] = ("udp", "tcp")
 
 
+State = Literal["right", "pending", "wrong"]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The checksums that passed at one place.
+
+    Attributes:
+        place: the place, in words.
+        found: the checksums, in order.
+        allowed: what they may be there.
+    """
+
+    place: str
+    found: Sequence[Checksum]
+    allowed: tuple[State, ...]
+
+
 @pytest.mark.claims("GN-11")
-def test_checksums_of_guests(testbed: Testbed, evidence: Evidence) -> None:
-    """UDP and TCP between each guest and the host and outside have right checksums.
+def test_checksums(testbed: Testbed, evidence: Evidence) -> None:
+    """UDP, TCP and DHCP answers have right checksums at the TAPs and outside.
 
-    At a TAP a checksum may be left to the receiver; then it has to be the pseudo header's.
+    At a TAP the checksum of UDP and TCP may be left to the receiver; then it has to be the pseudo
+    header's. A DHCP client reads answers as they are, before its interface has an address, and some
+    drop what has a pending checksum: libvirt has them filled in where it writes rules.
 
-    Source: RFC 768, RFC 9293, 3.1; virtio 1.1, 5.1.6.
+    Source: RFC 768, RFC 9293, 3.1; virtio 1.1, 5.1.6; iptables-extensions(8), CHECKSUM.
 
     Preconditions:
         - the guests have their addresses
     Steps:
-        1. Send UDP and TCP from each guest to the host and back, with a capture at each guest's
-           TAP.
-        2. Where guests reach the outside, send them there too, with a capture there.
+        1. Send UDP and TCP from each guest to the host and back, with a capture at the guest's TAP.
+        2. Have each guest that has its address by DHCP ask for it again, with a capture there.
+        3. Where guests reach the outside, send UDP and TCP there too, with a capture there.
     Verify:
         - at the TAPs every checksum is right, or pending with the right sum of the pseudo header
+        - every DHCP answer has a right checksum; where libvirt writes no rules, or a pending one
         - outside every checksum is right
-        - control: the captures have frames of each guest; else the check is inconclusive
+        - control: each capture has such frames; else the check is inconclusive
     """
-    seen = {}
-    host = testbed.end("host")
-    for guest in testbed.guests:
-        near = testbed.guest_end(guest)
-        with evidence.capture(testbed.host, guest.tap, guest.name) as frames:
-            _exchanged(((near, host), (host, near)))
-            seen[guest.name] = _checksums(frames)
-    outside = _outside(testbed, evidence)
-    for name, found in {**seen, **outside}.items():
-        if not found:
-            raise Inconclusive(f"control failed: no UDP and no TCP in the capture of {name}")
-        wrong = [each.said for each in found if each.state == "wrong"]
+    seen = [_at_the_tap(testbed, guest, evidence) for guest in testbed.guests]
+    asking = [guest for guest in testbed.guests if guest.name in testbed.leases]
+    seen += [_dhcp_answers(testbed, guest, evidence) for guest in asking]
+    seen += _outside(testbed, evidence)
+    for each in seen:
+        if not each.found:
+            raise Inconclusive(f"control failed: nothing in the capture of {each.place}")
+        wrong = [c for c in each.found if c.state not in each.allowed]
         assert not wrong, (
-            f"{name}: {len(wrong)} of {len(found)} checksums are wrong, the first of {wrong[0]}"
+            f"{each.place}: {len(wrong)} of {len(each.found)} checksums are not "
+            f"{' or '.join(each.allowed)}, the first {wrong[0].state}: {wrong[0].said}"
         )
-    for name, found in outside.items():
-        pending = [each.said for each in found if each.state == "pending"]
-        assert not pending, f"{name}: a frame has no complete checksum: {pending[0]}"
-    evidence.reason = "; ".join(
-        f"{name}: {_counted(found)}" for name, found in (*seen.items(), *outside.items())
-    )
+    evidence.reason = "; ".join(f"{each.place}: {_counted(each.found)}" for each in seen)
 
 
-@pytest.mark.claims("GN-11")
-def test_checksums_of_dhcp_answers(testbed: Testbed, evidence: Evidence) -> None:
-    """DHCP answers have complete and right checksums at the guests' TAPs.
+def _at_the_tap(testbed: Testbed, guest: Guest, evidence: Evidence) -> Seen:
+    near, host = testbed.guest_end(guest), testbed.end("host")
+    with evidence.capture(testbed.host, guest.tap, guest.name) as frames:
+        _exchanged(((near, host), (host, near)))
+        return Seen(f"TAP of {guest.name}", _checksums(frames), ("right", "pending"))
 
-    A client reads them as they are, before its interface has an address, and some drop what has a
-    pending checksum. libvirt has them filled in where it writes rules; without any, a pending one
-    has to have the right sum of the pseudo header.
 
-    Source: RFC 2131, 4.1; iptables-extensions(8), CHECKSUM.
-
-    Preconditions:
-        - at least one guest has its address by DHCP
-    Steps:
-        1. Have each such guest ask by DHCP again, with a capture at its TAP.
-    Verify:
-        - every answer to a client has a right checksum; where libvirt writes no rules, or one that
-          is pending
-        - control: the captures have answers; else the check is inconclusive
-    """
-    allowed = ("right",) if testbed.topology.type.completes_dhcp_answers else ("right", "pending")
-    seen = {}
-    for guest in testbed.dhcp_guests:
-        with evidence.capture(testbed.host, guest.tap, guest.name) as frames:
-            request_lease(guest)
-            seen[guest.name] = _checksums(frames, _is_dhcp_answer)
-    for name, found in seen.items():
-        if not found:
-            raise Inconclusive(f"control failed: no DHCP answer to {name}")
-        wrong = [f"{each.said}, {each.state}" for each in found if each.state not in allowed]
-        assert not wrong, (
-            f"{len(wrong)} of {len(found)} DHCP answers to {name} have no right one: {wrong[0]}"
-        )
-    evidence.reason = "; ".join(f"{name}: {_counted(found)}" for name, found in seen.items())
+def _dhcp_answers(testbed: Testbed, guest: Guest, evidence: Evidence) -> Seen:
+    filled = testbed.topology.type.completes_dhcp_answers
+    allowed: tuple[State, ...] = ("right",) if filled else ("right", "pending")
+    with evidence.capture(testbed.host, guest.tap, f"{guest.name}-dhcp") as frames:
+        request_lease(guest)
+        found = _checksums(frames, _is_dhcp_answer)
+    return Seen(f"DHCP answers to {guest.name}", found, allowed)
 
 
 def _exchanged(pairs: Sequence[tuple[End, End]]) -> None:
@@ -105,15 +102,15 @@ def _exchanged(pairs: Sequence[tuple[End, End]]) -> None:
         list(pool.map(send_one, *zip(*sending, strict=True)))
 
 
-def _outside(testbed: Testbed, evidence: Evidence) -> dict[str, list[Checksum]]:
-    """Return the checksums that the outside sees, where guests reach it."""
+def _outside(testbed: Testbed, evidence: Evidence) -> list[Seen]:
+    """Return what the outside sees, where guests reach it."""
     promises = testbed.topology.promises
     if not any((p.from_, p.to) == ("guest", "outside") and p.reach for p in promises):
-        return {}
+        return []
     far = testbed.end("outside")
     with evidence.capture(testbed.outside, OUTSIDE_NIC, "outside") as frames:
         _exchanged([(near, far) for near in testbed.ends("guest")])
-        return {"outside": _checksums(frames)}
+        return [Seen("outside", _checksums(frames), ("right",))]
 
 
 def _checksums(frames: Capture, wanted: Callable[[Packet], bool] | None = None) -> list[Checksum]:

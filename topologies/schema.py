@@ -147,7 +147,7 @@ class Physical(Part):
 
     uplink: InterfaceName = Field(description="The host's NIC on it.")
     subnet: Subnet = Field(description="Its addresses.")
-    router: Address = Field(description="Its router, which is also its DHCP server.")
+    router: Address = Field(description="Its router, which is also its DHCP and name server.")
     dhcp: DhcpRange = Field(description="The range its DHCP server hands out.")
     host: Address = Field(
         description="The host's address on it: on the NIC, or on the bridge with the NIC as a port."
