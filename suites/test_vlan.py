@@ -136,6 +136,7 @@ def test_trunk_carries_tags(testbed: Testbed, evidence: Evidence) -> None:
     )
 
 
+@pytest.mark.lengthy
 @pytest.mark.claims("OV-12")
 @pytest.mark.needs("ovs")
 def test_guests_by_their_tags(testbed: Testbed, evidence: Evidence) -> None:
