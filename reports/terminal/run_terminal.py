@@ -89,8 +89,8 @@ class Terminal:
         reason = (check.topology, check.verdict, check.reason)
         if check.reason and (self._verbosity > 0 or not (conforms or reason in self._printed)):
             self._say(check.reason, STYLES[check.verdict])
-        if check.verdict is Verdict.NOT_TESTABLE:
-            # A host that lacks something lacks it for many checks.
+        if check.verdict in (Verdict.NOT_TESTABLE, Verdict.INCONCLUSIVE):
+            # A host that lacks something, or refuses it, does so for many checks.
             self._printed.add(reason)
         if report.failed and (check.verdict is Verdict.ERROR or self._verbosity > 0):
             self._traceback(report, check.reason)
