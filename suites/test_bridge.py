@@ -15,9 +15,12 @@ from fixtures.probe.evidence import Evidence
 from fixtures.probe.station import NIC, plugged_station, station
 from fixtures.switch.linux_bridge import delete_by_ioctl, linux_bridge
 from fixtures.testbed.testbed import Testbed
+from fixtures.waiting import pause
 
 EMPTY_ID = "8000.000000000000"
 SCRATCH = "plumb-new"
+# A script or a service that sets up new bridges takes a moment.
+SETTLE_S = 1.0
 # IEEE 802 local experimental EtherType 1: no other traffic uses it.
 EXPERIMENTAL = 0x88B5
 SENDER_MAC, RECEIVER_MAC = "02:00:5e:00:53:01", "02:00:5e:00:53:02"
@@ -76,7 +79,7 @@ def test_new_bridge_is_empty(testbed: Testbed, evidence: Evidence) -> None:
     Preconditions:
         - the host has no link `plumb-new`
     Steps:
-        1. Make the bridge `plumb-new`.
+        1. Make the bridge `plumb-new`, and wait 1 s for what the host does to new bridges.
         2. Read its ports, its STP state and its bridge id.
     Verify:
         - it has no port
@@ -84,6 +87,7 @@ def test_new_bridge_is_empty(testbed: Testbed, evidence: Evidence) -> None:
         - the bridge id is 8000.000000000000
     """
     with linux_bridge(testbed.host, SCRATCH) as new:
+        pause(SETTLE_S)
         seen = (new.ports(), new.stp(), new.bridge_id())
     evidence.json("bridge.json", {"ports": seen[0], "stp": seen[1], "id": seen[2]})
     evidence.reason = f"ports {seen[0]}, STP {seen[1]}, id {seen[2]}"
