@@ -17,6 +17,7 @@ CAPABILITIES: dict[str, Callable[[Probed], Finding]] = {
     "iptables": kernel_probes.iptables,
     "bridge-nf": kernel_probes.bridge_nf,
     "iperf3": tool_probes.iperf3,
+    "virt-install": tool_probes.virt_install,
     "vlan": kernel_probes.vlan,
     "netem": kernel_probes.netem,
     "htb": kernel_probes.htb,

@@ -73,6 +73,7 @@ FURTHER = (
     Row("802.1Q devices", kernel_probes.vlan),
     Row("netem", kernel_probes.netem),
     Row("htb", kernel_probes.htb),
+    Row("virt-install", tool_probes.virt_install),
     Row("vhost-net", hardware_probes.vhost),
     Row("IOMMU", hardware_probes.iommu),
     Row("SR-IOV NICs", hardware_probes.sriov),
