@@ -18,6 +18,7 @@ CAPABILITIES: dict[str, Callable[[Probed], Finding]] = {
     "bridge-nf": kernel_probes.bridge_nf,
     "brctl": tool_probes.brctl,
     "iperf3": tool_probes.iperf3,
+    "virt-install": tool_probes.virt_install,
     "vlan": kernel_probes.vlan,
     "bonding": kernel_probes.bonding,
     "netem": kernel_probes.netem,

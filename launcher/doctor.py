@@ -75,6 +75,7 @@ FURTHER = (
     Row("bonding", kernel_probes.bonding),
     Row("netem", kernel_probes.netem),
     Row("htb", kernel_probes.htb),
+    Row("virt-install", tool_probes.virt_install),
     Row("vhost-net", hardware_probes.vhost),
     Row("IOMMU", hardware_probes.iommu),
     Row("SR-IOV NICs", hardware_probes.sriov),

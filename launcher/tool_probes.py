@@ -95,6 +95,12 @@ def iperf3(machine: Probed = HERE) -> Finding:
     return _versioned("iperf3", ["iperf3", "--version"], words=2, machine=machine)
 
 
+def virt_install(machine: Probed = HERE) -> Finding:
+    """The tool that makes a guest from a few options (package virtinst)."""
+    # "4.1.0"
+    return _versioned("virt-install", ["virt-install", "--version"], words=1, machine=machine)
+
+
 def other_tools() -> Finding:
     """Every package that a run needs, in one row."""
     lacking = packages.missing(["run"])

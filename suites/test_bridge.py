@@ -15,9 +15,12 @@ from fixtures.probe.evidence import Evidence
 from fixtures.probe.station import NIC, plugged_station, station
 from fixtures.switch.linux_bridge import delete_by_ioctl, linux_bridge
 from fixtures.testbed.testbed import Testbed
+from fixtures.waiting import pause
 
 EMPTY_ID = "8000.000000000000"
 SCRATCH = "plumb-new"
+# A script or a service that sets up new bridges takes a moment.
+SETTLE_S = 1.0
 # IEEE 802 local experimental EtherType 1: no other traffic uses it.
 EXPERIMENTAL = 0x88B5
 SENDER_MAC, RECEIVER_MAC = "02:00:5e:00:53:01", "02:00:5e:00:53:02"
@@ -76,7 +79,7 @@ def test_new_bridge_is_empty(testbed: Testbed, evidence: Evidence) -> None:
     Preconditions:
         - the host has no link `plumb-new`
     Steps:
-        1. Make the bridge `plumb-new`.
+        1. Make the bridge `plumb-new`, and wait 1 s for what the host does to new bridges.
         2. Read its ports, its STP state, its bridge id and its own MAC, if somebody set one.
     Verify:
         - it has no port
@@ -85,6 +88,7 @@ def test_new_bridge_is_empty(testbed: Testbed, evidence: Evidence) -> None:
           policy may, 8000 and that MAC
     """
     with linux_bridge(testbed.host, SCRATCH) as new:
+        pause(SETTLE_S)
         # The id first: a MAC that udev sets between the two readings is in neither.
         seen = (new.ports(), new.stp(), new.bridge_id())
         own = own_mac(testbed.host, SCRATCH)

@@ -24,10 +24,12 @@ from fixtures.switch.ovs_bridge import (
     vsctl,
 )
 from fixtures.testbed.testbed import Testbed
-from fixtures.waiting import poll
+from fixtures.waiting import pause, poll
 
 SCRATCH = "plumb-new"
 SCRATCH_PORT = "plumb-port"
+# A script or a service that sets up new bridges takes a moment.
+SETTLE_S = 1.0
 LINK_DEADLINE_S = 5.0
 DAEMONS = ("ovsdb-server", "ovs-vswitchd")
 ANSWER_S = 5
@@ -124,7 +126,7 @@ def test_new_bridge_has_its_own_port(testbed: Testbed, evidence: Evidence) -> No
     Preconditions:
         - the database has no bridge `plumb-new`
     Steps:
-        1. Add the bridge `plumb-new`.
+        1. Add the bridge `plumb-new`, and wait 1 s for what the host does to new bridges.
         2. Read its rows in the tables Bridge, Port and Interface.
     Verify:
         - one port has the bridge's name, and it is the one port that the bridge holds
@@ -132,6 +134,7 @@ def test_new_bridge_has_its_own_port(testbed: Testbed, evidence: Evidence) -> No
         - the interface is of type internal
     """
     with ovs_bridge(testbed.host, SCRATCH):
+        pause(SETTLE_S)
         [bridge] = rows(testbed.host, "Bridge", f"name={SCRATCH}")
         ports = rows(testbed.host, "Port", f"name={SCRATCH}")
         interfaces = rows(testbed.host, "Interface", f"name={SCRATCH}")

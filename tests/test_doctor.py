@@ -192,7 +192,8 @@ def test_only_what_every_topology_needs_decides_the_exit_code() -> None:
 def test_capabilities_are_the_names_that_expect_takes() -> None:
     assert set(CAPABILITIES) == {
         *("kvm", "libvirt", "ovs", "ovs-kernel", "nftables", "iptables", "bridge-nf"),
-        *("brctl", "iperf3", "vlan", "bonding", "netem", "htb", "vhost", "iommu", "sriov"),
+        *("brctl", "iperf3", "virt-install", "vlan", "bonding", "netem", "htb", "vhost"),
+        *("iommu", "sriov"),
     }
 
 

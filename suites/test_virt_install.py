@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A guest that is made by virt-install, as the documents make it."""
+
+import contextlib
+from collections.abc import Iterator
+from xml.etree import ElementTree as ET
+
+import libvirt
+import pytest
+
+from fixtures.host.host import Host
+from fixtures.probe.evidence import Evidence
+from fixtures.switch.default_network import default_network
+from fixtures.switch.linux_bridge import LinuxBridge
+from fixtures.testbed.testbed import Testbed
+
+NAME = "plumb-bare"
+# Python with libosinfo's database, on a busy machine.
+DEADLINE_S = 120.0
+# Newer ones ask for the guest's operating system, which the document's command does not name.
+AS_BEFORE = ("env", "VIRTINSTALL_OSINFO_DISABLE_REQUIRE=1")
+
+
+@pytest.mark.lengthy
+@pytest.mark.claims("NT-19")
+@pytest.mark.needs("virt-install")
+def test_guest_without_network_options(testbed: Testbed, evidence: Evidence) -> None:
+    """A guest that virt-install makes without network options is on the network `default`.
+
+    Preconditions:
+        - libvirt has the default network, or the host has the distribution's file of it
+    Steps:
+        1. Start the default network.
+        2. Run D4's virt-install, without a disk and, as there, without a network option.
+        3. Read the guest's NICs from its live XML, and the ports of the network's bridge.
+    Verify:
+        - virt-install succeeds
+        - the guest has one NIC, on the network `default`
+        - its TAP is a port of that network's bridge
+    """
+    host = testbed.host
+    with default_network(host) as default, _installed(host) as failure:
+        assert not failure, f"virt-install made no guest: {failure}"
+        xml = host.libvirt.lookupByName(NAME).XMLDesc()
+        evidence.text("domain.xml", xml, "application/xml")
+        found = ET.fromstring(xml).findall("devices/interface")
+        nics = [
+            (_attribute(nic, "source", "network"), _attribute(nic, "target", "dev"))
+            for nic in found
+        ]
+        assert len(nics) == 1, f"the guest has {len(nics)} NICs: {nics}"
+        [(network, tap)] = nics
+        assert network == default.name(), f"the guest is on {network or 'no network'}"
+        bridge = default.bridgeName()
+        ports = LinuxBridge(host, bridge).ports()
+        assert tap in ports, f"{tap} is no port of {bridge}: {ports}"
+    evidence.reason = f"without network options: {tap} on network {network}, bridge {bridge}"
+
+
+@contextlib.contextmanager
+def _installed(host: Host) -> Iterator[str]:
+    """Have virt-install make a guest; yields its last words if it fails. After, it is gone."""
+    # D4, "the Linux bridge", with a display that opens no port, and without the disk, for which
+    # virt-install would define a storage pool.
+    argv = ["virt-install", "--connect", "qemu:///system", "--name", NAME, "--ram", "128"]
+    argv += ["--disk", "none", "--boot", "hd", "--graphics", "none", "--noautoconsole", "--hvm"]
+    try:
+        done = host.run([*AS_BEFORE, *argv], check=False, deadline_s=DEADLINE_S)
+        yield "" if done.status == 0 else done.last_words
+    finally:
+        for domain in host.libvirt.listAllDomains():
+            if domain.name() == NAME:
+                _remove(domain)
+
+
+def _remove(domain: libvirt.virDomain) -> None:
+    persistent = domain.isPersistent()
+    if domain.isActive():
+        domain.destroy()
+    # A transient one is gone by now.
+    if persistent:
+        domain.undefine()
+
+
+def _attribute(nic: ET.Element, path: str, name: str) -> str:
+    element = nic.find(path)
+    return element.get(name, "") if element is not None else ""
