@@ -19,6 +19,7 @@ from topologies.catalogue import claims
 from topologies.library import load
 from topologies.network_types import NETWORK_TYPES
 
+UUID = "6f3c0a52-0b7e-4c0a-9a35-0d4b52d3c1aa"
 REFUSED = "dnsmasq: failed to create listening socket for 10.10.10.1: Address already in use"
 
 
@@ -29,6 +30,10 @@ class Network:
     active: int = 1
     words: str = ""
     asked: list[str] = field(default_factory=list)
+
+    def found(self) -> "Network":
+        """Return it, as libvirt does when it is asked for its UUID."""
+        return self
 
     def isActive(self) -> int:  # noqa: N802 - libvirt's name
         """As libvirt's."""
@@ -48,8 +53,8 @@ class Network:
 class Gone(Network):
     """Stands for a network that was undefined."""
 
-    def isActive(self) -> int:  # noqa: N802 - libvirt's name
-        """As libvirt's."""
+    def found(self) -> Network:
+        """Report it as libvirt does."""
         error = libvirt.libvirtError("Network not found")
         error.err = (libvirt.VIR_ERR_NO_NETWORK, *[None] * 8)
         raise error
@@ -64,13 +69,14 @@ def made(
     """Return the nat topology with these links on its host."""
     topology = load("nat")
     netlink = SimpleNamespace(link_lookup=lambda ifname: [1] if ifname in links else [])
-    host = cast(Any, SimpleNamespace(netlink=netlink, name="host"))
+    daemon = SimpleNamespace(networkLookupByUUIDString=lambda uuid: {UUID: network}[uuid].found())
+    host = cast(Any, SimpleNamespace(netlink=netlink, name="host", libvirt=daemon))
     domain = SimpleNamespace(isActive=lambda: int(runs))
     guests: Any = [
         SimpleNamespace(name=guest.name, tap=f"vnet{number}", domain=domain)
         for number, guest in enumerate(topology.guests)
     ]
-    networks = {topology.network.name: cast(Any, network)}
+    networks = {topology.network.name: UUID}
     kept = Evidence(folder, "topology")
     return Testbed(topology, host, cast(Any, None), guests, [], {}, networks, None, "tool", kept)
 
