@@ -7,17 +7,20 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive
 from fixtures.guest.guest import Guest
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.flow_export import Collector, Flow, collector
-from fixtures.probe.reach import send_one
+from fixtures.probe.input_exception import input_exception, said
+from fixtures.probe.reach import ECHO_PORT, send_one
 from fixtures.switch.ovs_bridge import vsctl
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
 
 # The exporters' own clocks are set to 1 s; a busy machine is slower.
 EXPORT_DEADLINE_S = 30.0
+SENT = (("udp", ECHO_PORT),)
 _ports = itertools.count(20001)
 # Table of the exporter, and its settings for a collector `{target}`: every packet, each second.
 EXPORTERS: dict[str, tuple[str, Sequence[str]]] = {
@@ -39,7 +42,8 @@ def test_exports_flows(protocol: str, testbed: Testbed, evidence: Evidence) -> N
     Preconditions:
         - each guest has its address, and reaches the host's address on the bridge
     Steps:
-        1. Open a collector on the host's loopback.
+        1. Open a collector on the host's loopback. Where the host refuses every port that it does
+           not know, let in that of the UDP probe.
         2. Send UDP from each guest to the host, and read the collector.
         3. Have the bridge export to the collector; send UDP from each guest to the host, each time
            from another port, until the collector has a flow of each guest.
@@ -49,7 +53,10 @@ def test_exports_flows(protocol: str, testbed: Testbed, evidence: Evidence) -> N
         - control: before, nothing is exported to the collector; else the check is inconclusive
     """
     used: set[int] = set()
-    with collector(testbed.host, protocol) as listening:
+    with (
+        collector(testbed.host, protocol) as listening,
+        input_exception(testbed.host, IPV4, SENT) as let_in,
+    ):
         for guest in testbed.guests:
             _sent(testbed, guest)
         if listening.flows():
@@ -72,7 +79,7 @@ def test_exports_flows(protocol: str, testbed: Testbed, evidence: Evidence) -> N
         f"not within {EXPORT_DEADLINE_S:g} s: a flow of {', '.join(missing)} by {protocol}; "
         f"{len(listening.datagrams)} datagrams came"
     )
-    evidence.reason = f"{protocol}: " + "; ".join(
+    evidence.reason = f"{protocol}{said(let_in, SENT)}: " + "; ".join(
         f"{name}: {flow.source}:{flow.source_port} to {flow.to}" for name, flow in found.items()
     )
 

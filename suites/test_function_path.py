@@ -84,6 +84,8 @@ def test_through_the_nics_switch(testbed: Testbed, evidence: Evidence) -> None:
         - neither the wire nor a link of the host has a packet of theirs
         - control: the requests to the outside are on the wire; else the check is inconclusive
     """
+    if len(testbed.guests) == 1:
+        raise testbed.without("two guests", "guests has one")
     one, two = (testbed.guest_end(guest) for guest in testbed.guests[:2])
     far, host, pair = testbed.end("outside"), testbed.host, {one.address, two.address}
     with contextlib.ExitStack() as stack:

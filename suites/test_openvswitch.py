@@ -32,7 +32,8 @@ SCRATCH_PORT = "plumb-port"
 SETTLE_S = 1.0
 LINK_DEADLINE_S = 5.0
 DAEMONS = ("ovsdb-server", "ovs-vswitchd")
-ANSWER_S = 5
+# A daemon that hangs never answers; one of a busy machine was seen to take 3 s.
+ANSWER_S = 15
 PATIENCE = (f"--timeout={ANSWER_S}",)
 KEY_WRITTEN = ("set", "Open_vSwitch", ".", "external_ids:plumbline=follows")
 KEY_DELETED = ("remove", "Open_vSwitch", ".", "external_ids", "plumbline")
@@ -62,9 +63,9 @@ def test_daemons_are_healthy(testbed: Testbed, evidence: Evidence) -> None:
         4. Read the bridges from the file of the database.
         5. Read the version from the database.
     Verify:
-        - each daemon runs, and answers within 5 s
+        - each daemon runs, and answers within 15 s
         - a monitor's title says healthy
-        - ovs-vswitchd has followed the database within 5 s
+        - ovs-vswitchd has followed the database within 15 s
         - the file has the bridges that the server serves
         - the version of each daemon is the one in the database
     """

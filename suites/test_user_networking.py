@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """User networking (D2): the guest's connections are QEMU's own, and lead outwards only."""
 
-import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from scapy.layers.inet import IP
 
+from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive
+from fixtures.guest.guest import Guest
 from fixtures.host.host import Host
 from fixtures.probe.evidence import Evidence
+from fixtures.probe.input_exception import input_exception, said
+from fixtures.probe.qemu_process import qemu_pid
 from fixtures.probe.reach import End, Proto, ping, send_one
 from fixtures.probe.user_nic import ADDRESS, GATEWAY, GUEST_TOOL, forwarded, user_nic
 from fixtures.testbed.physical_network import OUTSIDE_NIC
@@ -18,8 +21,7 @@ from fixtures.testbed.testbed import Testbed
 # A port of the host that nothing serves.
 PORT = 17777
 PROTOCOLS: tuple[Proto, ...] = ("tcp", "udp")
-# `ss -Hlntup`: tcp LISTEN 0 1 0.0.0.0:8022 0.0.0.0:* users:(("qemu-system-x86",pid=123,fd=30))
-QEMUS = re.compile(r'\S+\s+\S+\s+\d+\s+\d+\s+(?P<address>\S+)\s.*\(\("qemu')
+TRIED = (("tcp", PORT),)
 
 
 @pytest.mark.claims("UN-01")
@@ -70,20 +72,23 @@ def test_nothing_inwards(testbed: Testbed, evidence: Evidence) -> None:
         - an outside machine is reached through the host's uplink
     Steps:
         1. Plug a NIC of type `user` into the first guest, in a network namespace of its own there.
-        2. List the sockets that QEMU processes listen on, and try a port of the host from outside
-           and from the second guest by TCP.
+           Where the host refuses every port that it does not know, let in the one that is tried.
+        2. List the sockets that the guest's QEMU listens on, and try a port of the host from
+           outside and from the second guest by TCP.
         3. Have QEMU forward that port to the guest, and try again; then without it.
         4. Probe the guest's own address from the host.
     Verify:
-        - no QEMU listens on a socket
+        - the guest's QEMU listens on no TCP socket
         - no connection is made without the forwarded port, before and after
         - the host has no way to the guest's own address
         - control: with the forwarded port both connect; else the check is inconclusive
     """
-    guest = testbed.guests[0]
+    if len(testbed.guests) == 1:
+        raise testbed.without("two guests", "guests has one")
+    guest, other = testbed.guests[:2]
     ways = {
         "outside": (testbed.end("outside"), str(testbed.figures.host)),
-        testbed.guests[1].name: (testbed.guest_end(testbed.guests[1]), testbed.host_address),
+        other.name: (testbed.guest_end(other), testbed.host_address),
     }
 
     def connects() -> dict[str, bool]:
@@ -91,8 +96,8 @@ def test_nothing_inwards(testbed: Testbed, evidence: Evidence) -> None:
             found = pool.map(lambda way: _connects(*way), ways.values())
             return dict(zip(ways, found, strict=True))
 
-    with user_nic(guest) as nic:
-        listening = _listening(testbed.host)
+    with user_nic(guest) as nic, input_exception(testbed.host, IPV4, TRIED) as let_in:
+        listening = _listening(testbed.host, guest)
         before = connects()
         with forwarded(guest, nic.netdev, PORT):
             control = connects()
@@ -105,7 +110,9 @@ def test_nothing_inwards(testbed: Testbed, evidence: Evidence) -> None:
     if not all(control.values()):
         raise Inconclusive(f"with port {PORT} forwarded not everyone connects: {control}")
     assert own.none_answered, f"the host reaches {ADDRESS.ip}: {own}"
-    evidence.reason = f"no socket of QEMU's; {before}; with a forwarded port {control}"
+    evidence.reason = (
+        f"no socket of QEMU's; {before}; with a forwarded port {control}{said(let_in, TRIED)}"
+    )
 
 
 def _connects(near: End, address: str) -> bool:
@@ -114,7 +121,11 @@ def _connects(near: End, address: str) -> bool:
     return near.runner.run([near.tool, *asked], check=False).status == 0
 
 
-def _listening(host: Host) -> list[str]:
-    """Return the addresses that QEMU processes listen on."""
-    listed = host.run(["ss", "-Hlntup"]).stdout.splitlines()
-    return [match["address"] for line in listed if (match := QEMUS.match(line))]
+def _listening(host: Host, guest: Guest) -> list[str]:
+    """Return the addresses that a guest's QEMU listens on by TCP.
+
+    A line: `LISTEN 0 1 0.0.0.0:8022 0.0.0.0:* users:(("qemu-system-x86",pid=123,fd=30))`.
+    """
+    listed = host.run(["ss", "-Hlntp"]).stdout.splitlines()
+    own = f"pid={qemu_pid(host, guest.name)},"
+    return [line.split()[3] for line in listed if own in line]
