@@ -136,8 +136,11 @@ def test_a_lab_has_floors_of_its_own() -> None:
     host = LabHost()
     try:
         bridge, nic = load("linux-bridge"), load("passthrough")
-        assert bridge.throughput.guest_guest_tcp_mbit_s == 50
-        assert host.floors(bridge).guest_guest_tcp_mbit_s == 1
+        assert bridge.throughput.guest_guest_tcp_mbit_s is None
+        assert host.floors(bridge).guest_guest_tcp_mbit_s is None
+        asked = bridge.throughput.model_copy(update={"guest_guest_tcp_mbit_s": 50})
+        own = bridge.model_copy(update={"throughput": asked})
+        assert host.floors(own).guest_guest_tcp_mbit_s == 1
         assert host.floors(nic).guest_host_tcp_mbit_s == 1
         assert host.floors(nic).udp_loss_max_percent == nic.throughput.udp_loss_max_percent
     finally:
