@@ -15,7 +15,7 @@ from fixtures.errors import Inconclusive
 from fixtures.guest.guest import Guest, default_route
 from fixtures.packet_filter.host_rules import read_rules
 from fixtures.plugin.collection import Cell
-from fixtures.probe.blocking import Attempt, attempt
+from fixtures.probe.blocking import CONTROL_WAIT_S, WAIT_S, Attempt, attempt
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.forward_bypass import forward_bypass, forwarding, route
@@ -267,8 +267,9 @@ def _attempt(
 ) -> Attempt:
     outside, inside = testbed.end("outside", cell.family), testbed.guest_end(guest, cell.family)
     label = f"{guest.name}-{phase.replace(' ', '-')}"
+    wait_s = WAIT_S if phase == "in place" else CONTROL_WAIT_S
     if cell.promise.to == "outside":
         with evidence.capture(testbed.outside, OUTSIDE_NIC, label) as frames:
-            return attempt(cell.proto, inside, outside, frames)
+            return attempt(cell.proto, inside, outside, frames, wait_s=wait_s)
     with evidence.capture(testbed.host, guest.tap, label) as frames:
-        return attempt(cell.proto, outside, inside, frames)
+        return attempt(cell.proto, outside, inside, frames, wait_s=wait_s)

@@ -60,8 +60,10 @@ def test_bridge_after_a_start(testbed: Testbed, evidence: Evidence) -> None:
     evidence.text("interfaces", D5_TEXT.text)
     with _spare(testbed) as spare:
         mac = link_mac(spare.machine, D5_STANZA.nic)
-        before = _require_started(testbed, spare, "before")
-        spare.cut_power()
+        try:
+            before = _require_started(testbed, spare, "before")
+        finally:
+            spare.cut_power()
     with _spare(testbed) as spare:
         spare.machine.run(["ip", "link", "set", D5_STANZA.nic, "address", mac])
         try:

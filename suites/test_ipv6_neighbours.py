@@ -17,7 +17,8 @@ from fixtures.testbed.testbed import GUEST_TOOL, Testbed
 from fixtures.waiting import poll
 
 ECHOES = 2
-ANSWER_S = 2
+# A busy guest was seen to answer after 1.3 s.
+ANSWER_S = 5
 # Duplicate address detection takes one second (RFC 4862, 5.1).
 ADDRESS_DEADLINE_S = 5.0
 
@@ -65,8 +66,8 @@ def test_neighbours_answer(testbed: Testbed, evidence: Evidence) -> None:
     Verify:
         - each machine has a link-local address, and no other machine has the same one
         - every ping is answered
-        - control: where one is not, the other machine's IPv4 address answers; else the check is
-          inconclusive
+        - control: only where the other machine's IPv4 address answers does silence count; where
+          none of the silent ones does, the check is inconclusive
     """
     neighbours = _neighbours(testbed)
     for each in neighbours:
@@ -82,11 +83,13 @@ def test_neighbours_answer(testbed: Testbed, evidence: Evidence) -> None:
         for far, answer in said.items()
         if not answer.all_answered
     ]
-    by_ipv4 = {(near, far): _by_ipv4(testbed, near, far) for near, far, _answer in silent}
-    if silent and not any(answer.all_answered for answer in by_ipv4.values()):
-        raise Inconclusive(f"control failed: by IPv4 {[str(a) for a in by_ipv4.values()]}")
-    listed = "; ".join(f"{near} → {far}: {answer}" for near, far, answer in silent)
-    assert not silent, f"link-local addresses do not answer: {listed}"
+    by_ipv4 = _by_ipv4(testbed, [(near, far) for near, far, _answer in silent])
+    deaf = [each for each in silent if by_ipv4[each[:2]].all_answered]
+    if silent and not deaf:
+        said = "; ".join(f"{near} → {far}: {answer}" for (near, far), answer in by_ipv4.items())
+        raise Inconclusive(f"control failed: by IPv4 as by IPv6, {said}")
+    listed = "; ".join(f"{near} → {far}: {answer}" for near, far, answer in deaf)
+    assert not deaf, f"link-local addresses do not answer: {listed}"
     evidence.reason = "each from each: " + ", ".join(f"{n.name} {n.address}" for n in neighbours)
 
 
@@ -119,14 +122,21 @@ def _neighbour(runner: Machine | Guest, link: str, tool: str) -> Neighbour:
     return poll(look, lambda n: n.address, deadline_s=ADDRESS_DEADLINE_S, interval_s=0.3)
 
 
-def _by_ipv4(testbed: Testbed, near: str, far: str) -> Answer:
-    """Ping one machine's IPv4 address from another, by their names."""
+def _by_ipv4(testbed: Testbed, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], Answer]:
+    """Ping the IPv4 address of the second of each pair from the first, by their names, at once."""
+    if not pairs:
+        return {}
     ends = {end.name: end for end in testbed.ends("guest")}
-    if testbed.host.name in (near, far):
+    if any(testbed.host.name in pair for pair in pairs):
         ends |= {end.name: end for end in testbed.ends("host")}
     if testbed.topology.network.is_on_physical_network:
         ends |= {end.name: end for end in testbed.ends("outside")}
-    return ping(ends[near], ends[far].address, count=ECHOES, wait_s=ANSWER_S)
+
+    def asked(pair: tuple[str, str]) -> Answer:
+        return ping(ends[pair[0]], ends[pair[1]].address, count=ECHOES, wait_s=ANSWER_S)
+
+    with ThreadPoolExecutor(len(pairs)) as pool:
+        return dict(zip(pairs, pool.map(asked, pairs), strict=True))
 
 
 def _asked(near: Neighbour, neighbours: list[Neighbour]) -> dict[str, Answer]:

@@ -32,8 +32,8 @@ GUEST_DEADLINE_S = 30.0
 def test_networks_after_a_restart(testbed: Testbed, evidence: Evidence) -> None:
     """After libvirtd's restart autostarted networks are active, others not; a new file is known.
 
-    libvirt starts networks once after the host's start: a file in /run tells it so. As after a
-    start of the host, that file is gone.
+    libvirt starts networks once after the host's start: it leaves a file in /run for that. As
+    after a start of the host, that file is gone.
 
     Preconditions:
         - no others use the host's libvirtd

@@ -125,7 +125,7 @@ def test_outside_sees_the_host(testbed: Testbed, evidence: Evidence) -> None:
 def test_rules(testbed: Testbed, evidence: Evidence) -> None:
     """The rules masquerade the subnet to anywhere else, tcp and udp to ports 1024–65535.
 
-    The rules of all tables are read as the kernel applies them, whoever wrote them.
+    The rules of all tables are read as the kernel applies them, libvirt's and others'.
 
     Preconditions:
         - each guest has its address

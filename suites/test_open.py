@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.errors import Inconclusive
 from fixtures.host.host import Host
-from fixtures.probe.blocking import Attempt, Blocking, attempt
+from fixtures.probe.blocking import CONTROL_WAIT_S, WAIT_S, Attempt, Blocking, attempt
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.libvirt_leftovers import rules_naming
 from fixtures.probe.reach import PROTOCOLS
@@ -76,14 +76,16 @@ def test_own_rules_decide(testbed: Testbed, evidence: Evidence) -> None:
 def _each_way(testbed: Testbed, evidence: Evidence, phase: str) -> dict[str, Attempt]:
     """Try every protocol from each guest to the outside and back, captured at the far end."""
     outside = testbed.end("outside")
+    wait_s = WAIT_S if phase == "closed" else CONTROL_WAIT_S
     tried: dict[str, Attempt] = {}
     for guest, proto in itertools.product(testbed.guests, PROTOCOLS):
         end = testbed.guest_end(guest)
         label = f"{guest.name}-{proto}"
         with evidence.capture(testbed.outside, OUTSIDE_NIC, f"{label}-out-{phase}") as frames:
-            tried[f"{guest.name} {proto} outwards"] = attempt(proto, end, outside, frames)
+            out = attempt(proto, end, outside, frames, wait_s=wait_s)
         with evidence.capture(testbed.host, guest.tap, f"{label}-in-{phase}") as frames:
-            tried[f"{guest.name} {proto} inwards"] = attempt(proto, outside, end, frames)
+            back = attempt(proto, outside, end, frames, wait_s=wait_s)
+        tried |= {f"{guest.name} {proto} outwards": out, f"{guest.name} {proto} inwards": back}
     return tried
 
 

@@ -4,7 +4,7 @@
 import pytest
 
 from fixtures.errors import Inconclusive
-from fixtures.probe.blocking import Attempt, attempt
+from fixtures.probe.blocking import CONTROL_WAIT_S, WAIT_S, Attempt, attempt
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import ECHO_PORT, End, Proto
 from fixtures.switch.openflow import flow, matched_packets
@@ -43,8 +43,9 @@ def test_rule_drops_one_flow(testbed: Testbed, evidence: Evidence) -> None:
 
     def tried(near: End, proto: Proto, phase: str) -> Attempt:
         label = f"{near.name}-{proto}-{phase}"
+        wait_s = WAIT_S if phase in {"in-force", "blocked"} else CONTROL_WAIT_S
         with evidence.capture(host, bridge, label) as frames:
-            return attempt(proto, near, far, frames)
+            return attempt(proto, near, far, frames, wait_s=wait_s)
 
     before = tried(guest, "tcp", "before")
     if not _works(before):

@@ -15,7 +15,7 @@ from fixtures.errors import Inconclusive
 from fixtures.packet_filter.conditions import Flow
 from fixtures.packet_filter.host_rules import read_rules
 from fixtures.packet_filter.questions import decide, outwards, surroundings
-from fixtures.probe.blocking import Attempt, Blocking, attempt
+from fixtures.probe.blocking import CONTROL_WAIT_S, WAIT_S, Attempt, Blocking, attempt
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.packets import is_request
 from fixtures.probe.reach import PROTOCOLS, Proto, send_one
@@ -131,8 +131,10 @@ def _attempt(
 ) -> Attempt:
     [guest] = [each for each in testbed.guests if each.name == guest_name]
     name = f"{guest_name}-{proto}-{label}"
+    wait_s = WAIT_S if label == "no-route" else CONTROL_WAIT_S
     with evidence.capture(testbed.host, guest.tap, name) as frames:
-        return attempt(proto, testbed.end("outside"), testbed.guest_end(guest), frames)
+        near, far = testbed.end("outside"), testbed.guest_end(guest)
+        return attempt(proto, near, far, frames, wait_s=wait_s)
 
 
 def _without_route(testbed: Testbed, guest_name: str, proto: Proto, evidence: Evidence) -> Attempt:

@@ -11,7 +11,7 @@ from scapy.packet import Packet
 
 from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive
-from fixtures.host.links import addresses, has_link, link_mac
+from fixtures.host.links import addresses, has_link, link_mac, own_mac
 from fixtures.host.nic_state import nic_addresses
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.input_exception import input_exception, said
@@ -44,24 +44,27 @@ def test_nic_is_a_port(testbed: Testbed, evidence: Evidence) -> None:
 def test_id_is_the_nics(testbed: Testbed, evidence: Evidence) -> None:
     """The bridge's id is 8000 and the NIC's MAC, and STP is off unless the topology asks for it.
 
-    A TAP's MAC begins with `fe`, so that the NIC's is the lowest of the ports.
+    A TAP's MAC begins with `fe`, so that the NIC's is the lowest of the ports. A bridge that was
+    given a MAC keeps that one: udev's policy gives every new bridge its own.
 
     Preconditions:
         - the topology gives the bridge no MAC of its own
     Steps:
-        1. Read the bridge's id, its STP state and the NIC's MAC.
+        1. Read the bridge's id, its STP state, its own MAC, if it was given one, and the NIC's MAC.
     Verify:
-        - the id is 8000 and the NIC's MAC
+        - the id is 8000 and the NIC's MAC, or the bridge's own
         - STP is off, or on if the topology turns it on
     """
     network, bridge = testbed.topology.network, testbed.linux_bridge
     if network.mac is not None:
         raise testbed.without("a bridge with its NIC's MAC", f"networks[0].mac is {network.mac}")
-    mac, stp = link_mac(testbed.host, str(network.uplink)), bridge.stp()
+    own, stp = own_mac(testbed.host, bridge.name), bridge.stp()
+    whose = bridge.name if own else str(network.uplink)
+    mac = own or link_mac(testbed.host, whose)
     seen, wanted = bridge.bridge_id(), f"8000.{mac.replace(':', '')}"
-    evidence.json("bridge.json", {"id": seen, "stp": stp, str(network.uplink): mac})
-    evidence.reason = f"id {seen}, {network.uplink} has {mac}; STP {'on' if stp else 'off'}"
-    assert seen == wanted, f"{bridge.name} has id {seen}, expected {wanted} by {network.uplink}"
+    evidence.json("bridge.json", {"id": seen, "stp": stp, whose: mac})
+    evidence.reason = f"id {seen}, {whose} has {mac}; STP {'on' if stp else 'off'}"
+    assert seen == wanted, f"{bridge.name} has id {seen}, expected {wanted} by {whose}"
     asked = network.stp is True
     assert stp == asked, (
         f"STP of {bridge.name} is {'off' if asked else 'on, without a setting for it'}"

@@ -54,8 +54,10 @@ def test_it_knows_its_zone_alone(
     with name_server(host, lan, SERVER):
         known = look_up(asking, SERVER, f"any.{ZONE}", proto)
         other = look_up(asking, SERVER, "any.example", proto)
-    assert known == Lookup((ZONE_ADDRESS,), "")
-    assert other == Lookup((), "refused, no address")
+    assert known == Lookup((ZONE_ADDRESS,), "", 0)
+    assert not known.is_denied
+    assert other == Lookup((), "refused, no address", 5)
+    assert other.is_denied
 
 
 @pytest.mark.usefixtures("lan")
