@@ -7,10 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from scapy.layers.inet import IP
 
+from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive
 from fixtures.host.host import Host
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.reach import End, Proto, ping, send_one
+from fixtures.probe.input_exception import input_exception, said
+from fixtures.probe.reach import ECHO_PORT, End, Proto, ping, send_one
 from fixtures.probe.user_nic import ADDRESS, GATEWAY, GUEST_TOOL, forwarded, user_nic
 from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
@@ -18,6 +20,7 @@ from fixtures.testbed.testbed import Testbed
 # A port of the host that nothing serves.
 PORT = 17777
 PROTOCOLS: tuple[Proto, ...] = ("tcp", "udp")
+PROBED = [(proto, ECHO_PORT) for proto in PROTOCOLS]
 # `ss -Hlntup`: tcp LISTEN 0 1 0.0.0.0:8022 0.0.0.0:* users:(("qemu-system-x86",pid=123,fd=30))
 QEMUS = re.compile(r'\S+\s+\S+\s+\d+\s+\d+\s+(?P<address>\S+)\s.*\(\("qemu')
 
@@ -33,6 +36,7 @@ def test_outwards(testbed: Testbed, evidence: Evidence) -> None:
     Steps:
         1. Plug a NIC of type `user` into the first guest, in a network namespace of its own there.
         2. Ping the network's gateway 10.0.2.2, which is the host, and probe it by TCP and UDP.
+           Where the host refuses every port that it does not know, let in the probes' ones.
         3. Probe the outside by TCP and UDP, with a capture there.
     Verify:
         - libvirt lists the NIC as `user`, without a TAP
@@ -40,7 +44,7 @@ def test_outwards(testbed: Testbed, evidence: Evidence) -> None:
         - the outside sees the host's address as source
     """
     guest, outside = testbed.guests[0], testbed.end("outside")
-    with user_nic(guest) as nic:
+    with user_nic(guest) as nic, input_exception(testbed.host, IPV4, PROBED) as let_in:
         listed = [(each.kind, each.tap) for each in guest.nics()][-1]
         near = End(nic.inside, str(ADDRESS.ip), GUEST_TOOL)
         host = End(testbed.host, str(GATEWAY), testbed.tool)
@@ -56,7 +60,7 @@ def test_outwards(testbed: Testbed, evidence: Evidence) -> None:
     sources = {frame.packet[IP].src for frame in arrived}
     own = str(testbed.figures.host)
     assert sources == {own}, f"outside packets arrive from {sorted(sources)}, the host is {own}"
-    evidence.reason = f"answered: {', '.join(answers)}; outside from {own}"
+    evidence.reason = f"answered: {', '.join(answers)}; outside from {own}{said(let_in, PROBED)}"
 
 
 @pytest.mark.claims("UN-02")
@@ -71,7 +75,8 @@ def test_nothing_inwards(testbed: Testbed, evidence: Evidence) -> None:
     Steps:
         1. Plug a NIC of type `user` into the first guest, in a network namespace of its own there.
         2. List the sockets that QEMU processes listen on, and try a port of the host from outside
-           and from the second guest by TCP.
+           and from the second guest by TCP. Where the host refuses every port that it does not
+           know, let that one in.
         3. Have QEMU forward that port to the guest, and try again; then without it.
         4. Probe the guest's own address from the host.
     Verify:
@@ -91,7 +96,8 @@ def test_nothing_inwards(testbed: Testbed, evidence: Evidence) -> None:
             found = pool.map(lambda way: _connects(*way), ways.values())
             return dict(zip(ways, found, strict=True))
 
-    with user_nic(guest) as nic:
+    port = [("tcp", PORT)]
+    with user_nic(guest) as nic, input_exception(testbed.host, IPV4, port) as let_in:
         listening = _listening(testbed.host)
         before = connects()
         with forwarded(guest, nic.netdev, PORT):
@@ -106,6 +112,7 @@ def test_nothing_inwards(testbed: Testbed, evidence: Evidence) -> None:
         raise Inconclusive(f"with port {PORT} forwarded not everyone connects: {control}")
     assert own.none_answered, f"the host reaches {ADDRESS.ip}: {own}"
     evidence.reason = f"no socket of QEMU's; {before}; with a forwarded port {control}"
+    evidence.reason += said(let_in, port)
 
 
 def _connects(near: End, address: str) -> bool:
