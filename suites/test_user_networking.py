@@ -13,7 +13,7 @@ from fixtures.host.host import Host
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.input_exception import input_exception, said
 from fixtures.probe.qemu_process import qemu_pid
-from fixtures.probe.reach import End, Proto, ping, send_one
+from fixtures.probe.reach import ECHO_PORT, End, Proto, ping, send_one
 from fixtures.probe.user_nic import ADDRESS, GATEWAY, GUEST_TOOL, forwarded, user_nic
 from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
@@ -22,6 +22,7 @@ from fixtures.testbed.testbed import Testbed
 PORT = 17777
 PROTOCOLS: tuple[Proto, ...] = ("tcp", "udp")
 TRIED = (("tcp", PORT),)
+PROBED = [(proto, ECHO_PORT) for proto in PROTOCOLS]
 
 
 @pytest.mark.claims("UN-01")
@@ -35,6 +36,7 @@ def test_outwards(testbed: Testbed, evidence: Evidence) -> None:
     Steps:
         1. Plug a NIC of type `user` into the first guest, in a network namespace of its own there.
         2. Ping the network's gateway 10.0.2.2, which is the host, and probe it by TCP and UDP.
+           Where the host refuses every port that it does not know, let in the probes' ones.
         3. Probe the outside by TCP and UDP, with a capture there.
     Verify:
         - libvirt lists the NIC as `user`, without a TAP
@@ -42,7 +44,7 @@ def test_outwards(testbed: Testbed, evidence: Evidence) -> None:
         - the outside sees the host's address as source
     """
     guest, outside = testbed.guests[0], testbed.end("outside")
-    with user_nic(guest) as nic:
+    with user_nic(guest) as nic, input_exception(testbed.host, IPV4, PROBED) as let_in:
         listed = [(each.kind, each.tap) for each in guest.nics()][-1]
         near = End(nic.inside, str(ADDRESS.ip), GUEST_TOOL)
         host = End(testbed.host, str(GATEWAY), testbed.tool)
@@ -58,7 +60,7 @@ def test_outwards(testbed: Testbed, evidence: Evidence) -> None:
     sources = {frame.packet[IP].src for frame in arrived}
     own = str(testbed.figures.host)
     assert sources == {own}, f"outside packets arrive from {sorted(sources)}, the host is {own}"
-    evidence.reason = f"answered: {', '.join(answers)}; outside from {own}"
+    evidence.reason = f"answered: {', '.join(answers)}; outside from {own}{said(let_in, PROBED)}"
 
 
 @pytest.mark.claims("UN-02")
