@@ -32,17 +32,6 @@ restart_libvirtd() {
     return 1
 }
 
-# Starts the network anew from a definition, with its guests' ports, which libvirt leaves off.
-restart_network() {
-    virsh -q net-define "$1"
-    virsh -q net-destroy "$PLUMBLINE_NETWORK"
-    virsh -q net-start "$PLUMBLINE_NETWORK"
-    for tap in $PLUMBLINE_TAPS; do
-        ip link set "$tap" master "$PLUMBLINE_BRIDGE"
-        wait_forwarding "$tap"
-    done
-}
-
 # Saves the rules of iptables for `restore_rules`.
 keep_rules() { iptables-save >/run/fault.rules; }
 

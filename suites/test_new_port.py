@@ -71,16 +71,18 @@ def _broadcasting(host: Host, bridge: str) -> Iterator[None]:
     over = threading.Event()
     frame = bytes(marked(SENDER_MAC, BROADCAST, MARK))
 
-    def send() -> None:
-        with host.socket(socket.AF_PACKET, socket.SOCK_RAW, bind_to=bridge) as out:
+    # Here and not in the thread, for the check to hear that there is no bridge.
+    with host.socket(socket.AF_PACKET, socket.SOCK_RAW, bind_to=bridge) as out:
+
+        def send() -> None:
             while not over.is_set():
                 out.send(frame)
                 pause(INTERVAL_S)
 
-    thread = threading.Thread(target=send, name="broadcasts")
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+        thread = threading.Thread(target=send, name="broadcasts")
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
