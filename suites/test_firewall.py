@@ -12,7 +12,7 @@ from scapy.packet import Packet
 
 from fixtures.errors import Inconclusive, NotTestable
 from fixtures.guest.guest import NIC
-from fixtures.probe.blocking import IN_FLIGHT_S, WAIT_S, Attempt, attempt
+from fixtures.probe.blocking import CONTROL_WAIT_S, IN_FLIGHT_S, WAIT_S, Attempt, attempt
 from fixtures.probe.bridge_filter import (
     BRIDGED_IPV4,
     BRIDGED_IPV6,
@@ -64,8 +64,8 @@ def test_bridged_ipv4_is_not_filtered(testbed: Testbed, evidence: Evidence) -> N
     """
     near, far = testbed.guest_end(testbed.guests[0]), testbed.end("outside")
 
-    def probe(frames: Capture) -> list[Attempt]:
-        return [attempt(proto, near, far, frames) for proto in PROTOCOLS]
+    def probe(frames: Capture, wait_s: float) -> list[Attempt]:
+        return [attempt(proto, near, far, frames, wait_s=wait_s) for proto in PROTOCOLS]
 
     _decide(testbed, evidence, BRIDGED_IPV4, [["-s", near.address, "-d", far.address]], probe)
 
@@ -101,9 +101,9 @@ def test_bridged_ipv6_is_not_filtered(testbed: Testbed, evidence: Evidence) -> N
     def is_echo(packet: Packet) -> bool:
         return ICMPv6EchoRequest in packet and bool(packet[IPv6].src == mine)
 
-    def probe(frames: Capture) -> list[Attempt]:
+    def probe(frames: Capture, wait_s: float) -> list[Attempt]:
         _forget(near.runner, theirs)
-        return [_pinged(near, f"{theirs}%{NIC}", frames, is_echo)]
+        return [_pinged(near, f"{theirs}%{NIC}", frames, is_echo, wait_s)]
 
     _decide(testbed, evidence, BRIDGED_IPV6, [["-s", mine]], probe)
 
@@ -141,9 +141,9 @@ def test_bridged_arp_is_not_filtered(testbed: Testbed, evidence: Evidence) -> No
             and (packet[ARP].psrc, packet[ARP].pdst) == (near.address, far.address)
         )
 
-    def probe(frames: Capture) -> list[Attempt]:
+    def probe(frames: Capture, wait_s: float) -> list[Attempt]:
         _forget(near.runner, far.address)
-        return [_pinged(near, far.address, frames, asks)]
+        return [_pinged(near, far.address, frames, asks, wait_s)]
 
     # Both ways: the outside's own request would tell the guest what it asks for.
     matches = [["-s", near.address], ["-s", far.address]]
@@ -155,7 +155,7 @@ def _decide(
     evidence: Evidence,
     which: Filter,
     matches: Sequence[Sequence[str]],
-    probe: Callable[[Capture], list[Attempt]],
+    probe: Callable[[Capture, float], list[Attempt]],
 ) -> None:
     """Probe in each phase, and judge: at 0 all is answered, at 1 nothing of it arrives.
 
@@ -164,14 +164,15 @@ def _decide(
     own = testbed.host.sysctl(which.sysctl)
     tried: dict[str, list[Attempt]] = {}
     with evidence.capture(testbed.outside, OUTSIDE_NIC, "as-found") as frames:
-        tried[AS_FOUND] = probe(frames)
+        tried[AS_FOUND] = probe(frames, CONTROL_WAIT_S)
     for phase, on, drop in PHASES:
         with (
             called(testbed.host, which, on=on),
             dropped(testbed.host, which, *matches) if drop else contextlib.nullcontext(),
             evidence.capture(testbed.outside, OUTSIDE_NIC, phase.replace(" ", "-")) as frames,
         ):
-            tried[phase] = probe(frames)
+            # An answer that is due is waited for; silence is, for a second.
+            tried[phase] = probe(frames, WAIT_S if on and drop else CONTROL_WAIT_S)
     said = {phase: "; ".join(map(str, attempts)) for phase, attempts in tried.items()}
     evidence.json("attempts.json", {"own setting": own, **said})
     evidence.reason = f"{which.sysctl}, the host's own setting {own}; " + "; ".join(
@@ -201,9 +202,11 @@ def _pass(attempts: Sequence[Attempt]) -> bool:
     return all(each.answer.all_answered and each.arrived for each in attempts)
 
 
-def _pinged(near: End, address: str, frames: Capture, wanted: Callable[[Packet], bool]) -> Attempt:
+def _pinged(
+    near: End, address: str, frames: Capture, wanted: Callable[[Packet], bool], wait_s: float
+) -> Attempt:
     """Ping an address, and count the expected packets at the far end."""
-    answer = ping(near, address, wait_s=WAIT_S)
+    answer = ping(near, address, wait_s=wait_s)
     pause(IN_FLIGHT_S)
     arrived = frames.frames(wanted)
     frames.require_whole()
