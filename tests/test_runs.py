@@ -57,8 +57,8 @@ def test_deleted_masquerade_is_caught(tmp_path: Path) -> None:
     assert done.returncode == 1, done.stdout + done.stderr
     # Guest → outside is NT-10's cell.
     assert seen(record, "violates") == {"NT-08", "NT-09", "NT-10"}
-    # Their control is a network that masquerades.
-    assert seen(record, "inconclusive") == {"NT-13", "NT-14"}
+    # Their control is a network that masquerades, or a way out.
+    assert seen(record, "inconclusive") == {"NT-13", "NT-14", "NT-22", "NT-23"}
     assert seen(record, "error") == set()
 
 
