@@ -29,7 +29,8 @@ round=0
 until libvirtd -d || [ $((round += 1)) -gt 50 ]; do sleep 0.2; done
 journal=/var/lib/plumbline/local.json
 state() {
-    for link in /sys/class/net/*; do echo "$link is up: $(($(cat "$link/flags") & 1))"; done
+    # The kernel's bonding has a file there, which is no link.
+    for link in /sys/class/net/*/; do echo "$link is up: $(($(cat "$link/flags") & 1))"; done
     ip -4 -o address | sed 's/^[0-9]*: //'
     ip netns list
     virsh -q list --all --name
