@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Functions of a NIC that libvirt manages: lent to a guest, and given back to the host's driver."""
 
+from dataclasses import dataclass
+
 import pytest
 
 from fixtures.errors import NotTestable, StartRefused
@@ -19,6 +21,57 @@ NAME, MAC = "plumb", "52:54:00:1b:f0:53"
 BACK_DEADLINE_S = 20.0
 # libvirt's words for a port profile that the NIC does not take (virnetdevvportprofile.c).
 PROFILE_ERRORS = ("port profile", "portprofile", "not supported", "802.1qb")
+
+
+@dataclass(frozen=True)
+class Lending:
+    """A function lent to a domain and given back.
+
+    Attributes:
+        lent: the function that libvirt's live XML names; None: it names none.
+        before, meanwhile, after: the driver of each virtual function, by address; None: it has
+            none.
+        refusal: libvirt's words where it did not start the domain.
+    """
+
+    lent: Address | None
+    before: dict[str, str | None]
+    meanwhile: dict[str, str | None]
+    after: dict[str, str | None]
+    refusal: str = ""
+
+    @property
+    def fault(self) -> str | None:
+        """The difference from a managed function; None: there is none."""
+        if self.refusal:
+            return self.refusal
+        if self.lent is None:
+            return f"libvirt's live XML names no function for {NAME}"
+        if self.before[str(self.lent)] == VFIO:
+            return f"{self.lent} is under {VFIO} before a guest has it: {self.before}"
+        wanted = self.before | {str(self.lent): VFIO}
+        if self.meanwhile != wanted:
+            return f"while {NAME} has it the drivers are {self.meanwhile}, not {wanted}"
+        if self.after != self.before:
+            return (
+                f"not within {BACK_DEADLINE_S:g} s: each function is under the driver that it had, "
+                f"{self.before}; last seen: {self.after}"
+            )
+        return None
+
+    def require_driver(self) -> None:
+        """Check that the host has a driver that the function can go back to.
+
+        Raises:
+            NotTestable: it has none.
+        """
+        if self.before[str(self.lent)] is None:
+            probe = f"{self.lent} is under none: {self.before}"
+            raise NotTestable("a driver for virtual functions", probe)
+
+    def __str__(self) -> str:
+        own = self.before[str(self.lent)]
+        return f"{self.lent}: {own}, {VFIO}, {own}"
 
 
 @pytest.mark.claims("PT-06")
@@ -40,7 +93,10 @@ def test_managed_function(testbed: Testbed, evidence: Evidence) -> None:
         - after, each function is under the driver that it had
     """
     address = _free_function(testbed)
-    _lent_and_given_back(testbed, Nic("hostdev", str(address), MAC, None), evidence)
+    lending = _lent_and_given_back(testbed, Nic("hostdev", str(address), MAC, None), evidence)
+    assert lending.fault is None, lending.fault
+    lending.require_driver()
+    evidence.reason = str(lending)
 
 
 @pytest.mark.claims("PT-06", "PT-13")
@@ -61,9 +117,11 @@ def test_managed_network(testbed: Testbed, evidence: Evidence) -> None:
         - meanwhile, that function alone is under vfio-pci, and all others are as before
         - after, each function is under the driver that it had
     """
-    _lent_and_given_back(
-        testbed, Nic("network", testbed.topology.network.name, MAC, None), evidence
-    )
+    nic = Nic("network", testbed.topology.network.name, MAC, None)
+    lending = _lent_and_given_back(testbed, nic, evidence)
+    assert lending.fault is None, lending.fault
+    lending.require_driver()
+    evidence.reason = str(lending)
 
 
 @pytest.mark.claims("PT-14")
@@ -103,28 +161,17 @@ def test_port_profile(testbed: Testbed, evidence: Evidence) -> None:
     evidence.reason = f"libvirt: {refusal or f'{NAME} was started'}; the drivers are as before"
 
 
-def _lent_and_given_back(testbed: Testbed, nic: Nic, evidence: Evidence) -> None:
-    """Decide that a managed function is lent to a domain and given back to the host's driver."""
+def _lent_and_given_back(testbed: Testbed, nic: Nic, evidence: Evidence) -> Lending:
+    """Have a domain hold a function, and return the drivers before, meanwhile and after."""
     before = _drivers(testbed)
     try:
         with held(testbed.guests[0], NAME, [nic]) as domain:
             lent, meanwhile = function_in(domain, MAC), _drivers(testbed)
     except StartRefused as error:
-        raise AssertionError(f"{error.message}: {error.hint}") from error
+        return Lending(None, before, before, before, f"{error.message}: {error.hint}")
     after = _drivers_as(testbed, before)
     evidence.json("drivers.json", {"before": before, "while": meanwhile, "after": after})
-    assert lent is not None, f"libvirt's live XML names no function for {NAME}"
-    own = before[str(lent)]
-    assert own != VFIO, f"{lent} is under {VFIO} before a guest has it: {before}"
-    wanted = before | {str(lent): VFIO}
-    assert meanwhile == wanted, f"while {NAME} has it the drivers are {meanwhile}, not {wanted}"
-    assert after == before, (
-        f"not within {BACK_DEADLINE_S:g} s: each function is under the driver that it had, "
-        f"{before}; last seen: {after}"
-    )
-    if own is None:
-        raise NotTestable("a driver for virtual functions", f"{lent} is under none: {before}")
-    evidence.reason = f"{lent}: {own}, {VFIO}, {own}"
+    return Lending(lent, before, meanwhile, after)
 
 
 def _drivers_as(testbed: Testbed, before: dict[str, str | None]) -> dict[str, str | None]:
