@@ -84,6 +84,18 @@ def test_learning_off_is_caught(tmp_path: Path) -> None:
     assert seen(record, "error") == set()
 
 
+def test_the_bridge_keeps_its_mac_beside_the_checks(tmp_path: Path) -> None:
+    # A guest that hears the bridge ask from another MAC goes on sending to that one afterwards.
+    heard = tmp_path / "heard"
+    words = [word for claim in ("LB-06", "LB-07", "LB-10", "GN-10") for word in ("--claim", claim)]
+    watch = f"ip -o monitor link dev virbr0 > {heard} 2>&1 < /dev/null &"
+    done, _ = run(tmp_path / "run", "--topology", "linux-bridge", *words, "--after-build", watch)
+    assert done.returncode == 0, done.stdout + done.stderr
+    # With its last port it loses it.
+    macs = set(re.findall("link/ether ([0-9a-f:]+)", heard.read_text())) - {"00:00:00:00:00:00"}
+    assert macs == {"fe:54:00:55:9b:d6"}
+
+
 def test_after_build_that_fails_ends_the_topology(tmp_path: Path) -> None:
     words = ("--topology", "linux-bridge", "--claim", "GN-01", "--claim", "GN-02")
     command = "echo hardening went wrong >&2; exit 7"
