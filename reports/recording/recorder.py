@@ -13,6 +13,7 @@ collects the checks writes it at the end of collection (under xdist before its w
 the controller).
 """
 
+import time
 from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +40,10 @@ OWN = "plumbline."
 # A failed check reports one of these itself; `not-testable` is a skip.
 _OWN_WORD_FOR_FAILED = {Verdict.VIOLATES, Verdict.ERROR, Verdict.INCONCLUSIVE}
 _PHASES = {"setup", "call", "teardown"}
+# A record that is written within the first is written after each check; one that takes longer, as
+# often as the share of the time allows.
+QUICK_S = 0.05
+SAVING_SHARE = 0.05
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -57,7 +62,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Recorder:
-    """Keeps `run.json` true to what is known, from before the first check to the exit code."""
+    """Keeps `run.json` true to what is known, from before the first check to the exit code.
+
+    While the run goes on, a long record may lack the checks of the last seconds.
+    """
 
     def __init__(self, config: pytest.Config, output: Path) -> None:
         self.output = output
@@ -72,6 +80,7 @@ class Recorder:
         self._blamed: set[Key] = set()
         self._announced_faults: set[str] = set()
         self._exit_code: int | None = None
+        self._next_save_s = 0.0
 
     def pytest_sessionstart(self) -> None:
         """Leave a record from the start on, and none of an earlier run's plan."""
@@ -285,7 +294,18 @@ class Recorder:
         )
 
     def _save(self) -> None:
+        """Write what is known, unless the last writing was long, and not long ago.
+
+        A record of thousands of checks takes a second to write. Written after each of them, it
+        would take a core of the machine that is measured.
+        """
+        began_s = time.monotonic()
+        if began_s < self._next_save_s:
+            return
         save(self._ledger.record(), self.output / RECORD)
+        ended_s = time.monotonic()
+        if (took_s := ended_s - began_s) > QUICK_S:
+            self._next_save_s = ended_s + took_s / SAVING_SHARE
 
 
 def _statements(settings: RunSettings) -> dict[str, Statement]:
