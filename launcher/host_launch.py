@@ -33,15 +33,14 @@ class HostLaunch:
         """
         del subcommand, options
 
-    def workers(self, options: argparse.Namespace, builds: int, per_core: int) -> int:
+    def workers(self, options: argparse.Namespace, builds: int) -> int:
         """Return the number of topologies built at once; on one host it is one.
 
         Args:
             options: `--workers` among them.
             builds: the number of topologies to build, at least.
-            per_core: the number worth building at once for each core.
         """
-        del builds, per_core
+        del builds
         return 1 if options.workers == "auto" else int(options.workers)
 
     def start(
@@ -56,16 +55,16 @@ class HostLaunch:
 
 
 class SandboxLaunch(HostLaunch):
-    """Sandboxes, as many at once as the machine has cores for."""
+    """Sandboxes, several at once for each core of the machine."""
 
     kind = "sandbox"
     keeps_faults = False
 
-    def workers(self, options: argparse.Namespace, builds: int, per_core: int) -> int:
+    def workers(self, options: argparse.Namespace, builds: int) -> int:
         """See `HostLaunch.workers`: never more than there are topologies to spread."""
         if options.workers != "auto":
             return int(options.workers)
-        return auto_workers(builds, per_core)
+        return auto_workers(builds)
 
 
 class LocalLaunch(HostLaunch):

@@ -17,8 +17,6 @@ from topologies.data_error import DataError
 FAULTS = ROOT / "faults"
 # The lists of a file of faults.
 KEYS = ("faults", "harmless")
-# Beside a fault most checks wait for a packet that does not come: one worker leaves a core idle.
-PER_CORE = 2
 
 EXAMPLES = (
     ("sudo ./plumbline prove", "every fault, and every harmless change"),
@@ -36,9 +34,7 @@ def parser() -> Parser:
     """Return the parser of `prove`'s options."""
     own = Parser(PROVE, "Break each topology on purpose; list the checks that notice.", EXAMPLES)
     own.add_argument("--list", action="store_true", help="list the shipped faults, and stop")
-    add_run_options(
-        own, f"{PER_CORE} for each core", "only the faults of this topology; repeatable"
-    )
+    add_run_options(own, "only the faults of this topology; repeatable")
     own.set_defaults(prove=True)
     return own
 
@@ -71,7 +67,7 @@ def _prove(options: argparse.Namespace, words: Sequence[str], argv: Sequence[str
         for fault, is_file in zip(options.fault, files, strict=True)
     ]
     builds = _builds(options.fault)
-    return start(PROVE, options, words, argv, builds=builds, per_core=PER_CORE)
+    return start(PROVE, options, words, argv, builds=builds)
 
 
 def _refuse_unknown_names(options: argparse.Namespace) -> None:

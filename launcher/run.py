@@ -9,7 +9,7 @@ from pathlib import Path
 from contracts.run_options import RUN, RUN_OPTIONS, options_of
 from launcher.arguments import Parser, number_from_one, one_of, split_at_dashes
 from launcher.launcher_error import UsageError
-from launcher.pytest_command import WORKERS_MAX
+from launcher.pytest_command import PER_CORE, WORKERS_MAX
 from topologies import cli_names
 from topologies.data_error import DataError
 
@@ -33,16 +33,15 @@ EXAMPLES = (
 def parser() -> Parser:
     """Return the parser of `run`'s options."""
     own = Parser(RUN, "Qualify topologies: build, check, and a verdict per claim.", EXAMPLES)
-    add_run_options(own, "the number of cores")
+    add_run_options(own)
     return own
 
 
-def add_run_options(own: Parser, workers: str, topology: str | None = None) -> None:
+def add_run_options(own: Parser, topology: str | None = None) -> None:
     """Add the options of a subcommand that builds topologies and writes a record.
 
     Args:
         own: the subcommand's parser.
-        workers: how many --workers auto is there.
         topology: what --topology means there, if not the usual.
     """
     for option in options_of(own.command):
@@ -62,7 +61,7 @@ def add_run_options(own: Parser, workers: str, topology: str | None = None) -> N
         type=number_or_auto,
         default="auto",
         metavar="N|auto",
-        help=f"sandboxes at once; auto is {workers}, at most {WORKERS_MAX}",
+        help=f"sandboxes at once; auto is {PER_CORE} for each core, at most {WORKERS_MAX}",
     )
 
 
@@ -81,7 +80,6 @@ def start(
     argv: Sequence[str],
     *,
     builds: int = 0,
-    per_core: int = 1,
 ) -> int:
     """Set up what is missing, and become pytest with these options and words.
 
@@ -93,7 +91,6 @@ def start(
         words: pytest's own words, passed on unchanged.
         argv: the words after the subcommand, as typed.
         builds: how many topologies there are to build; 0: those that the options name, or all.
-        per_core: how many topologies are worth building at once, for each core.
     """
     # Imported here: --help needs none of it.
     from launcher import setup
@@ -106,7 +103,7 @@ def start(
     launch = LAUNCHES[options.host]
     launch.require(subcommand, options)
     builds = builds or len(options.topology) or len(cli_names.SHIPPED)
-    return launch.start(options, words, command, launch.workers(options, builds, per_core))
+    return launch.start(options, words, command, launch.workers(options, builds))
 
 
 def number_or_auto(word: str) -> str:

@@ -12,7 +12,7 @@ from fixtures.host.links import has_link, link_mac, moved
 from fixtures.host.nic_state import NicState, nic_state
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.extra_nic import GuestNamespace, apart, like_the_first, plugged_in
-from fixtures.probe.guest_nics import guest_nics
+from fixtures.probe.guest_nics import guest_nics, wait_for_nics
 from fixtures.probe.reach import End, ping
 from fixtures.switch.linux_bridge import LinuxBridge
 from fixtures.testbed import ifupdown
@@ -32,6 +32,7 @@ NIC_DEADLINE_S = 30.0
 REACH_DEADLINE_S = 30.0
 
 
+@pytest.mark.lengthy
 @pytest.mark.claims("BR-16")
 def test_bridge_after_a_start(testbed: Testbed, evidence: Evidence) -> None:
     """After a start the host's address is on the bridge, and a guest is on the physical network.
@@ -116,10 +117,8 @@ def _guest_on(guest: Guest, testbed: Testbed, spare: Spare) -> Iterator[End]:
 
 def _interface(guest: Guest) -> str:
     """Return the name that the guest has for the new NIC."""
-    found = poll(
-        lambda: [nic.name for nic in guest_nics(guest) if nic.mac == GUEST_MAC],
-        deadline_s=NIC_DEADLINE_S,
-    )
+    wait_for_nics(guest, [GUEST_MAC], NIC_DEADLINE_S)
+    found = [nic.name for nic in guest_nics(guest) if nic.mac == GUEST_MAC]
     assert found, f"{guest.name} sees no NIC with MAC {GUEST_MAC} within {NIC_DEADLINE_S:g} s"
     return found[0]
 

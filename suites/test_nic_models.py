@@ -21,9 +21,9 @@ from fixtures.host.links import add_address
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.extra_nic import GuestNamespace, apart, like_the_first, plugged_in
-from fixtures.probe.guest_nics import GuestNic, guest_nics
+from fixtures.probe.guest_nics import GuestNic, guest_nics, wait_for_nics
 from fixtures.probe.reach import COUNT, MTU, End, full_payload, ping
-from fixtures.probe.station import NIC, Station, station, wait_for_port
+from fixtures.probe.station import NIC, Station, plugged_station, wait_for_port
 from fixtures.testbed.testbed import GUEST_TOOL, Testbed
 from fixtures.waiting import poll
 
@@ -130,7 +130,7 @@ def test_each_model_gives_a_working_link(testbed: Testbed, evidence: Evidence) -
     missing = _missing(testbed)
     trials = _dealt(testbed.guests, [model for model in MODELS if model.name not in missing])
     with contextlib.ExitStack() as stack:
-        peer = stack.enter_context(station(testbed.host, testbed.switch, "st1"))
+        peer = stack.enter_context(plugged_station(testbed.host, testbed.switch, "st1"))
         peer.machine.transcript = evidence
         for trial in trials:
             add_address(peer.machine, NIC, str(trial.ends[1]))
@@ -169,8 +169,8 @@ def _tried(
         evidence.json(f"{guest.name}.json", {t.name: asdict(nic) for t, nic in seen.items()})
         # One netlink socket of the host serves all threads.
         with PORTS_ASKED:
-            for tap in taps.values():
-                wait_for_port(testbed.switch, tap)
+            for port in (*taps.values(), peer.port):
+                wait_for_port(testbed.switch, port)
         addresses = {nic.name: str(trial.ends[0]) for trial, nic in seen.items()}
         inside = stack.enter_context(apart(guest, NAMESPACE, addresses))
         _expect_up(inside, seen)
@@ -239,17 +239,9 @@ def _drivers(guest: Guest) -> set[str]:
 
 def _seen(guest: Guest, trials: Sequence[Trial]) -> dict[Trial, GuestNic]:
     """Return a guest's NICs as it sees them, once it has them all."""
-
-    def there() -> dict[Trial, GuestNic]:
-        by_mac = {nic.mac: nic for nic in guest_nics(guest)}
-        return {trial: by_mac[trial.mac] for trial in trials if trial.mac in by_mac}
-
-    seen = poll(
-        there,
-        lambda found: len(found) == len(trials),
-        deadline_s=DRIVER_DEADLINE_S,
-        interval_s=0.2,
-    )
+    wait_for_nics(guest, [trial.mac for trial in trials], DRIVER_DEADLINE_S)
+    by_mac = {nic.mac: nic for nic in guest_nics(guest)}
+    seen = {trial: by_mac[trial.mac] for trial in trials if trial.mac in by_mac}
     absent = ", ".join(trial.model.name for trial in trials if trial not in seen)
     assert not absent, (
         f"not within {DRIVER_DEADLINE_S:g} s: {guest.name} has a NIC with a driver: {absent}"

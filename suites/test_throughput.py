@@ -2,11 +2,11 @@
 """Throughput and round-trip time: measured, kept raw, and held against the topology's floors."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -23,43 +23,18 @@ from fixtures.probe.throughput import (
     TRIALS,
     Far,
     UdpTrial,
+    at_once,
     tcp_mbit_s,
     udp,
-    udp_at_once,
+    udp_both_ways,
 )
 from fixtures.testbed.testbed import Testbed
+from topologies.schema import Throughput
 
 # A way with less than this share of another's rate is choked. A limit of 100 kB/s lets a tenth of
 # 20 Mbit/s through in the first second, its burst included; healthy ways differ by less than 2.
 CHOKED = 0.2
-# The port of the host that the guests' clients reach.
-MEASURED = (("tcp", PORT),)
-
-
-@dataclass(frozen=True)
-class UdpWays:
-    """UDP between the host and all guests at once, in one direction.
-
-    Attributes:
-        name: the direction.
-        reverse: the guests send.
-        at_once: each sample has a trial of every guest, in their order.
-    """
-
-    name: str
-    reverse: bool
-    at_once: Series[list[UdpTrial]]
-
-    def of(self, number: int) -> list[UdpTrial]:
-        """Return the trials of one guest."""
-        return [trials[number] for trials in self.at_once.samples]
-
-    def __str__(self) -> str:
-        rates = (
-            median(trial.mbit_s for trial in trials)
-            for trials in zip(*self.at_once.samples, strict=True)
-        )
-        return f"{self.name} {', '.join(f'{rate:.1f}' for rate in rates)}"
+Outcome = TypeVar("Outcome")
 
 
 @pytest.mark.lengthy
@@ -72,12 +47,12 @@ def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
     Preconditions:
         - each guest and the host have addresses, and reach each other
     Steps:
-        1. Where the host refuses every port that it does not know, let in that of iperf3.
+        1. Where the host refuses every port that it does not know, let in those of iperf3.
         2. Measure TCP from each guest to the host and from the host to each guest: one trial each,
            where its rate is five times the floor, else three.
-        3. Offer the topology's UDP rate from all guests to the host at once, and from the host to
-           all guests, as often; the guests serve.
-        4. Offer it alone, in three trials, on each way that missed beside the others.
+        3. Offer the topology's UDP rate from all guests to the host and from the host to all
+           guests, at the same time.
+        4. Offer it alone, twice, on each way that missed beside the others.
         5. Repeat once what missed while other processes used a tenth of the machine's CPU time.
     Verify:
         - the median of the TCP rates, of each guest and direction, is at or above the topology's
@@ -87,40 +62,46 @@ def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
         - control: beside such a load, both times, a miss is not the network's; the check is
           inconclusive
     """
-    floors, host = testbed.floors, Far(testbed.host, testbed.host_address)
+    floors, guests, offered = testbed.floors, testbed.guests, testbed.floors.udp_offered_mbit_s
     floor = floors.guest_host_tcp_mbit_s
+    # A port for each guest: all are served at once.
+    served = [
+        (guest, Far(testbed.host, testbed.host_address, PORT + number))
+        for number, guest in enumerate(guests)
+    ]
+    ports = [(protocol, far.port) for _, far in served for protocol in ("tcp", "udp")]
     tcp = {
         name: Series(
-            trial,
+            partial(tcp_mbit_s, guest, far, reverse=reverse),
             TRIALS,
             lambda rate: rate >= FAR_ABOVE * floor,
-            compared=guest is testbed.guests[0],
+            compared=guest is guests[0],
         )
-        for guest in testbed.guests
-        for name, trial in (
-            (f"tcp {guest.name} → host", partial(tcp_mbit_s, guest, host)),
-            (f"tcp host → {guest.name}", partial(tcp_mbit_s, guest, host, reverse=True)),
-        )
+        for guest, far in served
+        for name, reverse in _both_ways("tcp", guest.name, "host")
     }
-    up, down = (_udp_of_all(testbed, reverse=reverse) for reverse in (True, False))
-    udp_series = {f"udp {ways.name}": ways.at_once for ways in (up, down)}
+    udp_alone = {
+        name: Series(partial(udp, guest, far, offered, reverse=reverse), TRIALS, compared=False)
+        for guest, far in served
+        for name, reverse in _both_ways("udp", guest.name, "host")
+    }
+    of_each = [partial(udp_both_ways, guest, far, offered) for guest, far in served]
+    udp_of_all = Series(partial(at_once, of_each), TRIALS, partial(_are_far_from_both, floors))
     with (
-        input_exception(testbed.host, IPV4, MEASURED) as let_in,
-        _kept(evidence, tcp | udp_series),
+        input_exception(testbed.host, IPV4, ports) as let_in,
+        _kept(evidence, tcp | udp_alone | {"udp of all": udp_of_all}),
     ):
-        sampling.take(*tcp.values(), *udp_series.values())
-        for name, series in tcp.items():
-            assert sampling.holds(
-                series, lambda rates: median(rates) >= floor, partial(_rates, name, floor=floor)
-            ), _rates(name, series.samples, floor=floor)
-        for guest in testbed.guests:
-            for ways in (up, down):
-                _require_udp(testbed, guest, ways, sampling)
-    _keep_measurements(evidence, tcp, up)
-    rates = "; ".join(f"{name} {median(series.samples):.0f}" for name, series in tcp.items())
-    evidence.reason = (
-        f"{rates}; UDP of {floors.udp_offered_mbit_s:g} Mbit/s {up}, {down}{said(let_in, MEASURED)}"
-    )
+        sampling.take(*tcp.values())
+        _take_at_once(sampling, udp_of_all, list(udp_alone.values()))
+        _require_floor(tcp, sampling, floor)
+        _require_udp(floors, udp_alone, sampling)
+    first = list(tcp.values())[:2]
+    for name, series in zip(("tcp guest → host", "tcp host → guest"), first, strict=True):
+        evidence.measurement(name, "Mbit/s", series.samples, "more")
+    sent = [trials[0][0] for trials in udp_of_all.samples]
+    evidence.measurement("udp guest → host", "Mbit/s", [t.mbit_s for t in sent], "more")
+    evidence.measurement("udp guest → host loss", "%", [t.lost_percent for t in sent], "less")
+    evidence.reason = f"{_said(tcp)}; {_said(udp_alone)} Mbit/s{said(let_in, ports)}"
 
 
 @pytest.mark.lengthy
@@ -137,7 +118,7 @@ def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -
     Steps:
         1. Ping the second guest from the first, in bursts of 20.
         2. Measure TCP from each guest to the next.
-        3. Offer the topology's UDP rate from each guest to the next, all at once.
+        3. Offer the topology's UDP rate between each guest and the next, both ways, all at once.
         4. Repeat a rate that is missed, in three trials; and once more if other processes used a
            tenth of the machine's CPU time meanwhile.
     Verify:
@@ -151,25 +132,31 @@ def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -
     """
     guests, offered = testbed.guests, testbed.floors.udp_offered_mbit_s
     pairs = list(zip(guests, (*guests[1:], guests[0]), strict=True))
-    ways = [(one, Far(other, other.address)) for one, other in pairs]
-    names = [f"{one.name} → {other.name}" for one, other in pairs]
     bursts = Series(lambda: round_trips_ms(guests[0], guests[1].address), 1)
     tcp = {
-        f"tcp {name}": Series(
-            partial(tcp_mbit_s, one, far), TRIALS, lambda _: True, compared=one is guests[0]
+        f"tcp {one.name} → {other.name}": Series(
+            partial(tcp_mbit_s, one, Far(other, other.address)),
+            TRIALS,
+            lambda _: True,
+            compared=one is guests[0],
         )
-        for name, (one, far) in zip(names, ways, strict=True)
+        for one, other in pairs
     }
-    at_once = Series(lambda: udp_at_once(ways, offered), 1, compared=False)
-    with _kept(evidence, tcp | {"udp, all at once": at_once}):
-        sampling.take(bursts, *tcp.values(), at_once)
-        udp_alone = {
-            f"udp {name}": Series(partial(_udp_rate, one, far, offered), TRIALS, compared=False)
-            for name, (one, far) in zip(names, ways, strict=True)
-        }
-        for number, series in enumerate(udp_alone.values()):
-            series.samples = [trials[number].mbit_s for trials in at_once.samples]
-            series.loads = list(at_once.loads)
+    # Of two guests the first pair's way back is the second pair.
+    joined = [
+        (one, Far(other, other.address))
+        for one, other in (pairs[:1] if len(guests) == 2 else pairs)
+    ]
+    udp_alone = {
+        name: Series(partial(_udp_rate, one, far, offered, reverse=reverse), TRIALS, compared=False)
+        for one, far in joined
+        for name, reverse in _both_ways("udp", one.name, far.runs_on.name)
+    }
+    of_each = [partial(udp_both_ways, one, far, offered) for one, far in joined]
+    udp_of_all = Series(partial(at_once, of_each), 1, compared=False)
+    with _kept(evidence, tcp | udp_alone | {"udp of all": udp_of_all}):
+        sampling.take(bursts, *tcp.values())
+        _take_at_once(sampling, udp_of_all, list(udp_alone.values()), lambda trial: trial.mbit_s)
         for measured in (tcp, udp_alone):
             _require_carried(measured, sampling, alike=_is_of_one_model(guests))
         _require_floor(tcp, sampling, testbed.floors.guest_guest_tcp_mbit_s)
@@ -180,36 +167,52 @@ def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -
     evidence.measurement("tcp guest → guest", "Mbit/s", first.samples, "more")
     times = evidence.measurement("round trip guest → guest", "ms", echoes, "less", lengths)
     assert times, f"no ping from {guests[0].name} to {guests[1].name} was answered"
-    rates = (f"{name} {median(each.samples):.0f}" for name, each in (tcp | udp_alone).items())
     evidence.reason = (
-        f"{'; '.join(rates)} Mbit/s; median round trip of {len(times)}: {median(times):.2f} ms"
+        f"{_said(tcp)}; {_said(udp_alone)} Mbit/s; "
+        f"median round trip of {len(times)}: {median(times):.2f} ms"
     )
 
 
-def _udp_of_all(testbed: Testbed, *, reverse: bool) -> UdpWays:
-    """Return UDP between the host and all guests at once; reversed, it is the guests that send."""
-    floors = testbed.floors
-    # The guests serve, each its own client: the host has one port for a server.
-    ways = [(testbed.host, Far(guest, guest.address)) for guest in testbed.guests]
+def _both_ways(protocol: str, one: str, other: str) -> Iterator[tuple[str, bool]]:
+    """Return the names of a path's two ways, and whether the way is the reverse one."""
+    yield f"{protocol} {one} → {other}", False
+    yield f"{protocol} {other} → {one}", True
 
-    def is_far_from_both(trials: list[UdpTrial]) -> bool:
-        return all(
-            trial.mbit_s >= 2 * floors.guest_host_udp_mbit_s
-            and trial.lost_percent <= floors.udp_loss_max_percent / 2
-            for trial in trials
-        )
 
-    trial = partial(udp_at_once, ways, floors.udp_offered_mbit_s, reverse=reverse)
-    return UdpWays(
-        "to the host" if reverse else "from the host",
-        reverse,
-        Series(trial, TRIALS, is_far_from_both, compared=reverse),
+def _take_at_once(
+    sampling: Sampling,
+    together: Series[list[tuple[Outcome, Outcome]]],
+    ways: Sequence[Series[Any]],
+    of: Callable[[Outcome], Any] = lambda outcome: outcome,
+) -> None:
+    """Measure paths at once, both ways each, and give each way its samples.
+
+    Args:
+        sampling: takes them.
+        together: a sample has both ways of each path.
+        ways: of the same paths, in their order; trials of theirs are made alone.
+        of: what such a trial would have as its sample.
+    """
+    sampling.take(together)
+    for number, way in enumerate(ways):
+        way.samples = [of(sample[number // 2][number % 2]) for sample in together.samples]
+        way.loads = list(together.loads)
+
+
+def _are_far_from_both(floors: Throughput, paths: list[tuple[UdpTrial, UdpTrial]]) -> bool:
+    """Whether all ways are far above the UDP floor and far below the limit of losses."""
+    return all(
+        trial.mbit_s >= 2 * floors.guest_host_udp_mbit_s
+        and trial.lost_percent <= floors.udp_loss_max_percent / 2
+        for ways in paths
+        for trial in ways
     )
 
 
-def _require_udp(testbed: Testbed, guest: Guest, ways: UdpWays, sampling: Sampling) -> None:
-    """Assert that UDP of a guest meets the floors: beside that of the others, or alone."""
-    floors = testbed.floors
+def _require_udp(
+    floors: Throughput, measured: Mapping[str, Series[UdpTrial]], sampling: Sampling
+) -> None:
+    """Assert that UDP meets the floors on each way: beside the others, or alone."""
 
     def meets(trials: list[UdpTrial]) -> bool:
         return (
@@ -217,21 +220,17 @@ def _require_udp(testbed: Testbed, guest: Guest, ways: UdpWays, sampling: Sampli
             and median(trial.lost_percent for trial in trials) <= floors.udp_loss_max_percent
         )
 
-    def missed(trials: list[UdpTrial]) -> str:
-        return (
-            f"udp of {guest.name} {ways.name}: median {median(t.mbit_s for t in trials):.1f} "
-            f"Mbit/s, floor {floors.guest_host_udp_mbit_s:g}; "
-            f"{median(t.lost_percent for t in trials):.1f} % lost, at most "
-            f"{floors.udp_loss_max_percent:g} % allowed"
-        )
+    for name, series in measured.items():
 
-    if meets(ways.of(testbed.guests.index(guest))):
-        return
-    far = Far(guest, guest.address)
-    trial = partial(udp, testbed.host, far, floors.udp_offered_mbit_s, reverse=ways.reverse)
-    alone = Series(trial, TRIALS, compared=False)
-    sampling.take(alone)
-    assert sampling.holds(alone, meets, missed), missed(alone.samples)
+        def missed(trials: list[UdpTrial], name: str = name) -> str:
+            return (
+                f"{name}: median {median(t.mbit_s for t in trials):.1f} Mbit/s of {len(trials)} "
+                f"trials, floor {floors.guest_host_udp_mbit_s:g}; "
+                f"{median(t.lost_percent for t in trials):.1f} % lost, at most "
+                f"{floors.udp_loss_max_percent:g} % allowed"
+            )
+
+        assert sampling.holds(series, meets, missed), missed(series.samples)
 
 
 def _require_carried(
@@ -266,22 +265,23 @@ def _require_floor(
         )
 
 
-def _keep_measurements(evidence: Evidence, tcp: Mapping[str, Series[float]], up: UdpWays) -> None:
-    """Keep what a comparison of runs is about: the first guest's rates, under stable names."""
-    first = list(tcp.values())
-    evidence.measurement("tcp guest → host", "Mbit/s", first[0].samples, "more")
-    evidence.measurement("tcp host → guest", "Mbit/s", first[1].samples, "more")
-    sent = up.of(0)
-    evidence.measurement("udp guest → host", "Mbit/s", [t.mbit_s for t in sent], "more")
-    evidence.measurement("udp guest → host loss", "%", [t.lost_percent for t in sent], "less")
-
-
-def _udp_rate(one: Guest, far: Far, offered_mbit_s: float) -> float:
-    return udp(one, far, offered_mbit_s).mbit_s
+def _udp_rate(one: Guest, far: Far, offered_mbit_s: float, *, reverse: bool) -> float:
+    return udp(one, far, offered_mbit_s, reverse=reverse).mbit_s
 
 
 def _rates(name: str, rates: list[float], *, floor: float) -> str:
     return f"{name}: median {median(rates):.1f} Mbit/s of {len(rates)} trials, floor {floor:g}"
+
+
+def _said(measured: Mapping[str, Series[Any]]) -> str:
+    """Return the median rate of each way in words."""
+    return "; ".join(
+        f"{name} {median(map(_rate, each.samples)):.0f}" for name, each in measured.items()
+    )
+
+
+def _rate(sample: float | UdpTrial) -> float:
+    return sample.mbit_s if isinstance(sample, UdpTrial) else sample
 
 
 def _is_of_one_model(guests: list[Guest]) -> bool:
@@ -290,7 +290,9 @@ def _is_of_one_model(guests: list[Guest]) -> bool:
 
 def _plain(sample: Any) -> Any:
     """Return a sample as JSON has it."""
-    return [asdict(trial) for trial in sample] if isinstance(sample, list) else sample
+    if isinstance(sample, UdpTrial):
+        return asdict(sample)
+    return [_plain(part) for part in sample] if isinstance(sample, list | tuple) else sample
 
 
 @contextlib.contextmanager

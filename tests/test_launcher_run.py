@@ -92,14 +92,14 @@ def test_without_options_pytest_gets_no_empty_ones() -> None:
         ("1", 3, 1),
         ("3", 1, 3),
         ("auto", 1, 1),
-        ("auto", 2, min(2, cores())),
-        ("auto", 0, min(4, cores())),
+        ("auto", 2, 2),
+        ("auto", 0, min(2 * cores(), 8)),
     ],
 )
 def test_workers(workers: str, topologies: int, expected: int) -> None:
     builds = topologies or len(SHIPPED)
     options = parser().parse(["--workers", workers])
-    assert LAUNCHES["sandbox"].workers(options, builds, 1) == expected
+    assert LAUNCHES["sandbox"].workers(options, builds) == expected
     argv = pytest_argv(options, [], [], expected)
     if expected == 1:
         assert "-n" not in argv
@@ -110,7 +110,7 @@ def test_workers(workers: str, topologies: int, expected: int) -> None:
 
 @pytest.mark.parametrize("host", ["lab", "local"])
 def test_one_host_has_one_worker(host: str) -> None:
-    assert LAUNCHES[host].workers(parser().parse([]), 5, 2) == 1
+    assert LAUNCHES[host].workers(parser().parse([]), 5) == 1
 
 
 def test_node_ids_replace_the_suites_from_any_folder(
