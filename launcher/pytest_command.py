@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SUITES = ROOT / "suites"
 # Most of a check is waiting: one worker leaves a core idle. What measures has the machine alone.
 PER_CORE = 2
-# A sandbox and its guests take 0.6 GiB.
+# A sandbox and its guests take 0.7 GiB.
 WORKERS_MAX = 8
 
 
