@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where each claim was decided, and how: a table in Markdown, from run records.
+"""Where each claim was decided, how, and which faults prove it: Markdown, from run records.
 
     python -m reports.coverage RUN.json … >docs/coverage.md
 
@@ -23,10 +23,14 @@ HEAD = """\
 One row for each claim of `topologies/claims.yaml`, one column for each host that runs were made on.
 A verdict is the worst of the claim's checks on the topologies that it is about, which are counted
 behind it where there are several; topologies on which the host could not test it are not counted.
+The last column has the faults of `faults/` that the claim must notice, by id. In brackets are those
+that no record shows caught; a record of `./plumbline prove` shows it.
 Made by `python -m reports.coverage RECORD...` from run records.
 """
 NOWHERE = "–"
-CATALOGUE = Path(__file__).resolve().parent.parent / "topologies" / "claims.yaml"
+ROOT = Path(__file__).resolve().parent.parent
+CATALOGUE = ROOT / "topologies" / "claims.yaml"
+FAULTS = ROOT / "faults"
 # "QEMU emulator version 7.2.22 (Debian …)"
 NUMBER = re.compile(r"\d+(\.\d+)+")
 Column = tuple[str, str]
@@ -51,7 +55,8 @@ def table(records: Iterable[RunRecord]) -> str:
     """Return the page: its heading, the runs, and a row for each claim."""
     cells: dict[str, dict[Column, list[Verdict]]] = {id_: {} for id_ in catalogue()}
     columns: dict[Column, list[str]] = {}
-    for record in records:
+    records = list(records)
+    for record in _of_whole_topologies(records):
         column = _column(record)
         columns.setdefault(column, _versions(record.host.facts.get("versions")))
         for claim in record.claims:
@@ -59,10 +64,16 @@ def table(records: Iterable[RunRecord]) -> str:
     lines = [HEAD, "| host | release | versions |", "|---|---|---|"]
     lines += [f"| {kind} | {release} | {', '.join(v)} |" for (kind, release), v in columns.items()]
     names = [f"{kind}, {release}" for kind, release in columns]
+    names.append("faults")
     lines += ["", f"| claim | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    caught = {
+        fault.id for record in records for fault in record.faults if fault.outcome == "caught"
+    }
+    proofs = proving_faults()
     for id_, row in cells.items():
-        cells_of_row = " | ".join(_cell(row.get(column, [])) for column in columns)
-        lines.append(f"| {id_} | {cells_of_row} |")
+        cells_of_row = [_cell(row.get(column, [])) for column in columns]
+        faults = [fault if fault in caught else f"({fault})" for fault in proofs.get(id_, [])]
+        lines.append(f"| {' | '.join((id_, *cells_of_row, ', '.join(faults) or NOWHERE))} |")
     missing = undecided(records)
     said = f"decided nowhere: {', '.join(missing)}" if missing else "each decided somewhere"
     return "\n".join([*lines, "", f"{len(cells)} claims, {said}.", ""])
@@ -73,14 +84,32 @@ def catalogue() -> list[str]:
     return re.findall(r"^ +- id: (\S+)$", CATALOGUE.read_text(encoding="utf-8"), re.MULTILINE)
 
 
+def proving_faults() -> dict[str, list[str]]:
+    """Return the faults that each claim must notice; the files are ours and of one style."""
+    entry = re.compile(r"^  - id: (\S+)$|^    caught_by: \[(.*)\]$", re.MULTILINE)
+    found: dict[str, list[str]] = {}
+    for file in sorted(FAULTS.glob("*.yaml")):
+        fault = ""
+        for id_, claims in entry.findall(file.read_text(encoding="utf-8")):
+            fault = id_ or fault
+            for claim in claims.split(", ") if claims else ():
+                found.setdefault(claim, []).append(fault)
+    return found
+
+
 def undecided(records: Iterable[RunRecord]) -> list[str]:
     """Return the claims that no record decides."""
     verdicts: dict[str, set[Verdict]] = {id_: set() for id_ in catalogue()}
-    for record in records:
+    for record in _of_whole_topologies(records):
         for claim in record.claims:
             verdicts[claim.id].add(claim.verdict)
     decided = {Verdict.CONFORMS, Verdict.VIOLATES}
     return [id_ for id_, seen in verdicts.items() if not seen & decided]
+
+
+def _of_whole_topologies(records: Iterable[RunRecord]) -> list[RunRecord]:
+    """Return the records of networks as documented: those with faults show what notices them."""
+    return [record for record in records if not record.faults]
 
 
 def _cell(verdicts: Sequence[Verdict]) -> str:

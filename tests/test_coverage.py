@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reports.coverage import catalogue, main, table, undecided
-from reports.record import ClaimVerdict, HostRecord, RunRecord, Verdict, save
+from reports.coverage import catalogue, main, proving_faults, table, undecided
+from reports.record import ClaimVerdict, FaultResult, HostRecord, RunRecord, Verdict, save
 from tests import records
 
 
@@ -41,15 +41,15 @@ def test_a_row_has_a_verdict_for_each_host_and_release() -> None:
         "| host | release | versions |",
         "| sandbox | Debian 12 | libvirt 9.0.0 |",
         "| lab | Debian 13 | libvirt 9.0.0 |",
-        "| claim | sandbox, Debian 12 | lab, Debian 13 |",
+        "| claim | sandbox, Debian 12 | lab, Debian 13 | faults |",
     ]
     assert len(rows) == 4 + len(catalogue())
     assert {
-        "| GN-01 | – | – |",
-        "| GN-03 | conforms (2) | – |",
-        "| PT-01 | not-testable | conforms |",
-        "| PT-12 | not-testable | not-testable |",
-    } <= set(rows)
+        ("GN-01", "–", "–"),
+        ("GN-03", "conforms (2)", "–"),
+        ("PT-01", "not-testable", "conforms"),
+        ("PT-12", "not-testable", "not-testable"),
+    } <= {tuple(cell.strip() for cell in row.split("|")[1:-2]) for row in rows}
 
 
 def test_records_of_one_host_share_a_column_and_the_worst_verdict_counts() -> None:
@@ -73,3 +73,30 @@ def test_files_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert main([]) == 4
     file.write_text("{}")
     assert main([str(file)]) == 4
+
+
+def test_a_fault_that_no_record_shows_caught_is_in_brackets() -> None:
+    proof = records.record(
+        [],
+        host=SANDBOX.host,
+        claims=[ClaimVerdict(id="NT-02", topology="nat+x", verdict=Verdict.VIOLATES)],
+        faults=[
+            FaultResult.model_validate(
+                {"id": id_, "title": "", "topology": f"nat+{id_}", "on": "host", "apply": ":"}
+                | {"outcome": outcome}
+            )
+            for id_, outcome in (
+                ("nat-port-range-changed", "caught"),
+                ("nat-no-masquerade", "got through"),
+            )
+        ],
+    )
+    assert proving_faults()["NT-08"][0] == "nat-no-masquerade"
+    row = next(line for line in table([SANDBOX, proof]).splitlines() if "| NT-08 |" in line)
+    assert row.startswith("| NT-08 | – | (nat-no-masquerade), ")
+    caught = [
+        line for line in table([SANDBOX, proof]).splitlines() if "nat-port-range-changed" in line
+    ]
+    assert caught and all("(nat-port-range-changed)" not in line for line in caught)
+    # A network that is broken on purpose says nothing about the host.
+    assert "violates" not in table([SANDBOX, proof])
