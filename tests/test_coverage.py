@@ -97,6 +97,7 @@ def test_a_fault_that_no_record_shows_caught_is_in_brackets() -> None:
     caught = [
         line for line in table([SANDBOX, proof]).splitlines() if "nat-port-range-changed" in line
     ]
-    assert caught and all("(nat-port-range-changed)" not in line for line in caught)
+    assert caught
+    assert all("(nat-port-range-changed)" not in line for line in caught)
     # A network that is broken on purpose says nothing about the host.
     assert "violates" not in table([SANDBOX, proof])
