@@ -13,7 +13,6 @@ collects the checks writes it at the end of collection (under xdist before its w
 the controller).
 """
 
-import time
 from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +30,7 @@ from reports.record import Check, FaultResult, RecordError, Statement, save
 from reports.recording import hooks
 from reports.recording.ledger import Ledger, entry_for, parse_check
 from reports.recording.longrepr import crash_line
+from reports.recording.paced_save import PacedSave
 from reports.recording.provenance import tool
 
 PLUGIN_NAME = "plumbline-recorder"
@@ -40,10 +40,6 @@ OWN = "plumbline."
 # A failed check reports one of these itself; `not-testable` is a skip.
 _OWN_WORD_FOR_FAILED = {Verdict.VIOLATES, Verdict.ERROR, Verdict.INCONCLUSIVE}
 _PHASES = {"setup", "call", "teardown"}
-# A record that is written within the first is written after each check; one that takes longer, as
-# often as the share of the time allows.
-QUICK_S = 0.05
-SAVING_SHARE = 0.05
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -80,7 +76,7 @@ class Recorder:
         self._blamed: set[Key] = set()
         self._announced_faults: set[str] = set()
         self._exit_code: int | None = None
-        self._next_save_s = 0.0
+        self._save = PacedSave(lambda: save(self._ledger.record(), output / RECORD))
 
     def pytest_sessionstart(self) -> None:
         """Leave a record from the start on, and none of an earlier run's plan."""
@@ -292,20 +288,6 @@ class Recorder:
         self._config.hook.pytest_plumbline_finished(
             record=record, output=self.output, exit_code=self._exit_code
         )
-
-    def _save(self) -> None:
-        """Write what is known, unless the last writing was long, and not long ago.
-
-        A record of thousands of checks takes a second to write. Written after each of them, it
-        would take a core of the machine that is measured.
-        """
-        began_s = time.monotonic()
-        if began_s < self._next_save_s:
-            return
-        save(self._ledger.record(), self.output / RECORD)
-        ended_s = time.monotonic()
-        if (took_s := ended_s - began_s) > QUICK_S:
-            self._next_save_s = ended_s + took_s / SAVING_SHARE
 
 
 def _statements(settings: RunSettings) -> dict[str, Statement]:
