@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Guests: reached out of band, with status and deadline; boot failures that tell why."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from fixtures.errors import BootFailed, CommandFailed
+from fixtures.errors import BootFailed, CommandExpired, CommandFailed
 from fixtures.guest import image as images
 from fixtures.guest.domain_xml import GuestPlan, Hypervisor, Nic, domain_xml
 from fixtures.guest.guest import Guest
@@ -95,6 +96,19 @@ def test_background_ends_with_its_block(guest: Guest) -> None:
     with guest.background(["sleep", "61"]):
         assert "sleep 61" in guest.run(["ps"]).stdout
     until(lambda: "sleep 61" not in guest.run(["ps"]).stdout, "it is killed", deadline_s=5)
+
+
+@pytest.mark.host
+def test_a_guest_that_was_still_for_a_while_is_reached_again(guest: Guest) -> None:
+    stops = threading.Timer(1, guest.domain.suspend)
+    stops.start()
+    try:
+        with pytest.raises(CommandExpired, match="did not end within 3 s"):
+            guest.run(["sleep", "60"], deadline_s=3)
+    finally:
+        stops.join()
+        guest.domain.resume()
+    assert guest.run(["echo", "here"]).stdout == "here\n"
 
 
 @pytest.mark.host
