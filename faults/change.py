@@ -2,7 +2,7 @@
 """A deliberate change of a topology that is up: its commands, and how it is undone."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, PrivateAttr, StringConstraints
 
@@ -20,6 +20,8 @@ class Change(Part):
     """One deliberate change of a topology that is up: a fault, or one that harms nothing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    is_harmless: ClassVar[bool] = False
 
     id: str = Field(
         pattern=r"^[a-z0-9][a-z0-9-]{0,47}$", description="Short name in small letters."

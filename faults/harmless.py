@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A harmless change: what healthy hosts have, and no check may take for a violation."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
@@ -12,6 +12,8 @@ ClaimId = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}-[0-9]{2}$")]
 
 class Harmless(Change):
     """One change of a topology that is up, after which it still does all that it promises."""
+
+    is_harmless: ClassVar[bool] = True
 
     why: str = Field(min_length=1, description="Why no claim is touched by it.")
     lengthy: Annotated[tuple[ClaimId, ...], Field(strict=False)] = Field(

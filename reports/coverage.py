@@ -23,8 +23,8 @@ HEAD = """\
 One row for each claim of `topologies/claims.yaml`, one column for each host that runs were made on.
 A verdict is the worst of the claim's checks on the topologies that it is about, which are counted
 behind it where there are several; topologies on which the host could not test it are not counted.
-The last column has the faults of `faults/` that the claim must notice, by id. In brackets are those
-that no record shows caught; a record of `./plumbline prove` shows it.
+The last column has the faults of `faults/` that the claim must notice, by id; those in brackets are
+not yet seen caught in a record of `./plumbline prove`.
 Made by `python -m reports.coverage RECORD...` from run records.
 """
 NOWHERE = "–"

@@ -123,7 +123,7 @@ def test_documented_life(testbed: Testbed, evidence: Evidence) -> None:
     )
 
 
-@pytest.mark.lengthy
+@pytest.mark.lengthy(beside_harmless=True)
 @pytest.mark.claims("LB-13")
 @pytest.mark.needs("brctl")
 def test_setters(testbed: Testbed, evidence: Evidence) -> None:

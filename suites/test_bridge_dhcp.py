@@ -29,7 +29,7 @@ class Leased:
     answer: Answer | None
 
 
-@pytest.mark.lengthy
+@pytest.mark.lengthy(beside_harmless=True)
 @pytest.mark.claims("LB-12")
 def test_lease_on_a_bridge_made_by_hand(testbed: Testbed, evidence: Evidence) -> None:
     """With a DHCP server on the bridge each guest gets an address, and with it reaches the bridge.

@@ -32,7 +32,7 @@ NIC_DEADLINE_S = 30.0
 REACH_DEADLINE_S = 30.0
 
 
-@pytest.mark.lengthy
+@pytest.mark.lengthy(beside_harmless=True)
 @pytest.mark.claims("BR-16")
 def test_bridge_after_a_start(testbed: Testbed, evidence: Evidence) -> None:
     """After a start the host's address is on the bridge, and a guest is on the physical network.

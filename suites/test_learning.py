@@ -135,7 +135,7 @@ def test_ageing_time(testbed: Testbed, evidence: Evidence) -> None:
     assert seen == 2 * DEFAULT_AGEING_S, f"set to {2 * DEFAULT_AGEING_S} s, it reads {seen:g} s"
 
 
-@pytest.mark.lengthy
+@pytest.mark.lengthy(beside_harmless=True)
 @pytest.mark.claims("LB-09", "OV-09")
 def test_entry_expires(testbed: Testbed, evidence: Evidence) -> None:
     """An entry that is not refreshed for the ageing time is gone, and frames to it are flooded.

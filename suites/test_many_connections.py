@@ -23,7 +23,7 @@ CONNECTIONS = 500
 ALL_ANSWERED_S = 10.0
 
 
-@pytest.mark.lengthy
+@pytest.mark.lengthy(beside_harmless=True)
 @pytest.mark.alone
 @pytest.mark.claims("NT-23")
 def test_many_connections_at_once(testbed: Testbed, evidence: Evidence) -> None:

@@ -28,7 +28,7 @@ LEARN_DEADLINE_S = 10.0
 QUIET_S = 0.3
 
 
-@pytest.mark.lengthy
+@pytest.mark.lengthy(beside_harmless=True)
 @pytest.mark.claims("OV-16")
 @pytest.mark.needs("ovs")
 def test_mirror_copies_a_port(testbed: Testbed, evidence: Evidence) -> None:

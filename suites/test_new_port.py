@@ -25,7 +25,7 @@ INTERVAL_S = 0.05
 MARGIN_S = 1.0
 
 
-@pytest.mark.lengthy
+@pytest.mark.lengthy(beside_harmless=True)
 @pytest.mark.alone
 @pytest.mark.claims("GN-10")
 def test_first_frame_of_a_new_nic(testbed: Testbed, evidence: Evidence) -> None:

@@ -16,7 +16,7 @@ from fixtures.waiting import poll
 IN_FORCE_DEADLINE_S = 20.0
 
 
-@pytest.mark.lengthy
+@pytest.mark.lengthy(beside_harmless=True)
 @pytest.mark.claims("OV-13")
 @pytest.mark.needs("ovs")
 def test_rule_drops_one_flow(testbed: Testbed, evidence: Evidence) -> None:

@@ -48,7 +48,7 @@ class Adapted:
     transfer: Answer
 
 
-@pytest.mark.lengthy
+@pytest.mark.lengthy(beside_harmless=True)
 @pytest.mark.claims("NT-22")
 def test_sender_learns_the_paths_mtu(testbed: Testbed, evidence: Evidence) -> None:
     """Guests learn the MTU of a smaller hop: a full datagram and a large TCP transfer get through.

@@ -67,7 +67,7 @@ def _in_gre(packet: Packet) -> Packet | None:
 KINDS = (Kind("vxlan", _in_vxlan), Kind("gre", _in_gre))
 
 
-@pytest.mark.lengthy
+@pytest.mark.lengthy(beside_harmless=True)
 @pytest.mark.claims("OV-15")
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 @pytest.mark.needs("ovs")

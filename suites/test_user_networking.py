@@ -27,7 +27,7 @@ TRIED = (("tcp", PORT),)
 PROBED = [(proto, ECHO_PORT) for proto in PROTOCOLS]
 
 
-@pytest.mark.lengthy
+@pytest.mark.lengthy(beside_harmless=True)
 @pytest.mark.claims("UN-01")
 def test_outwards(testbed: Testbed, evidence: Evidence) -> None:
     """A guest with user networking reaches the host and the outside machine.
@@ -66,7 +66,7 @@ def test_outwards(testbed: Testbed, evidence: Evidence) -> None:
     evidence.reason = f"answered: {', '.join(answers)}; outside from {own}{said(let_in, PROBED)}"
 
 
-@pytest.mark.lengthy
+@pytest.mark.lengthy(beside_harmless=True)
 @pytest.mark.claims("UN-02")
 def test_nothing_inwards(testbed: Testbed, evidence: Evidence) -> None:
     """Neither the outside nor another guest opens a connection to a guest with user networking.

@@ -89,3 +89,11 @@ def test_what_needs_more_than_the_environment_is_marked(file: Path) -> None:
 )
 def test_a_marker_that_is_missing_is_found(text: str, found: set[str]) -> None:
     assert unmarked(ast.parse(text)) == found
+
+
+def test_a_check_that_holds_the_machine_is_left_out_beside_most_faults() -> None:
+    # Else each fault would stop all workers for it.
+    for file in sorted((ROOT / "suites").glob("test_*.py")):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and "alone" in marks(node.decorator_list):
+                assert "lengthy" in marks(node.decorator_list), f"{file.name}: {node.name}"
