@@ -7,8 +7,8 @@ pytest_plugins = [
     "fixtures.plugin.xdist_scheduling",
     "fixtures.plugin.pytest_fixtures",
     "fixtures.plugin.verdict_reporting",
-    "fixtures.plugin.sampling",
     "fixtures.plugin.turns",
+    "fixtures.plugin.sampling",
     "reports.recording.recorder",
     "reports.terminal.terminal_plugin",
 ]
