@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The record of a run that goes on in a host with a root of its own, in a folder of this machine."""
+"""The record of a run that goes on in a host with a root of its own: a folder of this machine."""
 
 import argparse
 import contextlib

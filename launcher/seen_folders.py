@@ -37,6 +37,11 @@ def named(options: argparse.Namespace) -> set[Path]:
 
 
 def require_not_own(folder: Path, what: str) -> None:
+    """Check that a folder is not one that the host has of its own.
+
+    Raises:
+        UsageError: it is; with what named it.
+    """
     if is_own(folder):
         raise UsageError(
             f"{what}: the host has a {folder} of its own, which is not this machine's",

@@ -39,7 +39,7 @@ def ensure(
     Args:
         release: the release whose userland the host runs; None: the machine's own.
         lab: whether that is a lab's, whose image `launcher.lab.disk_image` builds.
-        staged: whether a staged host's root, which `launcher.staged.root_folder` builds, is missing.
+        staged: whether the root of a staged host, which `launcher.staged` builds, is missing.
         tests: whether the harness's own tests are to run.
 
     Raises:

@@ -79,7 +79,7 @@ def _in_namespace(pid: int, act: Callable[[], None]) -> None:
         status = 1
         try:
             if _libc.setns(namespace, CLONE_NEWNS) != 0:
-                raise OSError(ctypes.get_errno(), "setns")  # noqa: TRY301 - the child ends here
+                raise OSError(ctypes.get_errno(), "setns")
             act()
             status = 0
         except OSError as error:

@@ -22,7 +22,7 @@ NAMESPACES = ("--net", "--mount", "--pid", "--ipc", "--uts", "--cgroup")
 
 
 def main() -> int:
-    """Keep a host until its harness, or itself, has ended; the arguments are its first process's."""
+    """Keep a host until its harness or it has ended; the argument is its first process's."""
     try:
         cgroup.enter_own_mounts()
         for group in cgroup.left_behind():

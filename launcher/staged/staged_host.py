@@ -140,7 +140,8 @@ def booted(layers: Sequence[Path], profile: Profile, hostname: str) -> Iterator[
         start_new_session=True,
     )
     with keeper:
-        assert keeper.stdin is not None and keeper.stdout is not None
+        assert keeper.stdin is not None
+        assert keeper.stdout is not None
         try:
             said = keeper.stdout.readline().strip()
             word, _, rest = said.partition(" ")
