@@ -40,31 +40,24 @@ def main(argv: Sequence[str]) -> int:
     options = parser().parse(own)
     # Imported here: --help needs none of it.
     from launcher import seen_folders, setup
-    from launcher.progress import Progress
     from launcher.pytest_command import ROOT
-    from launcher.staged import profile, root_folder, staged_host
+    from launcher.staged import profile, root_folder
+    from launcher.staged.staged_host import Share
+    from launcher.staged.staging import VARIABLES, staged
 
     setup.require_root("stage")
     release = root_folder.require_known(options.release)
     wanted = profile.load(options.profile)
     wanted.require(release)
-    setup.ensure(staged=root_folder.cached(release, wanted) is None)
-    progress = Progress()
-    layers = root_folder.ensure(release, wanted, progress)
     here = Path.cwd()
-    seen = {ROOT} if seen_folders.is_own(here) else {ROOT, here}
-    with staged_host.booted(layers, wanted, f"{wanted.name}-{release}") as host:
-        for folder in sorted(seen):
-            host.share(folder)
-        for folder in options.writable:
-            host.share(folder.resolve(), writable=True)
-        progress(f"staged host: {release}, profile {wanted.name}; it is ready")
-        folder = here if here in seen else Path("/")
+    shares = [] if here == ROOT or seen_folders.is_own(here) else [Share(here)]
+    shares += [Share(folder.resolve(), writable=True) for folder in options.writable]
+    with staged(release, wanted, shares) as host:
+        folder = "/" if seen_folders.is_own(here) else here
+        variables = VARIABLES | {"TERM": os.environ.get("TERM", "dumb")}
         with _interrupts_ignored():
-            return subprocess.run(
-                host.argv(command or SHELL, {"TERM": os.environ.get("TERM", "dumb")}, folder),
-                check=False,
-            ).returncode
+            argv = host.argv(command or SHELL, variables, folder)
+            return subprocess.run(argv, check=False).returncode
 
 
 @contextlib.contextmanager

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A folder of this machine, mounted in the mount namespace of another process by its own path.
+"""A folder of this machine, mounted in the mount namespace of another process.
 
 A mount is cloned here and moved there; so it is seen neither before the host has started, when its
 systemd empties /tmp, nor anywhere else. Unless it is writable an overlay covers it: what is written
@@ -29,11 +29,12 @@ SEEN, WRITTEN = Path("/run/plumbline-seen"), Path("/run/plumbline-written")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def attach(folder: Path, pid: int, *, writable: bool) -> None:
-    """Mount a folder where a process sees it by the same path.
+def attach(folder: Path, place: Path, pid: int, *, writable: bool) -> None:
+    """Mount a folder of this machine in a process's mount namespace.
 
     Args:
         folder: the folder, absolute.
+        place: its path there, absolute.
         pid: a process in the mount namespace.
         writable: whether what is written there is written to this machine's folder.
 
@@ -47,7 +48,7 @@ def attach(folder: Path, pid: int, *, writable: bool) -> None:
         # struct mount_attr: attr_set, attr_clr, propagation, userns_fd
         wanted = struct.pack("QQQQ", attributes, 0, 0, 0)
         _call(MOUNT_SETATTR, tree, b"", AT_EMPTY_PATH, wanted, len(wanted))
-        _in_namespace(pid, lambda: _place(tree, folder, writable=writable))
+        _in_namespace(pid, lambda: _place(tree, place, writable=writable))
     finally:
         os.close(tree)
 

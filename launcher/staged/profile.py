@@ -87,10 +87,10 @@ def load(word: str) -> Profile:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: {error}", "docs/staged.md has the format") from error
     _check(file, data)
-    return Profile(
-        file.stem,
-        **{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()},
-    )
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
+    }
+    return Profile(file.stem, **values)
 
 
 def _check(file: Path, data: Mapping[str, Any]) -> None:
@@ -112,9 +112,6 @@ def _check(file: Path, data: Mapping[str, Any]) -> None:
 def _is(value: object, expected: str) -> bool:
     if expected == TEXT:
         return isinstance(value, str)
-    held = value.values() if expected == TABLE and isinstance(value, dict) else value
-    if expected == TEXTS and not isinstance(value, list):
-        return False
-    if expected == TABLE and not isinstance(value, dict):
-        return False
-    return all(isinstance(each, str) for each in held)  # type: ignore[attr-defined]  # a list or a view
+    if expected == TEXTS:
+        return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())

@@ -72,7 +72,10 @@ class StagedHost:
         ]
 
     def capture(
-        self, command: Sequence[str], deadline_s: float = COMMAND_DEADLINE_S
+        self,
+        command: Sequence[str],
+        variables: Mapping[str, str] | None = None,
+        deadline_s: float = COMMAND_DEADLINE_S,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in it to its end, and return its status and its output.
 
@@ -81,7 +84,7 @@ class StagedHost:
         """
         try:
             return subprocess.run(
-                self.argv(command),
+                self.argv(command, variables),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -96,26 +99,33 @@ class StagedHost:
                 _last(error.stdout or ""),
             ) from error
 
-    def share(self, folder: Path, *, writable: bool = False) -> None:
-        """Have a folder of this machine seen in it by its own path.
 
-        Raises:
-            StagedFailed: it could not be.
-        """
-        try:
-            attach.attach(folder, self.pid, writable=writable)
-        except OSError as error:
-            raise StagedFailed(f"{folder} could not be seen in the staged host: {error}") from error
+@dataclass(frozen=True)
+class Share:
+    """A folder of this machine that a staged host sees.
+
+    Attributes:
+        folder: the folder.
+        place: its path there; None: its own.
+        writable: whether what is written there is written to this machine's.
+    """
+
+    folder: Path
+    place: Path | None = None
+    writable: bool = False
 
 
 @contextlib.contextmanager
-def booted(layers: Sequence[Path], profile: Profile, hostname: str) -> Iterator[StagedHost]:
+def booted(
+    layers: Sequence[Path], profile: Profile, hostname: str, shares: Sequence[Share] = ()
+) -> Iterator[StagedHost]:
     """Boot a staged host; on leaving it is gone, and it never outlives this process.
 
     Args:
         layers: its root folders, the upper ones first.
         profile: what it is made of.
         hostname: its name.
+        shares: the folders of this machine that it sees, in this order.
 
     Raises:
         StagedFailed: it did not boot in time, or a command of its profile failed.
@@ -150,8 +160,10 @@ def booted(layers: Sequence[Path], profile: Profile, hostname: str) -> Iterator[
             host = StagedHost(int(rest), profile)
             _wait_for_systemd(host, keeper)
             _wait_until_started(host)
+            for share in shares:
+                _attach(host, share)
             for command in profile.commands:
-                _carry_out(host, command)
+                require(host, ["sh", "-ec", command])
             yield host
         finally:
             keeper.stdin.close()
@@ -169,7 +181,7 @@ def _wait_for_systemd(host: StagedHost, keeper: subprocess.Popen[str]) -> None:
 
 
 def _wait_until_started(host: StagedHost) -> None:
-    state = host.capture(["systemctl", "is-system-running", "--wait"], BOOT_DEADLINE_S)
+    state = host.capture(["systemctl", "is-system-running", "--wait"])
     if state.stdout.strip() not in STARTED:
         journal = host.capture(["journalctl", "--no-pager", "--lines", str(SHOWN_LINES)])
         raise StagedFailed(
@@ -178,14 +190,30 @@ def _wait_until_started(host: StagedHost) -> None:
         )
 
 
-def _carry_out(host: StagedHost, command: str) -> None:
-    done = host.capture(["sh", "-ec", command])
+def _attach(host: StagedHost, share: Share) -> None:
+    place = share.place or share.folder
+    try:
+        attach.attach(share.folder, place, host.pid, writable=share.writable)
+    except OSError as error:
+        raise StagedFailed(f"{place} could not be seen in the staged host: {error}") from error
+
+
+def require(
+    host: StagedHost, command: Sequence[str], variables: Mapping[str, str] | None = None
+) -> str:
+    """Run a command that makes the host what its profile says, and return its output.
+
+    Raises:
+        StagedFailed: it failed; with its last lines.
+    """
+    done = host.capture(command, variables)
     if done.returncode != 0:
         raise StagedFailed(
             f"profile {host.profile.name}: a command ended with status {done.returncode}: "
-            f"{command}",
+            f"{' '.join(command)}",
             _last(done.stdout),
         )
+    return done.stdout
 
 
 def _last(said: str | bytes) -> str:

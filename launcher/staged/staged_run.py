@@ -12,12 +12,12 @@ from pathlib import Path
 
 from contracts.exit_codes import EXIT_INTERRUPTED
 from contracts.run_options import NIC_OPTIONS
-from launcher import inner_record, seen_folders, setup
-from launcher.cache import cache_dir
-from launcher.launcher_error import LauncherError, UsageError
-from launcher.progress import Progress
+from launcher import inner_record, seen_folders
+from launcher.launcher_error import UsageError
 from launcher.pytest_command import ROOT, pytest_argv
-from launcher.staged import profile, root_folder, staged_host
+from launcher.staged import profile, root_folder
+from launcher.staged.staged_host import Share, StagedHost
+from launcher.staged.staging import VARIABLES, staged
 
 # After an interrupt the harness takes its topology down.
 END_DEADLINE_S = 180.0
@@ -40,27 +40,13 @@ def run(options: argparse.Namespace, words: Sequence[str], command: Sequence[str
     options.profile = options.profile or wanted.name
     _refuse_what_it_lacks(options)
     seen = seen_folders.named(options)
-    setup.ensure(staged=root_folder.cached(release, wanted) is None)
-    progress = Progress()
-    layers = root_folder.ensure(release, wanted, progress)
-    guest_image = setup.cached_image()
-    if guest_image is None:
-        raise LauncherError("the guest image is gone from the cache", "./plumbline image build")
     options.workers = "1"
-    with (
-        inner_record.cache_in_use(),
-        inner_record.made(options) as record,
-        staged_host.booted(layers, wanted, f"{wanted.name}-{release}") as host,
-    ):
-        for folder in sorted({ROOT, guest_image.kernel.parent.resolve(), *seen} - {record}):
-            host.share(folder)
-        host.share(record, writable=True)
-        progress(f"staged host: {release}, profile {wanted.name}, is ready; the harness starts")
-        variables = {
-            "COLUMNS": str(shutil.get_terminal_size((100, 24)).columns),
-            "PLUMBLINE_CACHE": str(cache_dir().resolve()),
-        }
-        return _run_in(host, ["python3", *pytest_argv(options, words, command)], variables)
+    with inner_record.cache_in_use(), inner_record.made(options) as record:
+        shares = [Share(folder) for folder in sorted(seen - {ROOT, record})]
+        with staged(release, wanted, [*shares, Share(record, writable=True)]) as host:
+            columns = str(shutil.get_terminal_size((100, 24)).columns)
+            argv = ["python3", *pytest_argv(options, words, command)]
+            return _run_in(host, argv, VARIABLES | {"COLUMNS": columns})
 
 
 def _refuse_what_it_lacks(options: argparse.Namespace) -> None:
@@ -76,7 +62,7 @@ def _refuse_what_it_lacks(options: argparse.Namespace) -> None:
             )
 
 
-def _run_in(host: staged_host.StagedHost, command: Sequence[str], variables: dict[str, str]) -> int:
+def _run_in(host: StagedHost, command: Sequence[str], variables: dict[str, str]) -> int:
     """Run the harness; an interrupt of ours is the harness's, a second one ends the host."""
     folder = Path.cwd()
     # nsenter waits for the command, and is not to end before it.
