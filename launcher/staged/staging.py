@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A staged host from its profile: its root is built, it is booted, and what stands on it is made."""
+"""A staged host from its profile: its root built, booted, and with what the profile puts on it."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
