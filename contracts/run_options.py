@@ -124,6 +124,12 @@ RUN_OPTIONS = (
         rerun=True,
     ),
     RunOption(
+        "profile",
+        "what a staged host has: a shipped profile, or a TOML file; default: plain",
+        metavar="NAME|FILE",
+        rerun=True,
+    ),
+    RunOption(
         "pf",
         "passthrough: the SR-IOV NIC whose virtual functions the guests get",
         metavar="NIC",
@@ -147,7 +153,7 @@ RUN_OPTIONS = (
     RunOption(
         "release",
         "the host's libvirt, QEMU, Open vSwitch and tools: a Debian release, or for a sandbox a "
-        "root folder; default: this machine's own, in a lab trixie",
+        "root folder; default: this machine's own, in a lab trixie, staged bookworm",
         metavar="NAME|DIR",
         rerun=True,
     ),

@@ -22,6 +22,7 @@ class RunSettings:
         pf: the SR-IOV NIC whose functions guests get.
         peer_nic: a NIC on the same wire, for the outside.
         spare_nic: a NIC on that wire that a guest may be given as it is.
+        profile: the profile of a staged host.
         release: the release that the host runs; None: the machine's own.
         firewall_backend: what libvirt writes its rules with; None: its own choice.
         accel: how guests are to run.
@@ -50,6 +51,7 @@ class RunSettings:
     pf: str | None = None
     peer_nic: str | None = None
     spare_nic: str | None = None
+    profile: str | None = None
     release: str | None = None
     firewall_backend: str | None = None
     accel: str = "auto"

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import ClassVar, Final
 
+from contracts.host_kinds import host_kind
 from contracts.run_options import PROVE
 from launcher import release, setup
 from launcher.lab import lab_run
 from launcher.lab_detection import is_lab
 from launcher.launcher_error import UsageError
 from launcher.pytest_command import auto_workers, hand_over, pytest_argv
+from launcher.staged import staged_run
 
 
 class HostLaunch:
@@ -31,7 +33,12 @@ class HostLaunch:
         Raises:
             UsageError: an option does not fit.
         """
-        del subcommand, options
+        del subcommand
+        if options.profile is not None and not host_kind(self.kind).has_profiles:
+            raise UsageError(
+                f"--profile {options.profile}: --host {self.kind} has no profiles",
+                "it is for --host staged",
+            )
 
     def workers(self, options: argparse.Namespace, builds: int) -> int:
         """Return the number of topologies built at once; on one host it is one.
@@ -78,6 +85,7 @@ class LocalLaunch(HostLaunch):
         Checks of other topologies change existing objects of the machine (`fixtures.host.local`
         refuses them). A lab is disposable, and takes every topology and fault.
         """
+        super().require(subcommand, options)
         if is_lab():
             return
         if subcommand == PROVE:
@@ -116,8 +124,35 @@ class LabLaunch(HostLaunch):
         return lab_run.run(options, words, command)
 
 
+class StagedLaunch(HostLaunch):
+    """A Debian in namespaces that is booted for the run."""
+
+    kind = "staged"
+
+    def require(self, subcommand: str, options: argparse.Namespace) -> None:
+        """See `HostLaunch.require`: faults are not for a host with other users."""
+        super().require(subcommand, options)
+        if subcommand == PROVE:
+            raise UsageError(
+                "--host staged: a staged host is handled as a machine with other users, on which "
+                "a fault would leave state behind",
+                "./plumbline prove is for --host sandbox and lab",
+            )
+
+    def start(
+        self,
+        options: argparse.Namespace,
+        words: Sequence[str],
+        command: Sequence[str],
+        workers: int,
+    ) -> int:
+        """See `HostLaunch.start`: the exit status is pytest's."""
+        del workers
+        return staged_run.run(options, words, command)
+
+
 LAUNCHES: Final = MappingProxyType(
-    {each.kind: each for each in (SandboxLaunch(), LabLaunch(), LocalLaunch())}
+    {each.kind: each for each in (SandboxLaunch(), LabLaunch(), StagedLaunch(), LocalLaunch())}
 )
 
 

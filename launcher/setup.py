@@ -31,12 +31,15 @@ def require_root(command: str) -> None:
         )
 
 
-def ensure(release: str | None = None, *, lab: bool = False, tests: bool = False) -> Path:
+def ensure(
+    release: str | None = None, *, lab: bool = False, staged: bool = False, tests: bool = False
+) -> Path:
     """Set up what a run needs and return the virtual environment's interpreter.
 
     Args:
         release: the release whose userland the host runs; None: the machine's own.
         lab: whether that is a lab's, whose image `launcher.lab.disk_image` builds.
+        staged: whether the root of a staged host, which `launcher.staged` builds, is missing.
         tests: whether the harness's own tests are to run.
 
     Raises:
@@ -50,7 +53,7 @@ def ensure(release: str | None = None, *, lab: bool = False, tests: bool = False
     stages += ["test"] if tests else []
     stages += ["venv"] if venv else []
     stages += ["image"] if guest_image else []
-    stages += ["release"] if root_folder or (lab and _lacks_lab(release)) else []
+    stages += ["release"] if root_folder or staged or (lab and _lacks_lab(release)) else []
     lacking = packages.missing(stages)
     if not (lacking or venv or for_tests or guest_image or root_folder):
         return virtual_environment.python()

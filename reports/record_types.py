@@ -151,7 +151,7 @@ class Accelerator(RecordPart):
 class HostRecord(RecordPart):
     """The host under test; every field is null or empty until the first host is up."""
 
-    kind: Literal["sandbox", "lab", "local"] | None = None
+    kind: Literal["sandbox", "lab", "staged", "local"] | None = None
     release: str | None = Field(default=None, description="the userland the host runs")
     accel: Accelerator | None = None
     facts: dict[str, JsonValue] = Field(default_factory=dict)
