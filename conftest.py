@@ -5,6 +5,7 @@ pytest_plugins = [
     "fixtures.plugin.settings",
     "fixtures.plugin.collection",
     "fixtures.plugin.xdist_scheduling",
+    "fixtures.plugin.host_changes",
     "fixtures.plugin.pytest_fixtures",
     "fixtures.plugin.verdict_reporting",
     "fixtures.plugin.turns",

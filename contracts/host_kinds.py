@@ -26,7 +26,7 @@ HOST_KINDS: Final = (
     HostKind("sandbox", "namespaces of this machine (default)"),
     HostKind("lab", "a virtual machine with an IOMMU and an SR-IOV NIC", brings_nics=True),
     HostKind("staged", "a Debian with its services in namespaces", has_profiles=True),
-    HostKind("local", "this machine itself (passthrough only)"),
+    HostKind("local", "this machine itself"),
 )
 HOST_WORDS: Final = tuple(kind.word for kind in HOST_KINDS)
 

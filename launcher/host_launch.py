@@ -80,10 +80,9 @@ class LocalLaunch(HostLaunch):
     kind = "local"
 
     def require(self, subcommand: str, options: argparse.Namespace) -> None:
-        """See `HostLaunch.require`: this machine is for passthrough, on NICs that are named.
+        """See `HostLaunch.require`: no fault, and for passthrough NICs that are named.
 
-        Checks of other topologies change existing objects of the machine (`fixtures.host.local`
-        refuses them). A lab is disposable, and takes every topology and fault.
+        A lab is disposable, and takes every fault.
         """
         super().require(subcommand, options)
         if is_lab():
@@ -93,10 +92,10 @@ class LocalLaunch(HostLaunch):
                 "--host local: a fault would leave state behind on this machine",
                 "./plumbline prove --host lab makes one that is disposable",
             )
-        if options.pf is None or options.peer_nic is None:
+        if "passthrough" in options.topology and (options.pf is None or options.peer_nic is None):
             raise UsageError(
-                "--host local: name the NICs that a run may use: --pf, whose functions guests "
-                "get, and --peer-nic, which is on the same wire and becomes the outside's",
+                "--host local: name the NICs that passthrough may use: --pf, whose functions "
+                "guests get, and --peer-nic, which is on the same wire and becomes the outside's",
                 "see ip -br link; ./plumbline run --host lab brings NICs of its own",
             )
         if options.release is not None:
@@ -104,7 +103,6 @@ class LocalLaunch(HostLaunch):
                 f"--release {options.release}: this machine runs its own",
                 "leave it out, or use --host sandbox or lab",
             )
-        options.topology = options.topology or ["passthrough"]
 
 
 class LabLaunch(HostLaunch):

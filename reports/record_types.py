@@ -112,6 +112,14 @@ class Built(RecordPart):
     links: list[BuiltLink] = Field(default_factory=list)
 
 
+class MovedField(RecordPart):
+    """A field of a topology that has another value on a shared host than its file gives it."""
+
+    field: str = Field(description="as in networks[0].bridge")
+    documented: str
+    used: str
+
+
 class Procedure(RecordPart):
     """How a check decides: the lists of its docstring, one text for each item."""
 

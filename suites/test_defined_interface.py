@@ -41,6 +41,7 @@ LINK_DEADLINE_S = 40.0
 
 
 @pytest.mark.claims("IF-01")
+@pytest.mark.changes_host("writes a bridge into the host's own network configuration, by netcf")
 def test_defined_is_listed_and_inactive(testbed: Testbed, evidence: Evidence) -> None:
     """An interface that was defined is listed as inactive, and there is no such link yet.
 
@@ -66,6 +67,7 @@ def test_defined_is_listed_and_inactive(testbed: Testbed, evidence: Evidence) ->
 
 
 @pytest.mark.claims("IF-02")
+@pytest.mark.changes_host("writes a bridge into the host's own network configuration, by netcf")
 def test_started_is_there_with_its_address(testbed: Testbed, evidence: Evidence) -> None:
     """An interface that was started is active, a bridge with its port, and its address answers.
 
@@ -105,6 +107,7 @@ def test_started_is_there_with_its_address(testbed: Testbed, evidence: Evidence)
 
 
 @pytest.mark.claims("IF-03")
+@pytest.mark.changes_host("writes a bridge into the host's own network configuration, by netcf")
 def test_name_and_mac_map_to_each_other(testbed: Testbed, evidence: Evidence) -> None:
     """Libvirt's MAC of an interface is the link's, and looking it up returns the name.
 
@@ -133,6 +136,7 @@ def test_name_and_mac_map_to_each_other(testbed: Testbed, evidence: Evidence) ->
 
 
 @pytest.mark.claims("IF-04")
+@pytest.mark.changes_host("writes a bridge into the host's own network configuration, by netcf")
 def test_destroyed_is_inactive_and_undefined_is_gone(testbed: Testbed, evidence: Evidence) -> None:
     """Destroyed, an interface is inactive and its link gone; undefined, it is listed no more.
 

@@ -55,7 +55,7 @@ def test_exports_flows(protocol: str, testbed: Testbed, evidence: Evidence) -> N
     used: set[int] = set()
     with (
         collector(testbed.host, protocol) as listening,
-        input_exception(testbed.host, IPV4, SENT) as let_in,
+        input_exception(testbed.host, IPV4, SENT, testbed.host_links) as let_in,
     ):
         for guest in testbed.guests:
             _sent(testbed, guest)

@@ -57,7 +57,7 @@ def test_many_connections_at_once(testbed: Testbed, evidence: Evidence) -> None:
         one = {guest.name: send_one("tcp", guest, far) for guest in guests}
         if not all(answer.all_answered for answer in one.values()):
             raise Inconclusive(f"control failed: of a guest's only connection {one}")
-        with input_exception(testbed.host, IPV4, (("tcp", ECHO_PORT),)):
+        with input_exception(testbed.host, IPV4, (("tcp", ECHO_PORT),), testbed.host_links):
             control = _at_once(guests, testbed.end("host"))
         if not all(answer.all_answered for answer in control.values()):
             raise Inconclusive(f"control failed: of connections to the host itself {control}")

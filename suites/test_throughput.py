@@ -88,7 +88,7 @@ def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
     of_each = [partial(udp_both_ways, guest, far, offered) for guest, far in served]
     udp_of_all = Series(partial(at_once, of_each), TRIALS, partial(_are_far_from_both, floors))
     with (
-        input_exception(testbed.host, IPV4, ports) as let_in,
+        input_exception(testbed.host, IPV4, ports, testbed.host_links) as let_in,
         _kept(evidence, tcp | udp_alone | {"udp of all": udp_of_all}),
     ):
         sampling.take(*tcp.values())

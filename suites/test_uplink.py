@@ -113,7 +113,7 @@ def test_host_stays_reachable(testbed: Testbed, evidence: Evidence) -> None:
     near, far = testbed.end("outside"), testbed.end("host")
     own = link_mac(testbed.outside, OUTSIDE_NIC)
     with (
-        input_exception(testbed.host, far.family, PROBED) as let_in,
+        input_exception(testbed.host, far.family, PROBED, testbed.host_links) as let_in,
         evidence.capture(testbed.outside, OUTSIDE_NIC) as frames,
     ):
         for proto in PROTOCOLS:
@@ -173,6 +173,7 @@ def test_both_ways_to_attach(testbed: Testbed, evidence: Evidence) -> None:
 
 @pytest.mark.lengthy
 @pytest.mark.claims("BR-10")
+@pytest.mark.changes_host("destroys and undefines libvirt's default network for a while")
 def test_independent_of_virbr0(testbed: Testbed, evidence: Evidence) -> None:
     """The default network can be destroyed and undefined without effect on bridged guests.
 

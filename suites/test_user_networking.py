@@ -23,6 +23,8 @@ PORT = 17777
 PROTOCOLS: tuple[Proto, ...] = ("tcp", "udp")
 # A port without a server refuses at once; a busy guest takes seconds to answer.
 CONNECTED_S = "10"
+# QEMU's own connections to the host come in by it.
+LOOPBACK = "lo"
 TRIED = (("tcp", PORT),)
 PROBED = [(proto, ECHO_PORT) for proto in PROTOCOLS]
 
@@ -47,7 +49,8 @@ def test_outwards(testbed: Testbed, evidence: Evidence) -> None:
         - the outside sees the host's address as source
     """
     guest, outside = testbed.guests[0], testbed.end("outside")
-    with user_nic(guest) as nic, input_exception(testbed.host, IPV4, PROBED) as let_in:
+    links = (LOOPBACK, *testbed.host_links)
+    with user_nic(guest) as nic, input_exception(testbed.host, IPV4, PROBED, links) as let_in:
         listed = [(each.kind, each.tap) for each in guest.nics()][-1]
         near = End(nic.inside, str(ADDRESS.ip), GUEST_TOOL)
         host = End(testbed.host, str(GATEWAY), testbed.tool)
@@ -102,7 +105,8 @@ def test_nothing_inwards(testbed: Testbed, evidence: Evidence) -> None:
             found = pool.map(lambda way: _connects(*way), ways.values())
             return dict(zip(ways, found, strict=True))
 
-    with user_nic(guest) as nic, input_exception(testbed.host, IPV4, TRIED) as let_in:
+    links = (LOOPBACK, *testbed.host_links)
+    with user_nic(guest) as nic, input_exception(testbed.host, IPV4, TRIED, links) as let_in:
         listening = _listening(testbed.host, guest)
         before = connects()
         with forwarded(guest, nic.netdev, PORT):

@@ -18,6 +18,7 @@ from reports.record import (
     EvidenceFile,
     FaultResult,
     HostRecord,
+    MovedField,
     Procedure,
     Reach,
     RecordError,
@@ -50,6 +51,7 @@ class TopologyReport(BaseModel):
     teardown_s: Seconds | None = None
     undone: bool | None = None
     built: Built | None = None
+    placement: list[MovedField] | None = None
     evidence: list[EvidenceFile] | None = None
 
     def joined_by(self, later: "TopologyReport") -> "TopologyReport":
@@ -178,6 +180,7 @@ class Ledger:
             teardown_s=known.teardown_s,
             undone=known.undone,
             built=known.built,
+            placement=known.placement or [],
             evidence=known.evidence or [],
         )
 
