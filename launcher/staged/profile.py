@@ -26,6 +26,7 @@ class Profile:
         releases: the releases that it can be; empty: all.
         packages: beside those of every host.
         masked: units that are never started.
+        enabled: units that are started beside those that packages enable.
         files: of the host, by their absolute paths.
         commands: each run by `sh -ec` once systemd is up; one that fails ends the host.
         bystander: the network of libvirt's that a guest of the host's is on; empty: no guest.
@@ -36,6 +37,7 @@ class Profile:
     releases: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     masked: tuple[str, ...] = ()
+    enabled: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     commands: tuple[str, ...] = ()
     bystander: str = ""
@@ -58,6 +60,7 @@ EXPECTED = {
     "releases": TEXTS,
     "packages": TEXTS,
     "masked": TEXTS,
+    "enabled": TEXTS,
     "files": TABLE,
     "commands": TEXTS,
     "bystander": TEXT,
