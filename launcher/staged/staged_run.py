@@ -2,7 +2,6 @@
 """A run in a staged host: the folders that it sees of this machine, its begin and its end."""
 
 import argparse
-import contextlib
 import os
 import shutil
 import signal
@@ -16,7 +15,7 @@ from launcher import inner_record, seen_folders
 from launcher.launcher_error import UsageError
 from launcher.pytest_command import ROOT, pytest_argv
 from launcher.staged import profile, root_folder
-from launcher.staged.staged_host import Share, StagedHost
+from launcher.staged.staged_host import Share, StagedFailed, StagedHost
 from launcher.staged.staging import VARIABLES, staged
 
 # After an interrupt the harness takes its topology down.
@@ -63,17 +62,32 @@ def _refuse_what_it_lacks(options: argparse.Namespace) -> None:
 
 
 def _run_in(host: StagedHost, command: Sequence[str], variables: dict[str, str]) -> int:
-    """Run the harness; an interrupt of ours is the harness's, a second one ends the host."""
-    folder = Path.cwd()
+    """Run the harness; an interrupt of ours is the harness's, a second one ends the host.
+
+    Raises:
+        StagedFailed: the harness, or the host with it, was killed.
+    """
     # nsenter waits for the command, and is not to end before it.
-    argv = ["env", "--ignore-signal=INT", *host.argv(command, variables, folder)]
+    argv = ["env", "--ignore-signal=INT", *host.argv(command, variables, Path.cwd())]
     with subprocess.Popen(argv, start_new_session=True) as harness:
         try:
-            return harness.wait()
-        except KeyboardInterrupt:
-            os.killpg(harness.pid, signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                harness.wait(END_DEADLINE_S)
-            return EXIT_INTERRUPTED
+            status = _waited(harness)
         finally:
             harness.kill()
+    if status < 0:
+        raise StagedFailed(
+            f"the run in the staged host was ended by {signal.Signals(-status).name}; the record "
+            "has the verdicts until then"
+        )
+    return status
+
+
+def _waited(harness: subprocess.Popen[bytes]) -> int:
+    try:
+        return harness.wait()
+    except KeyboardInterrupt:
+        os.killpg(harness.pid, signal.SIGINT)
+    try:
+        return harness.wait(END_DEADLINE_S)
+    except subprocess.TimeoutExpired:
+        return EXIT_INTERRUPTED
