@@ -7,11 +7,12 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from contracts.exit_codes import EXIT_INTERRUPTED
 from contracts.run_options import NIC_OPTIONS
-from launcher import inner_record, seen_folders
+from launcher import firewall_backend, inner_record, seen_folders
 from launcher.launcher_error import UsageError
 from launcher.pytest_command import ROOT, pytest_argv
 from launcher.staged import profile, root_folder
@@ -38,6 +39,10 @@ def run(options: argparse.Namespace, words: Sequence[str], command: Sequence[str
     wanted.require(release)
     options.profile = options.profile or wanted.name
     _refuse_what_it_lacks(options)
+    firewall_backend.require(release, options.firewall_backend)
+    if options.firewall_backend is not None:
+        text = firewall_backend.settings(options.firewall_backend)
+        wanted = replace(wanted, files={**wanted.files, firewall_backend.FILE: text})
     seen = seen_folders.named(options)
     options.workers = "1"
     with inner_record.cache_in_use(), inner_record.made(options) as record:
