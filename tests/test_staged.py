@@ -108,8 +108,9 @@ def test_its_services_run_and_none_failed(host: StagedHost) -> None:
 
 @pytest.mark.staged
 def test_its_links_lead_nowhere(host: StagedHost) -> None:
-    # Beyond its NIC's wire is its own router, and that has no other link.
-    assert said(host, "ls /sys/class/net") == "eth0\nlo"
+    # eth1 and eth2 are the ends of one cable. Beyond eth0's wire is its own router, which has no
+    # other link.
+    assert said(host, "ls /sys/class/net") == "eth0\neth1\neth2\nlo"
     links = said(host, "ip -n lan -br link").splitlines()
     assert sorted(line.split()[0].partition("@")[0] for line in links) == ["lan0", "lo"]
     # No default route.

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from contracts.exit_codes import EXIT_INTERRUPTED
-from contracts.run_options import NIC_OPTIONS
 from launcher import firewall_backend, inner_record, seen_folders
 from launcher.launcher_error import UsageError
 from launcher.pytest_command import ROOT, pytest_argv
@@ -38,7 +37,7 @@ def run(options: argparse.Namespace, words: Sequence[str], command: Sequence[str
     wanted = profile.load(options.profile or profile.DEFAULT)
     wanted.require(release)
     options.profile = options.profile or wanted.name
-    _refuse_what_it_lacks(options)
+    _require_one_worker(options)
     firewall_backend.require(release, options.firewall_backend)
     if options.firewall_backend is not None:
         text = firewall_backend.settings(options.firewall_backend)
@@ -53,17 +52,12 @@ def run(options: argparse.Namespace, words: Sequence[str], command: Sequence[str
             return _run_in(host, argv, VARIABLES | {"COLUMNS": columns})
 
 
-def _refuse_what_it_lacks(options: argparse.Namespace) -> None:
+def _require_one_worker(options: argparse.Namespace) -> None:
     if options.workers not in ("auto", "1"):
         raise UsageError(
             f"--workers {options.workers}: a staged host is one host, for one topology at a time",
             "leave it out",
         )
-    for option in NIC_OPTIONS:
-        if (nic := getattr(options, option.name)) is not None:
-            raise UsageError(
-                f"{option.flag} {nic}: a staged host has no NIC of this machine's", "leave it out"
-            )
 
 
 def _run_in(host: StagedHost, command: Sequence[str], variables: dict[str, str]) -> int:
