@@ -30,7 +30,10 @@ def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
     [
         (["rnu"], "did you mean 'run'?"),
         (["reprot"], "did you mean 'report'?"),
-        (["qualify"], "subcommands: run, prove, report, compare, doctor, clean, test, image"),
+        (
+            ["qualify"],
+            "subcommands: run, prove, report, compare, doctor, stage, clean, test, image",
+        ),
         (["--hlep"], "did you mean '--help'?"),
         (["run", "--topolgy", "nat"], "did you mean '--topology'?"),
         (["run", "--topolgy=nat"], "unknown option '--topolgy'"),
@@ -40,7 +43,7 @@ def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
         (["run", "--accel", "kvn"], "did you mean 'kvm'?"),
         (["run", "--workers", "0"], "'0' is neither a number from 1 on nor auto"),
         (["run", "--workers", "two"], "'two' is neither"),
-        (["run", "--host", "cloud"], "not one of sandbox, lab, local"),
+        (["run", "--host", "cloud"], "not one of sandbox, lab, staged, local"),
         pytest.param(
             ["run", "--host", "lab", "--release", "bullseye"],
             "no release that a lab can be",

@@ -20,8 +20,6 @@ from launcher.release import host_packages
 
 RELEASES = tuple(libraries.PYTHONS)
 DEFAULT = "trixie"
-# Those whose libvirt takes a `firewall_backend`: from 10.4 on.
-WITH_BACKENDS = ("trixie",)
 # Beyond a host's packages: what a machine needs to boot by itself, and the harness's interpreter.
 PACKAGES = ("linux-image-amd64", "initramfs-tools", "udev", "pciutils", *libraries.PACKAGES)
 DISK, KERNEL, INITRD, KEPT = "disk.img", "kernel", "initrd", "kept"

@@ -10,7 +10,7 @@ from contracts.run_files import LAB_CONSOLE
 from contracts.run_options import NIC_OPTIONS
 from fixtures.guest import image as guest_images
 from fixtures.guest import kvm_proof
-from launcher import inner_record, packages, seen_folders, setup
+from launcher import firewall_backend, inner_record, packages, seen_folders, setup
 from launcher.cache import cache_dir
 from launcher.lab import disk_image, lab_machine, qemu
 from launcher.lab.job import Share
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace, words: Sequence[str], command: Sequence[str
     """
     release = disk_image.require_known(options.release or disk_image.DEFAULT)
     _refuse_what_a_lab_has_itself(options)
-    _require_backends(release, options.firewall_backend)
+    firewall_backend.require(release, options.firewall_backend)
     seen = seen_folders.named(options)
     setup.ensure(release, lab=True)
     progress = Progress()
@@ -85,15 +85,6 @@ def _refuse_what_a_lab_has_itself(options: argparse.Namespace) -> None:
     for option in NIC_OPTIONS:
         if (nic := getattr(options, option.name)) is not None:
             raise UsageError(f"{option.flag} {nic}: a lab brings its NICs along", "leave it out")
-
-
-def _require_backends(release: str, backend: str | None) -> None:
-    if backend is not None and release not in disk_image.WITH_BACKENDS:
-        raise UsageError(
-            f"--firewall-backend {backend}: the libvirt of {release} has only iptables; one takes "
-            "the setting from 10.4 on",
-            f"leave it out, or --release {' or '.join(disk_image.WITH_BACKENDS)}",
-        )
 
 
 def _accel(guest_image: guest_images.Image) -> str:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The control group of a staged host: one for each, below the root of the machine's cgroup2.
 
-The hierarchy is mounted in the keeper's own mount namespace: the machine need not have it mounted.
+Run as a module it lists those of hosts whose keeper was killed, or removes them, for `clean`. The
+hierarchy is mounted in this process's own mount namespace: the machine need not have it mounted.
 
 Source: the kernel's "Control Group v2".
 """
@@ -10,6 +11,7 @@ import contextlib
 import ctypes
 import os
 import select
+import sys
 import time
 from pathlib import Path
 
@@ -81,8 +83,21 @@ def left_behind() -> list[Path]:
     ]
 
 
+def main() -> None:
+    """Print the groups that were left behind, and with `--remove` remove them."""
+    enter_own_mounts()
+    for group in left_behind():
+        if sys.argv[1:] == ["--remove"]:
+            remove(group)
+        print(group.name)
+
+
 def _populated(group: Path) -> bool:
     # "populated 0\nfrozen 0\n"
     with contextlib.suppress(FileNotFoundError):
         return "populated 1" in (group / "cgroup.events").read_text()
     return False
+
+
+if __name__ == "__main__":
+    main()

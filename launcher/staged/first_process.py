@@ -46,6 +46,8 @@ WRITABLE_PROC, WRITABLE_SYS = "sys/net", "devices/virtual/net"
 # No variable of this process's reaches it.
 ENVIRONMENT = {"container": MARK, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 INIT = "/sbin/init"
+UNITS = Path("/etc/systemd/system")
+UNIT_FOLDERS = (UNITS, Path("/usr/lib/systemd/system"), Path("/lib/systemd/system"))
 # The connections that the machine's FUSE file systems have, with a file that cuts each.
 MASKED = ("sys-fs-fuse-connections.mount",)
 
@@ -141,17 +143,32 @@ def identify(name: str) -> None:
     resolver.write_text("")
 
 
-def put(files: Mapping[str, str], masked: Sequence[str]) -> None:
-    """Write the profile's files, and mask its units and those that no staged host has."""
+def put(files: Mapping[str, str], masked: Sequence[str], enabled: Sequence[str]) -> None:
+    """Write the profile's files, mask its units and those that no staged host has, enable others.
+
+    A file that begins as a script does can be run.
+    """
     for path, text in files.items():
         place = Path(path)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.unlink(missing_ok=True)
         place.write_text(text)
-    units = Path("/etc/systemd/system")
+        place.chmod(0o755 if text.startswith("#!") else 0o644)
     for unit in (*MASKED, *masked):
-        (units / unit).unlink(missing_ok=True)
-        (units / unit).symlink_to("/dev/null")
+        _link(UNITS / unit, "/dev/null")
+    for unit in enabled:
+        file = next(folder / unit for folder in UNIT_FOLDERS if (folder / unit).exists())
+        for line in file.read_text().splitlines():
+            # "WantedBy=multi-user.target"
+            key, _, target = line.partition("=")
+            if key == "WantedBy":
+                _link(UNITS / f"{target}.wants" / unit, str(file))
+
+
+def _link(place: Path, target: str) -> None:
+    place.parent.mkdir(exist_ok=True)
+    place.unlink(missing_ok=True)
+    place.symlink_to(target)
 
 
 def main() -> None:
@@ -162,10 +179,10 @@ def main() -> None:
     try:
         lay(orders["layers"])
         identify(orders["hostname"])
-        put(orders["files"], orders["masked"])
+        put(orders["files"], orders["masked"], orders["enabled"])
         privileges.drop()
-    except OSError as error:
-        print(f"failed {error}", flush=True)
+    except (OSError, StopIteration) as error:
+        print(f"failed {error!r}", flush=True)
         sys.exit(1)
     print(f"ready {outer_pid}", flush=True)
     nothing = os.open("/dev/null", os.O_RDWR)

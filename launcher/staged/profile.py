@@ -2,7 +2,7 @@
 """Profiles: what a staged host has beside a release and a host's packages, as data (TOML)."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ SUFFIX = ".toml"
 DEFAULT = "plain"
 # The kinds of value that a field can have, by name for a message.
 TEXT, TEXTS, TABLE = "a text", "a list of texts", "a table of texts"
+LISTS = "a table of lists of texts"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,9 @@ class Profile:
         text: the host in a sentence.
         releases: the releases that it can be; empty: all.
         packages: beside those of every host.
+        packages_of: those of single releases.
         masked: units that are never started.
+        enabled: units that are started beside those that packages enable.
         files: of the host, by their absolute paths.
         commands: each run by `sh -ec` once systemd is up; one that fails ends the host.
         bystander: the network of libvirt's that a guest of the host's is on; empty: no guest.
@@ -35,10 +38,16 @@ class Profile:
     text: str
     releases: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    packages_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
     masked: tuple[str, ...] = ()
+    enabled: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     commands: tuple[str, ...] = ()
     bystander: str = ""
+
+    def packages_on(self, release: str) -> tuple[str, ...]:
+        """Return its packages on a release, beside those of every host."""
+        return (*self.packages, *self.packages_of.get(release, ()))
 
     def require(self, release: str) -> None:
         """Check that it can be of a release.
@@ -57,7 +66,9 @@ EXPECTED = {
     "text": TEXT,
     "releases": TEXTS,
     "packages": TEXTS,
+    "packages_of": LISTS,
     "masked": TEXTS,
+    "enabled": TEXTS,
     "files": TABLE,
     "commands": TEXTS,
     "bystander": TEXT,
@@ -114,4 +125,5 @@ def _is(value: object, expected: str) -> bool:
         return isinstance(value, str)
     if expected == TEXTS:
         return isinstance(value, list) and all(isinstance(each, str) for each in value)
-    return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
+    held = TEXTS if expected == LISTS else TEXT
+    return isinstance(value, dict) and all(_is(each, held) for each in value.values())

@@ -11,7 +11,7 @@ import hashlib
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from launcher import debootstrap, libraries, packages, subprocess_step
@@ -96,7 +96,7 @@ def ensure(release: str, profile: Profile, progress: Callable[[str], None]) -> l
             require_space(LAYER_SPACE_MIB, SHOWN)
             progress(f"staged host {release}: the packages of the profile {profile.name}")
             with _draft(layer) as draft:
-                _build_layer(base, profile, draft)
+                _build_layer(base, profile.packages_on(release), draft)
                 (draft / "upper").rename(layer)
     progress(f"staged host {release}, profile {profile.name}: its root is there")
     return layers
@@ -111,23 +111,25 @@ def _build_base(release: str, draft: Path) -> None:
     libraries.compile_all(release, draft)
 
 
-def _build_layer(base: Path, profile: Profile, draft: Path) -> None:
+def _build_layer(base: Path, names: Sequence[str], draft: Path) -> None:
     draft.mkdir()
-    script = INSTALL % shlex.join(profile.packages)
+    script = INSTALL % shlex.join(names)
     argv = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork"]
     argv += ["--kill-child", "--mount-proc", "sh", "-c", script, "sh", str(draft), str(base)]
     status, said = subprocess_step.run(argv, os.environ | {"PATH": packages.search_path()})
     if status != 0:
         raise MissingError(
-            f"the packages of the profile {profile.name} could not be installed; last lines:", said
+            f"the packages of a profile ({' '.join(names)}) could not be installed; last lines:",
+            said,
         )
 
 
 def _layers(release: str, profile: Profile) -> list[Path]:
     base = _base(release)
-    if not profile.packages:
+    names = profile.packages_on(release)
+    if not names:
         return [base]
-    recipe = "\n".join((base.name, INSTALL, *sorted(profile.packages)))
+    recipe = "\n".join((base.name, INSTALL, *sorted(names)))
     return [base.with_name(f"{base.name}-{_key(recipe)}"), base]
 
 

@@ -17,6 +17,9 @@ from launcher.staged import attach, privileges
 from launcher.staged.profile import Profile
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+GUESTSIDE = Path(__file__).with_name("guestside")
+# The unit that makes the host's NIC.
+LAN = "plumbline-lan.service"
 # 1 to 3 s on two idle cores.
 BOOT_DEADLINE_S = 120.0
 COMMAND_DEADLINE_S = 120.0
@@ -133,8 +136,9 @@ def booted(
     orders = {
         "layers": [str(layer) for layer in layers],
         "hostname": hostname,
-        "files": dict(profile.files),
+        "files": {**_files_of_every_host(), **profile.files},
         "masked": list(profile.masked),
+        "enabled": [LAN, *profile.enabled],
     }
     # -S: the standard library is enough, and starts faster. -P: the user's folder may have a file
     # with the name of a module.
@@ -168,6 +172,13 @@ def booted(
         finally:
             keeper.stdin.close()
             keeper.wait()
+
+
+def _files_of_every_host() -> dict[str, str]:
+    return {
+        "/usr/local/sbin/plumbline-lan": (GUESTSIDE / "lan").read_text(),
+        f"/etc/systemd/system/{LAN}": (GUESTSIDE / LAN).read_text(),
+    }
 
 
 def _wait_for_systemd(host: StagedHost, keeper: subprocess.Popen[str]) -> None:

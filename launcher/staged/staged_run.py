@@ -2,21 +2,20 @@
 """A run in a staged host: the folders that it sees of this machine, its begin and its end."""
 
 import argparse
-import contextlib
 import os
 import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from contracts.exit_codes import EXIT_INTERRUPTED
-from contracts.run_options import NIC_OPTIONS
-from launcher import inner_record, seen_folders
+from launcher import firewall_backend, inner_record, seen_folders
 from launcher.launcher_error import UsageError
 from launcher.pytest_command import ROOT, pytest_argv
 from launcher.staged import profile, root_folder
-from launcher.staged.staged_host import Share, StagedHost
+from launcher.staged.staged_host import Share, StagedFailed, StagedHost
 from launcher.staged.staging import VARIABLES, staged
 
 # After an interrupt the harness takes its topology down.
@@ -38,7 +37,11 @@ def run(options: argparse.Namespace, words: Sequence[str], command: Sequence[str
     wanted = profile.load(options.profile or profile.DEFAULT)
     wanted.require(release)
     options.profile = options.profile or wanted.name
-    _refuse_what_it_lacks(options)
+    _require_one_worker(options)
+    firewall_backend.require(release, options.firewall_backend)
+    if options.firewall_backend is not None:
+        text = firewall_backend.settings(options.firewall_backend)
+        wanted = replace(wanted, files={**wanted.files, firewall_backend.FILE: text})
     seen = seen_folders.named(options)
     options.workers = "1"
     with inner_record.cache_in_use(), inner_record.made(options) as record:
@@ -49,31 +52,41 @@ def run(options: argparse.Namespace, words: Sequence[str], command: Sequence[str
             return _run_in(host, argv, VARIABLES | {"COLUMNS": columns})
 
 
-def _refuse_what_it_lacks(options: argparse.Namespace) -> None:
+def _require_one_worker(options: argparse.Namespace) -> None:
     if options.workers not in ("auto", "1"):
         raise UsageError(
             f"--workers {options.workers}: a staged host is one host, for one topology at a time",
             "leave it out",
         )
-    for option in NIC_OPTIONS:
-        if (nic := getattr(options, option.name)) is not None:
-            raise UsageError(
-                f"{option.flag} {nic}: a staged host has no NIC of this machine's", "leave it out"
-            )
 
 
 def _run_in(host: StagedHost, command: Sequence[str], variables: dict[str, str]) -> int:
-    """Run the harness; an interrupt of ours is the harness's, a second one ends the host."""
-    folder = Path.cwd()
+    """Run the harness; an interrupt of ours is the harness's, a second one ends the host.
+
+    Raises:
+        StagedFailed: the harness, or the host with it, was killed.
+    """
     # nsenter waits for the command, and is not to end before it.
-    argv = ["env", "--ignore-signal=INT", *host.argv(command, variables, folder)]
+    argv = ["env", "--ignore-signal=INT", *host.argv(command, variables, Path.cwd())]
     with subprocess.Popen(argv, start_new_session=True) as harness:
         try:
-            return harness.wait()
-        except KeyboardInterrupt:
-            os.killpg(harness.pid, signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                harness.wait(END_DEADLINE_S)
-            return EXIT_INTERRUPTED
+            status = _waited(harness)
         finally:
             harness.kill()
+    if status < 0:
+        raise StagedFailed(
+            f"the run in the staged host was ended by {signal.Signals(-status).name}; the record "
+            "has the verdicts until then"
+        )
+    return status
+
+
+def _waited(harness: subprocess.Popen[bytes]) -> int:
+    try:
+        return harness.wait()
+    except KeyboardInterrupt:
+        os.killpg(harness.pid, signal.SIGINT)
+    try:
+        return harness.wait(END_DEADLINE_S)
+    except subprocess.TimeoutExpired:
+        return EXIT_INTERRUPTED
