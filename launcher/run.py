@@ -103,7 +103,8 @@ def start(
     launch = LAUNCHES[options.host]
     launch.require(subcommand, options)
     builds = builds or len(options.topology) or len(cli_names.SHIPPED)
-    return launch.start(options, words, command, launch.workers(options, builds))
+    workers = 1 if options.plan else launch.workers(options, builds)
+    return launch.start(options, words, command, workers)
 
 
 def number_or_auto(word: str) -> str:
