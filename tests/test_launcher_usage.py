@@ -57,6 +57,12 @@ def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
             marks=pytest.mark.host,
         ),
         pytest.param(
+            ["run", "--host", "lab", "--plan"],
+            "--plan: a lab is made for the run",
+            marks=pytest.mark.host,
+        ),
+        (["prove", "--plan"], "unrecognized arguments: --plan"),
+        pytest.param(
             ["prove", "--host", "local"],
             "a fault would leave state behind on this machine",
             marks=pytest.mark.host,
