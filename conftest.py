@@ -6,6 +6,7 @@ pytest_plugins = [
     "fixtures.plugin.collection",
     "fixtures.plugin.xdist_scheduling",
     "fixtures.plugin.host_changes",
+    "fixtures.plugin.run_plan",
     "fixtures.plugin.pytest_fixtures",
     "fixtures.plugin.verdict_reporting",
     "fixtures.plugin.turns",

@@ -110,6 +110,14 @@ class LabLaunch(HostLaunch):
 
     kind = "lab"
 
+    def require(self, subcommand: str, options: argparse.Namespace) -> None:
+        """See `HostLaunch.require`: a host that is made for the run needs no plan."""
+        del subcommand
+        if options.plan:
+            raise UsageError(
+                "--plan: a lab is made for the run, and ends with everything in it", "leave it out"
+            )
+
     def start(
         self,
         options: argparse.Namespace,
@@ -160,5 +168,5 @@ def _start_here(
     """Set up this machine, and become pytest on it."""
     if options.release is not None:
         options.release = release.require_known(options.release)
-    interpreter = setup.ensure(options.release)
+    interpreter = setup.ensure(options.release, only_look=options.plan)
     return hand_over([str(interpreter), *pytest_argv(options, words, command, workers)])
