@@ -64,7 +64,7 @@ def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
             "--plan: a lab is made for the run",
             marks=pytest.mark.host,
         ),
-        (["prove", "--plan"], "unrecognized arguments: --plan"),
+        (["prove", "--plan"], "unknown option '--plan'"),
         pytest.param(
             ["prove", "--host", "local"],
             "a fault would leave state behind on this machine",
