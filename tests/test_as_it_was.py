@@ -22,7 +22,6 @@ from fixtures.host.snapshot.asked import Listings
 from fixtures.host.snapshot.host_snapshot import differences, host_snapshot
 from fixtures.waiting import poll, until
 from launcher.cache import cache_dir
-from launcher.lab_detection import CMDLINE, MARK
 
 pytestmark = pytest.mark.host
 
@@ -163,9 +162,7 @@ def test_a_damaged_journal_is_one_clear_error(host: Host, tmp_path: Path) -> Non
 
 
 def run(host: Host, output: Path, *words: str) -> list[str]:
-    """Return the command of a run on the machine; it takes every topology, as a lab does."""
-    host.seen("/run/cmdline").write_text(f"{CMDLINE.read_text().strip()} {MARK}\n")
-    host.run(["mount", "--bind", "/run/cmdline", str(CMDLINE)])
+    """Return the command of a run on the machine."""
     argv = inside(host, "-m", "pytest", "-p", "no:cacheprovider", "-c", f"{ROOT}/pyproject.toml")
     argv += ["--rootdir", str(ROOT), str(ROOT / "suites"), "--host=local", f"--output={output}"]
     return [*argv, *words]
@@ -234,7 +231,7 @@ def test_a_whole_run_is_killed_with_its_guardian(host: Host, tmp_path: Path) -> 
         host.run(["kill", "-KILL", *pids(host, "pytest.*--host=local")])
         process.wait()
     said = clean(host, tmp_path / "cache")
-    assert "removed libvirt's domain kvm1\n" in said
+    assert "removed libvirt's domain plumb1-kvm1\n" in said
     assert is_again(host, before) == []
     assert clean(host, tmp_path / "cache") == "nothing to clean\n"
 
