@@ -60,6 +60,16 @@ class SandboxLaunch(HostLaunch):
     kind = "sandbox"
     keeps_faults = False
 
+    def require(self, subcommand: str, options: argparse.Namespace) -> None:
+        """See `HostLaunch.require`: it has only what it makes."""
+        del subcommand
+        if names_existing(options):
+            raise UsageError(
+                "--network, --bridge and --existing name networks that the host has; a sandbox "
+                "has none",
+                "sudo ./plumbline run --host local --network NAME",
+            )
+
     def workers(self, options: argparse.Namespace, builds: int) -> int:
         """See `HostLaunch.workers`: never more than there are topologies to spread."""
         if options.workers != "auto":
@@ -85,6 +95,8 @@ class LocalLaunch(HostLaunch):
                 "--host local: a fault would leave state behind on this machine",
                 "./plumbline prove --host lab makes one that is disposable",
             )
+        if names_existing(options):
+            return
         if options.pf is None or options.peer_nic is None:
             raise UsageError(
                 "--host local: name the NICs that a run may use: --pf, whose functions guests "
@@ -119,6 +131,11 @@ class LabLaunch(HostLaunch):
 LAUNCHES: Final = MappingProxyType(
     {each.kind: each for each in (SandboxLaunch(), LabLaunch(), LocalLaunch())}
 )
+
+
+def names_existing(options: argparse.Namespace) -> bool:
+    """Whether networks that the host has are asked for."""
+    return bool(options.network or options.bridge or options.existing)
 
 
 def _start_here(
