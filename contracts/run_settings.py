@@ -43,7 +43,7 @@ class RunSettings:
         accelerator_reason: why.
         findings: of each capability `state` and `detail`.
         missing: those of `expect` that the host lacks.
-        left_out: networks of the host that `--existing` left out, each with the reason.
+        left_out: the record's entry of each network of the host that `--existing` left out.
         faults: the record's entry of each fault of the run.
         statements: the statement of each claim of the catalogue.
         sources: where each claim is documented.
@@ -77,7 +77,7 @@ class RunSettings:
     accelerator_reason: str = ""
     findings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[Mapping[str, Any], ...] = ()
     faults: tuple[Mapping[str, Any], ...] = ()
     statements: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)

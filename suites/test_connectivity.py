@@ -50,8 +50,13 @@ def test_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
            the loss.
     Verify:
         - every request is answered with its own content by the address under test
+        - of an existing network without an outside its router is: by ICMP, as no router answers the
+          rest; control: it answers the host, else the cell is not testable
         - where the topology names a source, every request arrives outside from that address
     """
+    if cell.promise.to == "outside" and testbed.lacks_outside:
+        _reaches_the_router(testbed, cell, evidence)
+        return
     answers = []
     ports = _ports_of_the_host(cell)
     with (
@@ -78,6 +83,25 @@ def test_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
     evidence.reason = "; ".join(answers) + said(let_in, ports)
 
 
+def _reaches_the_router(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
+    """Decide a cell towards the outside by the router beyond an existing network, and by ICMP."""
+    if cell.proto != "icmp":
+        raise testbed.without(f"an outside that answers {cell.proto}", testbed.lacks_outside)
+    router = testbed.router
+    ends = testbed.ends("guest", cell.family)
+    answers = {end.name: ping(end, router) for end in ends}
+    evidence.reason = "; ".join(f"{name} → {router}: {said}" for name, said in answers.items())
+    silent = [f"{name}: {said}" for name, said in answers.items() if not said.all_answered]
+    if not silent:
+        return
+    control = ping(testbed.end("host", cell.family), router)
+    if not control.all_answered:
+        raise testbed.without(
+            "an outside that answers", f"its router {router} answers the host {control}"
+        )
+    raise AssertionError(f"{router} answers the host {control}, but {'; '.join(silent)}")
+
+
 @pytest.mark.promised(False)
 def test_no_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
     """One end does not reach the other, although everything but the host's rules would let it.
@@ -97,10 +121,14 @@ def test_no_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
         - with the host's own rules alone nothing is answered
         - with the host's own rules alone no request is in the capture at the far end
         - control: with the filter lifted, before and after, every request is answered and seen at
-          the far end; else the check is inconclusive
+          the far end; else the check is inconclusive, as it always is on an existing network, whose
+          rules stay as they are
     """
     if {cell.promise.from_, cell.promise.to} != {"guest", "outside"}:
         raise Inconclusive(f"there is no control for {cell.promise.cell}: nothing to lift")
+    if not testbed.topology.origin.is_the_runs:
+        _no_reach_as_it_is(testbed, cell, evidence)
+        return
     rules = read_rules(testbed.host, cell.family)
     tried: dict[str, dict[str, Attempt]] = {}
     refused: set[str] = set()
@@ -138,6 +166,32 @@ def test_no_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
                 raise Inconclusive(
                     f"control failed, {'; '.join([f'{name} {phase}: {phases[phase]}', *refused])}"
                 )
+
+
+def _no_reach_as_it_is(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
+    """Look for an answer across an existing network, where nothing is lifted for a control.
+
+    Raises:
+        Inconclusive: there was none.
+    """
+    phase, name = "in place", cell.promise.cell
+    if cell.promise.to == "outside" and testbed.lacks_outside:
+        router = testbed.router
+        for end in testbed.ends("guest", cell.family):
+            answer = ping(end, router) if cell.proto == "icmp" else None
+            assert answer is None or answer.none_answered, f"{name}, {end.name}: {router} {answer}"
+        where = f"{router}, its router"
+    else:
+        where = testbed.end("outside", cell.family).address
+        with route(testbed.outside, testbed.subnet, testbed.uplink_address):
+            for guest in testbed.guests:
+                done = _attempt(testbed, cell, guest, phase=phase, evidence=evidence)
+                assert done.answer.none_answered, f"{name}, {guest.name}: {done}"
+                assert done.arrived == 0, f"{name}, {guest.name}: {done}"
+    raise Inconclusive(
+        f"{name}: nothing between the guests and {where}; the control would lift the host's packet "
+        "filter for the bridge, and an existing network is not changed"
+    )
 
 
 @pytest.mark.claims("LB-05", "OV-05")

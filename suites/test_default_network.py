@@ -25,6 +25,7 @@ FIRST, LAST = IPv4Address("192.168.122.2"), IPv4Address("192.168.122.254")
 
 @pytest.mark.lengthy
 @pytest.mark.claims("NT-16")
+@pytest.mark.changes_network("defines and starts the default network")
 def test_default_network_as_shipped(testbed: Testbed, evidence: Evidence) -> None:
     """The default network is virbr0 with 192.168.122.1/24, and leases .2 to .254.
 

@@ -42,6 +42,7 @@ PHASES = (
 
 @pytest.mark.lengthy
 @pytest.mark.claims("BR-09")
+@pytest.mark.changes_network("turns the filtering of bridged packets on and drops some")
 @pytest.mark.needs("bridge-nf", "iptables")
 def test_bridged_ipv4_is_not_filtered(testbed: Testbed, evidence: Evidence) -> None:
     """With bridge-nf-call-iptables at 0 a DROP in FORWARD changes nothing for bridged IPv4.
@@ -72,6 +73,7 @@ def test_bridged_ipv4_is_not_filtered(testbed: Testbed, evidence: Evidence) -> N
 
 @pytest.mark.lengthy
 @pytest.mark.claims("BR-09")
+@pytest.mark.changes_network("turns the filtering of bridged packets on and drops some")
 @pytest.mark.needs("bridge-nf", "iptables")
 def test_bridged_ipv6_is_not_filtered(testbed: Testbed, evidence: Evidence) -> None:
     """With bridge-nf-call-ip6tables at 0 a DROP in FORWARD changes nothing for bridged IPv6.
@@ -110,6 +112,7 @@ def test_bridged_ipv6_is_not_filtered(testbed: Testbed, evidence: Evidence) -> N
 
 @pytest.mark.lengthy
 @pytest.mark.claims("BR-09")
+@pytest.mark.changes_network("turns the filtering of bridged packets on and drops some")
 @pytest.mark.needs("bridge-nf")
 def test_bridged_arp_is_not_filtered(testbed: Testbed, evidence: Evidence) -> None:
     """With bridge-nf-call-arptables at 0 a DROP in FORWARD changes nothing for bridged ARP.

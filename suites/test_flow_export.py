@@ -34,6 +34,7 @@ EXPORTERS: dict[str, tuple[str, Sequence[str]]] = {
 
 
 @pytest.mark.claims("OV-17")
+@pytest.mark.changes_network("has the bridge export its flows")
 @pytest.mark.needs("ovs")
 @pytest.mark.parametrize("protocol", list(EXPORTERS))
 def test_exports_flows(protocol: str, testbed: Testbed, evidence: Evidence) -> None:

@@ -23,6 +23,7 @@ AS_BEFORE = ("env", "VIRTINSTALL_OSINFO_DISABLE_REQUIRE=1")
 
 @pytest.mark.lengthy
 @pytest.mark.claims("NT-19")
+@pytest.mark.changes_network("starts the default network")
 @pytest.mark.needs("virt-install")
 def test_guest_without_network_options(testbed: Testbed, evidence: Evidence) -> None:
     """A guest that virt-install makes without network options is on the network `default`.

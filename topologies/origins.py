@@ -57,6 +57,7 @@ class Made(Origin):
     def change_refusal(self, change: str) -> str | None:
         """See `Origin.change_refusal`."""
         del change
+        return None
 
 
 class Existing(Origin):

@@ -98,7 +98,7 @@ def promises_of(network: Network, physical: Physical | None) -> list[dict[str, A
     Args:
         network: the network under test; without a type there are no promises.
         physical: the physical network; without one a planned network has no promises about the
-            outside. An existing one has: there is something beyond it, whether it is reached or not.
+            outside. An existing one has: there may be something beyond it.
     """
     type_ = find_type(network)
     reach = type_.reach if type_ is not None else {}

@@ -4,7 +4,7 @@
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface
 
-from topologies.network_import.imported import Imported
+from topologies.network_import.imported import BRIDGE, Imported
 from topologies.network_import.reading import Reading, Setting
 from topologies.schema import Network, Switch
 
@@ -66,5 +66,5 @@ class BridgeFacts:
 
     def imported(self) -> Imported:
         """Return it as a network that guests are attached to by the bridge's name."""
-        reading = Reading("--bridge", self.name, self.settings)
+        reading = Reading(BRIDGE, self.name, self.settings)
         return Imported(self.network(), "bridge", reading)

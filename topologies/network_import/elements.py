@@ -155,9 +155,7 @@ def _settings(
     def of(rule: Rule, attribute: str | None, value: str) -> Setting:
         treatment = rule.values.get(value, rule.treatment)
         undecides = rule.undecides if treatment == "not looked at" else ()
-        return Setting(
-            source, element.path, attribute, element.line, value, treatment, undecides
-        )
+        return Setting(source, element.path, attribute, element.line, value, treatment, undecides)
 
     yield of(rule, None, element.text)
     for name, value in element.attributes.items():

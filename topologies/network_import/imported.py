@@ -4,7 +4,7 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ DIGEST_MAX = 6
 # The prefix of objects of a run beside a documented topology's, as in `fixtures.host.journal`.
 GUEST = "plumb-kvm"
 GUESTS = 2
+NETWORK, BRIDGE = "--network", "--bridge"
 # QEMU's own prefix; the rest is of the host and the network.
 MAC_PREFIX = "52:54:00"
 UNSUITABLE = re.compile(r"[^a-z0-9]+")
@@ -44,18 +45,11 @@ class Imported:
     reading: Reading
     isolated_ports: bool = False
     limit_mbit_s: float | None = None
-    notes: tuple[str, ...] = field(default=())
 
     @property
     def name(self) -> str:
         """The topology's name, as in `network-default` or `bridge-br0`."""
-        whole = f"{self.reading.option.removeprefix('--')}-{self.reading.name}"
-        plain = UNSUITABLE.sub("-", whole.lower()).strip("-")
-        if plain == whole and len(whole) <= TOPOLOGY_NAME_MAX:
-            return whole
-        # Two names may differ only in what a topology's name cannot have.
-        digest = hashlib.sha256(whole.encode()).hexdigest()[:DIGEST_MAX]
-        return f"{plain[: TOPOLOGY_NAME_MAX - DIGEST_MAX - 1].rstrip('-')}-{digest}"
+        return topology_name(self.reading.option, self.reading.name)
 
     def data(
         self,
@@ -97,9 +91,7 @@ class Imported:
             "throughput": self._floors(),
         }
 
-    def topology(
-        self, *, macs: Sequence[str], addresses: Sequence[IPv4Interface] = ()
-    ) -> Topology:
+    def topology(self, *, macs: Sequence[str], addresses: Sequence[IPv4Interface] = ()) -> Topology:
         """Return it as the topology of a run that attaches guests to it.
 
         Raises:
@@ -129,6 +121,22 @@ class Imported:
         floors = Topology.model_fields["throughput"].get_default(call_default_factory=True)
         # A limit is an average: half of it is reached beside bursts and headers.
         return {name: min(getattr(floors, name), self.limit_mbit_s / 2) for name in LIMITED}
+
+
+def topology_name(option: str, name: str) -> str:
+    """Return the name of the topology of an existing network.
+
+    Args:
+        option: the option that names the network: `--network` or `--bridge`.
+        name: its name on the host.
+    """
+    whole = f"{option.removeprefix('--')}-{name}"
+    plain = UNSUITABLE.sub("-", whole.lower()).strip("-")
+    if plain == whole and len(whole) <= TOPOLOGY_NAME_MAX:
+        return whole
+    # Two names may differ only in what a topology's name cannot have.
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:DIGEST_MAX]
+    return f"{plain[: TOPOLOGY_NAME_MAX - DIGEST_MAX - 1].rstrip('-')}-{digest}"
 
 
 def macs_for(seed: str, taken: Iterable[str], count: int = GUESTS) -> list[str]:

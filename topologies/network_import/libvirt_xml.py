@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from topologies.data_error import DataError
 from topologies.network_import.bridge_facts import BridgeFacts
 from topologies.network_import.elements import settings
-from topologies.network_import.imported import Imported
+from topologies.network_import.imported import NETWORK, Imported
 from topologies.network_import.reading import Reading
 from topologies.network_import.xml_reader import Element
 from topologies.network_types import NETWORK_TYPES
@@ -33,6 +33,7 @@ Facts = Callable[[str], BridgeFacts | None]
 def without_host(bridge: str) -> BridgeFacts | None:
     """Know no bridge: for XML of another machine."""
     del bridge
+    return None
 
 
 def imported(root: Element, facts: Facts, file: Path | None = None) -> Imported:
@@ -57,10 +58,21 @@ def imported(root: Element, facts: Facts, file: Path | None = None) -> Imported:
     return Imported(
         network,
         "network",
-        Reading("--network", name, tuple(found)),
+        Reading(NETWORK, name, tuple(found)),
         isolated_ports=root.get("port", "isolated") == "yes",
         limit_mbit_s=_limit(root),
     )
+
+
+def makes_its_bridge(root: Element, bridge: str) -> bool:
+    """Whether libvirt makes a bridge of that name for a network."""
+    mode = None if (forward := root.first("forward")) is None else _mode(forward)
+    return root.get("bridge", "name") == bridge and mode in (None, *ROUTED)
+
+
+def _mode(forward: Element) -> str:
+    """Return a network's forward mode; libvirt takes nat where the attribute is missing."""
+    return forward.attributes.get("mode", "nat")
 
 
 class _Read:
@@ -85,8 +97,8 @@ class _Read:
     def network(self) -> tuple[Network, BridgeFacts | None]:
         """Return the network, and the facts of a bridge that libvirt did not make."""
         forward = self._root.first("forward")
-        # libvirt: without the attribute it is nat; without the element the network is isolated.
-        mode = None if forward is None else forward.attributes.get("mode", "nat")
+        # Without the element the network is isolated.
+        mode = None if forward is None else _mode(forward)
         reader = READERS.get(mode)
         if forward is not None and reader is None:
             raise self._unknown(forward, f"<forward mode='{mode}'>")
@@ -111,7 +123,7 @@ class _Read:
 
     def _bridge_of_libvirt(self) -> tuple[Network, BridgeFacts | None]:
         root, forward = self._root, self._root.first("forward")
-        mode = "none" if forward is None else forward.attributes.get("mode", "nat")
+        mode = "none" if forward is None else _mode(forward)
         bridge, stp = root.get("bridge", "name"), root.get("bridge", "stp")
         if bridge is None:
             raise self.error(
@@ -216,7 +228,7 @@ def _name(root: Element, file: Path | None) -> str:
 
 
 def _classful(address: str) -> int:
-    first = int(address.split(".")[0])
+    first = int(address.partition(".")[0])
     return 8 if first < 128 else 16 if first < 192 else 24  # noqa: PLR2004 - RFC 791, 3.2
 
 

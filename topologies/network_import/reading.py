@@ -39,7 +39,8 @@ class Setting:
         return f"{line}{self.element}{attribute}"
 
     def __str__(self) -> str:
-        return f"{self.source}, {self.place} = {self.value!r}" if self.value else self.place
+        value = f" = {self.value}" if self.value else ""
+        return f"{self.source}, {self.place}{value}"
 
     def as_record(self) -> Mapping[str, Any]:
         """Return it as the run record has it."""

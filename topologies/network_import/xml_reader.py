@@ -75,7 +75,7 @@ def read_xml(text: str | bytes, file: Path | None = None) -> Element:
     """
     reader = _Reader(file)
     try:
-        reader.parser.Parse(text, True)  # noqa: FBT003 - expat's own signature
+        reader.parser.Parse(text, True)
     except expat.ExpatError as error:
         raise DataError(
             f"not XML (column {error.offset + 1}): {expat.ErrorString(error.code)}; expected a "
