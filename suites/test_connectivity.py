@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fixtures.errors import Inconclusive
+from fixtures.errors import ExistingNetwork, Inconclusive
 from fixtures.guest.guest import Guest, default_route
 from fixtures.packet_filter.host_rules import read_rules
 from fixtures.plugin.collection import Cell
@@ -86,7 +86,9 @@ def test_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
 def _reaches_the_router(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
     """Decide a cell towards the outside by the router beyond an existing network, and by ICMP."""
     if cell.proto != "icmp":
-        raise testbed.without(f"an outside that answers {cell.proto}", testbed.lacks_outside)
+        raise ExistingNetwork(
+            testbed.topology.name, f"{testbed.lacks_outside}; a router answers no {cell.proto}"
+        )
     router = testbed.router
     ends = testbed.ends("guest", cell.family)
     answers = {end.name: ping(end, router) for end in ends}
@@ -96,8 +98,9 @@ def _reaches_the_router(testbed: Testbed, cell: Cell, evidence: Evidence) -> Non
         return
     control = ping(testbed.end("host", cell.family), router)
     if not control.all_answered:
-        raise testbed.without(
-            "an outside that answers", f"its router {router} answers the host {control}"
+        raise ExistingNetwork(
+            testbed.topology.name,
+            f"{testbed.lacks_outside}; of its router {router} the host has {control}",
         )
     raise AssertionError(f"{router} answers the host {control}, but {'; '.join(silent)}")
 

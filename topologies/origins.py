@@ -20,8 +20,8 @@ class Origin(ABC):
             down.
         planned: a topology file says how the network is to be, so that contradictions in the file
             are errors; else the host has decided.
-        without_outside: the reason why a check has no machine beyond the network, where a topology
-            has no physical network.
+        without_outside: why there is no machine beyond the network, where a topology has no
+            physical network.
     """
 
     name: ClassVar[OriginName]
@@ -66,7 +66,7 @@ class Existing(Origin):
     name = "existing"
     is_the_runs = False
     planned = False
-    without_outside = "an existing network, and no --outside or --peer-nic"
+    without_outside = "it is an existing network, and no outside was named"
 
     def build_steps(self, network: Network) -> Sequence[BuildStep]:
         """See `Origin.build_steps`: it is there."""
@@ -75,7 +75,7 @@ class Existing(Origin):
 
     def change_refusal(self, change: str) -> str | None:
         """See `Origin.change_refusal`."""
-        return f"the check {change}, and an existing network is not changed"
+        return f"the check {change}, and an existing network stays as it is"
 
 
 ORIGINS: Final = MappingProxyType({each.name: each for each in (Made(), Existing())})
