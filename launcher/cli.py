@@ -32,6 +32,7 @@ COMMANDS = {
     "doctor": Command("launcher.doctor", "what this machine can test, and what is missing"),
     "clean": Command("launcher.clean", "remove what an interrupted run or set-up left behind"),
     "test": Command("launcher.selftest", "the harness's own tests and linters"),
+    "topology": Command("launcher.topology", "write the networks of a host as topology files"),
     "image": Command("launcher.image", "build, show, export or import the guest image"),
 }
 

@@ -2,7 +2,7 @@
 """A bridge that exists, as its host describes it; and the network that it is without libvirt."""
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface
 
 from topologies.network_import.imported import BRIDGE, Imported
 from topologies.network_import.reading import Reading, Setting
@@ -24,6 +24,7 @@ class BridgeFacts:
         forward_delay_s: its forward delay; None: the switch has none.
         uplinks: ports that lead to other machines: physical NICs, bonds, VLANs.
         ports: all of its ports.
+        router: that of the host's default route over it; None: there is no such route.
         settings: what else it is asked for.
     """
 
@@ -34,6 +35,7 @@ class BridgeFacts:
     forward_delay_s: int | None
     uplinks: tuple[str, ...]
     ports: tuple[str, ...]
+    router: IPv4Address | None = None
     settings: tuple[Setting, ...] = field(default=())
 
     @property
@@ -67,4 +69,4 @@ class BridgeFacts:
     def imported(self) -> Imported:
         """Return it as a network that guests are attached to by the bridge's name."""
         reading = Reading(BRIDGE, self.name, self.settings)
-        return Imported(self.network(), "bridge", reading)
+        return Imported(self.network(), "bridge", reading, router=self.router)

@@ -5,7 +5,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -38,6 +38,7 @@ class Imported:
         reading: everything that was read of it.
         isolated_ports: guests do not reach each other (`<port isolated='yes'/>`).
         limit_mbit_s: the least bandwidth that it grants; None: no limit.
+        router: of the physical network that it is on, as far as the host knows.
     """
 
     network: Network
@@ -45,6 +46,7 @@ class Imported:
     reading: Reading
     isolated_ports: bool = False
     limit_mbit_s: float | None = None
+    router: IPv4Address | None = None
 
     @property
     def name(self) -> str:
@@ -73,7 +75,8 @@ class Imported:
             "name": self.name,
             "kind": "" if type_ is None else type_.name,
             "title": f"The {what} {self.reading.name} of a host, as it is there",
-            "sources": sorted({each.source for each in self.reading.settings}),
+            "sources": sorted({each.source for each in self.reading.settings})
+            or [f"{what} {self.reading.name}"],
             "networks": [self.network],
             "physical": physical,
             "guests": [

@@ -61,6 +61,7 @@ def imported(root: Element, facts: Facts, file: Path | None = None) -> Imported:
         Reading(NETWORK, name, tuple(found)),
         isolated_ports=root.get("port", "isolated") == "yes",
         limit_mbit_s=_limit(root),
+        router=None if bridge is None else bridge.router,
     )
 
 

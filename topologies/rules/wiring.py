@@ -80,7 +80,7 @@ def guests_fit(draft: Draft) -> Iterator[Problem]:
             continue
         for key, what, hint in type_.guest_breaches(network, guest):
             yield Problem(("guests", index, key), what, hint)
-    network = draft.under_test
+    network = draft.planned.get(0)
     if network is None or "guests" in draft.lacks or (type_ := find_type(network)) is None:
         return
     count = sum(guest.network == network.name for guest in draft.guests.values())
