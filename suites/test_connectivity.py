@@ -11,21 +11,23 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fixtures.errors import ExistingNetwork, Inconclusive
-from fixtures.guest.guest import Guest, default_route
+from fixtures.errors import Inconclusive
+from fixtures.guest.guest import default_route
 from fixtures.packet_filter.host_rules import read_rules
 from fixtures.plugin.collection import Cell
-from fixtures.probe.blocking import CONTROL_WAIT_S, WAIT_S, Attempt, attempt
+from fixtures.probe.blocking import Attempt
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.forward_bypass import forward_bypass, forwarding, route
-from fixtures.probe.input_exception import Port, input_exception, said
+from fixtures.probe.input_exception import Port, said
 from fixtures.probe.packets import is_request, sender
 from fixtures.probe.reach import ANSWER_S, ECHO_PORT, Answer, End, ping, send
 from fixtures.testbed.packet_path import trace
 from fixtures.testbed.physical_network import OUTSIDE_NIC
+from fixtures.testbed.ports_let_in import ports_let_in
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
+from suites.reach_as_it_is import attempt_cell, no_reach_as_it_is, reaches_the_router
 from topologies.topology import Promise
 
 PORT_DEADLINE_S = 40.0
@@ -55,12 +57,12 @@ def test_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
         - where the topology names a source, every request arrives outside from that address
     """
     if cell.promise.to == "outside" and testbed.lacks_outside:
-        _reaches_the_router(testbed, cell, evidence)
+        reaches_the_router(testbed, cell, evidence)
         return
     answers = []
     ports = _ports_of_the_host(cell)
     with (
-        input_exception(testbed.host, cell.family, ports) as let_in,
+        ports_let_in(testbed, cell.family, ports) as let_in,
         _watched(testbed, cell.promise, evidence) as watched,
     ):
         for near, far in _pairs(testbed, cell):
@@ -81,28 +83,6 @@ def test_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
                 wanted = _sources(testbed, cell)
                 assert sources <= wanted, f"the outside sees {sources}, expected {wanted}"
     evidence.reason = "; ".join(answers) + said(let_in, ports)
-
-
-def _reaches_the_router(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
-    """Decide a cell towards the outside by the router beyond an existing network, and by ICMP."""
-    if cell.proto != "icmp":
-        raise ExistingNetwork(
-            testbed.topology.name, f"{testbed.lacks_outside}; a router answers no {cell.proto}"
-        )
-    router = testbed.router
-    ends = testbed.ends("guest", cell.family)
-    answers = {end.name: ping(end, router) for end in ends}
-    evidence.reason = "; ".join(f"{name} → {router}: {said}" for name, said in answers.items())
-    silent = [f"{name}: {said}" for name, said in answers.items() if not said.all_answered]
-    if not silent:
-        return
-    control = ping(testbed.end("host", cell.family), router)
-    if not control.all_answered:
-        raise ExistingNetwork(
-            testbed.topology.name,
-            f"{testbed.lacks_outside}; of its router {router} the host has {control}",
-        )
-    raise AssertionError(f"{router} answers the host {control}, but {'; '.join(silent)}")
 
 
 @pytest.mark.promised(False)
@@ -130,7 +110,7 @@ def test_no_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
     if {cell.promise.from_, cell.promise.to} != {"guest", "outside"}:
         raise Inconclusive(f"there is no control for {cell.promise.cell}: nothing to lift")
     if not testbed.topology.origin.is_the_runs:
-        _no_reach_as_it_is(testbed, cell, evidence)
+        no_reach_as_it_is(testbed, cell, evidence)
         return
     rules = read_rules(testbed.host, cell.family)
     tried: dict[str, dict[str, Attempt]] = {}
@@ -149,7 +129,7 @@ def test_no_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
             with obstacle as not_lifted, ThreadPoolExecutor(len(testbed.guests)) as pool:
                 refused.update(not_lifted)
                 attempts = pool.map(
-                    functools.partial(_attempt, testbed, cell, phase=phase, evidence=evidence),
+                    functools.partial(attempt_cell, testbed, cell, phase=phase, evidence=evidence),
                     testbed.guests,
                 )
                 for guest, done in zip(testbed.guests, attempts, strict=True):
@@ -169,32 +149,6 @@ def test_no_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
                 raise Inconclusive(
                     f"control failed, {'; '.join([f'{name} {phase}: {phases[phase]}', *refused])}"
                 )
-
-
-def _no_reach_as_it_is(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
-    """Look for an answer across an existing network, where nothing is lifted for a control.
-
-    Raises:
-        Inconclusive: there was none.
-    """
-    phase, name = "in place", cell.promise.cell
-    if cell.promise.to == "outside" and testbed.lacks_outside:
-        router = testbed.router
-        for end in testbed.ends("guest", cell.family):
-            answer = ping(end, router) if cell.proto == "icmp" else None
-            assert answer is None or answer.none_answered, f"{name}, {end.name}: {router} {answer}"
-        where = f"{router}, its router"
-    else:
-        where = testbed.end("outside", cell.family).address
-        with route(testbed.outside, testbed.subnet, testbed.uplink_address):
-            for guest in testbed.guests:
-                done = _attempt(testbed, cell, guest, phase=phase, evidence=evidence)
-                assert done.answer.none_answered, f"{name}, {guest.name}: {done}"
-                assert done.arrived == 0, f"{name}, {guest.name}: {done}"
-    raise Inconclusive(
-        f"{name}: nothing between the guests and {where}; the control would lift the host's packet "
-        "filter for the bridge, and an existing network is not changed"
-    )
 
 
 @pytest.mark.claims("LB-05", "OV-05")
@@ -317,16 +271,3 @@ def _sources(testbed: Testbed, cell: Cell) -> set[str]:
     if cell.promise.source == "host":
         return {str(testbed.figures.host)}
     return {end.address for end in testbed.ends("guest", cell.family)}
-
-
-def _attempt(
-    testbed: Testbed, cell: Cell, guest: Guest, *, phase: str, evidence: Evidence
-) -> Attempt:
-    outside, inside = testbed.end("outside", cell.family), testbed.guest_end(guest, cell.family)
-    label = f"{guest.name}-{phase.replace(' ', '-')}"
-    wait_s = WAIT_S if phase == "in place" else CONTROL_WAIT_S
-    if cell.promise.to == "outside":
-        with evidence.capture(testbed.outside, OUTSIDE_NIC, label) as frames:
-            return attempt(cell.proto, inside, outside, frames, wait_s=wait_s)
-    with evidence.capture(testbed.host, guest.tap, label) as frames:
-        return attempt(cell.proto, outside, inside, frames, wait_s=wait_s)

@@ -12,9 +12,10 @@ from fixtures.errors import Inconclusive
 from fixtures.guest.guest import Guest
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.flow_export import Collector, Flow, collector
-from fixtures.probe.input_exception import input_exception, said
+from fixtures.probe.input_exception import said
 from fixtures.probe.reach import ECHO_PORT, send_one
 from fixtures.switch.ovs_bridge import vsctl
+from fixtures.testbed.ports_let_in import ports_let_in
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
 
@@ -56,7 +57,7 @@ def test_exports_flows(protocol: str, testbed: Testbed, evidence: Evidence) -> N
     used: set[int] = set()
     with (
         collector(testbed.host, protocol) as listening,
-        input_exception(testbed.host, IPV4, SENT) as let_in,
+        ports_let_in(testbed, IPV4, SENT) as let_in,
     ):
         for guest in testbed.guests:
             _sent(testbed, guest)

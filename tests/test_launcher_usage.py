@@ -30,7 +30,10 @@ def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
     [
         (["rnu"], "did you mean 'run'?"),
         (["reprot"], "did you mean 'report'?"),
-        (["qualify"], "subcommands: run, prove, report, compare, doctor, clean, test, image"),
+        (
+            ["qualify"],
+            "subcommands: run, prove, report, compare, doctor, clean, test, topology, image",
+        ),
         (["--hlep"], "did you mean '--help'?"),
         (["run", "--topolgy", "nat"], "did you mean '--topology'?"),
         (["run", "--topolgy=nat"], "unknown option '--topolgy'"),

@@ -87,7 +87,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "network/mac@address": USED,
     "network/domain": CHECKED,
     "network/domain@name": PASSED_OVER,
-    "network/domain@localOnly": Rule("not looked at", NAMES, {"no": "checked"}),
+    "network/domain@localOnly": Rule("not looked at", values={"no": "checked"}),
     "network/domain@register": PASSED_OVER,
     "network/bandwidth": USED,
     "network/bandwidth/inbound": Rule("used", subtree=True),

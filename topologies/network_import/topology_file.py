@@ -117,22 +117,19 @@ def _physical(imported: Imported) -> Physical | None:
     type_ = type_of(network)
     if not any("outside" in cell for cell in type_.reach):
         return None
-    if network.is_on_physical_network and network.subnet is not None:
-        return _around(network, imported.router)
-    own = network.subnet
-    subnet = next(each for each in BEYOND if own is None or not each.overlaps(own))
-    host = network.address.ip if network.is_on_physical_network and network.address else None
-    return _figures(network.uplink or UPLINK, subnet, host or subnet[HOST], subnet[ROUTER])
+    own, beyond = network.subnet, network.is_on_physical_network
+    if beyond and network.address is not None:
+        subnet, host = network.address.network, network.address.ip
+        known = _inside(imported.router, subnet)
+        router = known or next(address for address in subnet.hosts() if address != host)
+    else:
+        subnet = next(each for each in BEYOND if own is None or not each.overlaps(own))
+        host, router = subnet[HOST], subnet[ROUTER]
+    return _figures(network.uplink or UPLINK, subnet, host, router)
 
 
-def _around(network: Network, router: IPv4Address | None) -> Physical:
-    """Return the physical network that a bridge with an uplink is on."""
-    if network.address is None or network.uplink is None:
-        raise LookupError(f"{network.name} has no address, or no uplink")
-    subnet, host = network.address.network, network.address.ip
-    first = next(address for address in subnet.hosts() if address != host)
-    inside = router is not None and router in subnet
-    return _figures(network.uplink, subnet, host, router if router and inside else first)
+def _inside(address: IPv4Address | None, subnet: IPv4Network) -> IPv4Address | None:
+    return address if address is not None and address in subnet else None
 
 
 def _figures(uplink: str, subnet: IPv4Network, host: IPv4Address, router: IPv4Address) -> Physical:
