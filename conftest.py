@@ -5,10 +5,12 @@ pytest_plugins = [
     "fixtures.plugin.settings",
     "fixtures.plugin.collection",
     "fixtures.plugin.xdist_scheduling",
+    "fixtures.plugin.host_changes",
+    "fixtures.plugin.run_plan",
     "fixtures.plugin.pytest_fixtures",
     "fixtures.plugin.verdict_reporting",
-    "fixtures.plugin.sampling",
     "fixtures.plugin.turns",
+    "fixtures.plugin.sampling",
     "reports.recording.recorder",
     "reports.terminal.terminal_plugin",
 ]

@@ -48,6 +48,11 @@ class AddressFamily:
         """The name that standards have for it: `IPv4`."""
         return f"IPv{self.version}"
 
+    def forwarding_from(self, link: str) -> str:
+        """Return the sysctl by which the kernel forwards what comes in by a link."""
+        # With slashes, as a link's name may have dots.
+        return f"net/{self.name}/conf/{link}/forwarding"
+
     @property
     def option(self) -> str:
         """The option of `ip` and `dhclient` that restricts them to this family."""

@@ -158,6 +158,12 @@ RUN_OPTIONS = (
         rerun=True,
     ),
     RunOption(
+        "profile",
+        "what a staged host has: a shipped profile, or a TOML file; default: plain",
+        metavar="NAME|FILE",
+        rerun=True,
+    ),
+    RunOption(
         "pf",
         "passthrough: the SR-IOV NIC whose virtual functions the guests get",
         metavar="NIC",
@@ -179,9 +185,32 @@ RUN_OPTIONS = (
         names_a_nic=True,
     ),
     RunOption(
+        "subnets",
+        "on a shared host: the network that the subnets of topologies are taken from; default: a "
+        "private network that no route, address or network of libvirt's on the host overlaps",
+        metavar="NETWORK",
+        subcommands=(RUN,),
+        rerun=True,
+    ),
+    RunOption(
+        "disruptive",
+        "on a shared host: make the checks that change something of the host's, too",
+        action="store_true",
+        default=False,
+        subcommands=(RUN,),
+        rerun=True,
+    ),
+    RunOption(
+        "plan",
+        "print what the run would make and change on the host, and which checks it would not make",
+        action="store_true",
+        default=False,
+        subcommands=(RUN,),
+    ),
+    RunOption(
         "release",
         "the host's libvirt, QEMU, Open vSwitch and tools: a Debian release, or for a sandbox a "
-        "root folder; default: this machine's own, in a lab trixie",
+        "root folder; default: this machine's own, in a lab trixie, staged bookworm",
         metavar="NAME|DIR",
         rerun=True,
     ),

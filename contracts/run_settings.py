@@ -26,6 +26,10 @@ class RunSettings:
         pf: the SR-IOV NIC whose functions guests get.
         peer_nic: a NIC on the same wire, for the outside.
         spare_nic: a NIC on that wire that a guest may be given as it is.
+        profile: the profile of a staged host.
+        subnets: the network of placed topologies' subnets; None: a free one.
+        disruptive: whether checks that change something of the host's are made.
+        plan: whether the run is only described.
         release: the release that the host runs; None: the machine's own.
         firewall_backend: what libvirt writes its rules with; None: its own choice.
         accel: how guests are to run.
@@ -39,6 +43,7 @@ class RunSettings:
         fault: ids and files of faults; empty: all that are shipped.
         part: which of the faults.
         folder: where the run was started.
+        name_prefix: of names on a shared host; "": they are the documented ones.
         accelerator: what guests do run under.
         accelerator_reason: why.
         findings: of each capability `state` and `detail`.
@@ -59,6 +64,10 @@ class RunSettings:
     pf: str | None = None
     peer_nic: str | None = None
     spare_nic: str | None = None
+    profile: str | None = None
+    subnets: str | None = None
+    disruptive: bool = False
+    plan: bool = False
     release: str | None = None
     firewall_backend: str | None = None
     accel: str = "auto"
@@ -73,6 +82,7 @@ class RunSettings:
     part: str = "1/1"
 
     folder: Path = Path()
+    name_prefix: str = ""
     accelerator: str = ""
     accelerator_reason: str = ""
     findings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

@@ -16,6 +16,7 @@ ENTRIES = (
     "guest-image",
     "releases",
     "labs",
+    "staged",
     "accel-*.json*",
     "libvirt-capabilities*",
     "lint",

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`./plumbline clean`: removes what an interrupted run or set-up left behind."""
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -57,6 +60,7 @@ def _remove_all(*, cache: bool, dry_run: bool) -> Iterator[str]:
     for holder in holders.orphans():
         if dry_run or holders.end(holder):
             yield f"process {holder.pid}, a sandbox whose harness {holder.harness} is gone"
+    yield from _left_of_staged_hosts(dry_run=dry_run)
     yield from _left_on_this_machine(dry_run=dry_run)
     if not cache:
         yield from _half_built(dry_run=dry_run)
@@ -66,6 +70,22 @@ def _remove_all(*, cache: bool, dry_run: bool) -> Iterator[str]:
         yield f"{link}, a link to a run that is gone"
     if cache:
         yield from _cached(dry_run=dry_run)
+
+
+def _left_of_staged_hosts(*, dry_run: bool) -> Iterator[str]:
+    """The empty control groups of staged hosts whose keeper was killed; only root sees them."""
+    if os.geteuid() != 0:
+        return
+    argv = [sys.executable, "-P", "-S", "-m", "launcher.staged.cgroup"]
+    argv += [] if dry_run else ["--remove"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise LauncherError(
+            "the control groups of staged hosts could not be looked at", done.stderr.strip()
+        )
+    for name in done.stdout.split():
+        yield f"control group {name}, of a staged host whose keeper is gone"
 
 
 def _left_on_this_machine(*, dry_run: bool) -> Iterator[str]:

@@ -30,6 +30,7 @@ COMMANDS = {
         "launcher.compare", "changes and regressions between two runs, or over many"
     ),
     "doctor": Command("launcher.doctor", "what this machine can test, and what is missing"),
+    "stage": Command("launcher.stage", "a host in namespaces to try a command on"),
     "clean": Command("launcher.clean", "remove what an interrupted run or set-up left behind"),
     "test": Command("launcher.selftest", "the harness's own tests and linters"),
     "topology": Command("launcher.topology", "write the networks of a host as topology files"),

@@ -9,6 +9,13 @@ from pathlib import Path
 from launcher import packages, subprocess_step
 from launcher.launcher_error import MissingError
 
+# Nobody reads a manual in a host for one run.
+WITHOUT_MANUALS = (
+    "--dpkgopt=path-exclude=/usr/share/man/*",
+    "--dpkgopt=path-exclude=/usr/share/locale/*",
+    "--dpkgopt=path-exclude=/usr/share/doc/*",
+)
+
 
 def debootstrap(
     suite: str, folder: Path, source: str, names: Sequence[str], words: Sequence[str] = ()

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import ClassVar, Final
 
+from contracts.host_kinds import host_kind
 from contracts.run_options import PROVE
 from launcher import release, setup
 from launcher.lab import lab_run
 from launcher.lab_detection import is_lab
 from launcher.launcher_error import UsageError
 from launcher.pytest_command import auto_workers, hand_over, pytest_argv
+from launcher.staged import staged_run
 
 
 class HostLaunch:
@@ -31,7 +33,12 @@ class HostLaunch:
         Raises:
             UsageError: an option does not fit.
         """
-        del subcommand, options
+        del subcommand
+        if options.profile is not None and not host_kind(self.kind).has_profiles:
+            raise UsageError(
+                f"--profile {options.profile}: --host {self.kind} has no profiles",
+                "it is for --host staged",
+            )
 
     def workers(self, options: argparse.Namespace, builds: int) -> int:
         """Return the number of topologies built at once; on one host it is one.
@@ -83,11 +90,11 @@ class LocalLaunch(HostLaunch):
     kind = "local"
 
     def require(self, subcommand: str, options: argparse.Namespace) -> None:
-        """See `HostLaunch.require`: this machine is for passthrough, on NICs that are named.
+        """See `HostLaunch.require`: no fault, and for passthrough NICs that are named.
 
-        Checks of other topologies change existing objects of the machine (`fixtures.host.local`
-        refuses them). A lab is disposable, and takes every topology and fault.
+        A lab is disposable, and takes every fault.
         """
+        super().require(subcommand, options)
         if is_lab():
             return
         if subcommand == PROVE:
@@ -95,12 +102,10 @@ class LocalLaunch(HostLaunch):
                 "--host local: a fault would leave state behind on this machine",
                 "./plumbline prove --host lab makes one that is disposable",
             )
-        if names_existing(options):
-            return
-        if options.pf is None or options.peer_nic is None:
+        if "passthrough" in options.topology and (options.pf is None or options.peer_nic is None):
             raise UsageError(
-                "--host local: name the NICs that a run may use: --pf, whose functions guests "
-                "get, and --peer-nic, which is on the same wire and becomes the outside's",
+                "--host local: name the NICs that passthrough may use: --pf, whose functions "
+                "guests get, and --peer-nic, which is on the same wire and becomes the outside's",
                 "see ip -br link; ./plumbline run --host lab brings NICs of its own",
             )
         if options.release is not None:
@@ -108,13 +113,20 @@ class LocalLaunch(HostLaunch):
                 f"--release {options.release}: this machine runs its own",
                 "leave it out, or use --host sandbox or lab",
             )
-        options.topology = options.topology or ["passthrough"]
 
 
 class LabLaunch(HostLaunch):
     """A virtual machine that is started for the run."""
 
     kind = "lab"
+
+    def require(self, subcommand: str, options: argparse.Namespace) -> None:
+        """See `HostLaunch.require`: a host that is made for the run needs no plan."""
+        del subcommand
+        if options.plan:
+            raise UsageError(
+                "--plan: a lab is made for the run, and ends with everything in it", "leave it out"
+            )
 
     def start(
         self,
@@ -128,8 +140,35 @@ class LabLaunch(HostLaunch):
         return lab_run.run(options, words, command)
 
 
+class StagedLaunch(HostLaunch):
+    """A Debian in namespaces that is booted for the run."""
+
+    kind = "staged"
+
+    def require(self, subcommand: str, options: argparse.Namespace) -> None:
+        """See `HostLaunch.require`: faults are not for a host with other users."""
+        super().require(subcommand, options)
+        if subcommand == PROVE:
+            raise UsageError(
+                "--host staged: a staged host is handled as a machine with other users, on which "
+                "a fault would leave state behind",
+                "./plumbline prove is for --host sandbox and lab",
+            )
+
+    def start(
+        self,
+        options: argparse.Namespace,
+        words: Sequence[str],
+        command: Sequence[str],
+        workers: int,
+    ) -> int:
+        """See `HostLaunch.start`: the exit status is pytest's."""
+        del workers
+        return staged_run.run(options, words, command)
+
+
 LAUNCHES: Final = MappingProxyType(
-    {each.kind: each for each in (SandboxLaunch(), LabLaunch(), LocalLaunch())}
+    {each.kind: each for each in (SandboxLaunch(), LabLaunch(), StagedLaunch(), LocalLaunch())}
 )
 
 
@@ -144,5 +183,5 @@ def _start_here(
     """Set up this machine, and become pytest on it."""
     if options.release is not None:
         options.release = release.require_known(options.release)
-    interpreter = setup.ensure(options.release)
+    interpreter = setup.ensure(options.release, only_look=options.plan)
     return hand_over([str(interpreter), *pytest_argv(options, words, command, workers)])

@@ -26,6 +26,8 @@ EXAMPLES = (
     ("sudo ./plumbline run --samples 10 --interleave", "enough to compare speeds by"),
     ("sudo ./plumbline run --release trixie", "libvirt and the rest of Debian 13"),
     ("sudo ./plumbline run --host lab --topology passthrough", "SR-IOV, in a virtual machine"),
+    ("sudo ./plumbline run --host local --plan", "what a run would do to this machine"),
+    ("sudo ./plumbline run --host local", "this machine itself, beside what it has"),
     ("sudo ./plumbline run -- -x -k dhcp", "words after -- go to pytest"),
 )
 
@@ -103,7 +105,8 @@ def start(
     launch = LAUNCHES[options.host]
     launch.require(subcommand, options)
     builds = builds or len(options.topology) or len(cli_names.SHIPPED)
-    return launch.start(options, words, command, launch.workers(options, builds))
+    workers = 1 if options.plan else launch.workers(options, builds)
+    return launch.start(options, words, command, workers)
 
 
 def number_or_auto(word: str) -> str:

@@ -14,7 +14,7 @@ TESTS = ROOT / "tests"
 # pytest's own exit codes (pytest documentation, "Exit codes").
 PYTEST_USAGE = 4
 # The markers of pyproject.toml: a test's needs beyond the virtual environment.
-QUICK = "not host and not lab and not browser and not slow"
+QUICK = "not host and not staged and not lab and not browser and not slow"
 
 EXAMPLES = (
     ("sudo ./plumbline test", "all tests, ruff and mypy"),

@@ -16,6 +16,7 @@ from launcher.progress import Progress
 # The image itself is below 40 MiB; its packages, packed and unpacked, need the rest. So do pip's
 # downloads, and the build of libvirt-python, beside the environment.
 IMAGE_SPACE_MIB = 650
+DOING = "setting up"
 
 
 def require_root(command: str) -> None:
@@ -31,16 +32,26 @@ def require_root(command: str) -> None:
         )
 
 
-def ensure(release: str | None = None, *, lab: bool = False, tests: bool = False) -> Path:
+def ensure(
+    release: str | None = None,
+    *,
+    lab: bool = False,
+    staged: bool = False,
+    tests: bool = False,
+    only_look: bool = False,
+) -> Path:
     """Set up what a run needs and return the virtual environment's interpreter.
 
     Args:
         release: the release whose userland the host runs; None: the machine's own.
         lab: whether that is a lab's, whose image `launcher.lab.disk_image` builds.
+        staged: whether the root of a staged host, which `launcher.staged` builds, is missing.
         tests: whether the harness's own tests are to run.
+        only_look: whether nothing may be made.
 
     Raises:
         LauncherError: something could not be made; half-made parts are removed.
+        MissingError: something is missing, and nothing may be made.
     """
     venv = not virtual_environment.is_complete(virtual_environment.path())
     for_tests = tests and not virtual_environment.has_tests(virtual_environment.path())
@@ -50,12 +61,19 @@ def ensure(release: str | None = None, *, lab: bool = False, tests: bool = False
     stages += ["test"] if tests else []
     stages += ["venv"] if venv else []
     stages += ["image"] if guest_image else []
-    stages += ["release"] if root_folder or (lab and _lacks_lab(release)) else []
+    stages += ["release"] if root_folder or staged or (lab and _lacks_lab(release)) else []
     lacking = packages.missing(stages)
     if not (lacking or venv or for_tests or guest_image or root_folder):
         return virtual_environment.python()
     venv_mib = virtual_environment.SIZE_MIB * venv + virtual_environment.TESTS_SIZE_MIB * for_tests
-    _announce(lacking, venv_mib=venv_mib, guest_image=guest_image, release=root_folder)
+    doing = "a run first sets up" if only_look else DOING
+    _announce(lacking, venv_mib=venv_mib, guest_image=guest_image, release=root_folder, doing=doing)
+    if only_look:
+        raise MissingError(
+            "--plan installs nothing, and needs that to list the checks",
+            "./plumbline image build makes the environment and the guest image; system packages "
+            "are installed by ci/setup, or by a run",
+        )
     _check_space(2 * venv_mib + IMAGE_SPACE_MIB * guest_image)
     progress = Progress()
     if lacking:
@@ -143,10 +161,15 @@ def ensure_image_packages() -> None:
 
 
 def _announce(
-    lacking: list[str], *, venv_mib: int, guest_image: bool, release: str | None = None
+    lacking: list[str],
+    *,
+    venv_mib: int,
+    guest_image: bool,
+    release: str | None = None,
+    doing: str = DOING,
 ) -> None:
     """Print what is about to be installed, and where."""
-    say = ["plumbline: setting up what is missing"]
+    say = [f"plumbline: {doing} what is missing"]
     if lacking:
         tool = packages.manager() or "no known package manager"
         who = "as root" if os.geteuid() == 0 else "by sudo"

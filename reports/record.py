@@ -28,6 +28,7 @@ from reports.record_types import (
     HostRecord,
     Measurement,
     Moment,
+    MovedField,
     Procedure,
     Reach,
     RecordPart,
@@ -51,6 +52,7 @@ __all__ = [
     "FaultResult",
     "HostRecord",
     "Measurement",
+    "MovedField",
     "Procedure",
     "Reach",
     "RecordError",
@@ -107,6 +109,11 @@ class TopologyRecord(RecordPart):
     )
     built: Built | None = Field(
         default=None, description="what was built; null when it was not, or not recorded"
+    )
+    placement: list[MovedField] = Field(
+        default_factory=list,
+        description="the fields of its file in whose place a shared host has others; empty: it was "
+        "built as documented",
     )
     evidence: list[EvidenceFile] = Field(default_factory=list)
 

@@ -122,6 +122,14 @@ class Built(RecordPart):
     links: list[BuiltLink] = Field(default_factory=list)
 
 
+class MovedField(RecordPart):
+    """A field of a topology that has another value on a shared host than its file gives it."""
+
+    field: str = Field(description="as in networks[0].bridge")
+    documented: str
+    used: str
+
+
 class Procedure(RecordPart):
     """How a check decides: the lists of its docstring, one text for each item."""
 
@@ -161,7 +169,7 @@ class Accelerator(RecordPart):
 class HostRecord(RecordPart):
     """The host under test; every field is null or empty until the first host is up."""
 
-    kind: Literal["sandbox", "lab", "local"] | None = None
+    kind: Literal["sandbox", "lab", "staged", "local"] | None = None
     release: str | None = Field(default=None, description="the userland the host runs")
     accel: Accelerator | None = None
     facts: dict[str, JsonValue] = Field(default_factory=dict)

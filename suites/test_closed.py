@@ -148,7 +148,7 @@ def _decide_on_the_wire(
     testbed: Testbed, evidence: Evidence, send: Callable[[str], Arrived]
 ) -> None:
     rules = read_rules(testbed.host, IPV4)
-    with forwarding(testbed.host, IPV4):
+    with forwarding(testbed.host, IPV4, testbed.host_links):
         in_place = send("in-place")
         for name, seen in in_place.items():
             assert not seen, f"{name}: {_listed(seen)} arrived"

@@ -117,7 +117,7 @@ def test_no_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
     refused: set[str] = set()
     with contextlib.ExitStack() as stack:
         stack.enter_context(route(testbed.outside, testbed.subnet, str(testbed.figures.host)))
-        stack.enter_context(forwarding(testbed.host, cell.family))
+        stack.enter_context(forwarding(testbed.host, cell.family, testbed.host_links))
         for guest in testbed.guests:
             stack.enter_context(default_route(guest, testbed.host_address))
         for phase in ("lifted", "in place", "lifted again"):

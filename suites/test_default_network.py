@@ -4,17 +4,19 @@
 from ipaddress import IPv4Address, IPv4Network
 from xml.etree import ElementTree as ET
 
+import libvirt
 import pytest
 
 from contracts.address_family import IPV4
 from fixtures.errors import NotTestable
+from fixtures.host.host import Host
 from fixtures.host.links import addresses, has_link, is_up
 from fixtures.probe.dhcp import Clients, new_mac
 from fixtures.probe.dnsmasq import configuration_path, serving
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.station import NIC, station
 from fixtures.switch import libvirt_network
-from fixtures.switch.default_network import NAME, SHIPPED, network_names
+from fixtures.switch.default_network import NAME, SHIPPED, default_is_off, network_names
 from fixtures.switch.linux_bridge import LinuxBridge
 from fixtures.testbed.testbed import Testbed
 
@@ -25,18 +27,20 @@ FIRST, LAST = IPv4Address("192.168.122.2"), IPv4Address("192.168.122.254")
 
 @pytest.mark.lengthy
 @pytest.mark.claims("NT-16")
-@pytest.mark.changes_network("defines and starts the default network")
+@pytest.mark.changes_host("defines and starts libvirt's default network", only_if=default_is_off)
 def test_default_network_as_shipped(testbed: Testbed, evidence: Evidence) -> None:
     """The default network is virbr0 with 192.168.122.1/24, and leases .2 to .254.
 
+    A host that has it up is looked at as it is: its leases are for its own guests.
+
     Preconditions:
-        - the distribution's file of the default network is on the host
-        - libvirt has no network `default`, and the host has no link `virbr0`
-        - no subnet of the topology overlaps 192.168.122.0/24
+        - libvirt has the network `default` up; or it has none, the host has no link `virbr0`, no
+          subnet of the topology overlaps 192.168.122.0/24, and the distribution's file is there
     Steps:
-        1. Define the network from the distribution's file, and start it.
+        1. Where there is none, define the network from the distribution's file, and start it.
         2. Read its live XML, the address of its bridge and the configuration of its dnsmasq.
-        3. Have two clients take leases: one asks for the first address, one for the last.
+        3. Where it was made for the check, have two clients take leases: one asks for the first
+           address, one for the last.
     Verify:
         - the network's name is `default` and its bridge is `virbr0`
         - the bridge is up and holds 192.168.122.1/24 and nothing else
@@ -44,28 +48,39 @@ def test_default_network_as_shipped(testbed: Testbed, evidence: Evidence) -> Non
         - exactly one dnsmasq serves the network, with that range in its configuration
         - each client gets the address that it asks for, from 192.168.122.1
     """
+    host = testbed.host
+    if not default_is_off(host):
+        held = _require_as_shipped(host, host.libvirt.networkLookupByName(NAME), evidence)
+        evidence.reason = f"the host's own: {BRIDGE} with {held}, serving {FIRST}–{LAST}"
+        return
     _require_room(testbed)
-    xml = testbed.host.read(SHIPPED)
+    xml = host.read(SHIPPED)
     evidence.text("default.xml", xml, "application/xml")
-    with libvirt_network.defined(testbed.host, xml) as network:
+    with libvirt_network.defined(host, xml) as network:
         assert network.name() == NAME, f"the shipped network is called {network.name()}"
         said = libvirt_network.refusal(network)
         assert not said, f"libvirt does not start the network as shipped: {said}"
-        live = network.XMLDesc()
-        evidence.text("default-live.xml", live, "application/xml")
-        assert network.bridgeName() == BRIDGE, f"its bridge is {network.bridgeName()}"
-        held, wanted = addresses(testbed.host, BRIDGE, IPV4), f"{SUBNET[1]}/{SUBNET.prefixlen}"
-        assert held == [wanted], f"{BRIDGE} holds {held}, not {wanted}"
-        assert is_up(testbed.host, BRIDGE), f"{BRIDGE} is down"
-        ranges = [(r.get("start"), r.get("end")) for r in ET.fromstring(live).iter("range")]
-        assert ranges == [(str(FIRST), str(LAST))], f"its ranges are {ranges}"
-        found = serving(testbed.host, NAME)
-        assert len(found) == 1, f"{len(found)} dnsmasq serve network {NAME}"
-        text = testbed.host.read(configuration_path(found[0]))
-        evidence.text("default.conf", text)
-        assert f"dhcp-range={FIRST},{LAST}" in text, f"its dnsmasq does not serve {FIRST}–{LAST}"
+        held = _require_as_shipped(host, network, evidence)
         _lease_the_ends(testbed, evidence)
-    evidence.reason = f"{BRIDGE} with {wanted}; clients leased {FIRST} and {LAST}"
+    evidence.reason = f"{BRIDGE} with {held}; clients leased {FIRST} and {LAST}"
+
+
+def _require_as_shipped(host: Host, network: libvirt.virNetwork, evidence: Evidence) -> str:
+    """Require bridge, address and range of the network that is up; returns the address."""
+    live = network.XMLDesc()
+    evidence.text("default-live.xml", live, "application/xml")
+    assert network.bridgeName() == BRIDGE, f"its bridge is {network.bridgeName()}"
+    held, wanted = addresses(host, BRIDGE, IPV4), f"{SUBNET[1]}/{SUBNET.prefixlen}"
+    assert held == [wanted], f"{BRIDGE} holds {held}, not {wanted}"
+    assert is_up(host, BRIDGE), f"{BRIDGE} is down"
+    ranges = [(r.get("start"), r.get("end")) for r in ET.fromstring(live).iter("range")]
+    assert ranges == [(str(FIRST), str(LAST))], f"its ranges are {ranges}"
+    found = serving(host, NAME)
+    assert len(found) == 1, f"{len(found)} dnsmasq serve network {NAME}"
+    text = host.read(configuration_path(found[0]))
+    evidence.text("default.conf", text)
+    assert f"dhcp-range={FIRST},{LAST}" in text, f"its dnsmasq does not serve {FIRST}–{LAST}"
+    return wanted
 
 
 def _require_room(testbed: Testbed) -> None:

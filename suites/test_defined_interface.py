@@ -14,7 +14,7 @@ import pytest
 from contracts.address_family import IPV4
 from fixtures.errors import NotTestable
 from fixtures.host.host import Host
-from fixtures.host.interface import bridge_interface_xml
+from fixtures.host.interface import bridge_interface_xml, takes_definitions
 from fixtures.host.links import (
     add_address,
     addresses,
@@ -38,9 +38,11 @@ ADDRESS, NEIGHBOURS = IPv4Interface("198.18.0.1/24"), IPv4Interface("198.18.0.2/
 XML = bridge_interface_xml(NAME, ADDRESS, PORT)
 # A bridge without STP forwards at once; without a setting ifup waits for it all the same.
 LINK_DEADLINE_S = 40.0
+WRITES = "writes a bridge into the host's own network configuration, by netcf"
 
 
 @pytest.mark.claims("IF-01")
+@pytest.mark.changes_host(WRITES, only_if=takes_definitions)
 def test_defined_is_listed_and_inactive(testbed: Testbed, evidence: Evidence) -> None:
     """An interface that was defined is listed as inactive, and there is no such link yet.
 
@@ -66,6 +68,7 @@ def test_defined_is_listed_and_inactive(testbed: Testbed, evidence: Evidence) ->
 
 
 @pytest.mark.claims("IF-02")
+@pytest.mark.changes_host(WRITES, only_if=takes_definitions)
 def test_started_is_there_with_its_address(testbed: Testbed, evidence: Evidence) -> None:
     """An interface that was started is active, a bridge with its port, and its address answers.
 
@@ -105,6 +108,7 @@ def test_started_is_there_with_its_address(testbed: Testbed, evidence: Evidence)
 
 
 @pytest.mark.claims("IF-03")
+@pytest.mark.changes_host(WRITES, only_if=takes_definitions)
 def test_name_and_mac_map_to_each_other(testbed: Testbed, evidence: Evidence) -> None:
     """Libvirt's MAC of an interface is the link's, and looking it up returns the name.
 
@@ -133,6 +137,7 @@ def test_name_and_mac_map_to_each_other(testbed: Testbed, evidence: Evidence) ->
 
 
 @pytest.mark.claims("IF-04")
+@pytest.mark.changes_host(WRITES, only_if=takes_definitions)
 def test_destroyed_is_inactive_and_undefined_is_gone(testbed: Testbed, evidence: Evidence) -> None:
     """Destroyed, an interface is inactive and its link gone; undefined, it is listed no more.
 

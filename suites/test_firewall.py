@@ -44,6 +44,7 @@ PHASES = (
 @pytest.mark.claims("BR-09")
 @pytest.mark.changes_network("turns the filtering of bridged packets on and drops some")
 @pytest.mark.needs("bridge-nf", "iptables")
+@pytest.mark.changes_host("sets net.bridge.bridge-nf-call-iptables")
 def test_bridged_ipv4_is_not_filtered(testbed: Testbed, evidence: Evidence) -> None:
     """With bridge-nf-call-iptables at 0 a DROP in FORWARD changes nothing for bridged IPv4.
 
@@ -75,6 +76,7 @@ def test_bridged_ipv4_is_not_filtered(testbed: Testbed, evidence: Evidence) -> N
 @pytest.mark.claims("BR-09")
 @pytest.mark.changes_network("turns the filtering of bridged packets on and drops some")
 @pytest.mark.needs("bridge-nf", "iptables")
+@pytest.mark.changes_host("sets net.bridge.bridge-nf-call-ip6tables")
 def test_bridged_ipv6_is_not_filtered(testbed: Testbed, evidence: Evidence) -> None:
     """With bridge-nf-call-ip6tables at 0 a DROP in FORWARD changes nothing for bridged IPv6.
 
@@ -114,6 +116,7 @@ def test_bridged_ipv6_is_not_filtered(testbed: Testbed, evidence: Evidence) -> N
 @pytest.mark.claims("BR-09")
 @pytest.mark.changes_network("turns the filtering of bridged packets on and drops some")
 @pytest.mark.needs("bridge-nf")
+@pytest.mark.changes_host("sets net.bridge.bridge-nf-call-arptables")
 def test_bridged_arp_is_not_filtered(testbed: Testbed, evidence: Evidence) -> None:
     """With bridge-nf-call-arptables at 0 a DROP in FORWARD changes nothing for bridged ARP.
 

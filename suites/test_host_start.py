@@ -34,6 +34,7 @@ REACH_DEADLINE_S = 30.0
 
 @pytest.mark.lengthy(beside_harmless=True)
 @pytest.mark.claims("BR-16")
+@pytest.mark.changes_host("runs the host's ifup, whose scripts write files in /run and /etc")
 def test_bridge_after_a_start(testbed: Testbed, evidence: Evidence) -> None:
     """After a start the host's address is on the bridge, and a guest is on the physical network.
 

@@ -34,6 +34,7 @@ PORT_DEADLINE_S = 90.0
 
 @pytest.mark.lengthy
 @pytest.mark.claims("BR-11")
+@pytest.mark.changes_host("runs the host's ifup, whose scripts write files in /run and /etc")
 def test_static_configuration(testbed: Testbed, evidence: Evidence) -> None:
     """D4's stanza brings the bridge up with its port, STP and static address.
 
@@ -56,6 +57,7 @@ def test_static_configuration(testbed: Testbed, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("BR-11")
+@pytest.mark.changes_host("runs the host's ifup, whose scripts write files in /run and /etc")
 def test_dhcp_configuration(testbed: Testbed, evidence: Evidence) -> None:
     """D5's stanza brings the bridge up with its port and a leased address.
 
@@ -80,6 +82,7 @@ def test_dhcp_configuration(testbed: Testbed, evidence: Evidence) -> None:
 
 @pytest.mark.lengthy
 @pytest.mark.claims("BR-15")
+@pytest.mark.changes_host("writes files of /etc/sysconfig/network-scripts for a while")
 def test_ifcfg_pairs(testbed: Testbed, evidence: Evidence) -> None:
     """Each documented ifcfg pair brings its bridge up: D2's static and by DHCP, D3's, D4's.
 
@@ -111,6 +114,7 @@ def test_ifcfg_pairs(testbed: Testbed, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("BR-12")
+@pytest.mark.changes_host("runs the host's ifup, whose scripts write files in /run and /etc")
 def test_former_configuration_put_back(testbed: Testbed, evidence: Evidence) -> None:
     """With the bridge's stanza deleted and the NIC's put back, the NIC has it again (D3).
 
@@ -133,6 +137,7 @@ def test_former_configuration_put_back(testbed: Testbed, evidence: Evidence) -> 
 
 
 @pytest.mark.claims("BR-15")
+@pytest.mark.changes_host("writes files of /etc/sysconfig/network-scripts for a while")
 def test_former_file_put_back(testbed: Testbed, evidence: Evidence) -> None:
     """With the bridge's file deleted and the NIC's put back, the NIC has its setting again (D3).
 

@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.errors import NotTestable
 from fixtures.host.host import Host
-from fixtures.host.interface import bridge_interface_xml
+from fixtures.host.interface import bridge_interface_xml, takes_definitions
 from fixtures.host.links import has_link, link_index, link_kind, link_mac
 from fixtures.probe.evidence import Evidence
 from fixtures.switch.linux_bridge import linux_bridge
@@ -104,16 +104,17 @@ def _refusal(host: Host) -> str:
     """Return libvirt's answer to a definition.
 
     Raises:
-        NotTestable: it takes it: this libvirt has netcf.
-        AssertionError: it refuses for another reason than that it does not support it.
+        NotTestable: this libvirt has netcf, and would take it.
+        AssertionError: it takes it, or refuses for another reason than that it does not support it.
     """
+    if takes_definitions(host):
+        raise NotTestable("a libvirt without netcf", "interfaceDefineXML reads a definition")
     refused: libvirt.libvirtError | None = None
     try:
         host.libvirt.interfaceDefineXML(BRIDGE_XML).undefine()
     except libvirt.libvirtError as error:
         refused = error
-    if refused is None:
-        raise NotTestable("a libvirt without netcf", f"interfaceDefineXML took {DEFINED}")
+    assert refused is not None, f"libvirt has no netcf, and takes the definition of {DEFINED}"
     code = refused.get_error_code()
     assert code == libvirt.VIR_ERR_NO_SUPPORT, f"libvirt refuses with error {code}: {refused}"
     return str(refused)

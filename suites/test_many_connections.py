@@ -24,7 +24,7 @@ ALL_ANSWERED_S = 10.0
 
 
 @pytest.mark.lengthy(beside_harmless=True)
-@pytest.mark.alone
+@pytest.mark.alone(after_a_miss=True)
 @pytest.mark.claims("NT-23")
 def test_many_connections_at_once(testbed: Testbed, evidence: Evidence) -> None:
     """From each guest 500 connections at once are answered, each from a port of its own.

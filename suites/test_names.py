@@ -2,8 +2,9 @@
 """Names: what a guest resolves at the address that its lease names as DNS server."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
@@ -15,10 +16,20 @@ from fixtures.probe.evidence import Evidence
 from fixtures.probe.name_lookup import Lookup, look_up
 from fixtures.probe.reach import End
 from fixtures.switch import libvirt_network
-from fixtures.testbed.name_server import ZONE, ZONE_ADDRESS
+from fixtures.testbed.name_server import RESOLV_CONF, ZONE, ZONE_ADDRESS
 from fixtures.testbed.testbed import Testbed
 
-PROTOCOLS: tuple[Literal["udp", "tcp"], ...] = ("udp", "tcp")
+Proto = Literal["udp", "tcp"]
+PROTOCOLS: tuple[Proto, ...] = ("udp", "tcp")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A guest's questions by one protocol, with what became of each."""
+
+    guest: Guest
+    proto: Proto
+    said: Mapping[str, Lookup]
 
 
 def _new_name() -> str:
@@ -26,9 +37,7 @@ def _new_name() -> str:
     return f"n{secrets.token_hex(6)}.{ZONE}"
 
 
-def _asked(
-    near: End, server: str, names: Sequence[str], proto: Literal["udp", "tcp"]
-) -> dict[str, Lookup]:
+def _asked(near: End, server: str, names: Sequence[str], proto: Proto) -> dict[str, Lookup]:
     """Ask for several names, up to the first that fails: a silent server costs its whole wait."""
     seen: dict[str, Lookup] = {}
     for name in names:
@@ -39,56 +48,100 @@ def _asked(
 
 
 @pytest.mark.claims("NT-21")
-def test_guests_resolve_names(testbed: Testbed, evidence: Evidence) -> None:
-    """Each guest resolves the other guests' names and an outside name at the bridge's address.
+def test_guests_resolve_each_other(testbed: Testbed, evidence: Evidence) -> None:
+    """Each guest resolves the other guests' names at the bridge's address.
 
-    Source: libvirt, "Network XML format", `<dns>`; dnsmasq(8), `--dhcp-fqdn` and `--resolv-file`.
+    Source: libvirt, "Network XML format", `<dns>`; dnsmasq(8), `--dhcp-fqdn`.
 
     Preconditions:
         - the guests have leases, with their host names
+    Steps:
+        1. Ask at the bridge's address from each guest, by UDP and TCP, for the names of the other
+           guests.
+    Verify:
+        - a guest's name gives the address of its lease, and no other
+    """
+    guests = testbed.dhcp_guests
+    _require_dns(testbed)
+    known = {guest.name: guest.address for guest in guests}
+    seen = _from_the_guests(
+        testbed, guests, lambda guest: [other.name for other in guests if other is not guest]
+    )
+    _keep(evidence, seen)
+    wrong = _wrong(testbed, seen, known, "")
+    assert not wrong, "; ".join(wrong)
+
+
+@pytest.mark.claims("NT-21")
+def test_guests_resolve_outside_names(testbed: Testbed, evidence: Evidence) -> None:
+    """Each guest resolves an outside name at the bridge's address, by way of the host's resolver.
+
+    Source: libvirt, "Network XML format", `<dns>`; dnsmasq(8), `--resolv-file`.
+
+    Preconditions:
+        - the guests have leases
         - the host's resolver asks a name server on the physical network, which alone knows a zone
     Steps:
         1. Ask that name server for a new name of its zone from the host, by UDP and TCP.
-        2. Ask at the bridge's address from each guest, by UDP and TCP, for the names of the other
-           guests and for another new name of the zone.
+        2. Ask at the bridge's address from each guest, by UDP and TCP, for another new name of the
+           zone.
     Verify:
-        - a guest's name gives the address of its lease, and no other
-        - the name of the zone gives the address that the name server on the physical network has;
-          on an isolated network, whose server asks no other, that one answers that it has none
+        - the name gives the address that the name server on the physical network has; on an
+          isolated network, whose server asks no other, that one answers that it has none
         - control: the name server answers the host by both; else the check is inconclusive
     """
     guests, upstream = testbed.dhcp_guests, str(testbed.figures.router)
     _require_dns(testbed)
-    seen = _from_the_guests(testbed, guests)
-    evidence.json(
-        "answers.json",
-        {
-            f"{guest.name} {proto}": {n: str(a) for n, a in said.items()}
-            for guest, proto, said in seen
-        },
-    )
     rest = ZONE_ADDRESS if testbed.topology.type.names_from_outside else ""
-    known = {guest.name: guest.address for guest in guests}
-    wrong = [
-        f"{guest.name} asks {testbed.host_address} by {proto} for {name}: {answer}; "
-        f"expected {want or 'an answer that there is none'}"
-        for guest, proto, said in seen
-        for name, answer in said.items()
-        if not _is_as(answer, want := known.get(name, rest))
-    ]
+    if rest and not testbed.host.takes_default_route:
+        raise NotTestable(
+            f"a resolver that asks {upstream}",
+            f"{RESOLV_CONF} of --host {testbed.host.kind} stays as it is",
+        )
+    seen = _from_the_guests(testbed, guests, lambda _guest: [_new_name()])
+    _keep(evidence, seen)
+    wrong = _wrong(testbed, seen, {}, rest)
     host = End(testbed.host, testbed.host_address, testbed.tool)
     control = {proto: look_up(host, upstream, _new_name(), proto) for proto in PROTOCOLS}
     if any(answer.addresses != (ZONE_ADDRESS,) for answer in control.values()):
-        # Names of leases need no other server.
-        wrong = [each for each in wrong if f".{ZONE}:" not in each]
-        if not wrong:
-            said = "; ".join(f"{proto}: {answer}" for proto, answer in control.items())
-            raise Inconclusive(f"control failed: {upstream} answers the host {said}")
+        said = "; ".join(f"{proto}: {answer}" for proto, answer in control.items())
+        raise Inconclusive(f"control failed: {upstream} answers the host {said}")
     assert not wrong, "; ".join(wrong)
-    evidence.reason = "; ".join(
-        f"{guest.name} by {proto}: " + ", ".join(f"{n} {a}" for n, a in said.items())
-        for guest, proto, said in seen
+
+
+def _keep(evidence: Evidence, seen: Sequence[Asked]) -> None:
+    """Keep the answers, and name them in the reason."""
+    evidence.json(
+        "answers.json",
+        {
+            f"{each.guest.name} {each.proto}": {n: str(a) for n, a in each.said.items()}
+            for each in seen
+        },
     )
+    evidence.reason = "; ".join(
+        f"{each.guest.name} by {each.proto}: " + ", ".join(f"{n} {a}" for n, a in each.said.items())
+        for each in seen
+    )
+
+
+def _wrong(
+    testbed: Testbed, seen: Sequence[Asked], known: Mapping[str, str], rest: str
+) -> list[str]:
+    """Return the answers that are not as expected.
+
+    Args:
+        testbed: the topology.
+        seen: the answers.
+        known: name → the expected address.
+        rest: the expected address of any other name; "": an answer that there is none.
+    """
+    return [
+        f"{each.guest.name} asks {testbed.host_address} by {each.proto} for {name}: {answer}; "
+        f"expected {want or 'an answer that there is none'}"
+        for each in seen
+        for name, answer in each.said.items()
+        if not _is_as(answer, want := known.get(name, rest))
+    ]
 
 
 def _is_as(answer: Lookup, want: str) -> bool:
@@ -104,16 +157,14 @@ def _require_dns(testbed: Testbed) -> None:
 
 
 def _from_the_guests(
-    testbed: Testbed, guests: Sequence[Guest]
-) -> list[tuple[Guest, Literal["udp", "tcp"], dict[str, Lookup]]]:
-    """Return each guest's answers by each protocol."""
+    testbed: Testbed, guests: Sequence[Guest], names: Callable[[Guest], Sequence[str]]
+) -> list[Asked]:
+    """Return each guest's answers by each protocol, to questions for its names."""
 
-    def ask(guest: Guest, proto: Literal["udp", "tcp"]) -> dict[str, Lookup]:
-        others = [other.name for other in guests if other is not guest]
-        names = (*others, _new_name())
-        return _asked(testbed.guest_end(guest), testbed.host_address, names, proto)
+    def ask(guest: Guest, proto: Proto) -> Asked:
+        near = testbed.guest_end(guest)
+        return Asked(guest, proto, _asked(near, testbed.host_address, names(guest), proto))
 
     asking = list(product(guests, PROTOCOLS))
     with ThreadPoolExecutor(len(asking)) as pool:
-        answers = list(pool.map(ask, *zip(*asking, strict=True)))
-    return [(guest, proto, said) for (guest, proto), said in zip(asking, answers, strict=True)]
+        return list(pool.map(ask, *zip(*asking, strict=True)))

@@ -27,7 +27,7 @@ from fixtures.packet_filter.questions import (
 from fixtures.packet_filter.spans import Spans
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.forward_bypass import forward_bypass, route
+from fixtures.probe.forward_bypass import forward_bypass, forwarding, route
 from fixtures.probe.packets import is_request
 from fixtures.probe.reach import PROTOCOLS, Proto, send, send_one
 from fixtures.testbed.physical_network import OUTSIDE_NIC
@@ -174,7 +174,7 @@ def test_isolated_is_not_masqueraded(testbed: Testbed, evidence: Evidence) -> No
            subnet to anywhere else into classes by every address, port and protocol that a rule
            looks at, and follow each class through the rules, as if none were dropped.
         2. Give the outside a route to the subnet and the first guest a default route, and let the
-           packet filter accept everything of the bridge.
+           packet filter accept everything of the bridge, and the kernel forward it.
         3. Send ICMP, TCP and UDP from that guest to the outside, with a capture there.
     Verify:
         - no class is given another source
@@ -195,6 +195,7 @@ def test_isolated_is_not_masqueraded(testbed: Testbed, evidence: Evidence) -> No
     with contextlib.ExitStack() as stack:
         stack.enter_context(route(testbed.outside, testbed.subnet, str(testbed.figures.host)))
         stack.enter_context(default_route(guest, testbed.host_address))
+        stack.enter_context(forwarding(testbed.host, IPV4, testbed.host_links))
         bypass = forward_bypass(testbed.host, testbed.switch.name, rules)
         refused = stack.enter_context(bypass)
         frames = stack.enter_context(evidence.capture(testbed.outside, OUTSIDE_NIC))

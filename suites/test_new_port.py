@@ -26,7 +26,7 @@ MARGIN_S = 1.0
 
 
 @pytest.mark.lengthy(beside_harmless=True)
-@pytest.mark.alone
+@pytest.mark.alone(after_a_miss=True)
 @pytest.mark.claims("GN-10")
 def test_first_frame_of_a_new_nic(testbed: Testbed, evidence: Evidence) -> None:
     """A NIC plugged into a running guest gets its first frame within the topology's figure.

@@ -47,6 +47,7 @@ def test_no_rule_names_it(testbed: Testbed, evidence: Evidence) -> None:
 @pytest.mark.claims("OP-05")
 @pytest.mark.changes_network("sets the policy of FORWARD to DROP")
 @pytest.mark.needs("iptables")
+@pytest.mark.changes_host("sets the policy of FORWARD to DROP")
 def test_own_rules_decide(testbed: Testbed, evidence: Evidence) -> None:
     """With the host's FORWARD policy at DROP guests and outside do not reach each other.
 

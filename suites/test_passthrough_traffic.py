@@ -44,7 +44,7 @@ EMULATED = "0x1af4"
 
 
 @pytest.mark.lengthy
-@pytest.mark.alone
+@pytest.mark.alone(after_a_miss=True)
 @pytest.mark.claims("PT-07")
 @pytest.mark.needs("iommu", "sriov", "iperf3")
 def test_throughput(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None:

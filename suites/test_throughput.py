@@ -39,7 +39,7 @@ Outcome = TypeVar("Outcome")
 
 
 @pytest.mark.lengthy
-@pytest.mark.alone
+@pytest.mark.alone(after_a_miss=True)
 @pytest.mark.claims("GN-07")
 @pytest.mark.needs("iperf3")
 def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None:
@@ -106,7 +106,7 @@ def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
 
 
 @pytest.mark.lengthy
-@pytest.mark.alone
+@pytest.mark.alone(after_a_miss=True)
 @pytest.mark.claims("GN-08")
 @pytest.mark.needs("iperf3")
 def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None:

@@ -174,6 +174,7 @@ def test_both_ways_to_attach(testbed: Testbed, evidence: Evidence) -> None:
 
 @pytest.mark.lengthy
 @pytest.mark.claims("BR-10")
+@pytest.mark.changes_host("destroys and undefines libvirt's default network for a while")
 @pytest.mark.changes_network("starts, destroys and undefines the default network")
 def test_independent_of_virbr0(testbed: Testbed, evidence: Evidence) -> None:
     """The default network can be destroyed and undefined without effect on bridged guests.

@@ -34,7 +34,8 @@ def test_static_address_moves(testbed: Testbed, evidence: Evidence) -> None:
         2. Put the NIC on the bridge, and address and route on the bridge.
         3. Probe the host and each guest from outside by ICMP, TCP and UDP, with captures there.
     Verify:
-        - the bridge holds the host's address, and its default route goes to the router
+        - the bridge holds the host's address, and its default route goes to the router; a host that
+          keeps its own has none there
         - the NIC is a port without an address and without an error of the switch's
         - every request to the host is answered, by the bridge's MAC
         - each guest has an address of the physical subnet; one by DHCP is of the range, and from
@@ -52,9 +53,7 @@ def test_static_address_moves(testbed: Testbed, evidence: Evidence) -> None:
     held = addresses(host, bridge, IPV4)
     assert held == [str(testbed.topology.network.address)], f"{bridge} holds {held}"
     gateways = default_gateways(host, bridge, IPV4)
-    assert gateways == [str(testbed.figures.router)], (
-        f"the default routes over {bridge}: {gateways}"
-    )
+    assert gateways == testbed.uplink_gateways, f"the default routes over {bridge}: {gateways}"
     _require_port(testbed)
     reached = _reached(testbed, address, link_mac(host, bridge), evidence)
     guests = _guests_are_outside(testbed, evidence)
@@ -77,7 +76,7 @@ def test_address_by_dhcp(testbed: Testbed, evidence: Evidence) -> None:
            there.
     Verify:
         - the bridge holds one address, of the server's range, and its default route goes to the
-          router
+          router; a host that keeps its own has none there
         - the NIC is a port without an address and without an error of the switch's
         - every request to the leased address is answered, by the bridge's MAC
         - each guest has an address of the physical subnet; one by DHCP is of the range, and from
@@ -92,7 +91,7 @@ def test_address_by_dhcp(testbed: Testbed, evidence: Evidence) -> None:
         _require_port(testbed)
         assert held.ip in figures.dhcp, f"{cidr} is outside the server's range"
         gateways = default_gateways(host, bridge, IPV4)
-        assert gateways == [str(figures.router)], f"the default routes go to {gateways}"
+        assert gateways == testbed.uplink_gateways, f"the default routes go to {gateways}"
         reached = _reached(testbed, str(held.ip), link_mac(host, bridge), evidence)
         guests = _guests_are_outside(testbed, evidence)
     evidence.reason = f"{cidr} by DHCP: {reached}; {guests}"

@@ -10,7 +10,7 @@ import pytest
 
 from fixtures.host.host import Host
 from fixtures.probe.evidence import Evidence
-from fixtures.switch.default_network import default_network
+from fixtures.switch.default_network import default_is_off, default_network
 from fixtures.switch.linux_bridge import LinuxBridge
 from fixtures.testbed.testbed import Testbed
 
@@ -23,8 +23,8 @@ AS_BEFORE = ("env", "VIRTINSTALL_OSINFO_DISABLE_REQUIRE=1")
 
 @pytest.mark.lengthy
 @pytest.mark.claims("NT-19")
-@pytest.mark.changes_network("starts the default network")
 @pytest.mark.needs("virt-install")
+@pytest.mark.changes_host("starts libvirt's default network", only_if=default_is_off)
 def test_guest_without_network_options(testbed: Testbed, evidence: Evidence) -> None:
     """A guest that virt-install makes without network options is on the network `default`.
 

@@ -23,6 +23,7 @@ OWNERS = (
     "fixtures/host/sandbox.py",
     "fixtures/host/local.py",
     "fixtures/host/lab.py",
+    "fixtures/host/staged.py",
     "fixtures/host/ovs_datapath.py",
     "launcher/host_launch.py",
 )

@@ -18,5 +18,7 @@ def test_each_kind_has_its_classes_and_its_place_in_the_record() -> None:
 
 
 def test_an_unknown_kind_is_named() -> None:
-    with pytest.raises(LookupError, match="called cloud; expected one of sandbox, lab, local"):
+    with pytest.raises(
+        LookupError, match="called cloud; expected one of sandbox, lab, staged, local"
+    ):
         host_kind("cloud")

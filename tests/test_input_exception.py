@@ -9,6 +9,7 @@ from contracts.address_family import IPV4
 from fixtures.host.command import Completed
 from fixtures.probe.input_exception import Refusal, input_exception, refusals, said
 
+LINKS = ["virbr1"]
 PORTS = [("tcp", 7777), ("udp", 7777)]
 OPEN = "-P INPUT ACCEPT\n-A INPUT -i virbr1 -p tcp -m tcp --dport 7777 -j DROP\n"
 UFW = """\
@@ -80,14 +81,14 @@ def found(host: Host) -> list[Refusal]:
 
 def test_a_host_that_refuses_only_by_name_is_left_alone() -> None:
     host = Host(OPEN)
-    with input_exception(cast(Any, host), IPV4, PORTS) as let_in:
+    with input_exception(cast(Any, host), IPV4, PORTS, LINKS) as let_in:
         assert let_in == []
     assert host.ran == []
     assert said([], PORTS) == ""
 
 
 def test_nothing_is_asked_without_a_port() -> None:
-    with input_exception(cast(Any, None), IPV4, []) as let_in:
+    with input_exception(cast(Any, None), IPV4, [], LINKS) as let_in:
         assert let_in == []
 
 
@@ -117,14 +118,14 @@ def test_a_policy_of_nfts_own() -> None:
 
 def test_exactly_the_ports_are_let_in_and_taken_out_again() -> None:
     host = Host(UFW)
-    with input_exception(cast(Any, host), IPV4, PORTS[:1]) as let_in:
+    with input_exception(cast(Any, host), IPV4, PORTS[:1], LINKS) as let_in:
         assert host.ran == [
-            "iptables -w -A INPUT -p tcp --dport 7777 -j ACCEPT",
-            "iptables -w -I ufw-not-local 2 -p tcp --dport 7777 -j ACCEPT",
+            "iptables -w -A INPUT -i virbr1 -p tcp --dport 7777 -j ACCEPT",
+            "iptables -w -I ufw-not-local 2 -i virbr1 -p tcp --dport 7777 -j ACCEPT",
         ]
     assert host.ran[2:] == [
-        "iptables -w -D ufw-not-local -p tcp --dport 7777 -j ACCEPT",
-        "iptables -w -D INPUT -p tcp --dport 7777 -j ACCEPT",
+        "iptables -w -D ufw-not-local -i virbr1 -p tcp --dport 7777 -j ACCEPT",
+        "iptables -w -D INPUT -i virbr1 -p tcp --dport 7777 -j ACCEPT",
     ]
     assert said(let_in, PORTS[:1]) == (
         "; the host refuses unknown ports, let in for the probes: tcp 7777 at INPUT (policy), "
@@ -134,10 +135,10 @@ def test_exactly_the_ports_are_let_in_and_taken_out_again() -> None:
 
 def test_the_same_by_nft() -> None:
     host = Host(OPEN, FIREWALLD)
-    with input_exception(cast(Any, host), IPV4, PORTS[1:]):
+    with input_exception(cast(Any, host), IPV4, PORTS[1:], LINKS):
         pass
     table = "inet firewalld"
-    accept = "udp dport 7777 accept"
+    accept = "iifname virbr1 udp dport 7777 accept"
     assert host.ran == [
         f"nft -j -e -a insert rule {table} filter_INPUT handle 3 {accept}",
         f"nft -j -e -a insert rule {table} filter_IN_libvirt handle 4 {accept}",

@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 
 from fixtures.waiting import until
-from launcher import setup
+from launcher import libraries, setup
 from launcher.lab import disk_image, lab_machine, qemu
 from launcher.lab.job import Share
 from launcher.launcher_error import UsageError
@@ -54,7 +54,7 @@ def test_a_firewall_backend_that_a_release_does_not_know_is_refused(tmp_path: Pa
 
 
 def test_the_lock_is_cut_by_whole_entries() -> None:
-    whole, cut = disk_image._lock_without(()), disk_image._lock_without(("libvirt-python",))
+    whole, cut = libraries.lock(()), libraries.lock(("libvirt-python",))
     assert "\nlibvirt-python==" in whole
     assert "libvirt-python" not in cut
     # An entry is one line with its version, and its hashes.

@@ -32,7 +32,7 @@ def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
         (["reprot"], "did you mean 'report'?"),
         (
             ["qualify"],
-            "subcommands: run, prove, report, compare, doctor, clean, test, topology, image",
+            "subcommands: run, prove, report, compare, doctor, stage, clean, test, topology, image",
         ),
         (["--hlep"], "did you mean '--help'?"),
         (["run", "--topolgy", "nat"], "did you mean '--topology'?"),
@@ -43,7 +43,7 @@ def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
         (["run", "--accel", "kvn"], "did you mean 'kvm'?"),
         (["run", "--workers", "0"], "'0' is neither a number from 1 on nor auto"),
         (["run", "--workers", "two"], "'two' is neither"),
-        (["run", "--host", "cloud"], "not one of sandbox, lab, local"),
+        (["run", "--host", "cloud"], "not one of sandbox, lab, staged, local"),
         pytest.param(
             ["run", "--host", "lab", "--release", "bullseye"],
             "no release that a lab can be",
@@ -55,10 +55,16 @@ def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
             marks=pytest.mark.host,
         ),
         pytest.param(
-            ["run", "--host", "local"],
-            "--host local: name the NICs that a run may use",
+            ["run", "--host", "local", "--topology", "passthrough"],
+            "--host local: name the NICs that passthrough may use",
             marks=pytest.mark.host,
         ),
+        pytest.param(
+            ["run", "--host", "lab", "--plan"],
+            "--plan: a lab is made for the run",
+            marks=pytest.mark.host,
+        ),
+        (["prove", "--plan"], "unknown option '--plan'"),
         pytest.param(
             ["prove", "--host", "local"],
             "a fault would leave state behind on this machine",
@@ -119,8 +125,8 @@ def test_help_names_every_subcommand() -> None:
 @pytest.mark.host
 def test_words_after_dashes_are_not_the_launchers() -> None:
     # `--topolgy` would be refused; behind -- it is pytest's, so the next thing is refused.
-    done = plumbline("run", "--host", "local", "--", "--topolgy")
-    assert "--host local: name the NICs that a run may use" in done.stderr
+    done = plumbline("run", "--host", "local", "--topology", "passthrough", "--", "--topolgy")
+    assert "--host local: name the NICs that passthrough may use" in done.stderr
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -4,12 +4,14 @@
 import contextlib
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.launched import launched
+from fixtures.host.foreign_load import LOADED_SHARE
+from tests.launched import ROOT, launched
 
 pytestmark = pytest.mark.host
 
@@ -40,3 +42,29 @@ def test_a_rate_below_its_floor_beside_a_load_is_inconclusive(tmp_path: Path) ->
         assert check["verdict"] == "inconclusive", check
         assert "meanwhile other processes used " in check["reason"]
         assert any(evidence["name"] == "samples.json" for evidence in check["evidence"])
+
+
+# Prints the share of foreign load beside a second of own work.
+SHARE = """
+import time
+from fixtures.host.foreign_load import watching
+with watching()() as load:
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        pass
+print(load.share)
+"""
+
+
+def test_processes_outside_of_a_namespace_are_foreign_load() -> None:
+    in_a_namespace = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", SHARE]
+    with load():
+        shown = subprocess.run(
+            in_a_namespace,
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
+    # A core's worth of burners, less what this process and other tests take.
+    assert float(shown.stdout) > LOADED_SHARE

@@ -116,16 +116,16 @@ def test_nothing_is_left_however_a_run_ends(tmp_path: Path) -> None:
     lab_machine.run(plan, qemu.emulator(progress), progress)
     said = {file.name: file.read_text() for file in tmp_path.iterdir() if file.is_file()}
     before, meanwhile = said["before"], said["meanwhile"]
-    for made in ("kvm1", "passthrough_net", "outside", "192.168.1.2/24", "local.json"):
+    for made in ("kvm1", "passthrough_net", "outside", "10.213.0.2/24", "local.json"):
         assert made in meanwhile, said["killed.said"]
         assert made not in before
     assert said["whole.status"] == "0\n", said["whole.said"]
     assert said["after-whole"] == before, said["whole.said"]
     assert said["after-killed"] == before, said["taken-down.log"]
-    assert "libvirt's domain kvm1" in said["taken-down.log"]
+    assert "libvirt's domain plumb1-kvm1" in said["taken-down.log"]
     assert f"the name to-host of {qemu.PEER_NIC}" in said["taken-down.log"]
     assert "would remove the objects of process" in said["dry.said"]
-    assert "removed libvirt's network passthrough_net" in said["clean.said"]
+    assert "removed libvirt's network plumb1-passthrough_net" in said["clean.said"]
     assert said["after-both"] == before, said["clean.said"]
     assert said["again.said"] == "nothing to clean\n"
 

@@ -13,7 +13,7 @@ from launcher.selftest import QUICK
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted(Path(__file__).parent.glob("test_*.py"))
 # Functions and programs that need more than the virtual environment.
-FUNCTIONS = {"sandbox", "launched", "chromium"}
+FUNCTIONS = {"sandbox", "staged", "launched", "chromium"}
 PROGRAMS = {"unshare"}
 
 

@@ -31,6 +31,7 @@ MAY_IMPORT = {
 STANDARD_LIBRARY_ONLY = (
     *("contracts", "launcher", "fixtures/guest/image", "fixtures/guest/kvm_proof.py"),
     *("fixtures/host/journal.py", "fixtures/host/local_cleanup.py"),
+    "fixtures/host/namespace_init.py",
     *("topologies/__init__.py", "topologies/cli_names.py", "topologies/data_error.py"),
 )
 SOURCES = {".py", ".sh", ".c", ".h", ".yaml", ".yml", ".toml"}
@@ -111,18 +112,27 @@ def test_imports_point_one_way(folder: str) -> None:
 
 
 def test_launcher_and_fixtures_meet_in_few_places() -> None:
-    """`launcher` uses the image, the proof of KVM, a run's folder and journal."""
+    """`launcher` uses the image, the proof of KVM, a run's folder and journal, and mounts."""
     from_launcher = {name for file in python_files("launcher") for name in imports(file)}
     from_fixtures = {name for file in python_files("fixtures") for name in imports(file)}
     assert {name for name in from_launcher if name.startswith("fixtures")} <= {
         "fixtures.guest",
         "fixtures.host.journal",
         "fixtures.host.local_cleanup",
+        "fixtures.host.namespace_init",
         "fixtures.plugin.run_folder",
     }
     named_before_set_up = {"topologies", "topologies.cli_names", "topologies.data_error"}
     assert {n for n in from_launcher if n.startswith("topologies")} <= named_before_set_up
-    parts = ("cache", "lab_detection", "launcher_error", "packages", "capabilities", "release")
+    parts = (
+        "cache",
+        "lab_detection",
+        "staged_detection",
+        "launcher_error",
+        "packages",
+        "capabilities",
+        "release",
+    )
     allowed = {"launcher", *(f"launcher.{part}" for part in parts)}
     assert {name for name in from_fixtures if name.startswith("launcher")} <= allowed
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher import firewall_backend as firewall_backends
 from launcher.cache import make_cache_dir
 
 START = Path(__file__).with_name("guestside") / "start"
@@ -68,8 +69,8 @@ class Job:
         (self.folder / "mounts").write_text("".join(mounts))
         (self.folder / "kept").write_text(f"{kept}\n")
         if firewall_backend is not None:
-            setting = f'firewall_backend = "{firewall_backend}"\n'
-            (self.folder / "network.conf").write_text(setting)
+            text = firewall_backends.settings(firewall_backend)
+            (self.folder / "network.conf").write_text(text)
         settings = [f"{name}={value}" for name, value in environment.items()]
         # A shell's background command ignores interrupts, and its children inherit that.
         words = ["exec", "env", "--default-signal=INT,QUIT", *settings, *command]

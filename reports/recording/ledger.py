@@ -18,6 +18,7 @@ from reports.record import (
     EvidenceFile,
     FaultResult,
     HostRecord,
+    MovedField,
     Procedure,
     Reach,
     RecordError,
@@ -53,6 +54,7 @@ class TopologyReport(BaseModel):
     teardown_s: Seconds | None = None
     undone: bool | None = None
     built: Built | None = None
+    placement: list[MovedField] | None = None
     evidence: list[EvidenceFile] | None = None
 
     def joined_by(self, later: "TopologyReport") -> "TopologyReport":
@@ -183,6 +185,7 @@ class Ledger:
             teardown_s=known.teardown_s,
             undone=known.undone,
             built=known.built,
+            placement=known.placement or [],
             evidence=known.evidence or [],
         )
 

@@ -18,8 +18,7 @@ from topologies.topology import SCHEMA, Topology, promises_of
 
 TOPOLOGY_NAME_MAX = 32
 DIGEST_MAX = 6
-# The prefix of objects of a run beside a documented topology's, as in `fixtures.host.journal`.
-GUEST = "plumb-kvm"
+GUEST = "kvm"
 GUESTS = 2
 NETWORK, BRIDGE = "--network", "--bridge"
 # QEMU's own prefix; the rest is of the host and the network.

@@ -105,6 +105,19 @@ def guests_under_test(draft: Draft) -> Iterator[Problem]:
         )
 
 
+def one_origin(draft: Draft) -> Iterator[Problem]:
+    """A topology's networks are all made by the run, or all the host's."""
+    origins = {index: network.origin for index, network in draft.networks.items()}
+    for index, origin in origins.items():
+        first = origins.get(0, origin)
+        if origin != first:
+            yield Problem(
+                ("networks", index, "origin"),
+                f"{origin} beside a network that is {first}; expected {first}",
+                "put the networks into two files",
+            )
+
+
 def existing_have_no_physical(draft: Draft) -> Iterator[Problem]:
     """What is beyond an existing network is there too: the run makes no physical network for it."""
     if draft.physical is not None and draft.networks and not draft.planned:
@@ -118,6 +131,7 @@ def existing_have_no_physical(draft: Draft) -> Iterator[Problem]:
 
 RULES: Final = (
     kind_fits,
+    one_origin,
     existing_have_no_physical,
     networks,
     uplinks,

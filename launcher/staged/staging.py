@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A staged host from its profile: its root built, booted, and with what the profile puts on it."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from fixtures.guest import image as guest_images
+from fixtures.guest import kvm_proof
+from launcher import packages, setup
+from launcher.cache import cache_dir
+from launcher.launcher_error import LauncherError
+from launcher.progress import Progress
+from launcher.pytest_command import ROOT
+from launcher.staged import root_folder
+from launcher.staged.profile import Profile
+from launcher.staged.staged_host import Share, StagedHost, booted, require
+
+QEMU = "qemu-system-x86_64"
+# The harness's cache there: what it finds out about the host is kept for the next of its release.
+CACHE = Path("/var/cache/plumbline")
+VARIABLES = {"PLUMBLINE_CACHE": str(CACHE)}
+
+
+@contextlib.contextmanager
+def staged(release: str, profile: Profile, shares: Sequence[Share]) -> Iterator[StagedHost]:
+    """Boot a host of a profile, and give it when it is ready; on leaving it is gone.
+
+    Args:
+        release: the release.
+        profile: the profile.
+        shares: the folders that it sees beside the clone.
+
+    Raises:
+        LauncherError: it could not be built or booted.
+    """
+    setup.ensure(staged=root_folder.cached(release, profile) is None)
+    progress = Progress()
+    layers = root_folder.ensure(release, profile, progress)
+    image = setup.cached_image()
+    if image is None:
+        raise LauncherError("the guest image is gone from the cache", "./plumbline image build")
+    kept = layers[-1].with_name(f"kept-{layers[-1].name}")
+    kept.mkdir(exist_ok=True)
+    images = image.kernel.parent
+    seen = [
+        Share(ROOT),
+        Share(kept, CACHE, writable=True),
+        Share(images, CACHE / images.relative_to(cache_dir())),
+        *shares,
+    ]
+    with booted(layers, profile, f"{profile.name}-{release}", seen) as host:
+        progress(f"staged host: {release}, profile {profile.name}: its services are up")
+        if profile.bystander:
+            progress(f"staged host: a guest on {profile.bystander}: {_add_bystander(host, image)}")
+        yield host
+
+
+def _add_bystander(host: StagedHost, image: guest_images.Image) -> str:
+    """Boot it, and return its address."""
+    argv = ["python3", "-P", "-m", "fixtures.guest.bystander", host.profile.bystander]
+    said = require(host, [*argv, _accel(image)], VARIABLES | {"PYTHONPATH": str(ROOT)})
+    return said.split()[-1]
+
+
+def _accel(image: guest_images.Image) -> str:
+    """Return its accelerator: KVM where a guest proves to boot under it."""
+    own = packages.find(QEMU)
+    return "kvm" if own is not None and kvm_proof.kvm(image, own).proven else "tcg"

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A topology with free names and addresses in place of the documented ones.
+
+Its structure, its promises and its name stay; every figure that is derived from a subnet keeps its
+place in it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import Any, Self
+from uuid import UUID, uuid5
+
+from topologies.placement.free_names import FreeMacs, FreeNames, free_prefix
+from topologies.placement.subnet_pool import free_pool, free_subnets, pool_in
+from topologies.placement.taken import Taken
+from topologies.topology import DhcpRange, Guest, Network, Physical, Topology
+
+Moves = Mapping[IPv4Network, IPv4Network]
+"""Documented subnet → the one in its place."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where topologies go on one host.
+
+    Attributes:
+        prefix: the beginning of all names.
+        pool: the network that subnets are taken from.
+        taken: what the host has.
+    """
+
+    prefix: str
+    pool: IPv4Network
+    taken: Taken
+
+    @classmethod
+    def beside(cls, taken: Taken, stem: str, subnets: str | None) -> Self:
+        """Return the placement beside what a host has.
+
+        Args:
+            taken: what the host has.
+            stem: the beginning of all names, before the run's number.
+            subnets: the value of `--subnets`; None: a free private network.
+
+        Raises:
+            DataError: `subnets` is no network, or there is no free one.
+        """
+        pool = free_pool(taken.networks) if subnets is None else pool_in(subnets)
+        return cls(free_prefix(stem, taken.names), pool, taken)
+
+    def place(self, topology: Topology) -> Topology:
+        """Return a topology under free names, on free subnets, with free MACs and UUIDs.
+
+        Of one on existing networks only the guests get other names.
+
+        Raises:
+            DataError: the pool has no room for it.
+        """
+        if not topology.made_networks:
+            return self._attached(topology)
+        documented = list(_subnets(topology))
+        lengths = [each.prefixlen for each in documented]
+        free = free_subnets(self.pool, self.taken.networks, lengths)
+        moves = dict(zip(documented, free, strict=True))
+        names = FreeNames(self.prefix, self.taken.names)
+        macs = FreeMacs(self.taken.macs, [guest.mac for guest in topology.guests])
+        uplink = {
+            name: name if topology.type.uplink_is_real else names.link(name)
+            for name in _uplinks(topology)
+        }
+        networks = tuple(
+            self._network(network, moves, names, macs, uplink) for network in topology.networks
+        )
+        renamed = dict(
+            zip(
+                (each.name for each in topology.networks),
+                (each.name for each in networks),
+                strict=True,
+            )
+        )
+        guests = tuple(
+            guest.model_copy(
+                update={
+                    "name": names.guest(guest.name),
+                    "network": renamed[guest.network],
+                    "mac": macs.mac(guest.mac),
+                    "address": _guest_address(guest, moves),
+                }
+            )
+            for guest in topology.guests
+        )
+        physical = topology.physical and _physical(topology.physical, moves, uplink)
+        update = {"networks": networks, "guests": guests, "physical": physical}
+        return topology.model_copy(update=update)
+
+    def _attached(self, topology: Topology) -> Topology:
+        names = FreeNames(self.prefix, self.taken.names)
+        guests = tuple(
+            guest.model_copy(update={"name": names.guest(guest.name)}) for guest in topology.guests
+        )
+        return topology.model_copy(update={"guests": guests})
+
+    def _network(
+        self,
+        network: Network,
+        moves: Moves,
+        names: FreeNames,
+        macs: FreeMacs,
+        uplink: Mapping[str, str],
+    ) -> Network:
+        own = network.bridge_name == network.name
+        return network.model_copy(
+            update={
+                # A bridge of the host's is called by one name in both places.
+                "name": names.link(network.name) if own else names.network(network.name),
+                "bridge_name": network.bridge_name and names.link(network.bridge_name),
+                "libvirt_name": network.libvirt_name and names.network(network.libvirt_name),
+                "address": network.address and _interface(network.address, moves),
+                "dhcp": network.dhcp and _range(network.dhcp, moves),
+                "uplink": network.uplink and uplink[network.uplink],
+                "mac": network.mac and macs.mac(network.mac),
+                "uuid": network.uuid and self._uuid(network.uuid),
+            }
+        )
+
+    def _uuid(self, documented: UUID) -> UUID:
+        return uuid5(documented, self.prefix) if documented in self.taken.uuids else documented
+
+
+def moved_fields(documented: Topology, used: Topology) -> list[dict[str, str]]:
+    """Return the fields whose values differ, each with both; none for a topology as documented."""
+    before, after = (dict(_fields(each.model_dump(mode="json"), "")) for each in (documented, used))
+    return [
+        {"field": field, "documented": before[field], "used": after[field]}
+        for field in before
+        if before[field] != after[field]
+    ]
+
+
+def _fields(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Give each field of a topology's data by its path, as in `networks[0].dhcp.start`."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            # The file's word for it.
+            name = "bridge" if key == "bridge_name" else key
+            yield from _fields(each, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for number, each in enumerate(value):
+            yield from _fields(each, f"{path}[{number}]")
+    elif value is not None:
+        yield path, str(value)
+
+
+def _subnets(topology: Topology) -> Iterator[IPv4Network]:
+    """Give the subnets of a topology, that of the physical network first; none overlap."""
+    if topology.physical is not None:
+        yield topology.physical.subnet
+    for network in topology.networks:
+        if network.subnet is not None and not network.is_on_physical_network:
+            yield network.subnet
+
+
+def _uplinks(topology: Topology) -> Iterator[str]:
+    if topology.physical is not None:
+        yield topology.physical.uplink
+
+
+def _physical(physical: Physical, moves: Moves, uplink: Mapping[str, str]) -> Physical:
+    return physical.model_copy(
+        update={
+            "uplink": uplink[physical.uplink],
+            "subnet": moves[physical.subnet],
+            "router": _address(physical.router, moves),
+            "dhcp": _range(physical.dhcp, moves),
+            "host": _address(physical.host, moves),
+            "outside": _address(physical.outside, moves),
+        }
+    )
+
+
+def _guest_address(guest: Guest, moves: Moves) -> IPv4Interface | str:
+    static = guest.static_address
+    return guest.address if static is None else _interface(static, moves)
+
+
+def _range(served: DhcpRange, moves: Moves) -> DhcpRange:
+    return DhcpRange(start=_address(served.start, moves), end=_address(served.end, moves))
+
+
+def _interface(address: IPv4Interface, moves: Moves) -> IPv4Interface:
+    return IPv4Interface((_address(address.ip, moves), address.network.prefixlen))
+
+
+def _address(address: IPv4Address, moves: Moves) -> IPv4Address:
+    """Return the address at the same place of the subnet that its own one moves to."""
+    for documented, used in moves.items():
+        if address in documented:
+            return used[int(address) - int(documented.network_address)]
+    raise LookupError(f"{address} is of no subnet of its topology: {', '.join(map(str, moves))}")
