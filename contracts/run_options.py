@@ -116,6 +116,40 @@ RUN_OPTIONS = (
         default=(),
     ),
     RunOption(
+        "network",
+        "an active libvirt network of the host, as it is: guests are attached to it, and nothing "
+        "of it is changed; repeatable",
+        metavar="NAME",
+        action="append",
+        default=(),
+        subcommands=(RUN,),
+    ),
+    RunOption(
+        "bridge",
+        "a bridge of the host (Linux or Open vSwitch), in the same way; repeatable",
+        metavar="NAME",
+        action="append",
+        default=(),
+        subcommands=(RUN,),
+    ),
+    RunOption(
+        "existing",
+        "every network and bridge that the host has, in the same way",
+        action="store_true",
+        default=False,
+        subcommands=(RUN,),
+    ),
+    RunOption(
+        "addresses",
+        "addresses set aside for the guests on existing networks, as in "
+        "192.168.1.200-192.168.1.210; repeatable; default: the network's own DHCP",
+        metavar="FIRST-LAST[/PREFIX]",
+        action="append",
+        default=(),
+        subcommands=(RUN,),
+        rerun=True,
+    ),
+    RunOption(
         "host",
         f"the host under test: {', or '.join(kind.meaning for kind in HOST_KINDS)}",
         metavar="|".join(HOST_WORDS),

@@ -18,6 +18,10 @@ class RunSettings:
 
     Attributes:
         topology: names and files of topologies; empty: all that are shipped.
+        network: names of libvirt networks that the host has.
+        bridge: names of bridges that the host has.
+        existing: all of them.
+        addresses: ranges set aside for guests on these.
         host: the host under test.
         pf: the SR-IOV NIC whose functions guests get.
         peer_nic: a NIC on the same wire, for the outside.
@@ -44,6 +48,7 @@ class RunSettings:
         accelerator_reason: why.
         findings: of each capability `state` and `detail`.
         missing: those of `expect` that the host lacks.
+        left_out: the record's entry of each network of the host that `--existing` left out.
         faults: the record's entry of each fault of the run.
         statements: the statement of each claim of the catalogue.
         sources: where each claim is documented.
@@ -51,6 +56,10 @@ class RunSettings:
     """
 
     topology: tuple[str, ...] = ()
+    network: tuple[str, ...] = ()
+    bridge: tuple[str, ...] = ()
+    existing: bool = False
+    addresses: tuple[str, ...] = ()
     host: str = "sandbox"
     pf: str | None = None
     peer_nic: str | None = None
@@ -78,6 +87,7 @@ class RunSettings:
     accelerator_reason: str = ""
     findings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    left_out: tuple[Mapping[str, Any], ...] = ()
     faults: tuple[Mapping[str, Any], ...] = ()
     statements: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -112,16 +122,24 @@ class RunSettings:
             raise ValueError("this pytest writes no record: it has no --output")
         return self.output
 
-    def rerun_argv(self, place: str, *, topology: str, fault: str | None = None) -> list[str]:
+    @property
+    def names_existing(self) -> bool:
+        """Whether networks that the host has are asked for."""
+        return bool(self.network or self.bridge or self.existing)
+
+    def rerun_argv(
+        self, place: str, *, topology: str, by: str = "--topology", fault: str | None = None
+    ) -> list[str]:
         """Return the command that makes one check again, on a host like this run's.
 
         Args:
             place: the check, as a path with a node id.
-            topology: the name or the file of its topology.
+            topology: the name or the file of its topology, or of the host's network.
+            by: the option that selects it.
             fault: the id, or the file and id, of the fault that the topology was built with.
         """
         subcommand = RUN if fault is None else PROVE
-        subject = ("--topology", topology) if fault is None else ("--fault", fault)
+        subject = (by, topology) if fault is None else ("--fault", fault)
         words = ["./plumbline", subcommand, *subject]
         for option in options_of(subcommand):
             value = getattr(self, option.name)
@@ -130,7 +148,7 @@ class RunSettings:
                 continue
             if not option.takes_value:
                 words.append(option.flag)
-            elif str(value).startswith("-"):
+            elif isinstance(value, tuple) or str(value).startswith("-"):
                 words += option.argv(value)
             else:
                 words += [option.flag, str(value)]

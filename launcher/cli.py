@@ -33,6 +33,7 @@ COMMANDS = {
     "stage": Command("launcher.stage", "a host in namespaces to try a command on"),
     "clean": Command("launcher.clean", "remove what an interrupted run or set-up left behind"),
     "test": Command("launcher.selftest", "the harness's own tests and linters"),
+    "topology": Command("launcher.topology", "write the networks of a host as topology files"),
     "image": Command("launcher.image", "build, show, export or import the guest image"),
 }
 

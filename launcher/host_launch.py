@@ -67,6 +67,16 @@ class SandboxLaunch(HostLaunch):
     kind = "sandbox"
     keeps_faults = False
 
+    def require(self, subcommand: str, options: argparse.Namespace) -> None:
+        """See `HostLaunch.require`: it has only what it makes."""
+        del subcommand
+        if names_existing(options):
+            raise UsageError(
+                "--network, --bridge and --existing name networks that the host has; a sandbox "
+                "has none",
+                "sudo ./plumbline run --host local --network NAME",
+            )
+
     def workers(self, options: argparse.Namespace, builds: int) -> int:
         """See `HostLaunch.workers`: never more than there are topologies to spread."""
         if options.workers != "auto":
@@ -160,6 +170,11 @@ class StagedLaunch(HostLaunch):
 LAUNCHES: Final = MappingProxyType(
     {each.kind: each for each in (SandboxLaunch(), LabLaunch(), StagedLaunch(), LocalLaunch())}
 )
+
+
+def names_existing(options: argparse.Namespace) -> bool:
+    """Whether networks that the host has are asked for."""
+    return bool(options.network or options.bridge or options.existing)
 
 
 def _start_here(

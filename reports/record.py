@@ -35,6 +35,7 @@ from reports.record_types import (
     Seconds,
     Statement,
     Tool,
+    UnreadSetting,
 )
 from reports.report_error import ReportError
 
@@ -60,6 +61,7 @@ __all__ = [
     "Statement",
     "Tool",
     "TopologyRecord",
+    "UnreadSetting",
     "Verdict",
     "claim_verdicts",
     "explain",
@@ -82,6 +84,15 @@ class TopologyRecord(RecordPart):
     name: str
     kind: str | None = None
     title: str | None = None
+    origin: Literal["made", "existing"] | None = Field(
+        default=None,
+        description="made by the run, or existing on the host; null in a record from before that "
+        "was kept",
+    )
+    not_looked_at: list[UnreadSetting] = Field(
+        default_factory=list,
+        description="what an existing network is asked for, and no check looks at",
+    )
     verdict: Verdict = Field(description="the worst of its build and its checks")
     reason: str | None = Field(default=None, description="why it could not be built, else null")
     build_s: Seconds | None = Field(

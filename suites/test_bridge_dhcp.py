@@ -31,6 +31,7 @@ class Leased:
 
 @pytest.mark.lengthy(beside_harmless=True)
 @pytest.mark.claims("LB-12")
+@pytest.mark.changes_network("starts a DHCP server on the bridge")
 def test_lease_on_a_bridge_made_by_hand(testbed: Testbed, evidence: Evidence) -> None:
     """With a DHCP server on the bridge each guest gets an address, and with it reaches the bridge.
 

@@ -105,7 +105,8 @@ def _exchanged(pairs: Sequence[tuple[End, End]]) -> None:
 def _outside(testbed: Testbed, evidence: Evidence) -> list[Seen]:
     """Return what the outside sees, where guests reach it."""
     promises = testbed.topology.promises
-    if not any((p.from_, p.to) == ("guest", "outside") and p.reach for p in promises):
+    reached = any((p.from_, p.to) == ("guest", "outside") and p.reach for p in promises)
+    if not (reached and testbed.has_outside):
         return []
     far = testbed.end("outside")
     with evidence.capture(testbed.outside, OUTSIDE_NIC, "outside") as frames:

@@ -72,6 +72,7 @@ def test_rules_let_nothing_out(testbed: Testbed, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("NT-24", "IS-06")
+@pytest.mark.changes_network("lifts the host's packet filter for the bridge")
 def test_no_sample_comes_in(testbed: Testbed, evidence: Evidence) -> None:
     """Samples of ports and protocols from the outside do not arrive at any guest.
 
@@ -95,6 +96,7 @@ def test_no_sample_comes_in(testbed: Testbed, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("IS-06")
+@pytest.mark.changes_network("lifts the host's packet filter for the bridge")
 def test_no_sample_gets_out(testbed: Testbed, evidence: Evidence) -> None:
     """Samples of ports and protocols from a guest do not arrive outside.
 
@@ -125,9 +127,7 @@ def _decide_by_rules(
 ) -> None:
     rules = read_rules(testbed.host, IPV4)
     evidence.text("rules.txt", str(rules))
-    around = surroundings(
-        testbed.host, IPV4, testbed.switch.name, testbed.subnet, testbed.figures.uplink
-    )
+    around = surroundings(testbed.host, IPV4, testbed.switch.name, testbed.subnet, testbed.uplink)
     flows = follow(rules, around)
     wrong = decide(flows, rules, _let_through)
     assert not wrong, wrong

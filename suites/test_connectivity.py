@@ -12,20 +12,22 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from fixtures.errors import Inconclusive
-from fixtures.guest.guest import Guest, default_route
+from fixtures.guest.guest import default_route
 from fixtures.packet_filter.host_rules import read_rules
 from fixtures.plugin.collection import Cell
-from fixtures.probe.blocking import CONTROL_WAIT_S, WAIT_S, Attempt, attempt
+from fixtures.probe.blocking import Attempt
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.forward_bypass import forward_bypass, forwarding, route
-from fixtures.probe.input_exception import Port, input_exception, said
+from fixtures.probe.input_exception import Port, said
 from fixtures.probe.packets import is_request, sender
 from fixtures.probe.reach import ANSWER_S, ECHO_PORT, Answer, End, ping, send
 from fixtures.testbed.packet_path import trace
 from fixtures.testbed.physical_network import OUTSIDE_NIC
+from fixtures.testbed.ports_let_in import ports_let_in
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
+from suites.reach_as_it_is import attempt_cell, no_reach_as_it_is, reaches_the_router
 from topologies.topology import Promise
 
 PORT_DEADLINE_S = 40.0
@@ -50,12 +52,17 @@ def test_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
            the loss.
     Verify:
         - every request is answered with its own content by the address under test
+        - of an existing network without an outside its router is: by ICMP, as no router answers the
+          rest; control: it answers the host, else the cell is not testable
         - where the topology names a source, every request arrives outside from that address
     """
+    if cell.promise.to == "outside" and testbed.lacks_outside:
+        reaches_the_router(testbed, cell, evidence)
+        return
     answers = []
     ports = _ports_of_the_host(cell)
     with (
-        input_exception(testbed.host, cell.family, ports, testbed.host_links) as let_in,
+        ports_let_in(testbed, cell.family, ports) as let_in,
         _watched(testbed, cell.promise, evidence) as watched,
     ):
         for near, far in _pairs(testbed, cell):
@@ -97,10 +104,14 @@ def test_no_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
         - with the host's own rules alone nothing is answered
         - with the host's own rules alone no request is in the capture at the far end
         - control: with the filter lifted, before and after, every request is answered and seen at
-          the far end; else the check is inconclusive
+          the far end; else the check is inconclusive, as it always is on an existing network, whose
+          rules stay as they are
     """
     if {cell.promise.from_, cell.promise.to} != {"guest", "outside"}:
         raise Inconclusive(f"there is no control for {cell.promise.cell}: nothing to lift")
+    if not testbed.topology.origin.is_the_runs:
+        no_reach_as_it_is(testbed, cell, evidence)
+        return
     rules = read_rules(testbed.host, cell.family)
     tried: dict[str, dict[str, Attempt]] = {}
     refused: set[str] = set()
@@ -118,7 +129,7 @@ def test_no_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
             with obstacle as not_lifted, ThreadPoolExecutor(len(testbed.guests)) as pool:
                 refused.update(not_lifted)
                 attempts = pool.map(
-                    functools.partial(_attempt, testbed, cell, phase=phase, evidence=evidence),
+                    functools.partial(attempt_cell, testbed, cell, phase=phase, evidence=evidence),
                     testbed.guests,
                 )
                 for guest, done in zip(testbed.guests, attempts, strict=True):
@@ -260,16 +271,3 @@ def _sources(testbed: Testbed, cell: Cell) -> set[str]:
     if cell.promise.source == "host":
         return {str(testbed.figures.host)}
     return {end.address for end in testbed.ends("guest", cell.family)}
-
-
-def _attempt(
-    testbed: Testbed, cell: Cell, guest: Guest, *, phase: str, evidence: Evidence
-) -> Attempt:
-    outside, inside = testbed.end("outside", cell.family), testbed.guest_end(guest, cell.family)
-    label = f"{guest.name}-{phase.replace(' ', '-')}"
-    wait_s = WAIT_S if phase == "in place" else CONTROL_WAIT_S
-    if cell.promise.to == "outside":
-        with evidence.capture(testbed.outside, OUTSIDE_NIC, label) as frames:
-            return attempt(cell.proto, inside, outside, frames, wait_s=wait_s)
-    with evidence.capture(testbed.host, guest.tap, label) as frames:
-        return attempt(cell.proto, outside, inside, frames, wait_s=wait_s)

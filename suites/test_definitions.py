@@ -20,6 +20,7 @@ XML = "<network><name>{name}</name><uuid>{uuid}</uuid><bridge name='plumb-twin'/
 
 
 @pytest.mark.claims("NT-20")
+@pytest.mark.changes_network("defines networks with the network's own name and UUID")
 def test_second_definition_is_refused(testbed: Testbed, evidence: Evidence) -> None:
     """A second definition with a network's name or its UUID is refused; no two files share one.
 

@@ -42,6 +42,7 @@ PHASES = (
 
 @pytest.mark.lengthy
 @pytest.mark.claims("BR-09")
+@pytest.mark.changes_network("turns the filtering of bridged packets on and drops some")
 @pytest.mark.needs("bridge-nf", "iptables")
 @pytest.mark.changes_host("sets net.bridge.bridge-nf-call-iptables")
 def test_bridged_ipv4_is_not_filtered(testbed: Testbed, evidence: Evidence) -> None:
@@ -73,6 +74,7 @@ def test_bridged_ipv4_is_not_filtered(testbed: Testbed, evidence: Evidence) -> N
 
 @pytest.mark.lengthy
 @pytest.mark.claims("BR-09")
+@pytest.mark.changes_network("turns the filtering of bridged packets on and drops some")
 @pytest.mark.needs("bridge-nf", "iptables")
 @pytest.mark.changes_host("sets net.bridge.bridge-nf-call-ip6tables")
 def test_bridged_ipv6_is_not_filtered(testbed: Testbed, evidence: Evidence) -> None:
@@ -112,6 +114,7 @@ def test_bridged_ipv6_is_not_filtered(testbed: Testbed, evidence: Evidence) -> N
 
 @pytest.mark.lengthy
 @pytest.mark.claims("BR-09")
+@pytest.mark.changes_network("turns the filtering of bridged packets on and drops some")
 @pytest.mark.needs("bridge-nf")
 @pytest.mark.changes_host("sets net.bridge.bridge-nf-call-arptables")
 def test_bridged_arp_is_not_filtered(testbed: Testbed, evidence: Evidence) -> None:

@@ -12,9 +12,10 @@ from fixtures.errors import Inconclusive
 from fixtures.guest.guest import Guest
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.flow_export import Collector, Flow, collector
-from fixtures.probe.input_exception import input_exception, said
+from fixtures.probe.input_exception import said
 from fixtures.probe.reach import ECHO_PORT, send_one
 from fixtures.switch.ovs_bridge import vsctl
+from fixtures.testbed.ports_let_in import ports_let_in
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
 
@@ -34,6 +35,7 @@ EXPORTERS: dict[str, tuple[str, Sequence[str]]] = {
 
 
 @pytest.mark.claims("OV-17")
+@pytest.mark.changes_network("has the bridge export its flows")
 @pytest.mark.needs("ovs")
 @pytest.mark.parametrize("protocol", list(EXPORTERS))
 def test_exports_flows(protocol: str, testbed: Testbed, evidence: Evidence) -> None:
@@ -55,7 +57,7 @@ def test_exports_flows(protocol: str, testbed: Testbed, evidence: Evidence) -> N
     used: set[int] = set()
     with (
         collector(testbed.host, protocol) as listening,
-        input_exception(testbed.host, IPV4, SENT, testbed.host_links) as let_in,
+        ports_let_in(testbed, IPV4, SENT) as let_in,
     ):
         for guest in testbed.guests:
             _sent(testbed, guest)

@@ -126,6 +126,7 @@ def test_mac_and_tag(testbed: Testbed, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("PT-09")
+@pytest.mark.changes_network("takes every virtual function that is left")
 @pytest.mark.needs("iommu", "sriov")
 def test_exhaustion(testbed: Testbed, evidence: Evidence) -> None:
     """When every function is taken the next guest is refused; one that was freed is taken again.

@@ -25,6 +25,7 @@ DHCP_ACK = 5  # RFC 2132, section 9.6
 
 
 @pytest.mark.claims("BR-04")
+@pytest.mark.changes_network("takes the host's address off the bridge")
 def test_address_by_dhcp(testbed: Testbed, evidence: Evidence) -> None:
     """The bridge takes its address from the physical network's DHCP server.
 
@@ -70,6 +71,7 @@ def test_address_by_dhcp(testbed: Testbed, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("BR-04")
+@pytest.mark.changes_network("takes the host's address off the bridge")
 def test_static_address(testbed: Testbed, evidence: Evidence) -> None:
     """The bridge takes a static address of the physical network.
 

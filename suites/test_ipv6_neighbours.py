@@ -61,7 +61,7 @@ def test_neighbours_answer(testbed: Testbed, evidence: Evidence) -> None:
         - the guests' kernels have IPv6
     Steps:
         1. Read the link-local address of each machine on the link.
-        2. For one machine after the other: have it forget its neighbours, and ping the link-local
+        2. For one machine after the other: have it forget the others, and ping the link-local
            addresses of all others from it.
     Verify:
         - each machine has a link-local address, and no other machine has the same one
@@ -101,7 +101,7 @@ def _neighbours(testbed: Testbed) -> list[Neighbour]:
     host_speaks = testbed.host.sysctl("net.ipv6.conf.default.disable_ipv6") == "0"
     if testbed.topology.type.host_end_has_ipv6 and host_speaks:
         found.append((testbed.host, testbed.switch.name, testbed.tool))
-    if testbed.topology.network.is_on_physical_network:
+    if testbed.topology.network.is_on_physical_network and testbed.has_outside:
         found.append((testbed.outside, OUTSIDE_NIC, testbed.tool))
     with ThreadPoolExecutor(len(found)) as pool:
         return list(pool.map(lambda place: _neighbour(*place), found))
@@ -129,7 +129,7 @@ def _by_ipv4(testbed: Testbed, pairs: list[tuple[str, str]]) -> dict[tuple[str, 
     ends = {end.name: end for end in testbed.ends("guest")}
     if any(testbed.host.name in pair for pair in pairs):
         ends |= {end.name: end for end in testbed.ends("host")}
-    if testbed.topology.network.is_on_physical_network:
+    if testbed.topology.network.is_on_physical_network and testbed.has_outside:
         ends |= {end.name: end for end in testbed.ends("outside")}
 
     def asked(pair: tuple[str, str]) -> Answer:
@@ -144,8 +144,10 @@ def _asked(near: Neighbour, neighbours: list[Neighbour]) -> dict[str, Answer]:
 
     One machine at a time: who is asked learns the asker's MAC from the question.
     """
-    near.runner.run(["ip", "-6", "neigh", "flush", "dev", near.link])
     others = [each for each in neighbours if each is not near]
+    for far in others:
+        # Not the link's whole table: the host has other neighbours there.
+        near.runner.run(["ip", "-6", "neigh", "flush", "to", far.address, "dev", near.link])
     end = End(near.runner, near.address, near.tool)
 
     def asked(far: Neighbour) -> Answer:

@@ -26,6 +26,7 @@ TRIES_WHEN_FULL = 3
 
 @pytest.mark.lengthy
 @pytest.mark.claims("NT-06", "IS-05")
+@pytest.mark.changes_network("leases every address of the range")
 def test_range_is_leased_whole(testbed: Testbed, evidence: Evidence) -> None:
     """Every address of the range is leased once; one client more gets none; none is outside it.
 

@@ -12,10 +12,10 @@ from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.input_exception import input_exception
 from fixtures.probe.packets import opened_from
 from fixtures.probe.reach import ECHO_PORT, Answer, End, send_at_once, send_one
 from fixtures.testbed.physical_network import OUTSIDE_NIC
+from fixtures.testbed.ports_let_in import ports_let_in
 from fixtures.testbed.testbed import Testbed
 
 CONNECTIONS = 500
@@ -57,7 +57,7 @@ def test_many_connections_at_once(testbed: Testbed, evidence: Evidence) -> None:
         one = {guest.name: send_one("tcp", guest, far) for guest in guests}
         if not all(answer.all_answered for answer in one.values()):
             raise Inconclusive(f"control failed: of a guest's only connection {one}")
-        with input_exception(testbed.host, IPV4, (("tcp", ECHO_PORT),), testbed.host_links):
+        with ports_let_in(testbed, IPV4, (("tcp", ECHO_PORT),)):
             control = _at_once(guests, testbed.end("host"))
         if not all(answer.all_answered for answer in control.values()):
             raise Inconclusive(f"control failed: of connections to the host itself {control}")

@@ -30,6 +30,7 @@ QUIET_S = 0.3
 
 @pytest.mark.lengthy(beside_harmless=True)
 @pytest.mark.claims("OV-16")
+@pytest.mark.changes_network("adds a mirror to the bridge")
 @pytest.mark.needs("ovs")
 def test_mirror_copies_a_port(testbed: Testbed, evidence: Evidence) -> None:
     """A mirror copies a guest's traffic, both ways, to a station's port.

@@ -19,6 +19,7 @@ from fixtures.testbed.testbed import Testbed
 
 
 @pytest.mark.claims("OP-02")
+@pytest.mark.changes_network("adds a rule with the bridge's name to FORWARD")
 @pytest.mark.needs("iptables")
 def test_no_rule_names_it(testbed: Testbed, evidence: Evidence) -> None:
     """No rule of any table names the bridge or the subnet.
@@ -45,6 +46,7 @@ def test_no_rule_names_it(testbed: Testbed, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("OP-05")
+@pytest.mark.changes_network("sets the policy of FORWARD to DROP")
 @pytest.mark.needs("iptables")
 @pytest.mark.changes_host("sets the policy of FORWARD to DROP")
 def test_own_rules_decide(testbed: Testbed, evidence: Evidence) -> None:

@@ -18,6 +18,7 @@ IN_FORCE_DEADLINE_S = 20.0
 
 @pytest.mark.lengthy(beside_harmless=True)
 @pytest.mark.claims("OV-13")
+@pytest.mark.changes_network("adds an OpenFlow rule to the bridge")
 @pytest.mark.needs("ovs")
 def test_rule_drops_one_flow(testbed: Testbed, evidence: Evidence) -> None:
     """A rule that drops one guest's TCP to one port of the host leaves all other traffic.

@@ -42,6 +42,7 @@ class Sender:
 
 
 @pytest.mark.claims("OV-18")
+@pytest.mark.changes_network("adds OpenFlow rules to the bridge")
 @pytest.mark.needs("ovs")
 def test_way_by_sender_and_port(testbed: Testbed, evidence: Evidence) -> None:
     """Packets for one destination leave by different ports: by their sender, and by its port.

@@ -128,6 +128,7 @@ def test_egress_shaping(testbed: Testbed, evidence: Evidence, sampling: Sampling
 @pytest.mark.lengthy
 @pytest.mark.alone
 @pytest.mark.claims("OV-14")
+@pytest.mark.changes_network("adds an OpenFlow meter to the bridge")
 @pytest.mark.needs("ovs", "iperf3")
 def test_meter(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None:
     """An OpenFlow meter on all that comes in by a port holds it near the figure.

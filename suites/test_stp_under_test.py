@@ -36,6 +36,7 @@ QUIET_S = 0.3
 
 @pytest.mark.lengthy
 @pytest.mark.claims("LB-06")
+@pytest.mark.changes_network("turns STP on")
 def test_bridge_under_test_speaks_stp(testbed: Testbed, evidence: Evidence) -> None:
     """Turned on, STP is at work on the bridge under test: timers, BPDUs to each guest, the walk.
 
@@ -82,6 +83,7 @@ def test_bridge_under_test_speaks_stp(testbed: Testbed, evidence: Evidence) -> N
 
 @pytest.mark.lengthy
 @pytest.mark.claims("LB-07")
+@pytest.mark.changes_network("turns STP on and makes a loop")
 def test_loop_at_the_bridge_under_test(testbed: Testbed, evidence: Evidence) -> None:
     """Of two links from the bridge under test to another bridge one is blocked.
 

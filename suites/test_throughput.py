@@ -15,7 +15,7 @@ from fixtures.errors import TrialFailed
 from fixtures.guest.guest import Guest
 from fixtures.plugin.sampling import Sampling, Series
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.input_exception import input_exception, said
+from fixtures.probe.input_exception import said
 from fixtures.probe.rtt import round_trips_ms
 from fixtures.probe.throughput import (
     FAR_ABOVE,
@@ -28,6 +28,7 @@ from fixtures.probe.throughput import (
     udp,
     udp_both_ways,
 )
+from fixtures.testbed.ports_let_in import ports_let_in
 from fixtures.testbed.testbed import Testbed
 from topologies.schema import Throughput
 
@@ -88,7 +89,7 @@ def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
     of_each = [partial(udp_both_ways, guest, far, offered) for guest, far in served]
     udp_of_all = Series(partial(at_once, of_each), TRIALS, partial(_are_far_from_both, floors))
     with (
-        input_exception(testbed.host, IPV4, ports, testbed.host_links) as let_in,
+        ports_let_in(testbed, IPV4, ports) as let_in,
         _kept(evidence, tcp | udp_alone | {"udp of all": udp_of_all}),
     ):
         sampling.take(*tcp.values())

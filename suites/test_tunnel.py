@@ -69,6 +69,7 @@ KINDS = (Kind("vxlan", _in_vxlan), Kind("gre", _in_gre))
 
 @pytest.mark.lengthy(beside_harmless=True)
 @pytest.mark.claims("OV-15")
+@pytest.mark.changes_network("adds a tunnel's port to the bridge")
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 @pytest.mark.needs("ovs")
 def test_tunnel_joins_two_bridges(testbed: Testbed, evidence: Evidence, kind: Kind) -> None:

@@ -14,10 +14,11 @@ from fixtures.errors import Inconclusive
 from fixtures.host.links import addresses, has_link, link_mac, own_mac
 from fixtures.host.nic_state import nic_addresses
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.input_exception import input_exception, said
+from fixtures.probe.input_exception import said
 from fixtures.probe.reach import ECHO_PORT, PROTOCOLS, End, ping, send
 from fixtures.switch.default_network import default_network, network_names
 from fixtures.testbed.physical_network import OUTSIDE_NIC
+from fixtures.testbed.ports_let_in import ports_let_in
 from fixtures.testbed.testbed import Testbed
 
 PROBED = (("tcp", ECHO_PORT), ("udp", ECHO_PORT))
@@ -113,7 +114,7 @@ def test_host_stays_reachable(testbed: Testbed, evidence: Evidence) -> None:
     near, far = testbed.end("outside"), testbed.end("host")
     own = link_mac(testbed.outside, OUTSIDE_NIC)
     with (
-        input_exception(testbed.host, far.family, PROBED, testbed.host_links) as let_in,
+        ports_let_in(testbed, far.family, PROBED) as let_in,
         evidence.capture(testbed.outside, OUTSIDE_NIC) as frames,
     ):
         for proto in PROTOCOLS:
@@ -174,6 +175,7 @@ def test_both_ways_to_attach(testbed: Testbed, evidence: Evidence) -> None:
 @pytest.mark.lengthy
 @pytest.mark.claims("BR-10")
 @pytest.mark.changes_host("destroys and undefines libvirt's default network for a while")
+@pytest.mark.changes_network("starts, destroys and undefines the default network")
 def test_independent_of_virbr0(testbed: Testbed, evidence: Evidence) -> None:
     """The default network can be destroyed and undefined without effect on bridged guests.
 

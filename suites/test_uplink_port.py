@@ -20,6 +20,7 @@ from fixtures.testbed.testbed import Testbed
 
 
 @pytest.mark.claims("OV-10")
+@pytest.mark.changes_network("takes the NIC and the host's address off the bridge")
 @pytest.mark.needs("ovs")
 def test_static_address_moves(testbed: Testbed, evidence: Evidence) -> None:
     """The NIC's static address moves to the bridge, and host and guests stay reachable.
@@ -60,6 +61,7 @@ def test_static_address_moves(testbed: Testbed, evidence: Evidence) -> None:
 
 
 @pytest.mark.claims("OV-10")
+@pytest.mark.changes_network("takes the host's address off the bridge")
 @pytest.mark.needs("ovs")
 def test_address_by_dhcp(testbed: Testbed, evidence: Evidence) -> None:
     """With the NIC as a port, the bridge gets its address by DHCP, and the host is reachable at it.

@@ -11,11 +11,12 @@ from fixtures.errors import Inconclusive
 from fixtures.guest.guest import Guest
 from fixtures.host.host import Host
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.input_exception import input_exception, said
+from fixtures.probe.input_exception import said
 from fixtures.probe.qemu_process import qemu_pid
 from fixtures.probe.reach import ECHO_PORT, End, Proto, ping, send_one
 from fixtures.probe.user_nic import ADDRESS, GATEWAY, GUEST_TOOL, forwarded, user_nic
 from fixtures.testbed.physical_network import OUTSIDE_NIC
+from fixtures.testbed.ports_let_in import ports_let_in
 from fixtures.testbed.testbed import Testbed
 
 # A port of the host that nothing serves.
@@ -49,8 +50,7 @@ def test_outwards(testbed: Testbed, evidence: Evidence) -> None:
         - the outside sees the host's address as source
     """
     guest, outside = testbed.guests[0], testbed.end("outside")
-    links = (LOOPBACK, *testbed.host_links)
-    with user_nic(guest) as nic, input_exception(testbed.host, IPV4, PROBED, links) as let_in:
+    with user_nic(guest) as nic, ports_let_in(testbed, IPV4, PROBED, LOOPBACK) as let_in:
         listed = [(each.kind, each.tap) for each in guest.nics()][-1]
         near = End(nic.inside, str(ADDRESS.ip), GUEST_TOOL)
         host = End(testbed.host, str(GATEWAY), testbed.tool)
@@ -105,8 +105,7 @@ def test_nothing_inwards(testbed: Testbed, evidence: Evidence) -> None:
             found = pool.map(lambda way: _connects(*way), ways.values())
             return dict(zip(ways, found, strict=True))
 
-    links = (LOOPBACK, *testbed.host_links)
-    with user_nic(guest) as nic, input_exception(testbed.host, IPV4, TRIED, links) as let_in:
+    with user_nic(guest) as nic, ports_let_in(testbed, IPV4, TRIED, LOOPBACK) as let_in:
         listening = _listening(testbed.host, guest)
         before = connects()
         with forwarded(guest, nic.netdev, PORT):

@@ -17,6 +17,7 @@ FOLDERS = ("contracts", "topologies", "faults", "fixtures", "suites", "reports",
 # The classes that own the answers.
 OWNERS = (
     "topologies/network_types/",
+    "topologies/origins.py",
     "topologies/switch_types.py",
     "fixtures/host/host.py",
     "fixtures/host/sandbox.py",
@@ -27,7 +28,7 @@ OWNERS = (
     "launcher/host_launch.py",
 )
 # Attributes that hold the word of a kind, or are there for some kinds only.
-WORDS = {"forward", "made_by", "switch", "uplink", "ovs_datapath", "datapath", "maker"}
+WORDS = {"forward", "made_by", "switch", "uplink", "ovs_datapath", "datapath", "maker", "origin"}
 # `kind` is a word of many things; of these it is that of a host, a topology or a network.
 KIND_OF = {"host", "topology", "network", "draft", "options", "option", "settings"}
 SWITCH_CLASSES = {"Switch", "LinuxBridge", "OvsBridge", "NicSwitch"}

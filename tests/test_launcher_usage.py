@@ -32,7 +32,7 @@ def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
         (["reprot"], "did you mean 'report'?"),
         (
             ["qualify"],
-            "subcommands: run, prove, report, compare, doctor, stage, clean, test, image",
+            "subcommands: run, prove, report, compare, doctor, stage, clean, test, topology, image",
         ),
         (["--hlep"], "did you mean '--help'?"),
         (["run", "--topolgy", "nat"], "did you mean '--topology'?"),

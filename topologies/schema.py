@@ -30,6 +30,8 @@ Role = Literal["guest", "host", "outside"]
 """One end of a promise."""
 Model = Literal["virtio", "rtl8139", "e1000", "e1000e"]
 """The model of a guest's NIC, by libvirt's names."""
+OriginName = Literal["made", "existing"]
+"""Where a network comes from (`topologies.origins`)."""
 MbitPerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -102,6 +104,11 @@ class Network(Part):
     )
     vfs: int | None = Field(
         default=None, ge=1, le=256, description="With hostdev: the number of virtual functions."
+    )
+    origin: OriginName = Field(
+        default="made",
+        description="made: the run builds it and takes it down. existing: the host has it; the "
+        "run attaches guests to it and changes nothing of it.",
     )
     libvirt_name: NetworkName | None = Field(
         default=None,

@@ -11,7 +11,9 @@ from contracts.address_family import FAMILIES, AddressFamily
 from topologies.catalogue import Claim, claims
 from topologies.data_error import near_miss
 from topologies.field_types import Sentence, TopologyName, found, refuse
+from topologies.network_import.reading import Reading
 from topologies.network_types import NETWORK_TYPES, NetworkType, find_type, type_of
+from topologies.origins import Origin, origin_of
 from topologies.rules import Draft, broken
 from topologies.schema import (
     DhcpRange,
@@ -95,7 +97,8 @@ def promises_of(network: Network, physical: Physical | None) -> list[dict[str, A
 
     Args:
         network: the network under test; without a type there are no promises.
-        physical: the physical network; without one there are no promises about the outside.
+        physical: the physical network; without one a planned network has no promises about the
+            outside. An existing one has: there may be something beyond it.
     """
     type_ = find_type(network)
     reach = type_.reach if type_ is not None else {}
@@ -115,7 +118,7 @@ def promises_of(network: Network, physical: Physical | None) -> list[dict[str, A
             ],
         }
         for (from_, to), reached in reach.items()
-        if physical is not None or "outside" not in (from_, to)
+        if physical is not None or "outside" not in (from_, to) or not origin_of(network).planned
     ]
 
 
@@ -123,6 +126,7 @@ class Topology(Shape):
     """One documented network: bridges, addresses, guests, and who reaches whom."""
 
     _source_path: Path | None = PrivateAttr(default=None)
+    _reading: Reading | None = PrivateAttr(default=None)
 
     @model_validator(mode="before")
     @classmethod
@@ -155,6 +159,16 @@ class Topology(Shape):
     def type(self) -> NetworkType:
         """The type of the network under test."""
         return NETWORK_TYPES[self.kind]
+
+    @property
+    def origin(self) -> Origin:
+        """The origin of the network under test."""
+        return origin_of(self.network)
+
+    @property
+    def made_networks(self) -> tuple[Network, ...]:
+        """Its networks that the run makes, and takes down."""
+        return tuple(each for each in self.networks if origin_of(each).is_the_runs)
 
     @property
     def switch(self) -> Switch:
@@ -207,6 +221,18 @@ class Topology(Shape):
         """Return the promise for one cell, or None where there is none."""
         return next((p for p in self.promises if (p.from_, p.to) == (from_, to)), None)
 
+    @property
+    def reading(self) -> Reading | None:
+        """What was read of an existing network of a host; None for a topology of a file."""
+        return self._reading
+
+    @property
+    def selection(self) -> tuple[str, str]:
+        """The option of `run` that selects it, and the option's value."""
+        if self._reading is not None and self._source_path is None:
+            return self._reading.option, self._reading.name
+        return "--topology", self.canonical()
+
     def canonical(self) -> str:
         """Return the value of `--topology` for this topology.
 
@@ -217,6 +243,12 @@ class Topology(Shape):
         if path is None or path.resolve().parent == SHIPPED_FOLDER:
             return self.name
         return str(path.absolute())
+
+    def read_as(self, reading: Reading) -> Self:
+        """Return a copy that knows what was read of its network on a host."""
+        copy = self.model_copy()
+        copy._reading = reading
+        return copy
 
     def read_from(self, path: Path) -> Self:
         """Return a copy that knows which file it came from."""

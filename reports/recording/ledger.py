@@ -4,7 +4,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -27,6 +27,7 @@ from reports.record import (
     Statement,
     Tool,
     TopologyRecord,
+    UnreadSetting,
     claim_verdicts,
     explain,
 )
@@ -45,6 +46,8 @@ class TopologyReport(BaseModel):
     name: str
     kind: str | None = None
     title: str | None = None
+    origin: Literal["made", "existing"] | None = None
+    not_looked_at: list[UnreadSetting] | None = None
     verdict: Verdict | None = None
     reason: str | None = None
     build_s: Seconds | None = None
@@ -174,6 +177,8 @@ class Ledger:
             name=name,
             kind=known.kind,
             title=known.title,
+            origin=known.origin,
+            not_looked_at=known.not_looked_at or [],
             verdict=worst(verdicts) if verdicts else Verdict.INCONCLUSIVE,
             reason=known.reason,
             build_s=known.build_s,

@@ -82,6 +82,8 @@ class Recorder:
         """Leave a record from the start on, and none of an earlier run's plan."""
         self.output.mkdir(parents=True, exist_ok=True)
         (self.output / PLAN).unlink(missing_ok=True)
+        for network in self._settings.left_out:
+            self._ledger.report_topology(network)
         self._save()
 
     @pytest.hookimpl(trylast=True)

@@ -52,9 +52,13 @@ class Placement:
     def place(self, topology: Topology) -> Topology:
         """Return a topology under free names, on free subnets, with free MACs and UUIDs.
 
+        Of one on existing networks only the guests get other names.
+
         Raises:
             DataError: the pool has no room for it.
         """
+        if not topology.made_networks:
+            return self._attached(topology)
         documented = list(_subnets(topology))
         lengths = [each.prefixlen for each in documented]
         free = free_subnets(self.pool, self.taken.networks, lengths)
@@ -89,6 +93,13 @@ class Placement:
         physical = topology.physical and _physical(topology.physical, moves, uplink)
         update = {"networks": networks, "guests": guests, "physical": physical}
         return topology.model_copy(update=update)
+
+    def _attached(self, topology: Topology) -> Topology:
+        names = FreeNames(self.prefix, self.taken.names)
+        guests = tuple(
+            guest.model_copy(update={"name": names.guest(guest.name)}) for guest in topology.guests
+        )
+        return topology.model_copy(update={"guests": guests})
 
     def _network(
         self,

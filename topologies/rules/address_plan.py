@@ -29,7 +29,7 @@ def _outside_of(path: FieldPath, address: IPv4Address, subnet: IPv4Network) -> I
 def _subnets(draft: Draft) -> Iterator[tuple[FieldPath, IPv4Network]]:
     if draft.physical is not None:
         yield ("physical", "subnet"), draft.physical.subnet
-    for index, network in draft.networks.items():
+    for index, network in draft.planned.items():
         if network.subnet is not None and not network.is_on_physical_network:
             yield ("networks", index, "address"), network.subnet
 
@@ -63,7 +63,7 @@ def subnets_are_apart(draft: Draft) -> Iterator[Problem]:
 
 def addresses_are_inside(draft: Draft) -> Iterator[Problem]:
     """Every address is a host's address in its network."""
-    for index, network in draft.networks.items():
+    for index, network in draft.planned.items():
         if network.address is not None and network.address.network.prefixlen <= PREFIX_MAX:
             path = ("networks", index, "address")
             yield from _outside_of(path, network.address.ip, network.address.network)
@@ -122,7 +122,7 @@ def addresses_are_used_once(draft: Draft) -> Iterator[Problem]:
 
 def bridge_with_uplink_holds_the_hosts_address(draft: Draft) -> Iterator[Problem]:
     """Where the NIC is a port, the host's address on the physical network is the bridge's."""
-    for index, network in draft.networks.items():
+    for index, network in draft.planned.items():
         if not network.is_on_physical_network or draft.physical is None:
             continue
         expected = draft.physical.host_interface
@@ -168,7 +168,7 @@ def ranges(draft: Draft) -> Iterator[Problem]:
         if g.static_address is not None
     }
     guests = {f"the address of {field_name(path)}": address for path, address in static.items()}
-    for index, network in draft.networks.items():
+    for index, network in draft.planned.items():
         if network.dhcp is not None:
             taken = dict(guests)
             if network.address is not None:
@@ -183,10 +183,14 @@ def ranges(draft: Draft) -> Iterator[Problem]:
 
 
 def dhcp_guests_have_a_server(draft: Draft) -> Iterator[Problem]:
-    """A guest with `address: dhcp` is on a network with a DHCP server."""
+    """A guest with `address: dhcp` is on a network with a DHCP server.
+
+    Who serves an existing network is found out by asking there.
+    """
+    planned = list(draft.planned.values())
     for index, guest in draft.guests.items():
         network = draft.network_of(guest)
-        if guest.static_address is None and network is not None:
+        if guest.static_address is None and network in planned:
             if network.dhcp is not None or network.is_on_physical_network:
                 continue
             yield Problem(

@@ -9,6 +9,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from topologies.network_types import NETWORK_TYPES
+from topologies.origins import origin_of
 from topologies.schema import Guest, Network, Part, Physical, Promise, Throughput
 from topologies.yaml_reader import FieldPath, Value, field_name
 
@@ -65,6 +66,16 @@ class Draft:
     def under_test(self) -> Network | None:
         """The first network; None where it was refused."""
         return self.networks.get(0)
+
+    @property
+    def planned(self) -> Mapping[int, Network]:
+        """The networks whose addresses and ports the file decides, and not the host."""
+        return {i: each for i, each in self.networks.items() if origin_of(each).planned}
+
+    @property
+    def lacks_outside(self) -> bool:
+        """Whether a promise about the outside is a mistake: the file plans a network without."""
+        return self.has_no_physical and len(self.planned) == len(self.networks)
 
     @property
     def has_no_physical(self) -> bool:

@@ -37,7 +37,7 @@ def cells(draft: Draft) -> Iterator[Problem]:
 
 def outside_exists(draft: Draft) -> Iterator[Problem]:
     """A promise about the outside needs a physical network that it is on."""
-    if not draft.has_no_physical:
+    if not draft.lacks_outside:
         return
     for index, promise in draft.promises.items():
         for key, role in (("from", promise.from_), ("to", promise.to)):

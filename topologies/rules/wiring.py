@@ -32,9 +32,11 @@ def kind_fits(draft: Draft) -> Iterator[Problem]:
 
 
 def networks(draft: Draft) -> Iterator[Problem]:
-    """Each network is of one type, and its keys are those that the type has."""
+    """Each network is of one type; one that the file plans has the keys of its type."""
     for index, network in draft.networks.items():
         type_ = find_type(network)
+        if type_ is not None and index not in draft.planned:
+            continue
         breaches = type_.breaches(network) if type_ is not None else misfit(network)
         for key, what, hint in breaches:
             yield Problem(("networks", index, key), what, hint)
@@ -43,7 +45,7 @@ def networks(draft: Draft) -> Iterator[Problem]:
 def uplinks(draft: Draft) -> Iterator[Problem]:
     """An uplink is the physical network's NIC, and a port of one bridge."""
     ports: dict[str | None, int] = {}
-    for index, network in draft.networks.items():
+    for index, network in draft.planned.items():
         path = ("networks", index, "uplink")
         if not network.is_on_physical_network:
             continue
@@ -78,7 +80,7 @@ def guests_fit(draft: Draft) -> Iterator[Problem]:
             continue
         for key, what, hint in type_.guest_breaches(network, guest):
             yield Problem(("guests", index, key), what, hint)
-    network = draft.under_test
+    network = draft.planned.get(0)
     if network is None or "guests" in draft.lacks or (type_ := find_type(network)) is None:
         return
     count = sum(guest.network == network.name for guest in draft.guests.values())
@@ -103,8 +105,34 @@ def guests_under_test(draft: Draft) -> Iterator[Problem]:
         )
 
 
+def one_origin(draft: Draft) -> Iterator[Problem]:
+    """A topology's networks are all made by the run, or all the host's."""
+    origins = {index: network.origin for index, network in draft.networks.items()}
+    for index, origin in origins.items():
+        first = origins.get(0, origin)
+        if origin != first:
+            yield Problem(
+                ("networks", index, "origin"),
+                f"{origin} beside a network that is {first}; expected {first}",
+                "put the networks into two files",
+            )
+
+
+def existing_have_no_physical(draft: Draft) -> Iterator[Problem]:
+    """What is beyond an existing network is there too: the run makes no physical network for it."""
+    if draft.physical is not None and draft.networks and not draft.planned:
+        yield Problem(
+            ("physical",),
+            "a physical network is made for the networks of a run, and these are existing ones; "
+            "expected null",
+            "write physical: null, or origin: made",
+        )
+
+
 RULES: Final = (
     kind_fits,
+    one_origin,
+    existing_have_no_physical,
     networks,
     uplinks,
     guests_fit,

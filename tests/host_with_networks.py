@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A sandbox that is a machine with networks of its own, and with a guest of somebody else's."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Interface
+from pathlib import Path
+
+from fixtures.guest.domain_xml import GuestPlan, Nic
+from fixtures.guest.guest import Guest
+from fixtures.guest.guest_address import address_guest
+from fixtures.guest.guest_boot import running
+from fixtures.guest.image import Image, with_files
+from fixtures.guest.keys import make_keys
+from fixtures.host.command import Completed
+from fixtures.host.host import Host
+from fixtures.host.sandbox import sandbox
+from fixtures.switch.ovs_bridge import OvsBridge
+from fixtures.switch.switches import switch_of
+from fixtures.testbed.build_network import built_network
+from fixtures.testbed.config_snapshot import FILTERS, HOST, LINKS, lines
+from fixtures.testbed.physical_network import physical_network
+from launcher import packages
+from tests.launched import ROOT
+from topologies.library import load
+from topologies.topology import Guest as GuestData
+
+DEFAULT = """\
+<network>
+  <name>default</name>
+  <forward mode='nat'/>
+  <bridge name='virbr0'/>
+  <domain name='site.test'/>
+  <ip address='192.168.122.1' netmask='255.255.255.0'>
+    <dhcp>
+      <range start='192.168.122.2' end='192.168.122.254'/>
+    </dhcp>
+  </ip>
+</network>
+"""
+# Of a type that Plumbline does not know, and one that is defined and not started.
+VEPA = "<network><name>vepa</name><forward mode='vepa' dev='eth1'/></network>"
+ASLEEP = DEFAULT.replace("default", "asleep").replace("virbr0", "virbr8").replace("122", "123")
+BYSTANDER = GuestData.model_validate(
+    {
+        "name": "bystander",
+        "network": "default",
+        "attach": "network",
+        "mac": "52:54:00:0b:0b:0b",
+        "address": "dhcp",
+    }
+)
+# The machine's own files; a run has its own at the usual place.
+STATE = Path("/run/machine")
+RUN_DEADLINE_S = 900.0
+# `ps` lists the bystander's kernel too; what a run leaves would be one more.
+UNORDERED = ("ip", "ovs-ofctl", "ovs-vsctl", "ps")
+
+
+class MachineWithNetworks:
+    """It, with what it is asked.
+
+    Attributes:
+        host: the sandbox.
+        bystander: somebody else's guest on its default network.
+        ovs: its Open vSwitch bridge, with a libvirt network over it.
+    """
+
+    def __init__(self, host: Host, bystander: Guest, ovs: OvsBridge) -> None:
+        self.host = host
+        self.bystander = bystander
+        self.ovs = ovs
+
+    def plumbline(self, *words: str, folder: Path) -> Completed:
+        """Run `./plumbline` on it, from a folder, as its user does."""
+        argv = [sys.executable, str(ROOT / "plumbline"), *words]
+        enter = ["sh", "-c", 'cd "$0" && exec "$@"', str(folder)]
+        return self.host.run([*enter, *argv], check=False, deadline_s=RUN_DEADLINE_S)
+
+    def snapshot(self) -> Mapping[str, Sequence[str]]:
+        """Return all that a run must leave as it is."""
+        commands = (*LINKS, *FILTERS, *HOST, *self.ovs.listings())
+        found = {
+            " ".join(argv): lines(self.host.run(argv).stdout, in_order=argv[0] not in UNORDERED)
+            for argv in commands
+        }
+        for network in self.host.libvirt.listAllNetworks():
+            found[f"network {network.name()}"] = network.XMLDesc().splitlines()
+            if network.isActive():
+                given = sorted(f"{e['mac']} {e['ipaddr']}" for e in network.DHCPLeases())
+                found[f"leases of {network.name()}"] = given
+        for domain in self.host.libvirt.listAllDomains():
+            found[f"domain {domain.name()}"] = domain.XMLDesc().splitlines()
+        [tap] = json.loads(
+            self.host.run(["ip", "-json", "link", "show", self.bystander.tap]).stdout
+        )
+        found["the bystander's TAP"] = [f"{tap['ifindex']} {tap['master']} {tap['operstate']}"]
+        found["the bystander's boot"] = [self.bystander.boot_id()]
+        return found
+
+
+@contextlib.contextmanager
+def machine_with_networks(image: Image) -> Iterator[MachineWithNetworks]:
+    """Make it: `default`, `br0` over a NIC, and `br-ex` with the libvirt network `br-ex-net`."""
+    # Daemons are below /usr/sbin.
+    os.environ["PATH"] = packages.search_path()
+    with sandbox() as host, contextlib.ExitStack() as stack:
+        host.run(["rmdir", str(host.state)])
+        host.state = STATE
+        host.run(["mkdir", str(STATE)])
+        bridged = load("bridged")
+        assert bridged.physical is not None
+        stack.enter_context(physical_network(host, bridged.physical))
+        plain = bridged.network.model_copy(update={"libvirt_name": None})
+        stack.enter_context(built_network(host, plain))
+        over = load("ovs").network.model_copy(
+            update={
+                "name": "br-ex",
+                "bridge_name": "br-ex",
+                "address": IPv4Interface("10.99.0.1/24"),
+                "libvirt_name": "br-ex-net",
+            }
+        )
+        stack.enter_context(built_network(host, over))
+        for xml in (DEFAULT, VEPA):
+            host.libvirt.networkDefineXML(xml).create()
+        host.libvirt.networkDefineXML(ASLEEP)
+        bystander = stack.enter_context(_bystander(host, image))
+        ovs = switch_of(host, over)
+        assert isinstance(ovs, OvsBridge)
+        yield MachineWithNetworks(host, bystander, ovs)
+
+
+@contextlib.contextmanager
+def _bystander(host: Host, image: Image) -> Iterator[Guest]:
+    keys, initrd = make_keys(), host.state / "initrd"
+    with_files(image, keys.guest_files, host.seen(initrd))
+    nic = Nic("network", BYSTANDER.network, BYSTANDER.mac, BYSTANDER.model)
+    folder = host.state / BYSTANDER.name
+    plan = GuestPlan(BYSTANDER.name, image.kernel, initrd, image.tool, "tcg", folder, [nic])
+    with running(host, [plan], keys) as [guest]:
+        address_guest(guest, BYSTANDER, None)
+        yield guest
