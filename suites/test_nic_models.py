@@ -2,12 +2,9 @@
 """The models of a guest's NIC: each gives a working link, where the domain XML puts it."""
 
 import contextlib
-import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from ipaddress import IPv4Interface, IPv4Network
-from itertools import cycle
+from dataclasses import asdict
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -16,92 +13,31 @@ from scapy.packet import Packet
 
 from contracts.address_family import IPV4
 from fixtures.errors import NotTestable
-from fixtures.guest.guest import Guest
 from fixtures.host.links import add_address
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.extra_nic import GuestNamespace, apart, like_the_first, plugged_in
-from fixtures.probe.guest_nics import GuestNic, guest_nics, wait_for_nics
+from fixtures.probe.extra_nic import GuestNamespace, apart
+from fixtures.probe.guest_nics import GuestNic, guest_nics
+from fixtures.probe.nic_models import (
+    DRIVER_DEADLINE_S,
+    MODELS,
+    Trial,
+    dealt,
+    missing_models,
+    plugged,
+)
 from fixtures.probe.reach import COUNT, MTU, End, full_payload, ping
-from fixtures.probe.station import NIC, Station, plugged_station, wait_for_port
+from fixtures.probe.station import NIC, Station, plugged_station
 from fixtures.testbed.testbed import GUEST_TOOL, Testbed
 from fixtures.waiting import poll
 
 ETHERNET_CLASS = "0x020000"
-# On two cores with a load of 11 a healthy guest needed more than 40 s.
-DRIVER_DEADLINE_S = 120.0
 LINK_DEADLINE_S = 120.0
 # A guest that gets little of a busy machine's CPU.
 ANSWER_S = 10
 FULL_PAYLOAD = full_payload(IPV4)
 FULL_FRAME = 14 + MTU  # with the Ethernet header
-# TEST-NET-2 (RFC 5737): no other machine has an address in it; a subnet for each NIC.
-SUBNETS = tuple(IPv4Network("198.51.100.0/24").subnets(new_prefix=30))
 NAMESPACE = "plumb"
-PORTS_ASKED = threading.Lock()
-# Above the others' MACs, so that a Linux bridge, which takes the lowest of its ports, keeps its
-# own while the TAP (`fe:ff:ff:…`) is there.
-EXTRA_MAC = "52:ff:ff:00:53:{:02x}"
-
-
-@dataclass(frozen=True)
-class Model:
-    """What a model is, as a guest sees it.
-
-    Attributes:
-        name: libvirt's name.
-        device: QEMU's name.
-        pci_ids: vendor and device of its PCI function.
-        drivers: the drivers that Linux has for it.
-        required: a claim's "where the guest has the driver" does not excuse it.
-    """
-
-    name: str
-    device: str
-    pci_ids: tuple[str, ...]
-    drivers: tuple[str, ...]
-    required: bool
-
-
-MODELS = (
-    # A virtio NIC is transitional on a PCI bus and modern on PCI Express.
-    Model("virtio", "virtio-net-pci", ("0x1af4:0x1000", "0x1af4:0x1041"), ("virtio_net",), True),
-    Model("rtl8139", "rtl8139", ("0x10ec:0x8139",), ("8139cp", "8139too"), True),
-    Model("e1000", "e1000", ("0x8086:0x100e",), ("e1000",), False),
-    Model("e1000e", "e1000e", ("0x8086:0x10d3",), ("e1000e",), False),
-)
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A NIC of a model in a guest.
-
-    Attributes:
-        guest: the guest that it is plugged into.
-        model: its model.
-        number: makes its subnet and its MAC unique.
-    """
-
-    guest: Guest
-    model: Model
-    number: int
-
-    @property
-    def name(self) -> str:
-        """Its name in messages and evidence."""
-        return f"{self.model.name} of {self.guest.name}"
-
-    @property
-    def mac(self) -> str:
-        """Its MAC."""
-        return EXTRA_MAC.format(self.number)
-
-    @property
-    def ends(self) -> tuple[IPv4Interface, IPv4Interface]:
-        """The guest's address and the station's."""
-        subnet = SUBNETS[self.number]
-        guest, peer = subnet.hosts()
-        return IPv4Interface((guest, subnet.prefixlen)), IPv4Interface((peer, subnet.prefixlen))
 
 
 @pytest.mark.lengthy
@@ -127,8 +63,8 @@ def test_each_model_gives_a_working_link(testbed: Testbed, evidence: Evidence) -
         - every ping is answered, both ways
         - the station sees all frames whole, those of the guest with the NIC's MAC as source
     """
-    missing = _missing(testbed)
-    trials = _dealt(testbed.guests, [model for model in MODELS if model.name not in missing])
+    missing = missing_models(testbed.guests)
+    trials = dealt(testbed.guests, [model for model in MODELS if model.name not in missing])
     with contextlib.ExitStack() as stack:
         peer = stack.enter_context(plugged_station(testbed.host, testbed.switch, "st1"))
         peer.machine.transcript = evidence
@@ -148,13 +84,6 @@ def test_each_model_gives_a_working_link(testbed: Testbed, evidence: Evidence) -
             raise NotTestable(f"NIC model {model.name}", missing[model.name])
 
 
-def _dealt(guests: Sequence[Guest], models: Sequence[Model]) -> list[Trial]:
-    """Deal models out to guests, until each has had its turn."""
-    number = min(max(len(guests), len(models)), len(SUBNETS)) if models else 0
-    pairs = zip(cycle(guests), cycle(models), range(number), strict=False)
-    return [Trial(guest, model, number) for guest, model, number in pairs]
-
-
 def _tried(
     testbed: Testbed, trials: Sequence[Trial], peer: Station, evidence: Evidence
 ) -> list[str]:
@@ -162,19 +91,16 @@ def _tried(
     if not trials:
         return []
     guest = trials[0].guest
-    with contextlib.ExitStack() as stack:
-        nics = [like_the_first(testbed.switch, guest, t.model.name, t.mac) for t in trials]
-        taps = stack.enter_context(plugged_in(guest, nics))
-        seen = _seen(guest, trials)
+    with plugged(testbed.switch, guest, trials, peer.port) as made:
+        seen = made.nics
         evidence.json(f"{guest.name}.json", {t.name: asdict(nic) for t, nic in seen.items()})
-        # One netlink socket of the host serves all threads.
-        with PORTS_ASKED:
-            for port in (*taps.values(), peer.port):
-                wait_for_port(testbed.switch, port)
-        addresses = {nic.name: str(trial.ends[0]) for trial, nic in seen.items()}
-        inside = stack.enter_context(apart(guest, NAMESPACE, addresses))
-        _expect_up(inside, seen)
-        return [_works(inside, trial, nic, peer, evidence) for trial, nic in seen.items()]
+        absent = ", ".join(trial.model.name for trial in trials if trial not in seen)
+        assert not absent, (
+            f"not within {DRIVER_DEADLINE_S:g} s: {guest.name} has a NIC with a driver: {absent}"
+        )
+        with apart(guest, NAMESPACE, made.addresses) as inside:
+            _expect_up(inside, seen)
+            return [_works(inside, trial, nic, peer, evidence) for trial, nic in seen.items()]
 
 
 @pytest.mark.claims("GN-05")
@@ -208,48 +134,7 @@ def test_nic_is_where_the_xml_says(testbed: Testbed, evidence: Evidence) -> None
     evidence.reason = "; ".join(f"{name}: {place}" for name, place in places.items())
 
 
-def _devices(testbed: Testbed, guest: Guest) -> set[str]:
-    """Return the devices that the guest's QEMU offers, by name."""
-    emulator = ET.fromstring(guest.domain.XMLDesc()).findtext("devices/emulator", "")
-    # name "e1000", bus PCI, alias "e1000-82540em", desc "Intel Gigabit Ethernet"
-    listed = testbed.host.run([emulator, "-device", "help"]).stdout.splitlines()
-    return {line.split('"')[1] for line in listed if line.startswith('name "')}
-
-
-def _missing(testbed: Testbed) -> dict[str, str]:
-    """Return the models that cannot be tested in every guest, by name, and why."""
-    with ThreadPoolExecutor(len(testbed.guests)) as pool:
-        loaded = list(pool.map(_drivers, testbed.guests))
-    devices = [_devices(testbed, guest) for guest in testbed.guests]
-    missing = {}
-    for model in MODELS:
-        if not all(model.device in offered for offered in devices):
-            missing[model.name] = f"QEMU has no {model.device}"
-        elif not all(drivers & set(model.drivers) for drivers in loaded):
-            missing[model.name] = f"the guest has no {' or '.join(model.drivers)}"
-    return missing
-
-
-def _drivers(guest: Guest) -> set[str]:
-    """Return those drivers of the models' that the guest has, loaded now."""
-    known = [driver for model in MODELS for driver in model.drivers]
-    script = 'for driver; do modprobe "$driver" && echo "$driver"; done; true'
-    return set(guest.run(["sh", "-c", script, "sh", *known], deadline_s=60).stdout.split())
-
-
-def _seen(guest: Guest, trials: Sequence[Trial]) -> dict[Trial, GuestNic]:
-    """Return a guest's NICs as it sees them, once it has them all."""
-    wait_for_nics(guest, [trial.mac for trial in trials], DRIVER_DEADLINE_S)
-    by_mac = {nic.mac: nic for nic in guest_nics(guest)}
-    seen = {trial: by_mac[trial.mac] for trial in trials if trial.mac in by_mac}
-    absent = ", ".join(trial.model.name for trial in trials if trial not in seen)
-    assert not absent, (
-        f"not within {DRIVER_DEADLINE_S:g} s: {guest.name} has a NIC with a driver: {absent}"
-    )
-    return seen
-
-
-def _expect_up(inside: GuestNamespace, nics: dict[Trial, GuestNic]) -> None:
+def _expect_up(inside: GuestNamespace, nics: Mapping[Trial, GuestNic]) -> None:
     """Assert that all links are up in the guest, with the MTU of Ethernet."""
     files = [
         f"/sys/class/net/{n.name}/{what}" for n in nics.values() for what in ("carrier", "mtu")
