@@ -7,12 +7,15 @@ from typing import cast
 import pytest
 
 from fixtures.guest.guest import Guest
+from fixtures.probe.extra_nic import GuestNamespace
 from fixtures.probe.guest_nics import GuestNic
 from fixtures.probe.nic_models import MODELS, Plugged, dealt
 
 
 @dataclass(frozen=True)
 class Named:
+    """A guest, of which no more is asked here."""
+
     name: str
 
 
@@ -44,8 +47,10 @@ def test_each_nic_has_a_subnet_and_a_mac_of_its_own() -> None:
     assert all(near.network == far.network for near, far in (trial.ends for trial in trials))
 
 
-def test_a_nic_that_the_guest_has_not_gets_no_address() -> None:
+def test_a_nic_that_the_guest_has_not_is_named() -> None:
     first, second = dealt([ONE], MODELS[:2])
     seen = GuestNic("eth1", first.mac, "virtio_net", "0000:00:08.0", "0x1af4:0x1000", "0x020000")
-    made = Plugged(ONE, {first: seen}, {first: "vnet2", second: "vnet3"})
-    assert made.addresses == {"eth1": str(first.ends[0])}
+    inside = GuestNamespace(ONE, "plumb")
+    taps = {first: "vnet2", second: "vnet3"}
+    assert Plugged(ONE, (first, second), {first: seen}, taps, inside).absent == "rtl8139"
+    assert not Plugged(ONE, (first,), {first: seen}, taps, inside).absent
