@@ -44,7 +44,7 @@ def run(options: argparse.Namespace, words: Sequence[str], command: Sequence[str
         wanted = replace(wanted, files={**wanted.files, firewall_backend.FILE: text})
     seen = seen_folders.named(options)
     options.workers = "1"
-    with inner_record.cache_in_use(), inner_record.made(options) as record:
+    with inner_record.made(options) as record:
         shares = [Share(folder) for folder in sorted(seen - {ROOT, record})]
         with staged(release, wanted, [*shares, Share(record, writable=True)]) as host:
             columns = str(shutil.get_terminal_size((100, 24)).columns)

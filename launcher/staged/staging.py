@@ -9,6 +9,7 @@ from fixtures.guest import image as guest_images
 from fixtures.guest import kvm_proof
 from launcher import packages, setup
 from launcher.cache import cache_dir
+from launcher.inner_record import cache_in_use
 from launcher.launcher_error import LauncherError
 from launcher.progress import Progress
 from launcher.pytest_command import ROOT
@@ -52,7 +53,8 @@ def staged(release: str, profile: Profile, shares: Sequence[Share]) -> Iterator[
         Share(images, CACHE / images.relative_to(cache_dir())),
         *shares,
     ]
-    with booted(layers, profile, f"{profile.name}-{release}", seen) as host:
+    hostname = f"{profile.name}-{release}"
+    with cache_in_use(), booted(layers, profile, hostname, seen) as host:
         progress(f"staged host: {release}, profile {profile.name}: its services are up")
         if profile.bystander:
             progress(f"staged host: a guest on {profile.bystander}: {_add_bystander(host, image)}")
