@@ -14,6 +14,11 @@ RUN, PROVE = "run", "prove"
 BOTH = (RUN, PROVE)
 
 
+def absolute(word: str) -> str:
+    """Return a path that holds in every folder."""
+    return str(Path(word).absolute())
+
+
 def comma_separated(word: str) -> list[str]:
     """Return the names in a value such as `ovs-kernel, kvm`."""
     return [name for each in word.split(",") if (name := each.strip())]
@@ -161,6 +166,13 @@ RUN_OPTIONS = (
         "profile",
         "what a staged host has: a shipped profile, or a TOML file; default: plain",
         metavar="NAME|FILE",
+        rerun=True,
+    ),
+    RunOption(
+        "state",
+        "a folder that keeps a staged host's changes: with it the next one is a restart of this",
+        metavar="DIR",
+        type=absolute,
         rerun=True,
     ),
     RunOption(

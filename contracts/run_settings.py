@@ -27,6 +27,7 @@ class RunSettings:
         peer_nic: a NIC on the same wire, for the outside.
         spare_nic: a NIC on that wire that a guest may be given as it is.
         profile: the profile of a staged host.
+        state: the folder that keeps a staged host's changes.
         subnets: the network of placed topologies' subnets; None: a free one.
         disruptive: whether checks that change something of the host's are made.
         plan: whether the run is only described.
@@ -65,6 +66,7 @@ class RunSettings:
     peer_nic: str | None = None
     spare_nic: str | None = None
     profile: str | None = None
+    state: str | None = None
     subnets: str | None = None
     disruptive: bool = False
     plan: bool = False
