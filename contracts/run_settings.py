@@ -20,7 +20,8 @@ class RunSettings:
         topology: names and files of topologies; empty: all that are shipped.
         host: the host under test.
         pf: the SR-IOV NIC whose functions guests get.
-        peer_nic: a NIC on the same wire, for the outside.
+        uplink: the NIC that is the uplink of other topologies; None: the run makes one.
+        peer_nic: a NIC on the wire of either, for the outside.
         spare_nic: a NIC on that wire that a guest may be given as it is.
         profile: the profile of a staged host.
         subnets: the network of placed topologies' subnets; None: a free one.
@@ -53,6 +54,7 @@ class RunSettings:
     topology: tuple[str, ...] = ()
     host: str = "sandbox"
     pf: str | None = None
+    uplink: str | None = None
     peer_nic: str | None = None
     spare_nic: str | None = None
     profile: str | None = None
