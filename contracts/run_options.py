@@ -183,8 +183,17 @@ RUN_OPTIONS = (
         names_a_nic=True,
     ),
     RunOption(
+        "uplink",
+        "on a shared host: a NIC that is the uplink of topologies, on one wire with --peer-nic; "
+        "default: a cable to a network namespace",
+        metavar="NIC",
+        subcommands=(RUN,),
+        rerun=True,
+        names_a_nic=True,
+    ),
+    RunOption(
         "peer_nic",
-        "passthrough: a NIC on the same wire, for the outside machine",
+        "a NIC on the wire of --pf or --uplink, for the outside machine",
         metavar="NIC",
         rerun=True,
         names_a_nic=True,
