@@ -37,7 +37,12 @@ from fixtures.host.undo.link_undos import (
 )
 from fixtures.host.undo.nic_undos import NicRestore
 from fixtures.host.undo.ovs_undos import OvsBridgeDelete, OvsPortDelete, OvsRowsDestroy
-from fixtures.host.undo.rule_undos import IptablesPolicy, IptablesRuleDelete, NftRulesDelete
+from fixtures.host.undo.rule_undos import (
+    FilterRuleDelete,
+    IptablesPolicy,
+    IptablesRuleDelete,
+    NftRulesDelete,
+)
 from fixtures.host.undo.undo import Undo
 from fixtures.waiting import poll
 from launcher.cache import cache_dir
@@ -122,6 +127,10 @@ CHANGES: list[tuple[Undo, str]] = [
     (OvsPortDelete("ovs0", "p7"), "ovs-vsctl add-port ovs0 p7 -- set interface p7 type=internal"),
     (OvsRowsDestroy("QoS"), "ovs-vsctl create qos type=linux-htb external_ids:plumbline=run"),
     (IptablesRuleDelete("iptables", "filter", RULE), f"iptables -I {' '.join(RULE)}"),
+    (
+        FilterRuleDelete(("iptables", "-w"), ("FORWARD", "-i", "nic0", "-j", "DROP")),
+        "for _ in 1 2; do iptables -I FORWARD -i nic0 -j DROP; done",
+    ),
     (IptablesPolicy("iptables", "FORWARD", "ACCEPT"), "iptables -P FORWARD DROP"),
     (
         NftRulesDelete("inet", "site", "c"),
