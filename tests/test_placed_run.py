@@ -95,7 +95,8 @@ def test_a_nat_network_beside_others(host: Host, tmp_path: Path) -> None:
     record = record_of(tmp_path / "run")
     verdicts = {each["id"]: each["verdict"] for each in record["claims"] if each["id"] in claims}
     assert verdicts == dict.fromkeys(claims, "conforms")
-    [topology] = record["topologies"]
+    topology, of_host = record["topologies"]
+    assert (topology["name"], of_host["name"]) == ("nat", "host")
     moved = {each["field"]: (each["documented"], each["used"]) for each in topology["placement"]}
     assert moved["networks[0].bridge"] == ("virbr1", "plumb1-virbr1")
     assert moved["networks[0].address"] == ("10.10.10.1/24", "10.214.1.1/24")
@@ -112,6 +113,7 @@ def test_what_would_change_the_host_is_not_made(host: Host, tmp_path: Path) -> N
     done = ran(host, f"--output={tmp_path / 'run'}", *words)
     # No check was made, so no topology was built.
     assert done.status == 10, done.stdout + done.stderr
+    assert {each["id"] for each in record_of(tmp_path / "run")["claims"]} >= {"HR-01"}
     assert looked(host) == before
     reasons = {each["topology"]: each["reason"] for each in record_of(tmp_path / "run")["checks"]}
     assert reasons["nat"].startswith("it restarts libvirtd")
