@@ -8,6 +8,7 @@ pytest_plugins = [
     "fixtures.plugin.host_changes",
     "fixtures.plugin.run_plan",
     "fixtures.plugin.pytest_fixtures",
+    "fixtures.plugin.host_comparison",
     "fixtures.plugin.verdict_reporting",
     "fixtures.plugin.turns",
     "fixtures.plugin.sampling",

@@ -31,6 +31,11 @@ class Change(Part):
         min_length=1, description="Names, or paths from this file, of the topologies it changes."
     )
     on: Place = Field(default="host", description="The machine of its commands.")
+    before: Command | None = Field(
+        default=None,
+        description="Shell commands on the host before its guests are booted: the topology is "
+        "built for this one, and taken down after it.",
+    )
     apply: Command = Field(description="Shell commands that make it, once the topology is up.")
     undo: Command | None = Field(
         default=None,

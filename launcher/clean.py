@@ -97,10 +97,11 @@ def _left_on_this_machine(*, dry_run: bool) -> Iterator[str]:
                 _remove(STATE)
             yield f"{STATE}, of a run on this machine that is gone"
         return
-    if journal.is_at_work:
+    if journal.run.is_at_work:
         return
     if dry_run:
-        yield f"the objects of process {journal.harness} on this machine ({PLACE}), which is gone"
+        harness = journal.run.harness
+        yield f"the objects of process {harness} on this machine ({PLACE}), which is gone"
         return
     try:
         yield from take_down(journal)
@@ -162,9 +163,9 @@ def _refuse_while_used() -> None:
             f"clean --cache: a run uses {cache_dir()} (process {at_work[0]})", "wait for its end"
         )
     journal = _journal()
-    if journal is not None and journal.is_at_work:
+    if journal is not None and journal.run.is_at_work:
         raise UsageError(
-            f"clean --cache: a run on this machine uses it (process {journal.harness})",
+            f"clean --cache: a run on this machine uses it (process {journal.run.harness})",
             "wait for its end",
         )
     if held := _held_locks():

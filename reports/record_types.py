@@ -195,6 +195,9 @@ class FaultResult(RecordPart):
     title: str
     topology: str = Field(description="the topology of this run that was built with it")
     on: str = Field(description="the machine that its commands ran on")
+    before: str | None = Field(
+        default=None, description="shell commands on the host before its guests were booted"
+    )
     apply: str = Field(description="the shell commands that broke the topology")
     undo: str | None = None
     guest_model: str | None = Field(

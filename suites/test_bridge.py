@@ -19,7 +19,7 @@ from fixtures.waiting import pause
 
 EMPTY_ID = "8000.000000000000"
 SCRATCH = "plumb-new"
-# A script or a service that sets up new bridges takes a moment.
+# A script or a service that looks after bridges takes a moment.
 SETTLE_S = 1.0
 # IEEE 802 local experimental EtherType 1: no other traffic uses it.
 EXPERIMENTAL = 0x88B5
@@ -108,18 +108,19 @@ def test_bridge_that_is_down_is_deleted(testbed: Testbed, evidence: Evidence) ->
     Preconditions:
         - the host has no link `plumb-new`
     Steps:
-        1. Make the bridge `plumb-new` with a station as its port, bring it up, and take it down.
-        2. Delete it by the ioctl of `brctl delbr`.
+        1. Make the bridge `plumb-new` with a station as its port, bring it up, and take it down;
+           wait 1 s for what the host does to bridges that are down.
+        2. Delete it by the ioctl of `brctl delbr`, and wait 1 s.
         3. Repeat with another bridge, and delete that one by netlink, as `ip link delete` does.
     Verify:
-        - each deletion is accepted, and the link of the bridge is gone
+        - each deletion is accepted, and the link of the bridge is gone and stays away
         - the port is still a link, and belongs to no bridge
     """
     host = testbed.host
     said = {
-        f"{way}, {state}": _deleted(host, delete, state)
+        f"{way}, {state}": _deleted(host, delete, state, settle_s)
         for way, delete in DELETIONS.items()
-        for state in ("down", "up")
+        for state, settle_s in (("down", SETTLE_S), ("up", 0.0))
     }
     evidence.json("deletions.json", said)
     evidence.reason = "; ".join(f"{how}: {what}" for how, what in said.items())
@@ -138,16 +139,18 @@ DELETIONS: dict[str, Callable[[Host, str], None]] = {
 }
 
 
-def _deleted(host: Host, delete: Callable[[Host, str], None], state: str) -> str:
-    """Delete a bridge with a port; return the fate of both."""
+def _deleted(host: Host, delete: Callable[[Host, str], None], state: str, settle_s: float) -> str:
+    """Delete a bridge with a port, with some seconds before and after; return the fate of both."""
     with linux_bridge(host, SCRATCH) as new, plugged_station(host, new, "st1") as plugged:
         index = new.index
         set_up(host, SCRATCH)
         host.netlink.link("set", index=index, state=state)
+        pause(settle_s)
         try:
             delete(host, SCRATCH)
         except (OSError, NetlinkError) as error:
             return f"refused ({error})"
+        pause(settle_s)
         if has_link(host, SCRATCH):
             return f"accepted, but {SCRATCH} is still there"
         [port] = host.netlink.get_links(link_index(host, plugged.port))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A defined guest whose source network is edited."""
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 from xml.etree import ElementTree as ET
 
 import libvirt
@@ -81,12 +81,8 @@ def test_edited_guest_changes_networks(testbed: Testbed, evidence: Evidence) -> 
 
 
 def _beside(testbed: Testbed) -> Network:
-    """Return a network like the one under test that overlaps nothing of the topology."""
-    subnets = [network.subnet for network in testbed.topology.networks]
-    taken: list[IPv4Network] = [subnet for subnet in subnets if subnet is not None]
-    if testbed.topology.physical is not None:
-        taken.append(testbed.topology.physical.subnet)
-    made = libvirt_network.beside(testbed.topology.network, TARGET, taken)
+    """Return a network like the one under test that overlaps none of the host."""
+    made = libvirt_network.beside(testbed.topology.network, TARGET, testbed.taken_networks)
     # A port of a bridge with STP would first listen and learn for 4 s.
     return made.model_copy(update={"stp": False})
 

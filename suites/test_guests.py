@@ -2,6 +2,8 @@
 """A guest's NIC, on the host and in the guest."""
 
 import functools
+from dataclasses import asdict
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -9,6 +11,7 @@ from fixtures.guest.guest import NIC, Guest
 from fixtures.host.links import has_link, link_kind, link_mac
 from fixtures.probe.capture import Capture, Frame
 from fixtures.probe.evidence import Evidence
+from fixtures.probe.guest_nics import guest_nics
 from fixtures.probe.packets import sender
 from fixtures.probe.reach import ping
 from fixtures.testbed.testbed import Testbed, Vantage
@@ -17,6 +20,7 @@ from topologies.network_types import type_of
 
 # A frame passes a TAP within microseconds; this is for a busy machine.
 FRAME_DEADLINE_S = 5.0
+ETHERNET_CLASS = "0x020000"
 
 
 @pytest.mark.claims("GN-01")
@@ -108,3 +112,48 @@ def _sent(frames: Capture, guest: Guest, vantage: Vantage) -> list[Frame]:
     if not vantage.shared:
         return came
     return [frame for frame in came if sender(frame.packet) == guest.address]
+
+
+@pytest.mark.claims("GN-05")
+def test_nic_is_where_the_xml_says(testbed: Testbed, evidence: Evidence) -> None:
+    """Each guest's NIC sits at the PCI address that the domain XML gives, as the guest sees it.
+
+    Preconditions:
+        - the topology is up and its guests answer
+    Steps:
+        1. Read the PCI address from the XML that the domain was made from and from libvirt's live
+           XML.
+        2. Read the PCI functions with the NIC's MAC from the guest's sysfs.
+    Verify:
+        - the guest has exactly one NIC with that MAC, and it is an Ethernet function
+        - libvirt's live XML has the address that was given
+        - the guest sees the NIC at the address that was given
+    """
+    places = {}
+    for guest in testbed.guests:
+        given, live = (_pci_address(xml, guest.mac) for xml in (guest.xml, guest.domain.XMLDesc()))
+        found = [nic for nic in guest_nics(guest) if nic.mac == guest.mac]
+        evidence.json(f"{guest.name}.json", [given, live, *(asdict(nic) for nic in found)])
+        assert len(found) == 1, f"{guest.name} has {len(found)} NICs with {guest.mac}"
+        [nic] = found
+        assert nic.pci_class == ETHERNET_CLASS, f"{nic.name} of {guest.name} is a {nic.pci_class}"
+        assert live == given, f"{guest.name} was given its NIC at {given}, libvirt has it at {live}"
+        assert nic.pci_address == given, (
+            f"{guest.name} sees its NIC at {nic.pci_address}, its domain XML gives {given}"
+        )
+        places[guest.name] = f"{nic.name} at {given}"
+    evidence.reason = "; ".join(f"{name}: {place}" for name, place in places.items())
+
+
+def _pci_address(xml: str, mac: str) -> str:
+    """Return the PCI address that a domain's XML gives to the NIC with a MAC, as sysfs has it."""
+    for interface in ET.fromstring(xml).iterfind("devices/interface"):
+        known, address = interface.find("mac"), interface.find("address")
+        if known is None or address is None or known.get("address") != mac:
+            continue
+        # <address type='pci' domain='0x0000' bus='0x00' slot='0x03' function='0x0'/>
+        numbers = [
+            int(address.get(part, "0"), 16) for part in ("domain", "bus", "slot", "function")
+        ]
+        return "{:04x}:{:02x}:{:02x}.{:x}".format(*numbers)
+    return "no address"

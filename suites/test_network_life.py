@@ -3,7 +3,6 @@
 
 import functools
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import IPv4Network
 
 import pytest
 from scapy.layers.inet import IP
@@ -133,12 +132,8 @@ def test_destroyed_and_undefined(testbed: Testbed, evidence: Evidence) -> None:
 
 
 def _beside(testbed: Testbed, name: str) -> Network:
-    """Return a network like the one under test that overlaps nothing of the topology."""
-    subnets = [network.subnet for network in testbed.topology.networks]
-    taken: list[IPv4Network] = [subnet for subnet in subnets if subnet is not None]
-    if testbed.topology.physical is not None:
-        taken.append(testbed.topology.physical.subnet)
-    return libvirt_network.beside(testbed.topology.network, name, taken)
+    """Return a network like the one under test that overlaps none of the host."""
+    return libvirt_network.beside(testbed.topology.network, name, testbed.taken_networks)
 
 
 def _require_gone(host: Host, network: Network) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from fixtures.errors import Inconclusive
 from fixtures.host.host import Host
+from fixtures.host.undo.rule_undos import IPTABLES_COMMENT, IptablesPolicy, IptablesRuleDelete
 from fixtures.probe.blocking import CONTROL_WAIT_S, WAIT_S, Attempt, Blocking, attempt
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.libvirt_leftovers import rules_naming
@@ -96,7 +97,8 @@ def _each_way(testbed: Testbed, evidence: Evidence, phase: str) -> dict[str, Att
 def _rule_naming(host: Host, bridge: str) -> Iterator[None]:
     """Have a rule that names a bridge and changes nothing for a `with` block."""
     # RETURN at the end of a base chain is the policy, which would follow anyway.
-    rule = ["FORWARD", "-i", bridge, "-j", "RETURN"]
+    rule = ["FORWARD", "-i", bridge, *IPTABLES_COMMENT, "-j", "RETURN"]
+    host.note(IptablesRuleDelete("iptables", "filter", tuple(rule)))
     host.run(["iptables", "-w", "-A", *rule])
     try:
         yield
@@ -113,6 +115,7 @@ def _closed(host: Host) -> Iterator[None]:
         for line in host.run(["iptables", "-w", "-S", "FORWARD"]).stdout.splitlines()
         if line.startswith("-P ")
     ]
+    host.note(IptablesPolicy("iptables", "FORWARD", former))
     host.run(["iptables", "-w", "-P", "FORWARD", "DROP"])
     try:
         yield

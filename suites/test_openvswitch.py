@@ -28,7 +28,7 @@ from fixtures.waiting import pause, poll
 
 SCRATCH = "plumb-new"
 SCRATCH_PORT = "plumb-port"
-# A script or a service that sets up new bridges takes a moment.
+# A script or a service that looks after bridges takes a moment.
 SETTLE_S = 1.0
 LINK_DEADLINE_S = 5.0
 DAEMONS = ("ovsdb-server", "ovs-vswitchd")
@@ -234,9 +234,10 @@ def test_deleted_bridge_is_gone(testbed: Testbed, evidence: Evidence) -> None:
         - the database has no bridge `plumb-new`, and the host no link `plumb-port`
     Steps:
         1. Add the bridge `plumb-new` with a second internal port, and wait for both links.
-        2. Delete the bridge.
+        2. Delete the bridge, wait until its links are gone, and 1 s for what the host does when a
+           bridge is gone.
     Verify:
-        - both links are gone from the host
+        - both links are gone from the host, and stay away
         - Bridge, Port and Interface have no row of either name
         - control: both links were on the host before
     """
@@ -258,6 +259,9 @@ def test_deleted_bridge_is_gone(testbed: Testbed, evidence: Evidence) -> None:
         f"not within {LINK_DEADLINE_S:g} s: {' and '.join(names)} are gone from the host; "
         f"there: {there}"
     )
+    pause(SETTLE_S)
+    again = on_the_host()
+    assert not again, f"{SETTLE_S:g} s after the deletion of {SCRATCH} there are again: {again}"
     for table in ("Bridge", "Port", "Interface"):
         left = [row["name"] for row in rows(host, table) if row["name"] in names]
         assert not left, f"table {table} still has {left}"

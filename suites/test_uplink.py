@@ -2,6 +2,7 @@
 """A bridge to the physical network: the NIC as a port, the address on the bridge."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from ipaddress import ip_interface
 
 import pytest
@@ -10,7 +11,9 @@ from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet
 
 from contracts.address_family import IPV4
-from fixtures.errors import Inconclusive
+from fixtures.errors import Inconclusive, StartRefused
+from fixtures.guest.guest import nics_of
+from fixtures.guest.guest_boot import held
 from fixtures.host.links import addresses, has_link, link_mac, own_mac
 from fixtures.host.nic_state import nic_addresses
 from fixtures.probe.evidence import Evidence
@@ -21,6 +24,9 @@ from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.ports_let_in import ports_let_in
 from fixtures.testbed.testbed import Testbed
 
+# One more guest's name, and its MACs: above the others', so that a Linux bridge, which takes the
+# lowest of its ports, keeps its own while the TAPs are there.
+EXTRA_NAME, EXTRA_MAC = "plumb", "52:ff:ff:00:54:{:02x}"
 PROBED = (("tcp", ECHO_PORT), ("udp", ECHO_PORT))
 
 
@@ -146,10 +152,12 @@ def test_both_ways_to_attach(testbed: Testbed, evidence: Evidence) -> None:
     Steps:
         1. Read each guest's NIC from libvirt's list.
         2. Ping the outside from each guest.
+        3. Have libvirt start one more domain, with a NIC attached each way, and hold it.
     Verify:
         - libvirt lists the guests on both: the bridge's name, and the libvirt network over it
         - the TAP of each guest is a port of the bridge
         - every ping is answered
+        - libvirt starts the one more domain, and both its TAPs are ports of the bridge
     """
     listed = {guest.name: guest.nics()[0] for guest in testbed.guests}
     network, ports = testbed.topology.network, testbed.switch.ports()
@@ -166,10 +174,30 @@ def test_both_ways_to_attach(testbed: Testbed, evidence: Evidence) -> None:
         assert nic.tap in ports, f"{nic.tap} of {guest.name} is no port of {testbed.switch.name}"
         answer = ping(testbed.guest_end(guest), testbed.end("outside").address)
         assert answer.all_answered, f"{guest.name} does not reach outside: {answer}"
+    _expect_attached_now(testbed)
     evidence.reason = ", ".join(
         f"{name} by {'network ' + nic.network if nic.network else 'bridge ' + nic.source}"
         for name, nic in listed.items()
     )
+
+
+def _expect_attached_now(testbed: Testbed) -> None:
+    """Assert that a domain that is started now is attached in each of the guests' ways."""
+    attached = {guest.plan.nics[0].attach: guest.plan.nics[0] for guest in testbed.guests}
+    wanted = [
+        replace(nic, mac=EXTRA_MAC.format(number)) for number, nic in enumerate(attached.values())
+    ]
+    try:
+        with held(testbed.guests[0], EXTRA_NAME, wanted) as domain:
+            ports = testbed.switch.ports()
+            for nic, planned in zip(nics_of(domain), wanted, strict=True):
+                way = f"by {planned.attach} {planned.source}"
+                assert nic.tap in ports, (
+                    f"a guest that is attached {way} now is no port of {testbed.switch.name}: "
+                    f"{nic.tap} is not among {ports}"
+                )
+    except StartRefused as error:
+        raise AssertionError(f"a guest can't be attached both ways now: {error.hint}") from error
 
 
 @pytest.mark.lengthy

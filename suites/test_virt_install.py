@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import libvirt
 import pytest
 
-from fixtures.host.host import Host
+from fixtures.guest.guest import Guest
 from fixtures.probe.evidence import Evidence
 from fixtures.switch.default_network import default_is_off, default_network
 from fixtures.switch.linux_bridge import LinuxBridge
@@ -32,7 +32,8 @@ def test_guest_without_network_options(testbed: Testbed, evidence: Evidence) -> 
         - libvirt has the default network, or the host has the distribution's file of it
     Steps:
         1. Start the default network.
-        2. Run D4's virt-install, without a disk and, as there, without a network option.
+        2. Run D4's virt-install, by the kernel of the topology's guests in place of a disk and, as
+           there, without a network option.
         3. Read the guest's NICs from its live XML, and the ports of the network's bridge.
     Verify:
         - virt-install succeeds
@@ -40,7 +41,7 @@ def test_guest_without_network_options(testbed: Testbed, evidence: Evidence) -> 
         - its TAP is a port of that network's bridge
     """
     host = testbed.host
-    with default_network(host) as default, _installed(host) as failure:
+    with default_network(host) as default, _installed(testbed.guests[0]) as failure:
         assert not failure, f"virt-install made no guest: {failure}"
         xml = host.libvirt.lookupByName(NAME).XMLDesc()
         evidence.text("domain.xml", xml, "application/xml")
@@ -59,12 +60,19 @@ def test_guest_without_network_options(testbed: Testbed, evidence: Evidence) -> 
 
 
 @contextlib.contextmanager
-def _installed(host: Host) -> Iterator[str]:
-    """Have virt-install make a guest; yields its last words if it fails. After, it is gone."""
+def _installed(like: Guest) -> Iterator[str]:
+    """Have virt-install make a guest; yields its last words if it fails. After, it is gone.
+
+    Args:
+        like: the guest whose host, kernel and accelerator it has.
+    """
+    host, plan = like.host, like.plan
     # D4, "the Linux bridge", with a display that opens no port, and without the disk, for which
     # virt-install would define a storage pool.
     argv = ["virt-install", "--connect", "qemu:///system", "--name", NAME, "--ram", "128"]
-    argv += ["--disk", "none", "--boot", "hd", "--graphics", "none", "--noautoconsole", "--hvm"]
+    argv += ["--virt-type", "kvm" if plan.accel == "kvm" else "qemu", "--hvm"]
+    argv += ["--import", "--boot", f"kernel={plan.kernel},initrd={plan.initrd}"]
+    argv += ["--disk", "none", "--graphics", "none", "--noautoconsole"]
     try:
         done = host.run([*AS_BEFORE, *argv], check=False, deadline_s=DEADLINE_S)
         yield "" if done.status == 0 else done.last_words

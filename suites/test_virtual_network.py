@@ -27,15 +27,7 @@ from fixtures.switch import libvirt_network
 from fixtures.testbed.testbed import Testbed
 from topologies.topology import DhcpRange, Network
 
-# RFC 2544's benchmarking addresses: no network of anybody's.
-SCRATCH_XML = """\
-<network>
-  <name>plumb-new</name>
-  <bridge name='plumb-new'/>
-  <forward/>
-  <ip address='198.18.0.1' netmask='255.255.255.0'/>
-</network>
-"""
+SCRATCH = "plumb-new"
 
 LIBVIRTS_FOLDER = PurePosixPath("/var/lib/libvirt/dnsmasq")  # D3, D4
 LEAST_DELAY_S = 2.0  # BR_MIN_FORWARD_DELAY of the kernel's net/bridge/br_private_stp.h
@@ -60,7 +52,9 @@ def test_life_of_a_network(testbed: Testbed, evidence: Evidence) -> None:
           an existing one is active, and its link is there if it is set to autostart
         - its name, its bridge and, where the topology gives one, its UUID read back
     """
-    with libvirt_network.defined(testbed.host, SCRATCH_XML) as new:
+    beside = libvirt_network.beside(testbed.topology.network, SCRATCH, testbed.taken_networks)
+    xml = libvirt_network.definition(beside.model_copy(update={"dhcp": None}))
+    with libvirt_network.defined(testbed.host, xml) as new:
         state = (new.isActive(), new.isPersistent(), new.autostart())
         assert state == (0, 1, 0), f"defined: active, persistent, autostart are {state}"
         said = libvirt_network.refusal(new)

@@ -32,6 +32,7 @@ IDS = [
     "PT-01", "PT-02", "PT-03", "PT-04", "PT-05", "PT-06", "PT-07", "PT-08",
     "PT-09", "PT-10", "PT-11", "PT-12", "PT-13", "PT-14",
     "IF-01", "IF-02", "IF-03", "IF-04", "IF-05", "IF-06",
+    "HR-01",
 ]
 # fmt: on
 # A statement may begin with the name of what it is about, which has no capital.

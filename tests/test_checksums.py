@@ -6,9 +6,10 @@ from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet, Raw
 
+from fixtures.errors import Inconclusive
 from fixtures.host.frame_source import Frame
 from fixtures.host.vlan_tag import AUXDATA, CHECKSUM_NOT_READY, is_checksum_pending
-from fixtures.probe.checksums import checksum
+from fixtures.probe.checksums import AT_A_TAP, ON_A_WIRE, Passed, checksum, checksums, require_found
 
 ENDS = IP(src="192.0.2.1", dst="192.0.2.2")
 # The sum of the pseudo header: the addresses, UDP, and 12 octets of datagram.
@@ -60,3 +61,27 @@ def test_what_has_no_checksum(packet: Packet) -> None:
 def test_the_kernel_says_that_it_is_pending() -> None:
     for status, wanted in ((CHECKSUM_NOT_READY, True), (0, False)):
         assert is_checksum_pending(AUXDATA.pack(status, 0, 0, 0, 14, 0, 0)) is wanted
+
+
+# What a place allows
+
+RIGHT, WRONG = frame(ENDS / UDP()), frame(ENDS / UDP(chksum=1))
+PENDING = frame(ENDS / UDP(chksum=SEED) / Raw(b"said"), pending=True)
+
+
+def test_a_tap_may_leave_it_to_the_receiver_and_a_wire_may_not() -> None:
+    found = checksums([RIGHT, frame(ARP()), PENDING])
+    assert not Passed("TAP", found, AT_A_TAP).fault
+    on_a_wire = Passed("outside", found, ON_A_WIRE)
+    assert on_a_wire.fault.startswith("outside: 1 of 2 checksums are not right, the first pending")
+    assert str(on_a_wire) == "outside: 1 pending, 1 right"
+
+
+def test_a_wrong_one_is_allowed_nowhere() -> None:
+    assert "the first wrong" in Passed("TAP", checksums([RIGHT, WRONG]), AT_A_TAP).fault
+
+
+def test_nothing_seen_decides_nothing() -> None:
+    seen = [Passed("outside", checksums([RIGHT]), ON_A_WIRE), Passed("TAP", [], AT_A_TAP)]
+    with pytest.raises(Inconclusive, match="capture of TAP"):
+        require_found(seen)

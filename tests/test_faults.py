@@ -119,6 +119,7 @@ def test_a_topology_of_ones_own_beside_it(tmp_path: Path) -> None:
         (GOOD.replace("    title", "    titel"), r"my.yaml:4: .*unknown key"),
         (GOOD.replace('    apply: "true"\n', ""), r"apply: the key is missing"),
         (GOOD.replace("[NT-08]", "[]"), r"caught_by"),
+        (f'{GOOD}    before: "true"\n    undo: "true"\n', r"my.yaml:9: .*undo: .*serves no other"),
         (GOOD + GOOD.partition("faults:\n")[2], r"my.yaml:8: faults\[1\].id: \"silent\" is used"),
     ],
 )
@@ -254,6 +255,13 @@ def test_a_guest_is_built_with_another_model() -> None:
     built = fault.as_built(topology)
     assert [guest.model for guest in built.guests] == ["e1000", "virtio"]
     assert built.model_copy(update={"guests": topology.guests}) == topology
+
+
+def test_what_comes_before_the_guests_is_in_the_record() -> None:
+    [fault] = load_all(["guest-nic-in-another-slot"])
+    [variant] = broken_ones(["guest-nic-in-another-slot"], [])
+    assert fault.before
+    assert FaultResult.model_validate(variant.as_record()).before == fault.before
 
 
 def test_a_nic_is_built_with_fewer_functions() -> None:

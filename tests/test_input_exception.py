@@ -7,6 +7,8 @@ from typing import Any, cast
 
 from contracts.address_family import IPV4
 from fixtures.host.command import Completed
+from fixtures.host.undo.rule_undos import IptablesRuleDelete, NftRulesDelete
+from fixtures.host.undo.undo import Undo
 from fixtures.probe.input_exception import Refusal, input_exception, refusals, said
 
 LINKS = ["virbr1"]
@@ -58,6 +60,11 @@ class Host:
     def __init__(self, iptables: str = "", ruleset: Sequence[dict[str, Any]] = ()) -> None:
         self._said = {"iptables -w -S": iptables, "nft -j list ruleset": _json(ruleset)}
         self.ran: list[str] = []
+        self.noted: list[Undo] = []
+
+    def note(self, undo: Undo) -> None:
+        """Remember what is to be taken back, and that it comes first."""
+        self.noted.append(undo)
 
     def run(self, argv: Sequence[str]) -> Completed:
         """Answer a listing; remember anything else."""
@@ -118,14 +125,19 @@ def test_a_policy_of_nfts_own() -> None:
 
 def test_exactly_the_ports_are_let_in_and_taken_out_again() -> None:
     host = Host(UFW)
+    accept = "-i virbr1 -p tcp --dport 7777 -m comment --comment plumbline -j ACCEPT"
     with input_exception(cast(Any, host), IPV4, PORTS[:1], LINKS) as let_in:
         assert host.ran == [
-            "iptables -w -A INPUT -i virbr1 -p tcp --dport 7777 -j ACCEPT",
-            "iptables -w -I ufw-not-local 2 -i virbr1 -p tcp --dport 7777 -j ACCEPT",
+            f"iptables -w -A INPUT {accept}",
+            f"iptables -w -I ufw-not-local 2 {accept}",
         ]
     assert host.ran[2:] == [
-        "iptables -w -D ufw-not-local -i virbr1 -p tcp --dport 7777 -j ACCEPT",
-        "iptables -w -D INPUT -i virbr1 -p tcp --dport 7777 -j ACCEPT",
+        f"iptables -w -D ufw-not-local {accept}",
+        f"iptables -w -D INPUT {accept}",
+    ]
+    assert host.noted == [
+        IptablesRuleDelete("iptables", "filter", ("INPUT", *accept.split())),
+        IptablesRuleDelete("iptables", "filter", ("ufw-not-local", *accept.split())),
     ]
     assert said(let_in, PORTS[:1]) == (
         "; the host refuses unknown ports, let in for the probes: tcp 7777 at INPUT (policy), "
@@ -138,10 +150,14 @@ def test_the_same_by_nft() -> None:
     with input_exception(cast(Any, host), IPV4, PORTS[1:], LINKS):
         pass
     table = "inet firewalld"
-    accept = "iifname virbr1 udp dport 7777 accept"
+    accept = 'iifname virbr1 udp dport 7777 accept comment "plumbline"'
     assert host.ran == [
         f"nft -j -e -a insert rule {table} filter_INPUT handle 3 {accept}",
         f"nft -j -e -a insert rule {table} filter_IN_libvirt handle 4 {accept}",
         f"nft delete rule {table} filter_IN_libvirt handle 2",
         f"nft delete rule {table} filter_INPUT handle 1",
+    ]
+    assert host.noted == [
+        NftRulesDelete(*table.split(), "filter_INPUT"),
+        NftRulesDelete(*table.split(), "filter_IN_libvirt"),
     ]

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A run on a machine itself, which is a lab here: what is left of it when it is killed."""
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fixtures.host import journal
-from fixtures.host.journal import Journal, JournalBroken, NicBefore
+from fixtures.host.journal import JournalBroken, Run
+from fixtures.host.undo.kernel_undos import FolderRemove
+from fixtures.host.undo.link_undos import LinkDelete
 from launcher import setup
 from launcher.cache import cache_dir
 from launcher.lab import disk_image, lab_machine, qemu
@@ -27,7 +29,7 @@ kill "$(cat /run/libvirtd.pid)"
 virtlogd -d
 round=0
 until libvirtd -d || [ $((round += 1)) -gt 50 ]; do sleep 0.2; done
-journal=/var/lib/plumbline/local.json
+journal=/var/lib/plumbline/journal
 state() {
     # The kernel's bonding has a file there, which is no link.
     for link in /sys/class/net/*/; do echo "$link is up: $(($(cat "$link/flags") & 1))"; done
@@ -116,7 +118,7 @@ def test_nothing_is_left_however_a_run_ends(tmp_path: Path) -> None:
     lab_machine.run(plan, qemu.emulator(progress), progress)
     said = {file.name: file.read_text() for file in tmp_path.iterdir() if file.is_file()}
     before, meanwhile = said["before"], said["meanwhile"]
-    for made in ("kvm1", "passthrough_net", "outside", "10.213.0.2/24", "local.json"):
+    for made in ("kvm1", "passthrough_net", "outside", "10.213.0.2/24", "plumbline/journal"):
         assert made in meanwhile, said["killed.said"]
         assert made not in before
     assert said["whole.status"] == "0\n", said["whole.said"]
@@ -132,47 +134,92 @@ def test_nothing_is_left_however_a_run_ends(tmp_path: Path) -> None:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    place = tmp_path / "lib" / "local.json"
+    place = tmp_path / "lib" / "journal"
     monkeypatch.setattr(journal, "PLACE", place)
     return place
 
 
-def journal_of(**other: Any) -> Journal:
-    nic = NicBefore("0000:01:00.0", "enp1s0", up=True, functions=0, given="192.168.1.2/24")
-    mine = Journal(
-        harness=os.getpid(),
-        started=journal.started(os.getpid()) or "",
-        boot=journal.boot(),
-        mark="m",
-        state="/nowhere",
-        domains=("kvm1",),
-        networks=("net",),
-        namespaces=("lan",),
-        nics=(nic,),
-    )
-    return replace(mine, **other)
+LINK, FOLDER = LinkDelete("br0"), FolderRemove("/nowhere")
 
 
 def test_a_journal_is_read_as_it_was_written(place: Path) -> None:
     assert journal.load() is None
-    journal_of().save()
-    assert journal.load() == journal_of()
+    kept = journal.begin(Run.own("m"), [FOLDER])
+    assert journal.load() == kept
+    number = kept.will(LINK)
+    assert journal.load() == kept
+    assert kept.pending == {1: FOLDER, 2: LINK}
+    kept.done(number)
+    assert journal.load() == kept
+    assert kept.pending == {1: FOLDER}
     assert [file.name for file in place.parent.iterdir()] == [place.name]
 
 
-@pytest.mark.parametrize("text", ["", '{"harness": 1', "{}", "[]", '{"harness": 1, "nics": [1]}'])
-def test_what_is_no_journal_is_said_to_be_none(place: Path, text: str) -> None:
+def test_a_change_is_on_the_disk_before_it_is_made(place: Path) -> None:
+    kept = journal.begin(Run.own("m"))
+    for number in range(3):
+        kept.will(LinkDelete(f"br{number}"))
+        last = json.loads(place.read_text().splitlines()[-1])
+        assert last["will"] == {"kind": "link", "name": f"br{number}"}
+
+
+def test_there_is_one_journal(place: Path) -> None:
+    journal.begin(Run.own("m"))
+    with pytest.raises(FileExistsError):
+        journal.begin(Run.own("n"))
+    assert place.exists()
+
+
+def test_a_line_that_a_crash_cut_off_was_no_change_yet(place: Path) -> None:
+    kept = journal.begin(Run.own("m"), [FOLDER])
+    with place.open("a") as file:
+        file.write('{"will": {"kind": "li')
+    assert journal.load() == kept
+
+
+def test_a_journal_without_its_first_line_has_no_change(place: Path) -> None:
     place.parent.mkdir()
-    place.write_text(text)
+    place.touch()
+    left = journal.load()
+    assert left is not None
+    assert left.pending == {}
+    assert not left.run.is_at_work
+
+
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [
+        ("nothing", 2),
+        ("{}", 2),
+        ("[]", 2),
+        ('{"done": 7}', 2),
+        ('{"will": {"kind": "unknown"}, "number": 1}', 2),
+        ('{"will": {"kind": "link", "colour": "red"}, "number": 1}', 2),
+        ('{"will": {"kind": "link", "name": "br0"}}', 2),
+    ],
+)
+def test_what_is_no_journal_is_said_to_be_none(place: Path, line: str, number: int) -> None:
+    journal.begin(Run.own("m"))
+    with place.open("a") as file:
+        file.write(f"{line}\n")
     with pytest.raises(JournalBroken, match="not the journal of a run") as broken:
         journal.load()
-    assert str(place) in str(broken.value)
+    assert f"{place}:{number}: " in str(broken.value)
+    assert "remove them and the file" in str(broken.value)
+
+
+def test_a_first_line_of_something_else_is_said_to_be_none(place: Path) -> None:
+    place.parent.mkdir()
+    place.write_text('{"harness": 1}\n')
+    with pytest.raises(JournalBroken, match="not the journal of a run"):
+        journal.load()
 
 
 def test_only_the_same_process_of_the_same_boot_is_at_work() -> None:
-    assert journal_of().is_at_work
-    assert not journal_of(started="1").is_at_work
-    assert not journal_of(boot="another").is_at_work
+    own = Run.own("m")
+    assert own.is_at_work
+    assert not replace(own, started="1").is_at_work
+    assert not replace(own, boot="another").is_at_work
 
 
 def test_a_folder_without_a_living_harness_is_left(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ echo nameserver 10.213.0.1 >/etc/resolv.conf
 """
 LOOK = """\
 ip -details address; ip route show table all; ip rule; ip netns
-cat /etc/resolv.conf; ls -d /run/plumbline /var/lib/plumbline/local.json
+cat /etc/resolv.conf; ls -d /run/plumbline /var/lib/plumbline/journal
 sysctl -a --pattern '^net\\.(ipv4\\.ip_forward|ipv4\\.conf\\.[^/]*\\.(forwarding|arp_ignore))'
 virsh -q list --all; virsh -q net-list --all; virsh -q net-dumpxml default
 ps -e -o pid=,args= | grep '[d]nsmasq'

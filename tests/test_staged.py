@@ -3,6 +3,7 @@
 
 import contextlib
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from fixtures.waiting import until
@@ -17,7 +19,7 @@ from launcher.launcher_error import UsageError
 from launcher.staged import cgroup, privileges, profile, root_folder
 from launcher.staged.staged_host import StagedHost
 from launcher.staged.staging import VARIABLES, staged
-from tests.launched import ROOT
+from tests.launched import ROOT, SCHEMA, launched
 
 RELEASES = root_folder.RELEASES
 # On an idle machine a tenth of it, once the root folders are built.
@@ -197,6 +199,40 @@ def test_files_of_this_machine_stay_as_they_are(host: StagedHost) -> None:
     assert "changed" not in (ROOT / "README.md").read_text().splitlines()
     assert not Path("/etc/plumbline-was-here").exists()
     assert said(host, f"cat {ROOT}/README.md") == "changed"
+
+
+@pytest.mark.staged
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_guest_that_no_run_made_answers(release: str) -> None:
+    ping = (
+        "from fixtures.guest.bystander import reached\n"
+        "from fixtures.host.staged import StagedHost\n"
+        "host = StagedHost()\n"
+        "with reached(host) as channel:\n"
+        "    argv = ['ping', '-c', '2', '-W', '5', '192.168.122.1']\n"
+        "    print(channel.run(argv, deadline_s=30).stdout)\n"
+        "host.close()\n"
+    )
+    with staged(release, profile.load("plain"), []) as host:
+        assert said(host, "virsh list --name") == "bystander"
+        pinged = host.capture(["python3", "-c", ping], VARIABLES | {"PYTHONPATH": str(ROOT)})
+        assert "2 received" in pinged.stdout
+
+
+@pytest.mark.staged
+def test_a_run_in_it_is_on_a_machine_with_other_users(tmp_path: Path) -> None:
+    mine = bare(tmp_path)
+    words = ["--host", "staged", "--profile", mine, "--topology", "nat", "--claim", "NT-01"]
+    done, record = launched("run", tmp_path / "run", *words)
+    assert done.returncode in (0, 10), done.stdout + done.stderr
+    jsonschema.validate(record, json.loads(SCHEMA.read_text()))
+    host = record["host"]
+    assert (host["kind"], host["facts"]["profile"]) == ("staged", "bare")
+    assert "bookworm" in host["release"]
+    verdicts = {check["id"]: check["verdict"] for check in record["checks"]}
+    assert "conforms" in verdicts.values()
+    assert set(verdicts.values()) <= {"conforms", "not-testable"}
+    assert all(f"--profile {mine}" in check["rerun"] for check in record["checks"])
 
 
 @pytest.mark.staged

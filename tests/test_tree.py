@@ -31,7 +31,7 @@ MAY_IMPORT = {
 STANDARD_LIBRARY_ONLY = (
     *("contracts", "launcher", "fixtures/guest/image", "fixtures/guest/kvm_proof.py"),
     *("fixtures/host/journal.py", "fixtures/host/local_cleanup.py"),
-    "fixtures/host/namespace_init.py",
+    *("fixtures/host/undo", "fixtures/host/snapshot", "fixtures/host/namespace_init.py"),
     *("topologies/__init__.py", "topologies/cli_names.py", "topologies/data_error.py"),
 )
 SOURCES = {".py", ".sh", ".c", ".h", ".yaml", ".yml", ".toml"}

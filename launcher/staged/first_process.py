@@ -137,6 +137,9 @@ def identify(name: str) -> None:
     Path("/etc/hosts").write_text(f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {name}\n")
     # Without one systemd takes this for the first boot, and enables every unit.
     Path("/etc/machine-id").write_text(f"{uuid4().hex}\n")
+    # With them systemd brings no cache up to date: they are those of the packages.
+    for folder in ("/etc", "/var"):
+        Path(folder, ".updated").touch()
     resolver = Path("/etc/resolv.conf")
     with contextlib.suppress(FileNotFoundError):
         resolver.unlink()

@@ -19,10 +19,11 @@ LISTS = "a table of lists of texts"
 
 @dataclass(frozen=True)
 class Profile:
-    """A staged host's own part; each field but the name is one of the file's keys.
+    """A staged host's own part; each field but name and file is one of the file's keys.
 
     Attributes:
         name: the file's, without its suffix.
+        file: the file, absolute; None: it is not in one.
         text: the host in a sentence.
         releases: the releases that it can be; empty: all.
         packages: beside those of every host.
@@ -44,6 +45,13 @@ class Profile:
     files: Mapping[str, str] = field(default_factory=dict)
     commands: tuple[str, ...] = ()
     bystander: str = ""
+    file: Path | None = None
+
+    @property
+    def word(self) -> str:
+        """The value of --profile, whatever the current folder."""
+        shipped = self.file is None or self.file.parent == FOLDER
+        return self.name if shipped else str(self.file)
 
     def packages_on(self, release: str) -> tuple[str, ...]:
         """Return its packages on a release, beside those of every host."""
@@ -101,7 +109,7 @@ def load(word: str) -> Profile:
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
     }
-    return Profile(file.stem, **values)
+    return Profile(file.stem, file=file.resolve(), **values)
 
 
 def _check(file: Path, data: Mapping[str, Any]) -> None:

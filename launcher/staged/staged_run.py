@@ -36,7 +36,7 @@ def run(options: argparse.Namespace, words: Sequence[str], command: Sequence[str
     options.release = release = root_folder.require_known(options.release or root_folder.DEFAULT)
     wanted = profile.load(options.profile or profile.DEFAULT)
     wanted.require(release)
-    options.profile = options.profile or wanted.name
+    options.profile = wanted.word
     _require_one_worker(options)
     firewall_backend.require(release, options.firewall_backend)
     if options.firewall_backend is not None:

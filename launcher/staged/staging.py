@@ -19,6 +19,8 @@ from launcher.staged.staged_host import Share, StagedHost, booted, require
 QEMU = "qemu-system-x86_64"
 # The harness's cache there: what it finds out about the host is kept for the next of its release.
 CACHE = Path("/var/cache/plumbline")
+# Where its libvirt keeps what it finds out about QEMU, which takes a second.
+CAPABILITIES = Path("/var/cache/libvirt/qemu/capabilities")
 VARIABLES = {"PLUMBLINE_CACHE": str(CACHE)}
 
 
@@ -41,11 +43,12 @@ def staged(release: str, profile: Profile, shares: Sequence[Share]) -> Iterator[
     if image is None:
         raise LauncherError("the guest image is gone from the cache", "./plumbline image build")
     kept = layers[-1].with_name(f"kept-{layers[-1].name}")
-    kept.mkdir(exist_ok=True)
+    _made(kept)
     images = image.kernel.parent
     seen = [
         Share(ROOT),
         Share(kept, CACHE, writable=True),
+        Share(_made(kept / "libvirt-capabilities"), CAPABILITIES, writable=True),
         Share(images, CACHE / images.relative_to(cache_dir())),
         *shares,
     ]
@@ -54,6 +57,11 @@ def staged(release: str, profile: Profile, shares: Sequence[Share]) -> Iterator[
         if profile.bystander:
             progress(f"staged host: a guest on {profile.bystander}: {_add_bystander(host, image)}")
         yield host
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def _add_bystander(host: StagedHost, image: guest_images.Image) -> str:

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Each kind of change is taken back, and may be taken back twice."""
+
+import json
+import operator
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures.host.host import Host
+from fixtures.host.links import cable, namespace_machine
+from fixtures.host.sandbox import sandbox
+from fixtures.host.snapshot.host_snapshot import differences, host_snapshot
+from fixtures.host.undo.entries import KINDS, undo_of
+from fixtures.host.undo.kernel_undos import (
+    DhcpClientStop,
+    FileRestore,
+    FolderRemove,
+    SysctlRestore,
+)
+from fixtures.host.undo.libvirt_undos import DomainRemove, NetworkRemove, OwnObjectsRemove
+from fixtures.host.undo.link_undos import (
+    AddressDelete,
+    AddressesRestore,
+    LinkDelete,
+    LinkReturn,
+    NamespaceDelete,
+    OwnLinksDelete,
+    RouteDelete,
+)
+from fixtures.host.undo.nic_undos import NicRestore
+from fixtures.host.undo.ovs_undos import OvsBridgeDelete, OvsPortDelete, OvsRowsDestroy
+from fixtures.host.undo.rule_undos import IptablesPolicy, IptablesRuleDelete, NftRulesDelete
+from fixtures.host.undo.undo import Undo
+from fixtures.waiting import poll
+from launcher.cache import cache_dir
+
+ROOT = Path(__file__).resolve().parent.parent
+SETTLED_DEADLINE_S = 10.0
+# What the guardian does, on the machine that it is on.
+TAKE_BACK = """\
+import json, sys
+from fixtures.host.undo.entries import undo_of
+for line in undo_of(json.loads(sys.argv[1])).take_back():
+    print(line)
+"""
+RULE = ("FORWARD", "-i", "nic0", "-m", "comment", "--comment", "plumbline", "-j", "ACCEPT")
+NETWORK = "<network><name>{0}</name><bridge name='{0}'/></network>"
+DOMAIN = """\
+<domain type='qemu'><name>{0}</name><memory>16384</memory><os><type>hvm</type></os></domain>
+"""
+DEFINE = 'echo "{}" >/run/x.xml; virsh {} /run/x.xml; rm /run/x.xml'
+SITE = """\
+ip link add b6 address 52:54:00:00:00:66 type bridge
+ip link set b6 up
+ip address add 192.0.2.1/24 dev nic0
+ip route add default via 192.0.2.2
+ovs-vsctl add-br ovs0 -- set bridge ovs0 datapath_type=netdev
+nft add table inet site
+nft add chain inet site c '{ type filter hook forward priority 0; }'
+"""
+
+CHANGES: list[tuple[Undo, str]] = [
+    (LinkDelete("b7"), "ip link add b7 type bridge"),
+    (LinkDelete("b7"), "ip link add b7 type veth peer b8; ip link set b7 up"),
+    (
+        OwnLinksDelete(),
+        "ip link add plumb-a type veth peer plumb-b; ip link add plumb-c type bridge",
+    ),
+    (
+        NamespaceDelete("n7"),
+        "ip netns add n7; ip netns exec n7 sleep 600 >/dev/null 2>&1 & sleep 0.2",
+    ),
+    (LinkReturn("nic1", "peer", "far", up=True), "ip link set nic1 netns peer name far"),
+    (AddressDelete("nic0", "203.0.113.1/24"), "ip address add 203.0.113.1/24 dev nic0"),
+    (
+        AddressesRestore("nic0", ("192.0.2.1/24",), ("192.0.2.2",), "b6"),
+        "ip address flush dev nic0 scope global; ip link set nic0 master b6; ip link set b6 up; "
+        "ip address add 192.0.2.1/24 dev b6; ip route add default via 192.0.2.2",
+    ),
+    (
+        AddressesRestore("nic0", ("192.0.2.1/24",), ("192.0.2.2",), "nic0"),
+        "ip address flush dev nic0 scope global; ip address add 192.0.2.77/24 dev nic0",
+    ),
+    (RouteDelete("203.0.113.0/24", "192.0.2.2"), "ip route add 203.0.113.0/24 via 192.0.2.2"),
+    (NetworkRemove("n7"), DEFINE.format(NETWORK.format("n7"), "net-create")),
+    (
+        NetworkRemove("n7"),
+        DEFINE.format(NETWORK.format("n7"), "net-define") + "; virsh net-start n7; "
+        "virsh net-autostart n7",
+    ),
+    (DomainRemove("d7"), DEFINE.format(DOMAIN.format("d7"), "define")),
+    (DomainRemove("d7"), DEFINE.format(DOMAIN.format("d7"), "create")),
+    (OwnObjectsRemove(), DEFINE.format(DOMAIN.format("plumb-d"), "define")),
+    (OvsBridgeDelete("b7"), "ovs-vsctl add-br b7 -- set bridge b7 datapath_type=netdev"),
+    (OvsPortDelete("ovs0", "p7"), "ovs-vsctl add-port ovs0 p7 -- set interface p7 type=internal"),
+    (OvsRowsDestroy("QoS"), "ovs-vsctl create qos type=linux-htb external_ids:plumbline=run"),
+    (IptablesRuleDelete("iptables", "filter", RULE), f"iptables -I {' '.join(RULE)}"),
+    (IptablesPolicy("iptables", "FORWARD", "ACCEPT"), "iptables -P FORWARD DROP"),
+    (
+        NftRulesDelete("inet", "site", "c"),
+        "nft insert rule inet site c iifname nic0 accept comment '\"plumbline\"'",
+    ),
+    (SysctlRestore("net.ipv4.ip_forward", "0"), "sysctl -w net.ipv4.ip_forward=1"),
+    (FileRestore("/etc/resolv.conf", ""), "echo nameserver 192.0.2.9 >/etc/resolv.conf"),
+    (FileRestore("/etc/resolv.conf", ""), "rm /etc/resolv.conf; ln -s /run/x /etc/resolv.conf"),
+    (FolderRemove("/run/plumbline/more"), "mkdir -p /run/plumbline/more/deep"),
+    (
+        DhcpClientStop("/run/d7.pid", ("/etc/dhcp/d7.conf",)),
+        "cp /bin/sleep /run/dhclient; /run/dhclient 600 >/dev/null 2>&1 & "
+        "echo $! >/run/d7.pid; touch /etc/dhcp/d7.conf; sleep 0.2",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Host]:
+    with (
+        sandbox(cache_dir() / "libvirt-capabilities") as made,
+        namespace_machine(made, "peer") as peer,
+        cable(made, "nic0", peer, "eth0"),
+        cable(made, "nic1", peer, "eth1"),
+    ):
+        made.run(["sh", "-ec", SITE])
+        yield made
+
+
+def taken_back(host: Host, undo: Undo) -> str:
+    argv = ["env", f"PYTHONPATH={ROOT}", sys.executable, "-P", "-c", TAKE_BACK]
+    return host.run([*argv, json.dumps(undo.as_entry())], deadline_s=60).stdout
+
+
+@pytest.mark.host
+@pytest.mark.parametrize(
+    ("undo", "change"), CHANGES, ids=[f"{undo.kind} {n}" for n, (undo, _) in enumerate(CHANGES)]
+)
+def test_a_change_is_taken_back_once_and_is_then_left_alone(
+    host: Host, undo: Undo, change: str
+) -> None:
+    before = host_snapshot(host)
+    # One that was written down and not made.
+    assert taken_back(host, undo) == ""
+    host.run(["sh", "-ec", change])
+    assert taken_back(host, undo) != ""
+    assert taken_back(host, undo) == ""
+    left = poll(
+        lambda: differences(before, host_snapshot(host)),
+        lambda seen: not seen,
+        deadline_s=SETTLED_DEADLINE_S,
+    )
+    assert left == []
+
+
+@pytest.mark.host
+def test_rules_of_the_site_stay(host: Host) -> None:
+    own = ["FORWARD", "-i", "nic0", "-j", "ACCEPT"]
+    host.run(["iptables", "-A", *own])
+    host.run(["nft", "add", "rule", "inet", "site", "c", "iifname", "nic0", "accept"])
+    before = host_snapshot(host)
+    assert taken_back(host, IptablesRuleDelete("iptables", "filter", RULE)) == ""
+    assert taken_back(host, NftRulesDelete("inet", "site", "c")) == ""
+    assert differences(before, host_snapshot(host)) == []
+    host.run(["iptables", "-D", *own])
+    host.run(["nft", "flush", "chain", "inet", "site", "c"])
+
+
+KIND = operator.attrgetter("kind")
+NIC = NicRestore("0000:01:00.0", "enp1s0", up=True, functions=0, given="192.168.1.2/24")
+
+
+@pytest.mark.parametrize(
+    "undo", {undo.kind: undo for undo in (*(undo for undo, _ in CHANGES), NIC)}.values(), ids=KIND
+)
+def test_an_entry_is_read_as_it_was_written(undo: Undo) -> None:
+    assert undo_of(json.loads(json.dumps(undo.as_entry()))) == undo
+
+
+def test_each_kind_is_tried() -> None:
+    # A NIC's is tried in a lab, which has one (tests/test_local.py).
+    assert {undo.kind for undo, _ in CHANGES} == set(KINDS) - {NIC.kind}
