@@ -248,6 +248,12 @@ def _untestable(record: RunRecord) -> Iterator[Text]:
             yield sign.append(question.reason, style="default")
             for topology, claims in question.places.items():
                 yield Text(f"  {topology}: {' '.join(claims)}", style="dim")
+    checked = {check.topology for check in record.checks}
+    for left_out in record.topologies:
+        if left_out.reason and left_out.name not in checked:
+            sign = Text(f"{SIGNS[Verdict.NOT_TESTABLE]} ", style=style)
+            yield sign.append(one_line(left_out.reason), style="default")
+            yield Text(f"  {left_out.name}: left out", style="dim")
 
 
 def _extent(checks: Sequence[Check]) -> str:

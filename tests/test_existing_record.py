@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What reports say of existing networks: what no check looks at, and what was left out."""
+
+from io import StringIO
+from pathlib import Path
+
+from rich.console import Console
+
+from contracts.exit_code_decision import exit_code_of_run
+from contracts.exit_codes import EXIT_CONFORMS
+from reports.html.report_page import render
+from reports.record import RunRecord, TopologyRecord, UnreadSetting, Verdict, parse
+from reports.recording.ledger import Ledger
+from reports.terminal.summary import print_findings
+from tests import records
+
+OPTIONS = UnreadSetting(
+    source="network default",
+    element="network/dnsmasq:options",
+    attribute=None,
+    line=14,
+    value="",
+)
+DEFAULT = TopologyRecord(
+    name="network-default", verdict=Verdict.CONFORMS, origin="existing", not_looked_at=[OPTIONS]
+)
+VEPA = TopologyRecord(
+    name="network-vepa",
+    verdict=Verdict.NOT_TESTABLE,
+    origin="existing",
+    reason="network vepa: <forward mode='vepa'> is a type of network that Plumbline does not know",
+)
+
+
+def run() -> RunRecord:
+    check = records.check("dhcp.lease[network-default]", topology=DEFAULT.name)
+    return records.record([check], topologies=[DEFAULT, VEPA])
+
+
+def test_the_page_lists_what_no_check_looks_at(tmp_path: Path) -> None:
+    page = render(run(), tmp_path)
+    assert "What it is asked for, and no check looks at (1)" in page
+    assert "<dt>network/dnsmasq:options</dt><dd>given (network default, line 14)</dd>" in page
+    assert "does not know" in page
+
+
+def test_the_terminal_names_what_was_left_out() -> None:
+    console = Console(file=StringIO(), width=80, force_terminal=False)
+    print_findings(run(), {}, console, Path("runs/1"))
+    assert isinstance(console.file, StringIO)
+    said = console.file.getvalue()
+    assert "Could not be tested" in said
+    assert f"{VEPA.reason}\n  network-vepa: left out" in said
+
+
+def test_a_network_that_was_left_out_is_no_failure() -> None:
+    verdicts = [each.verdict for each in run().topologies]
+    assert exit_code_of_run([Verdict.CONFORMS], verdicts) == EXIT_CONFORMS
+
+
+def test_the_ledger_keeps_both() -> None:
+    ledger = Ledger(records.TOOL)
+    for each in (DEFAULT, VEPA):
+        keys = {"name", "origin", "not_looked_at", "verdict", "reason"}
+        ledger.report_topology(each.model_dump(include=keys, mode="json"))
+    kept = {each.name: each for each in ledger.record().topologies}
+    assert kept[DEFAULT.name].not_looked_at == [OPTIONS]
+    assert kept[VEPA.name].reason == VEPA.reason
+    assert kept[VEPA.name].verdict is Verdict.NOT_TESTABLE
+
+
+def test_a_record_from_before_is_read_without_them() -> None:
+    record = run()
+    text = record.model_dump_json(by_alias=True)
+    older = text.replace('"origin":"existing",', "")
+    assert older != text
+    assert parse(older.encode(), "run.json").topologies[0].origin is None
