@@ -117,7 +117,7 @@ def test_its_links_lead_nowhere(host: StagedHost) -> None:
     assert sorted(line.split()[0].partition("@")[0] for line in links) == ["lan0", "lo"]
     # No default route.
     [route] = said(host, "ip -n lan route").splitlines()
-    assert route.startswith("198.51.100.0/24 dev lan0 ")
+    assert route.startswith("10.77.0.0/24 dev lan0 ")
 
 
 @pytest.mark.staged
