@@ -69,7 +69,7 @@ class SandboxLaunch(HostLaunch):
 
     def require(self, subcommand: str, options: argparse.Namespace) -> None:
         """See `HostLaunch.require`: it has only what it makes."""
-        del subcommand
+        super().require(subcommand, options)
         if names_existing(options):
             raise UsageError(
                 "--network, --bridge and --existing name networks that the host has; a sandbox "
