@@ -25,7 +25,6 @@ AS_BEFORE = ("env", "VIRTINSTALL_OSINFO_DISABLE_REQUIRE=1")
 @pytest.mark.claims("NT-19")
 @pytest.mark.needs("virt-install")
 @pytest.mark.changes_host("starts libvirt's default network", only_if=default_is_off)
-@pytest.mark.changes_network("starts the default network")
 def test_guest_without_network_options(testbed: Testbed, evidence: Evidence) -> None:
     """A guest that virt-install makes without network options is on the network `default`.
 
