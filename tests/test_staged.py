@@ -254,12 +254,12 @@ def test_a_kept_host_goes_on_as_after_a_restart(tmp_path: Path) -> None:
     with stage(*words, "cat /etc/mark /etc/machine-id; systemctl is-system-running") as second:
         out, err = second.communicate(timeout=DEADLINE_S)
     assert out == f"there\n{identity}running\n", err
-    # Another root would not fit what it has written.
+    # Another release would not fit what it has written.
     other = ["--release", "trixie", *words]
     with stage(*other, "true") as third:
         assert third.wait(timeout=DEADLINE_S) == 4
         assert third.stderr is not None
-        assert "of a host with another root" in third.stderr.read()
+        assert "of the release bookworm and the profile bare" in third.stderr.read()
 
 
 @pytest.mark.staged

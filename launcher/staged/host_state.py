@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher.cache import cache_dir
 from launcher.launcher_error import LauncherError, UsageError
 from launcher.lock import is_held, locked
 from launcher.staged.profile import Profile
@@ -14,6 +15,8 @@ from launcher.staged.profile import Profile
 # What is above the layers of the root, and the overlay's own folder.
 UPPER, WORK = "upper", "work"
 KNOWN, LOCK = "staged.json", "lock"
+# The folder of root folders in the cache (`launcher.staged.root_folder`).
+ROOTS = "staged"
 
 
 @dataclass(frozen=True)
@@ -22,58 +25,88 @@ class HostState:
 
     Attributes:
         folder: the folder, absolute.
-        layers: the root folders below it, the upper ones first.
+        release: the release of the host.
+        profile: its profile.
+        layers: the root folders below what it writes, the upper ones first.
         is_new: no host was ready with it yet.
     """
 
     folder: Path
+    release: str
+    profile: Profile
     layers: Sequence[Path]
     is_new: bool
 
     def keep(self) -> None:
         """Note that its host is ready, so that the next one is a restart of it."""
-        names = [layer.name for layer in self.layers]
-        (self.folder / KNOWN).write_text(json.dumps({"layers": names}))
+        known = {
+            "release": self.release,
+            "profile": self.profile.name,
+            "layers": [layer.name for layer in self.layers],
+        }
+        (self.folder / KNOWN).write_text(json.dumps(known))
+
+
+def recorded(folder: Path, release: str, profile: Profile) -> list[Path] | None:
+    """Return the root folders of the host that was up with a folder; None: none was.
+
+    They may be older than those that would be built now.
+
+    Raises:
+        UsageError: it is a host of another release or profile.
+        LauncherError: one of them is gone from the cache.
+    """
+    try:
+        known = json.loads((folder / KNOWN).read_text())
+    except FileNotFoundError:
+        return None
+    if (was := (known["release"], known["profile"])) != (release, profile.name):
+        raise UsageError(
+            f"--state {folder}: of a host of the release {was[0]} and the profile {was[1]}",
+            "name these, or a new folder",
+        )
+    layers = [cache_dir() / ROOTS / Path(name).name for name in known["layers"]]
+    for layer in layers:
+        if not layer.is_dir():
+            raise LauncherError(
+                f"--state {folder}: the root that its host was made of is gone ({layer})",
+                "name a new folder",
+            )
+    return layers
 
 
 @contextlib.contextmanager
-def held(folder: Path, layers: Sequence[Path], profile: Profile) -> Iterator[HostState]:
+def held(
+    folder: Path, release: str, profile: Profile, layers: Sequence[Path]
+) -> Iterator[HostState]:
     """Hold such a folder, made if it is not there, for one host at a time.
 
     Args:
         folder: the folder.
-        layers: the root folders of the host.
+        release: the release of the host.
         profile: its profile.
+        layers: its root folders.
 
     Raises:
-        UsageError: it is another host's, a running one's, or something else.
+        UsageError: a host is up with it, or it is something else.
         LauncherError: its host was never ready, or it cannot be made.
     """
     folder = folder.resolve()
-    known = folder / KNOWN
-    if folder.exists() and not known.exists():
-        if (folder / UPPER).is_dir():
+    is_new = not (folder / KNOWN).exists()
+    if is_new and folder.exists():
+        if (folder / UPPER).is_dir() and not is_held(folder / LOCK):
             raise LauncherError(
                 f"--state {folder}: its host was never ready, so what is in it is not known",
                 "remove the folder",
             )
-        if not folder.is_dir() or any(folder.iterdir()):
+        if not folder.is_dir() or (any(folder.iterdir()) and not (folder / LOCK).exists()):
             raise UsageError(f"--state {folder}: not a staged host's folder", "name a new one")
     if is_held(folder / LOCK):
         raise UsageError(f"--state {folder}: a host is up with it", "wait for its end")
-    is_new = not known.exists()
-    if not is_new:
-        names = json.loads(known.read_text())["layers"]
-        if names != [layer.name for layer in layers]:
-            raise UsageError(
-                f"--state {folder}: of a host with another root than that of {profile.name}: "
-                f"{', '.join(names)}",
-                "name its --release and --profile, or a new folder",
-            )
     try:
         for name in (UPPER, WORK):
             (folder / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LauncherError(f"--state {folder}: {error.strerror}", "name another folder") from error
     with locked(folder / LOCK, lambda: None):
-        yield HostState(folder, layers, is_new)
+        yield HostState(folder, release, profile, layers, is_new)

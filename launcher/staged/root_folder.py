@@ -19,6 +19,7 @@ from launcher.cache import cache_dir, make_cache_dir, require_space
 from launcher.launcher_error import LauncherError, MissingError, UsageError, near_miss
 from launcher.lock import locked
 from launcher.release import host_packages
+from launcher.staged.host_state import ROOTS
 from launcher.staged.profile import Profile
 
 RELEASES = tuple(libraries.PYTHONS)
@@ -81,7 +82,7 @@ def ensure(release: str, profile: Profile, progress: Callable[[str], None]) -> l
     """
     if (layers := cached(release, profile)) is not None:
         return layers
-    folder = make_cache_dir() / "staged"
+    folder = make_cache_dir() / ROOTS
     folder.mkdir(exist_ok=True)
     with locked(folder / "lock", lambda: progress("waiting for another set-up of a staged host")):
         base = _base(release)
@@ -135,7 +136,7 @@ def _layers(release: str, profile: Profile) -> list[Path]:
 
 def _base(release: str) -> Path:
     recipe = "\n".join((release, *host_packages(), *PACKAGES, libraries.lock()))
-    return cache_dir() / "staged" / f"{release}-{_key(recipe)}"
+    return cache_dir() / ROOTS / f"{release}-{_key(recipe)}"
 
 
 def _key(recipe: str) -> str:

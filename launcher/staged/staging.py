@@ -15,7 +15,7 @@ from launcher.launcher_error import LauncherError
 from launcher.progress import Progress
 from launcher.pytest_command import ROOT
 from launcher.staged import root_folder, upgrade
-from launcher.staged.host_state import held
+from launcher.staged.host_state import held, recorded
 from launcher.staged.profile import Profile
 from launcher.staged.staged_host import Share, StagedHost, booted, require
 
@@ -58,9 +58,11 @@ def staged(
     Raises:
         LauncherError: it could not be built or booted.
     """
-    setup.ensure(staged=root_folder.cached(release, profile) is None)
     progress = Progress()
-    layers = root_folder.ensure(release, profile, progress)
+    layers = None if state.folder is None else recorded(state.folder, release, profile)
+    setup.ensure(staged=layers is None and root_folder.cached(release, profile) is None)
+    if layers is None:
+        layers = root_folder.ensure(release, profile, progress)
     image = setup.cached_image()
     if image is None:
         raise LauncherError("the guest image is gone from the cache", "./plumbline image build")
@@ -79,7 +81,7 @@ def staged(
         stack.enter_context(cache_in_use())
         kept_state = None
         if state.folder is not None:
-            kept_state = stack.enter_context(held(state.folder, layers, profile))
+            kept_state = stack.enter_context(held(state.folder, release, profile, layers))
             if state.upgrade is not None:
                 upgrade.fetch(kept_state, state.upgrade, progress)
         host = stack.enter_context(booted(layers, profile, hostname, seen, kept_state))
