@@ -271,6 +271,35 @@ def test_a_folder_that_is_no_hosts_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.staged
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--fetch-upgrade", "trixie"], "the host's changes are not kept"),
+        (["--fetch-upgrade", "trixi", "--state"], "expected one of bookworm, trixie"),
+        (["--fetch-upgrade", "trixie", "--state"], "no host was up with"),
+    ],
+)
+def test_an_upgrade_that_cannot_be_fetched_is_refused(
+    words: list[str], why: str, tmp_path: Path
+) -> None:
+    words += [str(tmp_path / "state")] if words[-1] == "--state" else []
+    with stage("--profile", bare(tmp_path), *words, "--", "true") as run:
+        _, err = run.communicate(timeout=DEADLINE_S)
+    assert (run.returncode, why in err) == (4, True), err
+
+
+@pytest.mark.staged
+def test_a_host_that_was_never_ready_is_not_gone_on_with(tmp_path: Path) -> None:
+    file = tmp_path / "broken.toml"
+    file.write_text("text = 'broken'\ncommands = ['false']\n")
+    words = ["--profile", str(file), "--state", str(tmp_path / "state"), "--", "true"]
+    for why in ("a command ended with status 1", "its host was never ready"):
+        with stage(*words) as run:
+            _, err = run.communicate(timeout=DEADLINE_S)
+        assert (run.returncode, why in err) == (10, True), err
+
+
+@pytest.mark.staged
 def test_a_profile_whose_command_fails_says_so(tmp_path: Path) -> None:
     file = tmp_path / "broken.toml"
     file.write_text("text = 'broken'\ncommands = ['echo the reason; false']\n")

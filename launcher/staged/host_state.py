@@ -94,12 +94,14 @@ def held(
     folder = folder.resolve()
     is_new = not (folder / KNOWN).exists()
     if is_new and folder.exists():
-        if (folder / UPPER).is_dir() and not is_held(folder / LOCK):
+        upper = folder / UPPER
+        if upper.is_dir() and any(upper.iterdir()) and not is_held(folder / LOCK):
             raise LauncherError(
                 f"--state {folder}: its host was never ready, so what is in it is not known",
                 "remove the folder",
             )
-        if not folder.is_dir() or (any(folder.iterdir()) and not (folder / LOCK).exists()):
+        ours = {UPPER, WORK, LOCK}
+        if not folder.is_dir() or {each.name for each in folder.iterdir()} - ours:
             raise UsageError(f"--state {folder}: not a staged host's folder", "name a new one")
     if is_held(folder / LOCK):
         raise UsageError(f"--state {folder}: a host is up with it", "wait for its end")
