@@ -118,7 +118,8 @@ def _last_rules_of_drop(host: Host, bridge: str) -> Iterator[None]:
     """Have FORWARD drop a bridge's packets in the place of its policy for a `with` block."""
     with contextlib.ExitStack() as stack:
         for way in ("-i", "-o"):
-            rule = ["FORWARD", way, bridge, "-j", "DROP"]
+            rule = ["FORWARD", way, bridge, *IPTABLES_COMMENT, "-j", "DROP"]
+            host.note(IptablesRuleDelete("iptables", "filter", tuple(rule)))
             host.run(["iptables", "-w", "-A", *rule])
             stack.callback(host.run, ["iptables", "-w", "-D", *rule])
         yield
