@@ -30,6 +30,7 @@ from fixtures.host.undo.link_undos import (
     AddressDelete,
     AddressesRestore,
     LinkDelete,
+    LinkDown,
     LinkReturn,
     NamespaceDelete,
     OwnLinksDelete,
@@ -73,6 +74,8 @@ DEFINE = 'echo "{}" >/run/x.xml; virsh {} /run/x.xml; rm /run/x.xml'
 SITE = """\
 ip link add b6 address 52:54:00:00:00:66 type bridge
 ip link set b6 up
+ip link add d6 address 52:54:00:00:00:67 type bridge
+ip link set d6 up; ip link set d6 down
 ip address add 192.0.2.1/24 dev nic0
 ip route add default via 192.0.2.2
 ovs-vsctl add-br ovs0 -- set bridge ovs0 datapath_type=netdev
@@ -92,6 +95,7 @@ CHANGES: list[tuple[Undo, str]] = [
         "ip netns add n7; ip netns exec n7 sleep 600 >/dev/null 2>&1 & sleep 0.2",
     ),
     (LinkReturn("nic1", "peer", "far", up=True), "ip link set nic1 netns peer name far"),
+    (LinkDown("d6"), "ip link set d6 up"),
     (AddressDelete("nic0", "203.0.113.1/24"), "ip address add 203.0.113.1/24 dev nic0"),
     (
         AddressesRestore("nic0", ("192.0.2.1/24",), ("192.0.2.2",), "b6"),
