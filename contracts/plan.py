@@ -11,6 +11,8 @@ from typing import Any
 from contracts.run_files import PLAN
 
 Key = tuple[str, str]
+# In the place of a topology's name, for a check of the host itself.
+HOST = "host"
 
 
 class PlanError(ValueError):
@@ -25,7 +27,7 @@ class PlannedCheck:
         id: `property.name[topology…]`, the same in every run.
         nodeid: pytest's name of it.
         claims: the claims that it decides on this topology.
-        topology: the topology's name.
+        topology: the topology's name, or `HOST`.
         rerun: a command that runs just this check again.
         reach: the cell of who reaches whom that it decides, as the record has it; None if it
             decides none.

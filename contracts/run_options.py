@@ -14,6 +14,11 @@ RUN, PROVE = "run", "prove"
 BOTH = (RUN, PROVE)
 
 
+def absolute(word: str) -> str:
+    """Return a path that holds in every folder."""
+    return str(Path(word).absolute())
+
+
 def comma_separated(word: str) -> list[str]:
     """Return the names in a value such as `ovs-kernel, kvm`."""
     return [name for each in word.split(",") if (name := each.strip())]
@@ -164,6 +169,13 @@ RUN_OPTIONS = (
         rerun=True,
     ),
     RunOption(
+        "state",
+        "a folder that keeps a staged host's changes: with it the next one is a restart of this",
+        metavar="DIR",
+        type=absolute,
+        rerun=True,
+    ),
+    RunOption(
         "pf",
         "passthrough: the SR-IOV NIC whose virtual functions the guests get",
         metavar="NIC",
@@ -171,8 +183,17 @@ RUN_OPTIONS = (
         names_a_nic=True,
     ),
     RunOption(
+        "uplink",
+        "on a shared host: a NIC that is the uplink of topologies, on one wire with --peer-nic; "
+        "default: a cable to a network namespace",
+        metavar="NIC",
+        subcommands=(RUN,),
+        rerun=True,
+        names_a_nic=True,
+    ),
+    RunOption(
         "peer_nic",
-        "passthrough: a NIC on the same wire, for the outside machine",
+        "a NIC on the wire of --pf or --uplink, for the outside machine",
         metavar="NIC",
         rerun=True,
         names_a_nic=True,

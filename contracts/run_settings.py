@@ -24,9 +24,11 @@ class RunSettings:
         addresses: ranges set aside for guests on these.
         host: the host under test.
         pf: the SR-IOV NIC whose functions guests get.
-        peer_nic: a NIC on the same wire, for the outside.
+        uplink: the NIC that is the uplink of other topologies; None: the run makes one.
+        peer_nic: a NIC on the wire of either, for the outside.
         spare_nic: a NIC on that wire that a guest may be given as it is.
         profile: the profile of a staged host.
+        state: the folder that keeps a staged host's changes.
         subnets: the network of placed topologies' subnets; None: a free one.
         disruptive: whether checks that change something of the host's are made.
         plan: whether the run is only described.
@@ -62,9 +64,11 @@ class RunSettings:
     addresses: tuple[str, ...] = ()
     host: str = "sandbox"
     pf: str | None = None
+    uplink: str | None = None
     peer_nic: str | None = None
     spare_nic: str | None = None
     profile: str | None = None
+    state: str | None = None
     subnets: str | None = None
     disruptive: bool = False
     plan: bool = False

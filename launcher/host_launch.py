@@ -34,11 +34,11 @@ class HostLaunch:
             UsageError: an option does not fit.
         """
         del subcommand
-        if options.profile is not None and not host_kind(self.kind).has_profiles:
-            raise UsageError(
-                f"--profile {options.profile}: --host {self.kind} has no profiles",
-                "it is for --host staged",
-            )
+        for name in ("profile", "state"):
+            if getattr(options, name) is not None and not host_kind(self.kind).has_profiles:
+                raise UsageError(
+                    f"--{name}: not with --host {self.kind}", "it is for --host staged"
+                )
 
     def workers(self, options: argparse.Namespace, builds: int) -> int:
         """Return the number of topologies built at once; on one host it is one.
@@ -69,7 +69,7 @@ class SandboxLaunch(HostLaunch):
 
     def require(self, subcommand: str, options: argparse.Namespace) -> None:
         """See `HostLaunch.require`: it has only what it makes."""
-        del subcommand
+        super().require(subcommand, options)
         if names_existing(options):
             raise UsageError(
                 "--network, --bridge and --existing name networks that the host has; a sandbox "
@@ -122,7 +122,7 @@ class LabLaunch(HostLaunch):
 
     def require(self, subcommand: str, options: argparse.Namespace) -> None:
         """See `HostLaunch.require`: a host that is made for the run needs no plan."""
-        del subcommand
+        super().require(subcommand, options)
         if options.plan:
             raise UsageError(
                 "--plan: a lab is made for the run, and ends with everything in it", "leave it out"

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from launcher.arguments import Parser, split_at_dashes
+from launcher.launcher_error import UsageError
 
 EXAMPLES = (
     ("sudo ./plumbline stage", "a shell in a Debian 12 with libvirt's default network up"),
@@ -31,6 +32,17 @@ def parser() -> Parser:
         metavar="DIR",
         help="a folder of this machine that the host may write to; repeatable",
     )
+    own.add_argument(
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="a folder that keeps the host's changes: with it the next one is a restart of this",
+    )
+    own.add_argument(
+        "--fetch-upgrade",
+        metavar="NAME",
+        help="with --state, before the host boots: the packages of an upgrade to that release",
+    )
     return own
 
 
@@ -43,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
     from launcher.pytest_command import ROOT
     from launcher.staged import profile, root_folder
     from launcher.staged.staged_host import Share
-    from launcher.staged.staging import VARIABLES, staged
+    from launcher.staged.staging import VARIABLES, StateOrder, staged
 
     setup.require_root("stage")
     release = root_folder.require_known(options.release)
@@ -52,7 +64,10 @@ def main(argv: Sequence[str]) -> int:
     here = Path.cwd()
     shares = [] if here == ROOT or seen_folders.is_own(here) else [Share(here)]
     shares += [Share(folder.resolve(), writable=True) for folder in options.writable]
-    with staged(release, wanted, shares) as host:
+    order = StateOrder(options.state, options.fetch_upgrade)
+    if options.fetch_upgrade is not None and options.state is None:
+        raise UsageError("--fetch-upgrade: the host's changes are not kept", "name --state DIR")
+    with staged(release, wanted, shares, order) as host:
         folder = "/" if seen_folders.is_own(here) else here
         variables = VARIABLES | {"TERM": os.environ.get("TERM", "dumb")}
         with _interrupts_ignored():

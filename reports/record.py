@@ -15,6 +15,7 @@ from uuid import UUID
 from pydantic import Field, ValidationError
 
 from contracts.exit_code_decision import exit_code_of_proof, exit_code_of_run
+from contracts.plan import HOST
 from contracts.run_files import RECORD
 from contracts.verdicts import Verdict, worst
 from reports.record_types import (
@@ -211,8 +212,14 @@ class RunRecord(RecordPart):
         """
         if self.faults:
             return exit_code_of_proof({fault.outcome for fault in self.faults})
-        topologies = {topology.verdict for topology in self.topologies}
-        return exit_code_of_run(set(self.counts()), topologies, missing)
+        # That the host is as it was says nothing of a network.
+        decided = {
+            check.verdict
+            for check in self.checks
+            if (check.topology, check.verdict) != (HOST, Verdict.CONFORMS)
+        }
+        topologies = {topology.verdict for topology in self.topologies if topology.name != HOST}
+        return exit_code_of_run(decided, topologies, missing)
 
 
 def claim_verdicts(checks: Iterable[Check]) -> list[ClaimVerdict]:

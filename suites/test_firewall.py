@@ -16,10 +16,14 @@ from fixtures.probe.blocking import CONTROL_WAIT_S, IN_FLIGHT_S, WAIT_S, Attempt
 from fixtures.probe.bridge_filter import (
     BRIDGED_IPV4,
     BRIDGED_IPV6,
+    CALL_ARPTABLES,
+    CALL_IP6TABLES,
+    CALL_IPTABLES,
     Filter,
     arp_filter,
     called,
     dropped,
+    is_on,
 )
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
@@ -44,7 +48,7 @@ PHASES = (
 @pytest.mark.claims("BR-09")
 @pytest.mark.changes_network("turns the filtering of bridged packets on and drops some")
 @pytest.mark.needs("bridge-nf", "iptables")
-@pytest.mark.changes_host("sets net.bridge.bridge-nf-call-iptables")
+@pytest.mark.changes_host(f"sets {CALL_IPTABLES}", only_if=is_on(CALL_IPTABLES))
 def test_bridged_ipv4_is_not_filtered(testbed: Testbed, evidence: Evidence) -> None:
     """With bridge-nf-call-iptables at 0 a DROP in FORWARD changes nothing for bridged IPv4.
 
@@ -76,7 +80,7 @@ def test_bridged_ipv4_is_not_filtered(testbed: Testbed, evidence: Evidence) -> N
 @pytest.mark.claims("BR-09")
 @pytest.mark.changes_network("turns the filtering of bridged packets on and drops some")
 @pytest.mark.needs("bridge-nf", "iptables")
-@pytest.mark.changes_host("sets net.bridge.bridge-nf-call-ip6tables")
+@pytest.mark.changes_host(f"sets {CALL_IP6TABLES}", only_if=is_on(CALL_IP6TABLES))
 def test_bridged_ipv6_is_not_filtered(testbed: Testbed, evidence: Evidence) -> None:
     """With bridge-nf-call-ip6tables at 0 a DROP in FORWARD changes nothing for bridged IPv6.
 
@@ -116,7 +120,7 @@ def test_bridged_ipv6_is_not_filtered(testbed: Testbed, evidence: Evidence) -> N
 @pytest.mark.claims("BR-09")
 @pytest.mark.changes_network("turns the filtering of bridged packets on and drops some")
 @pytest.mark.needs("bridge-nf")
-@pytest.mark.changes_host("sets net.bridge.bridge-nf-call-arptables")
+@pytest.mark.changes_host(f"sets {CALL_ARPTABLES}", only_if=is_on(CALL_ARPTABLES))
 def test_bridged_arp_is_not_filtered(testbed: Testbed, evidence: Evidence) -> None:
     """With bridge-nf-call-arptables at 0 a DROP in FORWARD changes nothing for bridged ARP.
 
@@ -165,7 +169,8 @@ def _decide(
 ) -> None:
     """Probe in each phase, and judge: at 0 all is answered, at 1 nothing of it arrives.
 
-    Before, the host is probed as found: a filter that drops something then is the host's own.
+    Before, the host is probed as found: a filter that drops something then is the host's own. On a
+    host that may not be changed the bridge's own setting is the one at 1.
     """
     own = testbed.host.sysctl(which.sysctl)
     tried: dict[str, list[Attempt]] = {}
@@ -173,7 +178,7 @@ def _decide(
         tried[AS_FOUND] = probe(frames, CONTROL_WAIT_S)
     for phase, on, drop in PHASES:
         with (
-            called(testbed.host, which, on=on),
+            called(testbed.host, which, testbed.switch.name, on=on),
             dropped(testbed.host, which, *matches) if drop else contextlib.nullcontext(),
             evidence.capture(testbed.outside, OUTSIDE_NIC, phase.replace(" ", "-")) as frames,
         ):

@@ -12,6 +12,7 @@ from fixtures.errors import Inconclusive
 from fixtures.host.daemons import AUTOSTARTED, libvirtd_stopped
 from fixtures.host.host import Host
 from fixtures.host.links import has_link
+from fixtures.host.undo.libvirt_undos import NetworkRemove
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import ping
 from fixtures.switch import libvirt_network
@@ -63,6 +64,7 @@ def test_networks_after_a_restart(testbed: Testbed, evidence: Evidence) -> None:
         with _file_removed(host):
             with libvirtd_stopped(host):
                 host.seen(AUTOSTARTED).unlink(missing_ok=True)
+                host.note(NetworkRemove(FILED))
                 file = host.seen(libvirt_network.definition_file(FILED))
                 file.write_text(XML.format(FILED))
             after = poll(

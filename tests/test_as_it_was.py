@@ -37,6 +37,7 @@ from contracts.run_settings import RunSettings
 from fixtures.host.local import LocalHost
 from fixtures.host.undo.rule_undos import IptablesPolicy
 from fixtures.testbed.build_network import built_network
+from fixtures.testbed.name_server import resolves_at
 from fixtures.testbed.physical_network import physical_network
 from topologies.library import load
 topology = load(sys.argv[1])
@@ -47,6 +48,7 @@ with contextlib.ExitStack() as stack:
         stack.enter_context(physical_network(host, topology.physical))
     for network in topology.networks:
         stack.enter_context(built_network(host, network))
+    stack.enter_context(resolves_at(host, "192.0.2.9"))
     host.set_sysctl("net.ipv4.conf.all.log_martians", "1")
     host.note(IptablesPolicy("iptables", "FORWARD", "ACCEPT"))
     host.run(["iptables", "-P", "FORWARD", "DROP"])

@@ -8,15 +8,21 @@ import libvirt
 import pytest
 
 from contracts.address_family import IPV4
-from fixtures.errors import NotTestable
+from fixtures.errors import ChangesHost, NotTestable
 from fixtures.host.dhcp_client import default_gateways, leased, without_address
 from fixtures.host.host import Host
-from fixtures.host.links import addresses, has_link
+from fixtures.host.links import addresses, has_link, link_index
 from fixtures.host.nic_state import NicState, nic_state
-from fixtures.host.sandbox import sandbox
+from fixtures.host.sandbox import Sandbox, sandbox
 from fixtures.probe.bridge_filter import BRIDGED_IPV4, Filter, arp_filter, called, dropped
 from fixtures.probe.forward_bypass import route
-from fixtures.switch.default_network import NAME, default_network, network_names
+from fixtures.switch.default_network import (
+    NAME,
+    default_is_off,
+    default_network,
+    network_names,
+)
+from fixtures.switch.linux_bridge import linux_bridge
 from fixtures.testbed import ifupdown
 from fixtures.testbed.physical_network import OUTSIDE_NIC, physical_network
 from fixtures.testbed.scratch_network import spare_network
@@ -29,6 +35,8 @@ FIGURES = load("nat").physical
 assert FIGURES is not None
 SERVED = DhcpRange(start=IPv4Address("192.0.2.100"), end=IPv4Address("192.0.2.199"))
 ROUTER = IPv4Interface("192.0.2.1/24")
+# A setting that no kernel has.
+NONE = Filter("net.bridge.none", "none", ())
 
 
 @pytest.fixture(scope="module")
@@ -70,16 +78,70 @@ def test_a_lease_is_taken_and_given_back(host: Host) -> None:
         assert not host.run(["pgrep", "-x", "dhclient"], check=False).stdout
 
 
+def test_a_host_that_keeps_its_default_route_gets_none(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert FIGURES is not None
+    resolver = host.read("/etc/resolv.conf")
+    monkeypatch.setattr(Sandbox, "takes_default_route", False)
+    with physical_network(host, FIGURES):
+        assert default_gateways(host, FIGURES.uplink, IPV4) == []
+        assert host.read("/etc/resolv.conf") == resolver
+        with without_address(host, FIGURES.uplink), leased(host, FIGURES.uplink, IPV4) as lease:
+            assert not lease.failure
+            assert default_gateways(host, FIGURES.uplink, IPV4) == []
+
+
+def test_a_default_network_that_is_up_is_left_alone(host: Host) -> None:
+    assert default_is_off(host)
+    with default_network(host) as made:
+        assert not default_is_off(host)
+        bridge, uuid = link_index(host, made.bridgeName()), made.UUIDString()
+        with default_network(host) as again:
+            assert again.UUIDString() == uuid
+        assert link_index(host, made.bridgeName()) == bridge
+        # One that a check destroyed is there again, active.
+        with default_network(host) as destroyed:
+            destroyed.destroy()
+            destroyed.undefine()
+        assert not default_is_off(host)
+    assert NAME not in network_names(host)
+
+
 def test_a_filter_is_called_or_not(host: Host) -> None:
     was = host.sysctl(BRIDGED_IPV4.sysctl)
     if was is None:
         pytest.skip("this kernel has no br_netfilter")
     for on in (False, True):
-        with called(host, BRIDGED_IPV4, on=on):
+        with called(host, BRIDGED_IPV4, "br0", on=on):
             assert host.sysctl(BRIDGED_IPV4.sysctl) == str(int(on))
         assert host.sysctl(BRIDGED_IPV4.sysctl) == was
-    with pytest.raises(NotTestable), called(host, Filter("net.bridge.none", ()), on=True):
+    with pytest.raises(NotTestable), called(host, NONE, "br0", on=True):
         pass
+
+
+def test_a_filter_is_called_for_one_bridge_of_a_host_that_is_not_to_be_changed(host: Host) -> None:
+    was = host.sysctl(BRIDGED_IPV4.sysctl)
+    if was is None:
+        pytest.skip("this kernel has no br_netfilter")
+
+    def of_bridge() -> str:
+        return host.read("/sys/class/net/br0/bridge/nf_call_iptables").strip()
+
+    host.set_sysctl(BRIDGED_IPV4.sysctl, "0")
+    host.may_be_changed = False
+    try:
+        with linux_bridge(host, "br0"):
+            for on in (True, False):
+                with called(host, BRIDGED_IPV4, "br0", on=on):
+                    assert (host.sysctl(BRIDGED_IPV4.sysctl), of_bridge()) == ("0", str(int(on)))
+                assert of_bridge() == "0"
+        host.set_sysctl(BRIDGED_IPV4.sysctl, "1")
+        with pytest.raises(ChangesHost), called(host, BRIDGED_IPV4, "br0", on=False):
+            pass
+    finally:
+        host.may_be_changed = True
+        host.set_sysctl(BRIDGED_IPV4.sysctl, was)
 
 
 @pytest.mark.parametrize("family", ["IPv4", "ARP"])

@@ -35,12 +35,15 @@ ip link add eth1 type veth peer name eth9
 ip address add 10.213.0.5/16 dev eth1
 ip link set eth1 up; ip link set eth9 up
 ip route add default via 10.213.0.1
+ip link add wire0 type veth peer name wire1
+ethtool -K wire0 tx off; ethtool -K wire1 tx off
 ip netns add lan
 ip netns add outside
 echo nameserver 10.213.0.1 >/etc/resolv.conf
 """
+# Without the queue of links: one that is down gets it anew, by the kernel, when it comes up.
 LOOK = """\
-ip -details address; ip route show table all; ip rule; ip netns
+ip -details address | sed 's/qdisc [a-z]*//'; ip route show table all; ip rule; ip netns
 cat /etc/resolv.conf; ls -d /run/plumbline /var/lib/plumbline/journal
 sysctl -a --pattern '^net\\.(ipv4\\.ip_forward|ipv4\\.conf\\.[^/]*\\.(forwarding|arp_ignore))'
 virsh -q list --all; virsh -q net-list --all; virsh -q net-dumpxml default
@@ -92,7 +95,8 @@ def test_a_nat_network_beside_others(host: Host, tmp_path: Path) -> None:
     record = record_of(tmp_path / "run")
     verdicts = {each["id"]: each["verdict"] for each in record["claims"] if each["id"] in claims}
     assert verdicts == dict.fromkeys(claims, "conforms")
-    [topology] = record["topologies"]
+    topology, of_host = record["topologies"]
+    assert (topology["name"], of_host["name"]) == ("nat", "host")
     moved = {each["field"]: (each["documented"], each["used"]) for each in topology["placement"]}
     assert moved["networks[0].bridge"] == ("virbr1", "plumb1-virbr1")
     assert moved["networks[0].address"] == ("10.10.10.1/24", "10.214.1.1/24")
@@ -109,6 +113,7 @@ def test_what_would_change_the_host_is_not_made(host: Host, tmp_path: Path) -> N
     done = ran(host, f"--output={tmp_path / 'run'}", *words)
     # No check was made, so no topology was built.
     assert done.status == 10, done.stdout + done.stderr
+    assert {each["id"] for each in record_of(tmp_path / "run")["claims"]} >= {"HR-01"}
     assert looked(host) == before
     reasons = {each["topology"]: each["reason"] for each in record_of(tmp_path / "run")["checks"]}
     assert reasons["nat"].startswith("it restarts libvirtd")
@@ -136,3 +141,26 @@ def test_a_pool_without_room_is_one_message(host: Host) -> None:
     done = ran(host, "--topology=nat", "--subnets=10.213.0.0/16", "--plan")
     assert done.status == 4
     assert "--subnets: 10.213.0.0/16 has no free subnets /24, /24 for a topology" in done.stderr
+
+
+def test_a_real_wire_is_the_uplink(host: Host, tmp_path: Path) -> None:
+    before = looked(host)
+    claims = ("BR-01", "BR-02", "BR-05", "BR-06")
+    words = ["--uplink=wire0", "--peer-nic=wire1", *(f"--claim={claim}" for claim in claims)]
+    done = ran(host, "--topology=bridged", f"--output={tmp_path / 'run'}", *words)
+    assert done.status == 0, done.stdout + done.stderr
+    assert looked(host) == before
+    [topology] = record_of(tmp_path / "run")["topologies"]
+    moved = {each["field"]: each["used"] for each in topology["placement"]}
+    assert moved["networks[0].uplink"] == moved["physical.uplink"] == "wire0"
+    cables = {link["name"] for link in topology["built"]["links"] if link["kind"] == "cable"}
+    assert "wire of wire1" in cables
+
+
+def test_a_nic_in_use_is_no_uplink(host: Host, tmp_path: Path) -> None:
+    before = looked(host)
+    words = ["--uplink=eth1", "--peer-nic=wire1", "--claim=BR-01", "--topology=bridged"]
+    done = ran(host, f"--output={tmp_path / 'run'}", *words)
+    assert done.status == 10, done.stdout + done.stderr
+    assert "--uplink eth1: it carries the default route" in done.stdout
+    assert looked(host) == before

@@ -96,6 +96,14 @@ def test_a_real_uplink_keeps_its_name() -> None:
     assert placed.network.uplink == placed.physical.uplink == "plumb1-eth1"
 
 
+def test_a_named_uplink_is_that_of_all_but_passthrough(topology: Topology) -> None:
+    used = Placement.beside(taken_by(topology), STEM, None, "nic7").place(topology)
+    if topology.physical is not None and used.physical is not None:
+        kept = topology.type.uplink_is_real
+        assert used.physical.uplink == (topology.physical.uplink if kept else "nic7")
+    assert used.network.uplink in (None, used.physical and used.physical.uplink)
+
+
 def test_macs_and_uuids_that_are_free_stay(topology: Topology) -> None:
     used = Placement.beside(Taken(), STEM, None).place(topology)
     assert [guest.mac for guest in used.guests] == [guest.mac for guest in topology.guests]

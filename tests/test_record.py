@@ -162,6 +162,16 @@ def test_the_exit_code_says_what_is_certain_first(
     assert record(*verdicts).exit_code(missing) == code
 
 
+@pytest.mark.parametrize(("host", "code"), [(C, 10), (V, 1), (E, 10)])
+def test_a_run_that_decides_only_that_its_host_is_as_it_was_decides_nothing(
+    host: Verdict, code: int
+) -> None:
+    of_host = records.check("host_as_it_was.host_is_as_it_was", host, topology="host")
+    assert records.record([records.check("a.b[nat]", N), of_host]).exit_code() == code
+    conforming = records.record([records.check("a.b[nat]", C), of_host]).exit_code()
+    assert conforming == (0 if host is C else code)
+
+
 def test_a_host_that_refuses_a_topology_is_in_violation_whatever_was_asked_for() -> None:
     refused = TopologyRecord(name="nat", verdict=V, reason="libvirt did not start network n: no")
 

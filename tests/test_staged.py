@@ -117,7 +117,7 @@ def test_its_links_lead_nowhere(host: StagedHost) -> None:
     assert sorted(line.split()[0].partition("@")[0] for line in links) == ["lan0", "lo"]
     # No default route.
     [route] = said(host, "ip -n lan route").splitlines()
-    assert route.startswith("198.51.100.0/24 dev lan0 ")
+    assert route.startswith("10.77.0.0/24 dev lan0 ")
 
 
 @pytest.mark.staged
@@ -243,6 +243,31 @@ def test_a_folder_that_may_be_written_to(tmp_path: Path) -> None:
         _, err = run.communicate(timeout=DEADLINE_S)
     assert run.returncode == 3, err
     assert (tmp_path / "file").read_text() == "there\n"
+
+
+@pytest.mark.staged
+def test_a_kept_host_goes_on_as_after_a_restart(tmp_path: Path) -> None:
+    words = ["--profile", bare(tmp_path), "--state", str(tmp_path / "state"), "--", "sh", "-c"]
+    with stage(*words, "echo there >/etc/mark; cat /etc/machine-id") as first:
+        identity, err = first.communicate(timeout=DEADLINE_S)
+    assert first.returncode == 0, err
+    with stage(*words, "cat /etc/mark /etc/machine-id; systemctl is-system-running") as second:
+        out, err = second.communicate(timeout=DEADLINE_S)
+    assert out == f"there\n{identity}running\n", err
+    # Another root would not fit what it has written.
+    other = ["--release", "trixie", *words]
+    with stage(*other, "true") as third:
+        assert third.wait(timeout=DEADLINE_S) == 4
+        assert third.stderr is not None
+        assert "of a host with another root" in third.stderr.read()
+
+
+@pytest.mark.staged
+def test_a_folder_that_is_no_hosts_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with stage("--profile", bare(tmp_path), "--state", str(tmp_path), "--", "true") as run:
+        _, err = run.communicate(timeout=DEADLINE_S)
+    assert (run.returncode, "not a staged host's folder" in err) == (4, True), err
 
 
 @pytest.mark.staged

@@ -20,7 +20,12 @@ from fixtures.host.undo.kernel_undos import (
     FolderRemove,
     SysctlRestore,
 )
-from fixtures.host.undo.libvirt_undos import DomainRemove, NetworkRemove, OwnObjectsRemove
+from fixtures.host.undo.libvirt_undos import (
+    DomainRemove,
+    NetworkRemove,
+    NetworkRestore,
+    OwnObjectsRemove,
+)
 from fixtures.host.undo.link_undos import (
     AddressDelete,
     AddressesRestore,
@@ -32,7 +37,12 @@ from fixtures.host.undo.link_undos import (
 )
 from fixtures.host.undo.nic_undos import NicRestore
 from fixtures.host.undo.ovs_undos import OvsBridgeDelete, OvsPortDelete, OvsRowsDestroy
-from fixtures.host.undo.rule_undos import IptablesPolicy, IptablesRuleDelete, NftRulesDelete
+from fixtures.host.undo.rule_undos import (
+    FilterRuleDelete,
+    IptablesPolicy,
+    IptablesRuleDelete,
+    NftRulesDelete,
+)
 from fixtures.host.undo.undo import Undo
 from fixtures.waiting import poll
 from launcher.cache import cache_dir
@@ -50,6 +60,14 @@ RULE = ("FORWARD", "-i", "nic0", "-m", "comment", "--comment", "plumbline", "-j"
 NETWORK = "<network><name>{0}</name><bridge name='{0}'/></network>"
 DOMAIN = """\
 <domain type='qemu'><name>{0}</name><memory>16384</memory><os><type>hvm</type></os></domain>
+"""
+N6 = """\
+<network>
+  <name>n6</name>
+  <uuid>6f2c1c3c-6cbb-4a5b-8c6e-1d9c0a7be006</uuid>
+  <bridge name='n6' stp='on' delay='0'/>
+  <mac address='52:54:00:00:00:06'/>
+</network>
 """
 DEFINE = 'echo "{}" >/run/x.xml; virsh {} /run/x.xml; rm /run/x.xml'
 SITE = """\
@@ -91,6 +109,17 @@ CHANGES: list[tuple[Undo, str]] = [
         DEFINE.format(NETWORK.format("n7"), "net-define") + "; virsh net-start n7; "
         "virsh net-autostart n7",
     ),
+    (NetworkRestore("n6", N6, active=True, autostart=True), "virsh net-autostart n6 --disable"),
+    (NetworkRestore("n6", N6, active=True, autostart=True), "virsh net-destroy n6"),
+    (
+        NetworkRestore("n6", N6, active=True, autostart=True),
+        "virsh net-destroy n6; virsh net-undefine n6",
+    ),
+    (
+        NetworkRestore("n6", N6, active=True, autostart=True),
+        "virsh net-destroy n6; virsh net-undefine n6; "
+        + DEFINE.format(NETWORK.format("n6"), "net-create"),
+    ),
     (DomainRemove("d7"), DEFINE.format(DOMAIN.format("d7"), "define")),
     (DomainRemove("d7"), DEFINE.format(DOMAIN.format("d7"), "create")),
     (OwnObjectsRemove(), DEFINE.format(DOMAIN.format("plumb-d"), "define")),
@@ -98,6 +127,10 @@ CHANGES: list[tuple[Undo, str]] = [
     (OvsPortDelete("ovs0", "p7"), "ovs-vsctl add-port ovs0 p7 -- set interface p7 type=internal"),
     (OvsRowsDestroy("QoS"), "ovs-vsctl create qos type=linux-htb external_ids:plumbline=run"),
     (IptablesRuleDelete("iptables", "filter", RULE), f"iptables -I {' '.join(RULE)}"),
+    (
+        FilterRuleDelete(("iptables", "-w"), ("FORWARD", "-i", "nic0", "-j", "DROP")),
+        "for _ in 1 2; do iptables -I FORWARD -i nic0 -j DROP; done",
+    ),
     (IptablesPolicy("iptables", "FORWARD", "ACCEPT"), "iptables -P FORWARD DROP"),
     (
         NftRulesDelete("inet", "site", "c"),
@@ -124,6 +157,9 @@ def host() -> Iterator[Host]:
         cable(made, "nic1", peer, "eth1"),
     ):
         made.run(["sh", "-ec", SITE])
+        network = made.libvirt.networkDefineXML(N6)
+        network.setAutostart(1)
+        network.create()
         yield made
 
 

@@ -17,8 +17,10 @@ from ipaddress import (
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BeforeValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, StringConstraints
 from pydantic_core import PydanticCustomError
+
+from contracts.plan import HOST
 
 # IFNAMSIZ is 16 with its closing NUL byte (linux/if.h).
 INTERFACE_NAME_MAX = 15
@@ -197,6 +199,15 @@ def _uuid(value: object) -> UUID:
         raise refuse(f"{shown(value)} is not a UUID; expected {expected}", hint) from error
 
 
+def _not_the_host(name: str) -> str:
+    if name == HOST:
+        raise refuse(
+            f"{shown(name)} is what the record calls the host itself; expected another name",
+            "choose another name",
+        )
+    return name
+
+
 Mac = Annotated[str, BeforeValidator(_mac)]
 """A unicast MAC address in lower case, as in `52:54:00:55:9b:d6`."""
 InterfaceName = Annotated[str, BeforeValidator(_interface_name)]
@@ -204,6 +215,7 @@ InterfaceName = Annotated[str, BeforeValidator(_interface_name)]
 TopologyName = Annotated[
     str,
     BeforeValidator(_named(TOPOLOGY_PATTERN, "1 to 32 lower-case letters, digits and '-'")),
+    AfterValidator(_not_the_host),
 ]
 """The name of a topology, unique in a run."""
 GuestName = Annotated[

@@ -31,6 +31,7 @@ from fixtures.host.namespace_init import (
     mount,
 )
 from launcher.staged import privileges
+from launcher.staged.host_state import UPPER, WORK
 from launcher.staged_detection import MARK
 
 HARDENED = MS_NOSUID | MS_NODEV | MS_NOEXEC
@@ -52,16 +53,26 @@ UNIT_FOLDERS = (UNITS, Path("/usr/lib/systemd/system"), Path("/lib/systemd/syste
 MASKED = ("sys-fs-fuse-connections.mount",)
 
 
-def lay(layers: Sequence[str]) -> None:
-    """Make a root of read-only layers, the upper ones first, and a tmpfs the root file system."""
+def lay(layers: Sequence[str], state: str | None) -> None:
+    """Make an overlay the root file system.
+
+    Args:
+        layers: its read-only folders, the upper ones first.
+        state: the folder for what is written to it; None: it stays in memory.
+    """
     # Opened before /run is covered, where they may lie; and a path may hold what separates options.
     opened = [os.open(path, os.O_PATH | os.O_DIRECTORY) for path in layers]
+    kept = None if state is None else os.open(state, os.O_PATH | os.O_DIRECTORY)
     mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755")
-    root, upper, work = (Path("/run/staged", name) for name in ("root", "upper", "work"))
-    for each in (root, upper, work):
-        each.mkdir(parents=True)
-        each.chmod(0o755)
     lower = ":".join(f"/proc/self/fd/{handle}" for handle in opened)
+    written = "/run/staged"
+    if kept is not None:
+        opened.append(kept)
+        written = f"/proc/self/fd/{kept}"
+    root, upper, work = Path("/run/staged/root"), Path(written, UPPER), Path(written, WORK)
+    for each in (root, upper, work):
+        each.mkdir(parents=True, exist_ok=True)
+        each.chmod(0o755)
     mount("overlay", str(root), "overlay", 0, f"lowerdir={lower},upperdir={upper},workdir={work}")
     for name in ("proc", "sys", "dev", "run", "tmp"):
         (root / name).mkdir(exist_ok=True)
@@ -132,7 +143,6 @@ def _bind(source: str, place: Path) -> None:
 
 def identify(name: str) -> None:
     """Give the host a name and an identity of its own; nothing resolves names for it."""
-    socket.sethostname(name)
     Path("/etc/hostname").write_text(f"{name}\n")
     Path("/etc/hosts").write_text(f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {name}\n")
     # Without one systemd takes this for the first boot, and enables every unit.
@@ -180,9 +190,11 @@ def main() -> None:
     outer_pid = Path("/proc/self").readlink()
     orders = json.loads(sys.argv[1])
     try:
-        lay(orders["layers"])
-        identify(orders["hostname"])
-        put(orders["files"], orders["masked"], orders["enabled"])
+        lay(orders["layers"], orders["state"])
+        socket.sethostname(orders["hostname"])
+        if orders["is_new"]:
+            identify(orders["hostname"])
+            put(orders["files"], orders["masked"], orders["enabled"])
         privileges.drop()
     except (OSError, StopIteration) as error:
         print(f"failed {error!r}", flush=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 from launcher import packages
 from launcher.launcher_error import LauncherError
 from launcher.staged import attach, privileges
+from launcher.staged.host_state import HostState
 from launcher.staged.profile import Profile
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -120,7 +121,11 @@ class Share:
 
 @contextlib.contextmanager
 def booted(
-    layers: Sequence[Path], profile: Profile, hostname: str, shares: Sequence[Share] = ()
+    layers: Sequence[Path],
+    profile: Profile,
+    hostname: str,
+    shares: Sequence[Share] = (),
+    state: HostState | None = None,
 ) -> Iterator[StagedHost]:
     """Boot a staged host; on leaving it is gone, and it never outlives this process.
 
@@ -129,13 +134,17 @@ def booted(
         profile: what it is made of.
         hostname: its name.
         shares: the folders of this machine that it sees, in this order.
+        state: keeps what it writes, and makes it a restart of an earlier one; None: memory does.
 
     Raises:
         StagedFailed: it did not boot in time, or a command of its profile failed.
     """
+    is_new = state is None or state.is_new
     orders = {
         "layers": [str(layer) for layer in layers],
         "hostname": hostname,
+        "state": None if state is None else str(state.folder),
+        "is_new": is_new,
         "files": {**_files_of_every_host(), **profile.files},
         "masked": list(profile.masked),
         "enabled": [LAN, *profile.enabled],
@@ -166,7 +175,7 @@ def booted(
             _wait_until_started(host)
             for share in shares:
                 _attach(host, share)
-            for command in profile.commands:
+            for command in profile.commands if is_new else ():
                 require(host, ["sh", "-ec", command])
             yield host
         finally:

@@ -16,7 +16,7 @@ from launcher.launcher_error import UsageError
 from launcher.pytest_command import ROOT, pytest_argv
 from launcher.staged import profile, root_folder
 from launcher.staged.staged_host import Share, StagedFailed, StagedHost
-from launcher.staged.staging import VARIABLES, staged
+from launcher.staged.staging import VARIABLES, StateOrder, staged
 
 # After an interrupt the harness takes its topology down.
 END_DEADLINE_S = 180.0
@@ -44,9 +44,10 @@ def run(options: argparse.Namespace, words: Sequence[str], command: Sequence[str
         wanted = replace(wanted, files={**wanted.files, firewall_backend.FILE: text})
     seen = seen_folders.named(options)
     options.workers = "1"
-    with inner_record.cache_in_use(), inner_record.made(options) as record:
+    with inner_record.made(options) as record:
         shares = [Share(folder) for folder in sorted(seen - {ROOT, record})]
-        with staged(release, wanted, [*shares, Share(record, writable=True)]) as host:
+        order = StateOrder(None if options.state is None else Path(options.state))
+        with staged(release, wanted, [*shares, Share(record, writable=True)], order) as host:
             columns = str(shutil.get_terminal_size((100, 24)).columns)
             argv = ["python3", *pytest_argv(options, words, command)]
             return _run_in(host, argv, VARIABLES | {"COLUMNS": columns})

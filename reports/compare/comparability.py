@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from pydantic import JsonValue
 
+from contracts.plan import HOST
 from reports.record import HostRecord, RunRecord
 from reports.report_error import ReportError
 
@@ -35,7 +36,7 @@ def require_comparable(before: RunRecord, after: RunRecord) -> None:
             )
     if before.id == after.id:
         raise NotComparable(f"BEFORE and AFTER are one run, {before.id}", "expected two")
-    names = [{topology.name for topology in record.topologies} for record in (before, after)]
+    names = [{each.name for each in record.topologies} - {HOST} for record in (before, after)]
     if not names[0] & names[1]:
         listed = [", ".join(sorted(each)) or "none" for each in names]
         raise NotComparable(

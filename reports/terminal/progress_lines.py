@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from rich.text import Text
 
+from contracts.plan import HOST
 from contracts.verdicts import Verdict
 from reports.record import Check, RunRecord, TopologyRecord
 from reports.wording import SEPARATOR, STYLES, both_ends, duration, few
@@ -91,8 +92,9 @@ class RunningChecks:
     started: float = field(default_factory=time.monotonic)
     progress: tuple[int, int] = (0, 0)
     _items: dict[str, tuple[str, str, float]] = field(default_factory=dict)
-    _up: set[str] = field(default_factory=set)
-    _begun: set[str] = field(default_factory=set)
+    # Nothing is built for a check of the host itself.
+    _up: set[str] = field(default_factory=lambda: {HOST})
+    _begun: set[str] = field(default_factory=lambda: {HOST})
 
     def begins(self, nodeid: str, topology: str, check_id: str) -> bool:
         """Note that a check begins; return whether its topology begins to be built with it."""

@@ -8,6 +8,7 @@ import pytest
 from rich.text import Text
 
 from contracts.exit_codes import EXIT_USAGE
+from contracts.plan import HOST
 from contracts.run_settings import settings_of
 from contracts.verdicts import Verdict
 from reports.record import Check, HostRecord, RunRecord, TopologyRecord
@@ -200,11 +201,15 @@ def heading(record: RunRecord, output: Path, config: pytest.Config) -> list[tupl
     return [
         ("Plumbline", f"{tool.version}{commit}"),
         ("host", record.host.kind or settings_of(config).host),
-        ("topologies", ", ".join(topology.name for topology in record.topologies) or "none"),
+        ("topologies", ", ".join(_built_names(record)) or "none"),
         ("checks", f"{len(record.checks)}, deciding {_of_the_catalogue(len(claims), config)}"),
         ("workers", str(workers)),
         ("output", str(from_here(output))),
     ]
+
+
+def _built_names(record: RunRecord) -> list[str]:
+    return [topology.name for topology in record.topologies if topology.name != HOST]
 
 
 def from_here(path: Path) -> Path:

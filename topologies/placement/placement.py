@@ -28,26 +28,31 @@ class Placement:
         prefix: the beginning of all names.
         pool: the network that subnets are taken from.
         taken: what the host has.
+        uplink: the NIC that is the topologies' uplink; None: the run makes one.
     """
 
     prefix: str
     pool: IPv4Network
     taken: Taken
+    uplink: str | None = None
 
     @classmethod
-    def beside(cls, taken: Taken, stem: str, subnets: str | None) -> Self:
+    def beside(
+        cls, taken: Taken, stem: str, subnets: str | None, uplink: str | None = None
+    ) -> Self:
         """Return the placement beside what a host has.
 
         Args:
             taken: what the host has.
             stem: the beginning of all names, before the run's number.
             subnets: the value of `--subnets`; None: a free private network.
+            uplink: the NIC that is the topologies' uplink; None: the run makes one.
 
         Raises:
             DataError: `subnets` is no network, or there is no free one.
         """
         pool = free_pool(taken.networks) if subnets is None else pool_in(subnets)
-        return cls(free_prefix(stem, taken.names), pool, taken)
+        return cls(free_prefix(stem, taken.names), pool, taken, uplink)
 
     def place(self, topology: Topology) -> Topology:
         """Return a topology under free names, on free subnets, with free MACs and UUIDs.
@@ -66,7 +71,7 @@ class Placement:
         names = FreeNames(self.prefix, self.taken.names)
         macs = FreeMacs(self.taken.macs, [guest.mac for guest in topology.guests])
         uplink = {
-            name: name if topology.type.uplink_is_real else names.link(name)
+            name: name if topology.type.uplink_is_real else self.uplink or names.link(name)
             for name in _uplinks(topology)
         }
         networks = tuple(
