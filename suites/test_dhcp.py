@@ -12,6 +12,7 @@ from scapy.packet import Packet
 
 from fixtures.guest.guest import Guest
 from fixtures.guest.guest_address import ATTEMPTS, Lease, request_lease
+from fixtures.host.nic_state import nic_addresses
 from fixtures.probe.evidence import Evidence
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause
@@ -110,8 +111,15 @@ def test_lease_from_the_physical_network(testbed: Testbed, evidence: Evidence) -
     Verify:
         - the lease is for the address that the guest has
         - the address is in the physical network's range
-        - the server of the lease is the physical network's router
+        - the server of the lease is the physical network's router; of an existing network, of whose
+          router and range the run knows nothing, it is not the host
     """
+    if testbed.lacks_outside:
+        held = {each.partition("/")[0] for each in nic_addresses(testbed.host, testbed.switch.name)}
+        for guest in testbed.dhcp_guests:
+            lease = _lease(guest, evidence)
+            assert lease.server not in held, f"{guest.name} was served by the host, {lease.server}"
+        return
     figures = testbed.figures
     for guest in testbed.dhcp_guests:
         lease = _lease(guest, evidence)

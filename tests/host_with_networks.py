@@ -17,12 +17,14 @@ from fixtures.guest.image import Image, with_files
 from fixtures.guest.keys import make_keys
 from fixtures.host.command import Completed
 from fixtures.host.host import Host
+from fixtures.host.journal import PLACE as JOURNAL
 from fixtures.host.sandbox import sandbox
 from fixtures.switch.ovs_bridge import OvsBridge
 from fixtures.switch.switches import switch_of
 from fixtures.testbed.build_network import built_network
 from fixtures.testbed.config_snapshot import FILTERS, HOST, LINKS, lines
 from fixtures.testbed.physical_network import physical_network
+from fixtures.waiting import until
 from launcher import packages
 from tests.launched import ROOT
 from topologies.library import load
@@ -56,6 +58,8 @@ BYSTANDER = GuestData.model_validate(
 # The machine's own files; a run has its own at the usual place.
 STATE = Path("/run/machine")
 RUN_DEADLINE_S = 900.0
+PLUMBLINE = (sys.executable, str(ROOT / "plumbline"))
+FROM_A_FOLDER = ("sh", "-c", 'cd "$0" && exec "$@"')
 # `ps` lists the bystander's kernel too; what a run leaves would be one more.
 UNORDERED = ("ip", "ovs-ofctl", "ovs-vsctl", "ps")
 
@@ -76,9 +80,28 @@ class MachineWithNetworks:
 
     def plumbline(self, *words: str, folder: Path) -> Completed:
         """Run `./plumbline` on it, from a folder, as its user does."""
-        argv = [sys.executable, str(ROOT / "plumbline"), *words]
-        enter = ["sh", "-c", 'cd "$0" && exec "$@"', str(folder)]
-        return self.host.run([*enter, *argv], check=False, deadline_s=RUN_DEADLINE_S)
+        return self.host.run(
+            [*FROM_A_FOLDER, str(folder), *PLUMBLINE, *words],
+            check=False,
+            deadline_s=RUN_DEADLINE_S,
+        )
+
+    def killed(self, *words: str, folder: Path) -> None:
+        """Start a run on it, kill the harness once its guests are there, and wait for the end."""
+        guests = {BYSTANDER.name}
+        with self.host.background([*FROM_A_FOLDER, str(folder), *PLUMBLINE, *words]):
+            until(lambda: self.domains() > guests, "the run's guests", deadline_s=RUN_DEADLINE_S)
+            harness = self.host.read("/run/plumbline/harness").split()[0]
+            self.host.run(["kill", "-KILL", harness])
+            until(
+                lambda: not self.host.seen(JOURNAL).exists() and self.domains() == guests,
+                "the guardian has taken the run down",
+                deadline_s=RUN_DEADLINE_S,
+            )
+
+    def domains(self) -> set[str]:
+        """Return the names of its guests."""
+        return {domain.name() for domain in self.host.libvirt.listAllDomains()}
 
     def snapshot(self) -> Mapping[str, Sequence[str]]:
         """Return all that a run must leave as it is."""

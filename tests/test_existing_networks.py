@@ -59,7 +59,8 @@ def test_a_run_decides_and_leaves_everything_as_it_is(
     seen = {each["name"]: each for each in record["topologies"]}
     built = {"network-default", "network-br-ex-net", "bridge-br0"}
     assert {name for name, each in seen.items() if each["build_s"] is not None} == built
-    assert {each["origin"] for each in seen.values()} == {"existing"}
+    # HR-01, the report's own claim, is about the host itself.
+    assert {each["origin"] for each in seen.values() if each["name"] != "host"} == {"existing"}
     at = {name: guests_lines(seen[name]) for name in built}
     # Of what was set aside for br0 the first is the outside's.
     assert at["bridge-br0"] == ["192.168.1.11 static", "192.168.1.12 static"]
@@ -87,6 +88,7 @@ def test_a_run_decides_and_leaves_everything_as_it_is(
         "nat.rules[network-default]",
         "uplink.nic_is_a_port[bridge-br0]",
         "virtual_network.bridge_is_up[network-default]",
+        "host_as_it_was.host_is_as_it_was",
     ):
         assert verdicts[conforming][0] == "conforms", verdicts[conforming]
 
@@ -115,6 +117,8 @@ def test_addresses_that_somebody_answers_for_are_not_used(
         (["--bridge", "virbr0"], "--network default"),
         (["--network", "default", "--addresses", "10.1.0.1-10.1.0.9"], "on none of the networks"),
         (["--network", "default", "--addresses", "10.1.0.9-10.1.0.1"], "comes after"),
+        (["--topology", "nat", "--addresses", "10.1.0.1-10.1.0.9"], "--addresses is for --network"),
+        (["--network", "default", "--peer-nic", "eth9"], "networks that the run makes"),
     ],
 )
 def test_what_cannot_be_is_one_message(
@@ -147,3 +151,17 @@ def test_its_networks_are_written_as_topology_files(
     again = machine.plumbline(*ask, folder=tmp_path)
     assert again.status == 4
     assert "no edited one is lost" in again.stderr
+
+
+def test_a_killed_run_leaves_the_network_as_it_is(
+    machine: MachineWithNetworks, tmp_path: Path
+) -> None:
+    before = machine.snapshot()
+    asked = ("--network", "default", "--claim", "NT-12", "--output", str(tmp_path / "run"))
+    machine.killed("run", "--host", "local", "--accel", "tcg", *asked, folder=tmp_path)
+    after = machine.snapshot()
+    # What its guests have leased is theirs until it expires.
+    key = "leases of default"
+    assert set(before[key]) <= set(after[key])
+    without = {key: []}
+    assert differences({**before, **without}, {**after, **without}) == []

@@ -66,7 +66,7 @@ class Existing(Origin):
     name = "existing"
     is_the_runs = False
     planned = False
-    without_outside = "it is an existing network, and no outside was named"
+    without_outside = "it is an existing network, beyond which the run has no machine"
 
     def build_steps(self, network: Network) -> Sequence[BuildStep]:
         """See `Origin.build_steps`: it is there."""
