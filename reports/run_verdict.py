@@ -197,7 +197,7 @@ def took(record: RunRecord) -> str:
 
 def _of_host(record: RunRecord) -> str:
     host = record.host
-    if host.kind is None:
+    if not host.kind:
         return "none was up"
     return f"{host.kind}, {host.release or 'release unknown'}"
 
