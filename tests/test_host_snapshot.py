@@ -14,6 +14,7 @@ from fixtures.host.links import add_address, cable, namespace_machine, set_up
 from fixtures.host.sandbox import sandbox
 from fixtures.host.snapshot.asked import Listings, SnapshotFailed, ThisMachine, answer
 from fixtures.host.snapshot.host_snapshot import differences, host_snapshot
+from fixtures.host.snapshot.libvirt_objects import still_xml
 from fixtures.host.snapshot.links import UNKNOWN
 from fixtures.host.snapshot.normalisations import (
     COLUMNS,
@@ -335,9 +336,31 @@ def test_a_route_without_what_moves(text: str, kept: list[str]) -> None:
     assert without(text, ROUTES) == kept
 
 
-def test_xml_and_processes_without_what_moves() -> None:
-    assert without("<network connections='2'>", XML) == ["<network>"]
-    assert without("<domain type='kvm' id='3'>", XML) == ["<domain type='kvm'>"]
+DOMAIN = """\
+<domain type='kvm' id='3'>
+  <currentMemory unit='KiB'>7</currentMemory>
+  <devices><controller type='usb' model='none'><alias name='usb'/></controller>
+  <disk><alias name='ua-site'/></disk></devices>
+</domain>
+"""
+
+
+def test_xml_without_what_moves() -> None:
+    assert still_xml("<network connections='2'><name>n</name></network>") == [
+        "<network>",
+        "  <name>n</name>",
+        "</network>",
+    ]
+    # As libvirt shows it once it was restarted.
+    restarted = DOMAIN.replace("'3'", "'4'").replace(
+        "'none'><alias name='usb'/></controller>", "'none'/>"
+    )
+    assert still_xml(DOMAIN) == still_xml(restarted)
+    assert any("ua-site" in line for line in still_xml(DOMAIN))
+    assert still_xml(DOMAIN) != still_xml(DOMAIN.replace("usb", "pci"))
+
+
+def test_processes_without_what_moves() -> None:
     assert without("libvirtd --timeout 120\nlibvirtd\n[kworker/0:1]", PROCESSES) == ["libvirtd"]
 
 
