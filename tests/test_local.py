@@ -125,7 +125,7 @@ def test_nothing_is_left_however_a_run_ends(tmp_path: Path) -> None:
     assert said["after-whole"] == before, said["whole.said"]
     assert said["after-killed"] == before, said["taken-down.log"]
     assert "libvirt's domain plumb1-kvm1" in said["taken-down.log"]
-    assert f"the name to-host of {qemu.PEER_NIC}" in said["taken-down.log"]
+    assert f"link {qemu.PEER_NIC}, from plumb1-lan" in said["taken-down.log"]
     assert "would remove the objects of process" in said["dry.said"]
     assert "removed libvirt's network plumb1-passthrough_net" in said["clean.said"]
     assert said["after-both"] == before, said["clean.said"]
