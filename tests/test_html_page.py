@@ -68,6 +68,15 @@ def test_only_a_finished_run_in_which_something_conforms_is_green(
     assert result == f"result {verdict}"
 
 
+def test_a_check_of_the_host_is_shown_and_the_host_is_not_drawn_as_built(tmp_path: Path) -> None:
+    of_host = check("host_as_it_was.host_is_as_it_was", C, "HR-01", topology="host")
+    shown = page(record([check("dhcp.a", C, "NT-05"), of_host]), tmp_path)
+    ids = {str(attrs.get("id")) for _, attrs in shown.tags}
+    assert "HR-01" in ids
+    assert "topology-1" in ids
+    assert "topology-2" not in ids
+
+
 def test_what_was_never_begun_is_said_on_top(tmp_path: Path) -> None:
     run = record(
         [check("dhcp.a", C, "NT-05"), check("dhcp.b", U, "NT-06", reason=NOT_DECIDED)],

@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from contracts.plan import HOST
 from contracts.verdicts import REPORTED_ORDER, Verdict
 from reports.fault_outcomes import outcomes_of
 from reports.html import claim_entries as claims
@@ -113,7 +114,8 @@ def _page(record: RunRecord, files: EvidenceFiles) -> ReportPage:
     if record.faults:
         faults = by_fault(record, checks, files)
         return ReportPage(record, places, None, [], [], [], faults, files)
-    topologies = [_topology(record, each, files) for each in record.topologies]
+    networks = [each for each in record.topologies if each.name != HOST]
+    topologies = [_topology(record, each, files) for each in networks]
     table = matrix(record) if record.checks else None
     said = claims.by_claim(record, checks)
     measured = side_by_side(record.checks)
