@@ -16,6 +16,7 @@ from launcher.arguments import Parser
 from launcher.cache import ENTRIES, MIB, cache_dir, cache_dir_of
 from launcher.launcher_error import LauncherError, UsageError
 from launcher.lock import is_held, remove_if_free
+from launcher.staged_detection import is_staged
 
 ROOT = Path(__file__).resolve().parent.parent
 # Where a host has the harness's own files (`fixtures.host.host`); a sandbox has its own.
@@ -60,8 +61,9 @@ def _remove_all(*, cache: bool, dry_run: bool) -> Iterator[str]:
     for holder in holders.orphans():
         if dry_run or holders.end(holder):
             yield f"process {holder.pid}, a sandbox whose harness {holder.harness} is gone"
-    yield from _left_of_staged_hosts(dry_run=dry_run)
+    # First: nothing else that fails may keep the machine from being as it was.
     yield from _left_on_this_machine(dry_run=dry_run)
+    yield from _left_of_staged_hosts(dry_run=dry_run)
     if not cache:
         yield from _half_built(dry_run=dry_run)
     for link in _dangling_links():
@@ -74,7 +76,8 @@ def _remove_all(*, cache: bool, dry_run: bool) -> Iterator[str]:
 
 def _left_of_staged_hosts(*, dry_run: bool) -> Iterator[str]:
     """The empty control groups of staged hosts whose keeper was killed; only root sees them."""
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 or is_staged():
+        # A staged host makes none, and may not look.
         return
     argv = [sys.executable, "-P", "-S", "-m", "launcher.staged.cgroup"]
     argv += [] if dry_run else ["--remove"]
