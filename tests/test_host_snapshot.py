@@ -222,6 +222,22 @@ def test_what_moves_by_itself_is_no_difference(host: Host) -> None:
 
 
 @pytest.mark.host
+def test_the_first_port_of_a_bridge_leaves_no_difference(host: Host) -> None:
+    # With a MAC of its own, as libvirt's and udev's have one: others take over their ports'.
+    mac = ["address", "52:54:00:0e:0e:0e"]
+    host.run(["ip", "link", "add", "empty0", *mac, "up", "type", "bridge"])
+    try:
+        before = host_snapshot(host)
+        host.run(["ip", "tuntap", "add", "tap0", "mode", "tap"])
+        host.run(["ip", "link", "set", "tap0", "up", "master", "empty0"])
+        assert differences(before, host_snapshot(host))
+        host.run(["ip", "link", "delete", "tap0"])
+        assert differences(before, host_snapshot(host)) == []
+    finally:
+        host.run(["ip", "link", "delete", "empty0"])
+
+
+@pytest.mark.host
 def test_first_use_of_libvirt_and_iptables_is_no_difference() -> None:
     with sandbox(cache_dir() / "libvirt-capabilities") as fresh:
         before = host_snapshot(fresh)
