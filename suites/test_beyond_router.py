@@ -21,7 +21,8 @@ def test_beyond_the_router(testbed: Testbed, evidence: Evidence) -> None:
     """Each guest reaches a machine that is on no network of the host's, and is answered.
 
     The outside machine is on the host's own physical network: a host without a default route, or
-    with another one, reaches it all the same.
+    with another one, reaches it all the same. A host that keeps its own default route gets one to
+    the network behind the router.
 
     Preconditions:
         - the host's uplink has a router
