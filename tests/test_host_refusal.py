@@ -24,6 +24,10 @@ table inet site {
 """
 
 
+# What a run adds names one of its links, and has its comment.
+BY_NFT = 'iifname "lo" udp dport 7777 accept comment "plumbline"'
+
+
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
     with sandbox() as made:
@@ -62,7 +66,7 @@ def test_ports_are_let_in_where_the_rest_is_refused_and_nowhere_else(host: Host)
     host.run(["iptables", "-A", "INPUT", "-j", "REJECT"])
     host.run(["iptables", "-P", "INPUT", "DROP"])
     before = listed()
-    with input_exception(host, IPV4, [("tcp", 7777), ("udp", 7777)]) as let_in:
+    with input_exception(host, IPV4, [("tcp", 7777), ("udp", 7777)], ["lo"]) as let_in:
         during = listed()
     assert listed() == before
     assert sorted(let_in) == ["INPUT", "INPUT (policy)", "inet site rest"]
@@ -70,6 +74,7 @@ def test_ports_are_let_in_where_the_rest_is_refused_and_nowhere_else(host: Host)
     # Behind the rule that refuses the port by name, and in front of the one that refuses the rest.
     by_name = rules.index("-A INPUT -p tcp -m tcp --dport 7777 -j DROP")
     rest = rules.index("-A INPUT -j REJECT --reject-with icmp-port-unreachable")
-    let = rules.index("-A INPUT -p tcp -m tcp --dport 7777 -j ACCEPT")
+    own = "-m comment --comment plumbline -j ACCEPT"
+    let = rules.index(f"-A INPUT -i lo -p tcp -m tcp --dport 7777 {own}")
     assert by_name < let < rest
-    assert rules.index("udp dport 7777 accept") < rules.index("reject with icmpx admin-prohibited")
+    assert rules.index(BY_NFT) < rules.index("reject with icmpx admin-prohibited")
