@@ -8,6 +8,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 from contracts.run_files import LATEST, RECORD
 from fixtures.plugin.run_folder import make
@@ -19,7 +20,8 @@ from launcher.lock import locked
 @contextlib.contextmanager
 def cache_in_use() -> Iterator[None]:
     """Keep `clean` from removing files that the host uses."""
-    lock = make_cache_dir() / f"host-{os.getpid()}.lock"
+    # A process may have several hosts at once: each holds a lock of its own.
+    lock = make_cache_dir() / f"host-{os.getpid()}-{uuid4().hex[:8]}.lock"
     with locked(lock, lambda: None):
         yield
 
