@@ -19,15 +19,15 @@ WORDS = [
 # The router on the wire of the host's own NIC: the guest's packets are forwarded and translated.
 ROUTER = "10.77.0.1"
 START = f"""
-ping -q -i 0.02 {ROUTER} >/tmp/pings 2>&1 & echo $! >/tmp/ping.pid
-iperf3 -c {ROUTER} -b 200K -t 3600 >/tmp/stream 2>&1 & echo $! >/tmp/stream.pid
+ping -q -i 0.02 {ROUTER} >/run/pings 2>&1 & echo $! >/run/ping.pid
+iperf3 -c {ROUTER} -b 200K -t 3600 >/run/stream 2>&1 & echo $! >/run/stream.pid
 """
 # Each answer has its second; the stream is alive until it is ended.
 STOP = """
-kill -0 "$(cat /tmp/stream.pid)" && streaming=true
-sleep 1; kill -INT "$(cat /tmp/ping.pid)"; sleep 1
-kill -INT "$(cat /tmp/stream.pid)"
-echo "streaming: ${streaming:-false}"; cat /tmp/pings
+kill -0 "$(cat /run/stream.pid)" && streaming=true
+sleep 1; kill -INT "$(cat /run/ping.pid)"; sleep 1
+kill -INT "$(cat /run/stream.pid)"
+echo "streaming: ${streaming:-false}"; cat /run/pings
 """
 # Run in the host, where the guest is reached.
 WATCHED = f"""
@@ -48,10 +48,10 @@ sys.exit(run.returncode)
 @pytest.mark.staged
 def test_no_ping_and_no_stream_of_it_is_lost() -> None:
     pytest_words = ["-c", f"{ROOT}/pyproject.toml", "--rootdir", str(ROOT), f"{ROOT}/suites"]
-    run = [*pytest_words, "--host=staged", "--output=/tmp/run", *WORDS]
+    run = [*pytest_words, "--host=staged", "--output=/run/run", *WORDS]
     with staged("bookworm", profile.load("plain"), []) as host:
         done = host.capture(["python3", "-c", WATCHED, *run], VARIABLES | {"PYTHONPATH": str(ROOT)})
-        record = host.capture(["cat", "/tmp/run/run.json"], VARIABLES)
+        record = host.capture(["cat", "/run/run/run.json"], VARIABLES)
     assert done.returncode == 0, done.stdout
     verdicts = {check["id"]: check["verdict"] for check in json.loads(record.stdout)["checks"]}
     assert verdicts["host_as_it_was.host_is_as_it_was"] == "conforms"

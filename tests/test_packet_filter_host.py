@@ -62,7 +62,7 @@ def closed(host: Host) -> Iterator[Host]:
 
 def test_every_tool_is_read_and_no_table_twice(closed: Host) -> None:
     rules = read_rules(closed, IPV4)
-    forward = [(base.table.origin, base.table.name, base.policy) for base in rules.at("forward")]
+    forward = [(base.table.tool, base.table.name, base.policy) for base in rules.at("forward")]
     assert sorted(forward) == [
         ("iptables-legacy", "filter", "accept"),
         ("iptables-nft", "filter", "accept"),

@@ -33,7 +33,7 @@ POLL_MS = 200
 
 
 def enter_own_mounts() -> None:
-    """Give this process mounts of its own, with the hierarchy in them.
+    """Give this process mounts of its own, with the hierarchy in them; it may be there already.
 
     Raises:
         OSError: the kernel refuses; no root, or no cgroup2.
@@ -43,7 +43,9 @@ def enter_own_mounts() -> None:
         code = ctypes.get_errno()
         raise OSError(code, f"unshare: {os.strerror(code)}")
     mount("none", "/", "none", MS_REC | MS_PRIVATE)
-    mount("cgroup2", str(MOUNT), "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    # A second mount of it on one place is EBUSY.
+    if not (MOUNT / "cgroup.controllers").exists():
+        mount("cgroup2", str(MOUNT), "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
 
 def make() -> Path:
