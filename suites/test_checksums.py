@@ -62,7 +62,7 @@ def _at_the_tap(testbed: Testbed, guest: Guest, evidence: Evidence) -> Passed:
 def _dhcp_answers(testbed: Testbed, guest: Guest, evidence: Evidence) -> Passed:
     with evidence.capture(testbed.host, guest.tap, f"{guest.name}-dhcp") as frames:
         request_lease(guest)
-        found = checksums(frames.frames(is_dhcp_answer))
+        found = checksums(frames.collect(is_dhcp_answer))
     return Passed(f"DHCP answers to {guest.name}", found, _allowed_for_dhcp(testbed))
 
 

@@ -2,7 +2,7 @@
 """The models of a guest's NIC: each gives a working link, and its frames right checksums."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
@@ -12,7 +12,7 @@ from scapy.packet import Packet
 
 from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive, NotTestable
-from fixtures.probe.capture import Capture
+from fixtures.probe.capture import ARRIVAL_DEADLINE_S, Capture, Frame
 from fixtures.probe.checksums import (
     AT_A_TAP,
     ON_A_WIRE,
@@ -168,7 +168,7 @@ def _beside(testbed: Testbed, made: Plugged, peer: Station, evidence: Evidence) 
                 asking.offer(new_mac())
             filled = testbed.topology.type.completes_dhcp_answers
             for trial, tap in taps.items():
-                found = checksums(tap.frames(is_dhcp_answer))
+                found = checksums(tap.collect(is_dhcp_answer))
                 place = f"DHCP answers at the TAP of {trial.name}"
                 passed.append(Passed(place, found, ON_A_WIRE if filled else AT_A_TAP))
     return passed
@@ -176,14 +176,23 @@ def _beside(testbed: Testbed, made: Plugged, peer: Station, evidence: Evidence) 
 
 def _of_nic(frames: Capture, address: str) -> list[Checksum]:
     """Return the checksums of a NIC's frames; none where not all has passed that has to."""
-    found = frames.frames(lambda p: IP in p and address in (p[IP].src, p[IP].dst))
+    found = poll(
+        lambda: frames.frames(lambda p: IP in p and address in (p[IP].src, p[IP].dst)),
+        lambda found: _has_all(found, address),
+        deadline_s=ARRIVAL_DEADLINE_S,
+    )
+    return checksums(found) if _has_all(found, address) else []
+
+
+def _has_all(frames: Sequence[Frame], address: str) -> bool:
+    """Whether each transport passed in both directions."""
     passed = {
         (transport, frame.packet[IP].src == address)
-        for frame in found
+        for frame in frames
         for transport in (UDP, TCP)
         if transport in frame.packet
     }
-    return checksums(found) if len(passed) == 2 * len(TRANSPORTS) else []
+    return len(passed) == 2 * len(TRANSPORTS)
 
 
 def _expect_up(inside: GuestNamespace, nics: Mapping[Trial, GuestNic]) -> None:
