@@ -2,12 +2,13 @@
 """Debian's releases in folders, by mmdebstrap from the machine's own package mirror."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from launcher import packages, subprocess_step
-from launcher.launcher_error import MissingError
+from launcher.launcher_error import LauncherError, MissingError
 
 # Nobody reads a manual in a host for one run.
 WITHOUT_MANUALS = (
@@ -43,6 +44,21 @@ def debootstrap(
         raise MissingError(
             f"the root folder of {suite} could not be built; mmdebstrap's last lines:", said
         )
+
+
+def remove(folder: Path) -> None:
+    """Remove a root folder, if it is there.
+
+    Raises:
+        LauncherError: it cannot be removed.
+    """
+    if folder.exists():
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise LauncherError(
+                f"{folder} could not be removed: {error.strerror}", "remove it by hand"
+            ) from error
 
 
 def mirror() -> str:

@@ -7,13 +7,12 @@ folder is taken as it is.
 
 import contextlib
 import hashlib
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from launcher import debootstrap, packages
 from launcher.cache import cache_dir, make_cache_dir, require_space
-from launcher.launcher_error import LauncherError, UsageError, near_miss
+from launcher.launcher_error import UsageError, near_miss
 from launcher.lock import locked
 
 SUITES = ("bullseye", "bookworm", "trixie")
@@ -71,12 +70,12 @@ def ensure(word: str, progress: Callable[[str], None]) -> Path:
         place = _place(word)
         # A name that `clean` knows for half built.
         draft = place.with_name(f"build-{place.name}")
-        _remove(draft)
+        debootstrap.remove(draft)
         try:
             debootstrap.debootstrap(word, draft, mirror, host_packages())
             draft.rename(place)
         finally:
-            _remove(draft)
+            debootstrap.remove(draft)
         progress(f"release {word}: built")
         return place
 
@@ -102,13 +101,3 @@ def _locked(progress: Callable[[str], None]) -> Iterator[None]:
         folder / "lock", lambda: progress("waiting for another set-up that builds a release")
     ):
         yield
-
-
-def _remove(folder: Path) -> None:
-    if folder.exists():
-        try:
-            shutil.rmtree(folder)
-        except OSError as error:
-            raise LauncherError(
-                f"{folder} could not be removed: {error.strerror}", "remove it by hand"
-            ) from error

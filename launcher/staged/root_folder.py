@@ -10,13 +10,12 @@ import contextlib
 import hashlib
 import os
 import shlex
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from launcher import debootstrap, libraries, packages, subprocess_step
 from launcher.cache import cache_dir, make_cache_dir, require_space
-from launcher.launcher_error import LauncherError, MissingError, UsageError, near_miss
+from launcher.launcher_error import MissingError, UsageError, near_miss
 from launcher.lock import locked
 from launcher.release import host_packages
 from launcher.staged.host_state import ROOTS
@@ -147,18 +146,8 @@ def _key(recipe: str) -> str:
 def _draft(place: Path) -> Iterator[Path]:
     """Give a name that `clean` knows for half built, and remove what is left under it."""
     draft = place.with_name(f"build-{place.name}")
-    _remove(draft)
+    debootstrap.remove(draft)
     try:
         yield draft
     finally:
-        _remove(draft)
-
-
-def _remove(folder: Path) -> None:
-    if folder.exists():
-        try:
-            shutil.rmtree(folder)
-        except OSError as error:
-            raise LauncherError(
-                f"{folder} could not be removed: {error.strerror}", "remove it by hand"
-            ) from error
+        debootstrap.remove(draft)
