@@ -162,8 +162,12 @@ def _times(frames: Capture) -> int:
 
 @contextlib.contextmanager
 def _spoken(bridge: LinuxBridge) -> Iterator[None]:
-    """Turn STP on for a `with` block, with the shortest forward delay."""
-    stp, delay_s = bridge.stp(), bridge.forward_delay_s()
+    """Turn STP on for a `with` block, with the shortest forward delay.
+
+    A kernel whose STP is turned off during a topology change keeps the ageing time of that change
+    (net/bridge/br_stp.c, `__br_set_topology_change`), so that it is set again.
+    """
+    stp, delay_s, ageing_s = bridge.stp(), bridge.forward_delay_s(), bridge.ageing_s()
     try:
         bridge.set_stp(True)
         bridge.set_forward_delay_s(DELAY_S)
@@ -171,6 +175,8 @@ def _spoken(bridge: LinuxBridge) -> Iterator[None]:
     finally:
         bridge.set_stp(stp)
         bridge.set_forward_delay_s(round(delay_s))
+        if not stp:
+            bridge.set_ageing_s(round(ageing_s))
 
 
 def _expect_bpdu(name: str, frames: Capture, bridge_id: str) -> None:

@@ -84,16 +84,26 @@ def test_learning_off_is_caught(tmp_path: Path) -> None:
     assert seen(record, "error") == set()
 
 
-def test_the_bridge_keeps_its_mac_beside_the_checks(tmp_path: Path) -> None:
-    # A guest that hears the bridge ask from another MAC goes on sending to that one afterwards.
-    heard = tmp_path / "heard"
+def test_the_bridge_keeps_its_mac_and_its_ageing_time(tmp_path: Path) -> None:
+    # A guest that hears the bridge ask from another MAC goes on sending to that one afterwards; and
+    # STP that is turned off in the middle of a topology change leaves the shorter time of that.
+    heard, aged = tmp_path / "heard", tmp_path / "aged"
     words = [word for claim in ("LB-06", "LB-07", "LB-10", "GN-10") for word in ("--claim", claim)]
-    watch = f"ip -o monitor link dev virbr0 > {heard} 2>&1 < /dev/null &"
+    watch = f"""
+        ip -o monitor link dev virbr0 > {heard} 2>&1 < /dev/null &
+        for i in $(seq 900); do
+            cat /sys/class/net/virbr0/bridge/ageing_time || break
+            sleep 0.2
+        done > {aged} 2>/dev/null < /dev/null &
+    """
     done, _ = run(tmp_path / "run", "--topology", "linux-bridge", *words, "--after-build", watch)
     assert done.returncode == 0, done.stdout + done.stderr
     # With its last port it loses it.
     macs = set(re.findall("link/ether ([0-9a-f:]+)", heard.read_text())) - {"00:00:00:00:00:00"}
     assert macs == {"fe:54:00:55:9b:d6"}
+    times = aged.read_text().split()
+    assert "400" in times, "no check had a topology change"
+    assert times[-1] == "30000"
 
 
 def test_after_build_that_fails_ends_the_topology(tmp_path: Path) -> None:

@@ -145,6 +145,15 @@ def test_ageing_is_compared_unless_stp_has_it_shortened() -> None:
     assert differences(asked(30000, 0), asked(400, 1)) == []
 
 
+def test_a_carrier_that_is_up_is_no_difference_before_the_kernel_says_so() -> None:
+    def asked(flags: list[str], state: str) -> ConfigSnapshot:
+        return {"ip": lines(json.dumps([{"flags": flags, "operstate": state}]), in_order=False)}
+
+    up = asked(["UP", "LOWER_UP"], "UP")
+    assert differences(asked(["NO-CARRIER", "UP", "LOWER_UP"], "DOWN"), up) == []
+    assert differences(asked(["NO-CARRIER", "UP"], "DOWN"), up) != []
+
+
 def test_counters_and_what_ipv6_makes_up_are_no_difference() -> None:
     before = '[{"addr_info": [{"local": "fe80::1"}], "hello_timer": 1.5, "mtu": 1500}]'
     after = '[{"addr_info": [], "hello_timer": 0.2, "mtu": 1500}]'
