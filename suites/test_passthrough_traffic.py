@@ -57,7 +57,7 @@ def test_throughput(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
         - the NIC enforces the rate of a function, where one is set: QEMU's may not
     Steps:
         1. Measure TCP between each guest and the outside, each way: one trial where its rate is
-           five times the floor, else three.
+           three times the floor, else three.
         2. Repeat once what missed while other processes used a tenth of the machine's CPU time.
         3. Plug a virtio NIC on a bridge of the host's into the first guest, and measure TCP to the
            host over it.

@@ -93,7 +93,7 @@ def test_without_options_pytest_gets_no_empty_ones() -> None:
         ("3", 1, 3),
         ("auto", 1, 1),
         ("auto", 2, 2),
-        ("auto", 0, min(2 * cores(), 8)),
+        ("auto", 0, min(3 * cores(), 8)),
     ],
 )
 def test_workers(workers: str, topologies: int, expected: int) -> None:
