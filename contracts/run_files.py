@@ -14,6 +14,8 @@ PLAN = ".plan.json"
 TURNS = (".gate", ".room")
 # Of a run in a lab: what its serial console printed.
 LAB_CONSOLE = "lab-console.txt"
+# Of one that ended before its run: QEMU's own messages, with the state of the CPU at each reset.
+LAB_EMULATOR = "lab-emulator.txt"
 # The folder of runs without --output, and the link in it to the newest.
 RUNS = "runs"
 LATEST = "latest"

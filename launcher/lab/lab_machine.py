@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from contracts.exit_codes import EXIT_INTERRUPTED
+from contracts.run_files import LAB_EMULATOR
 from launcher.lab.disk_image import Image
 from launcher.lab.job import Job, Share, job
 from launcher.lab.qemu import Emulator, argv
@@ -26,6 +28,8 @@ BOOT_DEADLINE_S = 180.0
 END_DEADLINE_S = 180.0
 POLL_S = 0.2
 SHOWN_LINES = 15
+# Of QEMU's messages: what every start of it prints, and a CPU's registers.
+NO_COMPLAINT = re.compile(r"TCG doesn't support|^\w{2,6} ?=|^$|^CPU Reset")
 CHUNK = 65536
 
 
@@ -175,15 +179,17 @@ def _wait_for_end(lab: subprocess.Popen[bytes]) -> bool:
 
 
 def _known(plan: Plan, lab_job: Job, lab: subprocess.Popen[bytes]) -> str:
-    """Return the console, the status and the messages of a lab that failed."""
-    lines = [f"console: {plan.console}"]
+    """Return the console, the status and the messages of a lab that failed; QEMU's are kept."""
+    kept = plan.console.with_name(LAB_EMULATOR)
+    kept.write_bytes(lab_job.complaints.read_bytes() if lab_job.complaints.exists() else b"")
+    lines = [f"console: {plan.console}", f"QEMU's messages, with each reset of the CPU: {kept}"]
     status = lab.poll()
     if status is not None:
         how = signal.Signals(-status).name if status < 0 else f"status {status}"
         lines.append(f"QEMU ended with {how}")
-    for name, file in (("its console", plan.console), ("QEMU", lab_job.complaints)):
+    for name, file in (("its console", plan.console), ("QEMU", kept)):
         said = file.read_text(errors="replace").splitlines() if file.exists() else []
-        said = [line for line in said if "TCG doesn't support requested feature" not in line]
+        said = [line for line in said if not NO_COMPLAINT.search(line)]
         if said:
             lines += [f"last lines of {name}:", *said[-SHOWN_LINES:]]
     return "\n".join(lines)

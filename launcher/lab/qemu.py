@@ -87,6 +87,8 @@ def argv(image: Image, accel: str, shares: Sequence[Share], console: Path) -> li
         console: the file for its serial console.
     """
     words = ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+    # Each reset of the CPU, with its state: the trace of one that the lab's kernel did not ask for.
+    words += ["-d", "cpu_reset"]
     words += ["-machine", "q35,kernel-irqchip=split", "-m", str(MEMORY_MIB)]
     if accel == "kvm":
         words += ["-smp", str(CPUS), "-accel", "kvm", "-cpu", "host"]
