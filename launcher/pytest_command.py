@@ -15,8 +15,8 @@ from launcher.pytest_options import TAKE_A_VALUE
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITES = ROOT / "suites"
-# Most of a check is waiting, and an idle guest takes nothing: with two for each of two cores a fifth
-# of the CPU time is left, with seven a twelfth. What measures and misses has the machine alone.
+# Most of a check is waiting, and an idle guest takes nothing: four workers on two cores leave a
+# fifth of the CPU time, seven a twelfth. What measures and misses has the machine alone.
 PER_CORE = 3
 # A sandbox and its guests take 0.7 GiB.
 WORKERS_MAX = 8
