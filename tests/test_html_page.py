@@ -357,3 +357,12 @@ def test_files_that_are_not_what_the_record_says_are_named_on_top(tmp_path: Path
     assert "evidence/missing.txt cannot be read: No such file or directory" in top
     assert "evidence/link.txt leads out of the folder of the record: not read" in top
     assert "a secret of the machine" not in text
+
+
+def test_checks_that_cannot_be_made_do_not_colour_a_topology(tmp_path: Path) -> None:
+    for others, verdict in (([C, N], C), ([N, N], N), ([C, N, U], U)):
+        checks = [check(f"dhcp.n{number}", each, "NT-05") for number, each in enumerate(others)]
+        run = record(checks)
+        worst = run.topologies[0].model_copy(update={"verdict": N if U not in others else U})
+        seen = page(run.model_copy(update={"topologies": [worst]}), tmp_path)
+        assert f"{verdict} nat" in re.sub(r"[^\w-]+", " ", seen.text), seen.text

@@ -40,6 +40,15 @@ class TopologyEntry:
     facts: list[tuple[str, str]]
     evidence: list[ShownEvidence]
 
+    @property
+    def verdict(self) -> Verdict:
+        """The gravest that could be tested: the verdict of the record, or `conforms` where only
+        checks that this host cannot make keep it from that."""
+        conforms = Verdict.CONFORMS in (verdict for verdict, _ in self.counts)
+        if self.topology.verdict is Verdict.NOT_TESTABLE and conforms:
+            return Verdict.CONFORMS
+        return self.topology.verdict
+
 
 @dataclass(frozen=True)
 class ReportPage:
