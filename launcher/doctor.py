@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`./plumbline doctor`: this machine's capabilities, and the commands that add missing ones."""
 
+import argparse
 import contextlib
 import json
 import os
@@ -8,12 +9,15 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
-from typing import NamedTuple, TextIO
+from types import MappingProxyType
+from typing import Final, NamedTuple, TextIO
 
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_MISSING_CAPABILITY
+from contracts.host_kinds import host_kind
 from launcher import hardware_probes, kernel_probes, tool_probes
-from launcher.arguments import Parser
+from launcher.arguments import Parser, one_of
 from launcher.finding import Finding, State
+from launcher.launcher_error import UsageError
 
 WIDTH = 100
 GREEN, RED, YELLOW, DIM = "32", "31", "33", "2"
@@ -22,6 +26,8 @@ EXAMPLES = (
     ("./plumbline doctor", "a table"),
     ("./plumbline doctor --json", "the same for a program"),
     ("sudo ./plumbline doctor", "with the rows that only root can prove"),
+    ("sudo ./plumbline doctor --host local", "what of this host is in the way of a run on it"),
+    ("sudo ./plumbline doctor --host staged --profile ufw", "the same of a staged host"),
 )
 
 
@@ -86,12 +92,35 @@ def parser() -> Parser:
     """Return the parser of `doctor`."""
     own = Parser("doctor", "Show what this machine can test, and what is missing.", EXAMPLES)
     own.add_argument("--json", action="store_true", help="print the findings as JSON")
+    own.add_argument(
+        "--host",
+        type=one_of(*DOCTORS),
+        default="sandbox",
+        metavar="|".join(DOCTORS),
+        help="the host of the runs that are meant; local and staged need root",
+    )
+    own.add_argument("--profile", metavar="NAME|FILE", help="of a staged host; default: plain")
+    own.add_argument("--release", metavar="NAME", help="of a staged host; default: bookworm")
     return own
 
 
 def main(argv: Sequence[str]) -> int:
-    """Probe, print, and return 0 if the topologies can be run in a sandbox, else 11."""
+    """Look at the host of the runs that are meant, print, and return the exit code.
+
+    Raises:
+        UsageError: an option of staged hosts for another one, or no root.
+    """
     options = parser().parse(argv)
+    for name in ("profile", "release"):
+        if getattr(options, name) is not None and not host_kind(options.host).has_profiles:
+            raise UsageError(
+                f"doctor: --{name}: not with --host {options.host}", "it is for --host staged"
+            )
+    return DOCTORS[options.host](options)
+
+
+def sandbox(options: argparse.Namespace) -> int:
+    """Probe, print, and return 0 if the topologies can be run in a sandbox, else 11."""
     diagnoses = diagnose()
     code = exit_code(diagnoses)
     if options.json:
@@ -101,6 +130,24 @@ def main(argv: Sequence[str]) -> int:
         with contextlib.suppress(BrokenPipeError):
             render(diagnoses, sys.stdout)
     return code
+
+
+def local(options: argparse.Namespace) -> int:
+    """Look at this machine, print, and return 0 if nothing is in the way of a run, else 11."""
+    # Imported here: a sandbox needs none of it.
+    from launcher import host_doctor
+
+    return host_doctor.local(as_json=options.json)
+
+
+def staged(options: argparse.Namespace) -> int:
+    """Boot a staged host, and look at it from within."""
+    from launcher import host_doctor
+
+    return host_doctor.staged(options.release, options.profile, as_json=options.json)
+
+
+DOCTORS: Final = MappingProxyType({"sandbox": sandbox, "local": local, "staged": staged})
 
 
 def diagnose() -> list[Diagnosis]:

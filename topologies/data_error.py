@@ -5,6 +5,9 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
+# Characters of a value in an error, which is one line.
+SHOWN_MAX = 60
+
 
 class DataError(Exception):
     """One error in a data file, or in the name of one.
@@ -89,3 +92,19 @@ def near_miss(wrong: str, known: Iterable[str]) -> str:
     """Return `did you mean "…"?` where a known name is close to a wrong one, else nothing."""
     close = get_close_matches(wrong, list(known), n=1, cutoff=0.6)
     return f'did you mean "{close[0]}"?' if close else ""
+
+
+def shown(value: object) -> str:
+    """Return a value as an error shows it: JSON's spelling, cut where it is long."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        text = value if len(value) <= SHOWN_MAX else f"{value[: SHOWN_MAX - 3]}..."
+        return f'"{text}"'
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    return str(value)

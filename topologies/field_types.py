@@ -21,6 +21,7 @@ from pydantic import AfterValidator, BeforeValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from contracts.plan import HOST
+from topologies.data_error import shown
 
 # IFNAMSIZ is 16 with its closing NUL byte (linux/if.h).
 INTERFACE_NAME_MAX = 15
@@ -28,8 +29,6 @@ INTERFACE_NAME_MAX = 15
 # others exist already wherever they can exist.
 RESERVED_INTERFACE_NAMES = frozenset({"all", "default", "lo", "ovs-netdev", "ovs-system"})
 DHCP = "dhcp"
-# Characters of a value in an error, which is one line.
-SHOWN_MAX = 60
 
 MAC_PATTERN = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")  # 52:54:00:55:9b:d6
 INTERFACE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # virbr0-nic, eth0.129
@@ -48,22 +47,6 @@ def refuse(what: str, hint: str) -> PydanticCustomError:
     """
     # The text goes through the context: a brace in it would be taken for a placeholder.
     return PydanticCustomError("refused", "{what}", {"what": what, "hint": hint})
-
-
-def shown(value: object) -> str:
-    """Return a value as an error shows it: JSON's spelling, cut where it is long."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        text = value if len(value) <= SHOWN_MAX else f"{value[: SHOWN_MAX - 3]}..."
-        return f'"{text}"'
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list | tuple):
-        return "a list"
-    return str(value)
 
 
 def found(value: object) -> str:

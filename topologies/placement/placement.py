@@ -12,8 +12,8 @@ from typing import Any, Self
 from uuid import UUID, uuid5
 
 from topologies.placement.free_names import FreeMacs, FreeNames, free_prefix
-from topologies.placement.subnet_pool import free_pool, free_subnets, pool_in
 from topologies.placement.taken import Taken
+from topologies.subnet_pool import free_pool, free_subnets, pool_in
 from topologies.topology import DhcpRange, Guest, Network, Physical, Topology
 
 Moves = Mapping[IPv4Network, IPv4Network]

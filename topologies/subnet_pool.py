@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network
 from itertools import chain
 
-from topologies.data_error import DataError
-from topologies.field_types import shown
+from topologies.data_error import DataError, shown
 
 OPTION = "--subnets"
 # Private addresses (RFC 1918), from the middle of 10/8 on: sites begin at 0 or 1, VPNs at 8,
