@@ -9,7 +9,6 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TextIO
 
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_MISSING_CAPABILITY
@@ -125,9 +124,9 @@ def render(found: Sequence[Obstacle], out: TextIO) -> None:
             print(paint(f"{level:<{len(INDENT)}}", COLOURS[level]), end="", file=out)
             print(_wrapped(f"{each.subject}: {each.what}"), file=out)
             if each.effect:
-                print(INDENT + _wrapped(f"a run: {each.effect}"), file=out)
+                print(INDENT + _wrapped(f"effect: {each.effect}"), file=out)
             if each.fix:
-                print(paint(INDENT + _wrapped(f"to mend it: {each.fix}"), DIM), file=out)
+                print(paint(INDENT + _wrapped(f"fix: {each.fix}"), DIM), file=out)
     print(file=out)
     print(_wrapped(conclusion(found), ""), file=out)
 
