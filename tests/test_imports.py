@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from tests.kind_questions import FOLDERS, ROOT, questions
 
 # Where the set-up builds the guest image, proves KVM and cleans up after a run on the machine, and
-# where a run probes the machine (tests/test_tree.py lists the modules).
-MEET = {"launcher", "fixtures/guest", "fixtures/guest/image", "fixtures/host", "fixtures/plugin"}
+# where a run and doctor probe the machine (tests/test_tree.py lists the modules).
+MEET = {
+    *("launcher", "fixtures/guest", "fixtures/guest/image", "fixtures/host", "fixtures/plugin"),
+    "fixtures/host/obstacles",
+}
 QUESTIONS_MAX = 15
 
 

@@ -32,6 +32,8 @@ STANDARD_LIBRARY_ONLY = (
     *("contracts", "launcher", "fixtures/guest/image", "fixtures/guest/kvm_proof.py"),
     *("fixtures/host/journal.py", "fixtures/host/local_cleanup.py"),
     *("fixtures/host/undo", "fixtures/host/snapshot", "fixtures/host/namespace_init.py"),
+    *("fixtures/host/obstacles", "fixtures/host/known_networks.py"),
+    *("fixtures/packet_filter/refusals.py", "topologies/subnet_pool.py"),
     *("topologies/__init__.py", "topologies/cli_names.py", "topologies/data_error.py"),
 )
 SOURCES = {".py", ".sh", ".c", ".h", ".yaml", ".yml", ".toml"}
@@ -112,7 +114,7 @@ def test_imports_point_one_way(folder: str) -> None:
 
 
 def test_launcher_and_fixtures_meet_in_few_places() -> None:
-    """`launcher` uses the image, the proof of KVM, a run's folder and journal, and mounts."""
+    """`launcher` uses image, proof of KVM, a run's folder and journal, mounts, and obstacles."""
     from_launcher = {name for file in python_files("launcher") for name in imports(file)}
     from_fixtures = {name for file in python_files("fixtures") for name in imports(file)}
     assert {name for name in from_launcher if name.startswith("fixtures")} <= {
@@ -120,6 +122,8 @@ def test_launcher_and_fixtures_meet_in_few_places() -> None:
         "fixtures.host.journal",
         "fixtures.host.local_cleanup",
         "fixtures.host.namespace_init",
+        "fixtures.host.obstacles.host_obstacles",
+        "fixtures.host.obstacles.obstacle",
         "fixtures.plugin.run_folder",
     }
     named_before_set_up = {"topologies", "topologies.cli_names", "topologies.data_error"}
