@@ -246,7 +246,7 @@ OF_PROFILES = {
     "docker": {"firewalls": "docker", "FORWARD policy": "iptables FORWARD (policy)"},
     "networkd": {"firewalls": "libvirt", "managers of links": "systemd-networkd has eth0"},
     "ifupdown2": {"managers of links": "ifupdown2 has eth0, vmbr0"},
-    "ovs": {"Open vSwitch": "with 1 bridges of the host's"},
+    "ovs": {"Open vSwitch": "with bridge br-ex"},
 }
 
 
