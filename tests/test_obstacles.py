@@ -209,6 +209,31 @@ def test_an_obstacle_is_found_and_found_gone(host: StagedHost, name: str) -> Non
 
 
 @pytest.mark.staged
+def test_a_plan_without_open_vswitchs_service_makes_no_check_on_it(host: StagedHost) -> None:
+    plan = "python3 -m pytest suites --host local --topology ovs --plan"
+    must(host, f"systemctl stop {OVS}")
+    try:
+        shown = done_there(host, plan)
+    finally:
+        must(host, f"systemctl start {OVS}")
+    assert shown.returncode == CLEAR, shown.stdout
+    assert "ovs: 0 of " in shown.stdout
+    assert "the host lacks ovs (probe: its service is not up: there is no /run/op" in shown.stdout
+    assert "ovs: 0 of " not in done_there(host, plan).stdout
+
+
+@pytest.mark.staged
+def test_a_plan_is_refused_for_what_its_run_is_refused_for(host: StagedHost) -> None:
+    must(host, "ip link add plumb7-br0 type bridge")
+    try:
+        shown = done_there(host, f"{RUN} --plan")
+    finally:
+        must(host, "ip link del plumb7-br0")
+    assert shown.returncode == USAGE, shown.stdout
+    assert "are in use: link plumb7-br0" in shown.stdout
+
+
+@pytest.mark.staged
 def test_a_run_that_is_at_work_is_named(host: StagedHost) -> None:
     hold = (
         "from fixtures.host.host_in_use import host_in_use\n"
