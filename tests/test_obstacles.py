@@ -136,6 +136,11 @@ MADE = {
         "nft delete table inet site",
         *("FORWARD policy", NOTE, "nft inet site f (policy)"),
     ),
+    "older iptables": Made(
+        "iptables-legacy -P FORWARD DROP",
+        "iptables-legacy -P FORWARD ACCEPT",
+        *("FORWARD policy", NOTE, "iptables FORWARD (policy)"),
+    ),
     "greedy networkd": Made(
         "printf '[Match]\\nName=*\\n[Network]\\nDHCP=yes\\n' >/run/systemd/network/90-all.network",
         "rm /run/systemd/network/90-all.network",
@@ -312,3 +317,13 @@ def test_options_that_do_not_fit_are_refused(words: list[str], why: str) -> None
     done = doctor(*words)
     assert (done.returncode, done.stdout) == (USAGE, "")
     assert why in done.stderr
+
+
+@pytest.mark.host
+def test_without_root_it_is_refused_with_the_command() -> None:
+    # A user namespace without a mapping: nobody's user id.
+    argv = ["unshare", "--user", sys.executable, str(ROOT / "plumbline"), "doctor", "--host=local"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
+    assert done.returncode == USAGE
+    assert "doctor --host local needs root" in done.stderr
+    assert "sudo ./plumbline doctor --host local" in done.stderr
