@@ -94,6 +94,16 @@ MADE = {
         *("folders", IN_THE_WAY, "/var/lib/plumbline (the journal) is on a read-only file system"),
         refuses=True,
     ),
+    "full": Made(
+        "mkdir -p /var/lib/plumbline; mount -t tmpfs -o size=64k tmpfs /var/lib/plumbline",
+        "umount /var/lib/plumbline",
+        *(
+            "folders",
+            IN_THE_WAY,
+            "/var/lib/plumbline (the journal) has 0 MiB of room, a run needs 1",
+        ),
+        refuses=True,
+    ),
     "read-only settings": Made(
         "mkdir -p /etc/dhcp; mount -t tmpfs -o ro tmpfs /etc/dhcp",
         "umount /etc/dhcp",
