@@ -26,7 +26,7 @@ EXAMPLES = (
     ("./plumbline doctor", "a table"),
     ("./plumbline doctor --json", "the same for a program"),
     ("sudo ./plumbline doctor", "with the rows that only root can prove"),
-    ("sudo ./plumbline doctor --host local", "what of this host is in the way of a run on it"),
+    ("sudo ./plumbline doctor --host local", "what is in the way of a run on this host"),
     ("sudo ./plumbline doctor --host staged --profile ufw", "the same of a staged host"),
 )
 
