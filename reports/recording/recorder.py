@@ -25,8 +25,9 @@ from contracts.plan import Key, read_plan
 from contracts.run_files import JUNIT, PLAN, RECORD
 from contracts.run_settings import RunSettings, settings_of
 from contracts.verdicts import Verdict
+from reports import verdict_comparison
 from reports.exports import junit
-from reports.record import Check, FaultResult, RecordError, Statement, save
+from reports.record import Check, ExpectedVerdicts, FaultResult, RecordError, Statement, save
 from reports.recording import hooks
 from reports.recording.ledger import Ledger, entry_for, parse_check
 from reports.recording.longrepr import crash_line
@@ -68,7 +69,10 @@ class Recorder:
         self._config = config
         self._settings = settings_of(config)
         self._ledger = Ledger(
-            tool(self._settings.command), self._settings.faults, _statements(self._settings)
+            tool(self._settings.command),
+            self._settings.faults,
+            _statements(self._settings),
+            _expected(self._settings),
         )
         self._planned = False
         self._interrupted = False
@@ -274,7 +278,7 @@ class Recorder:
         record = self._ledger.record(finished=datetime.now(UTC))
         missing = self._settings.missing
         if self._exit_code is None and session.exitstatus != pytest.ExitCode.USAGE_ERROR:
-            self._exit_code = record.exit_code(missing)
+            self._exit_code = verdict_comparison.exit_code(record, missing)
             if self._interrupted:
                 self._exit_code = EXIT_INTERRUPTED
             elif self._broken and self._exit_code == EXIT_CONFORMS:
@@ -299,6 +303,13 @@ def _statements(settings: RunSettings) -> dict[str, Statement]:
         id_: Statement(statement=said, source=sources.get(id_, ""))
         for id_, said in settings.statements.items()
     }
+
+
+def _expected(settings: RunSettings) -> ExpectedVerdicts | None:
+    """Return the verdicts that this run's are compared with."""
+    if settings.expected is None:
+        return None
+    return ExpectedVerdicts.model_validate(dict(settings.expected))
 
 
 def _properties(report: pytest.TestReport, name: str) -> list[dict[str, Any]]:
