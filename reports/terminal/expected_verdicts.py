@@ -12,9 +12,9 @@ from reports.verdict_comparison import (
     VerdictComparison,
     VerdictDifference,
 )
-from reports.wording import SEPARATOR, SIGNS, STYLES, one_line
+from reports.wording import SEPARATOR, STYLES, one_line
 
-AS_EXPECTED = "="
+DIFFERS, AS_EXPECTED = "≠", "="
 
 
 def print_comparison(found: VerdictComparison, console: Console, *, whole: bool = False) -> None:
@@ -56,7 +56,7 @@ def _grouped(
 
 
 def _of_difference(claims: Sequence[str], each: VerdictDifference) -> Iterator[Text]:
-    first = Text(f"{SIGNS[each.seen]} {' '.join(runs_of(claims))}", style=STYLES[each.seen])
+    first = Text(f"{DIFFERS} {' '.join(runs_of(claims))}", style=STYLES[each.seen])
     said = f"  {each.topology}: expected {each.expected}, found {each.seen}"
     yield first.append(said, style="default not bold")
     yield Text(f"  {each.reason}")
