@@ -137,9 +137,10 @@ def _exceptions(
             unseen = set(ids) - {each for here in about.values() for each in here}
             if not is_shared and (unseen or not places):
                 named = ", ".join(sorted(unseen)) or ", ".join(written.checks)
+                where = ", ".join(written.topologies) or "any topology"
                 names.refuse(
-                    at,
-                    f"{named}: not seen there on {release}; expected what is under seen",
+                    (*at, "claims") if ids else at,
+                    f"{named}: not seen on {where} of {release}; expected what is under seen",
                     "add it under seen once a run has decided it, or take it out here",
                 )
 
