@@ -69,7 +69,7 @@ exceptions:
     assert "LB-02  linux-bridge: expected violates, found conforms" in said
     assert "expected because: No bridge is made here." in said
     assert "linux-bridge: expected conforms, found violates" in said
-    assert "no expectation, as no run has shown it yet: host HR-01" in said
+    assert "no expectation, as no run on such a host has shown it yet: host HR-01" in said
     assert "0 of 2 verdicts as expected by mine.verdicts.yaml; no expectation for 1 more" in said
     assert record["expected"]["file"] == "mine.verdicts.yaml"
 

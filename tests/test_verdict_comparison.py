@@ -116,7 +116,7 @@ def test_what_was_never_seen_has_no_expectation_and_counts_as_in_any_run(
     found = compared(record)
     assert (found.without, found.differences) == ({"ovs": ["OV-01"]}, [])
     assert exit_code(record) == code
-    assert "no expectation, as no run has shown it yet: ovs OV-01" in text(found)
+    assert "no expectation, as no run on such a host has shown it yet: ovs OV-01" in text(found)
 
 
 def test_a_run_in_which_nothing_was_compared_is_no_success() -> None:

@@ -39,7 +39,8 @@ def _lines(found: VerdictComparison) -> Iterator[Text]:
     for foreseen in found.foreseen:
         yield from _of_foreseen(foreseen)
     if found.without:
-        yield Text(f"  no expectation, as no run has shown it yet: {_places(found.without)}", "dim")
+        said = "  no expectation, as no run on such a host has shown it yet: "
+        yield Text(said + _places(found.without), "dim")
     yield Text(f"  {found.summary}")
 
 
