@@ -36,6 +36,31 @@ def exit_code_of_run(
     return EXIT_CONFORMS
 
 
+def exit_code_of_comparison(
+    differing: Collection[Verdict],
+    others: Collection[Verdict],
+    *,
+    compared: int,
+    missing: Collection[str] = (),
+) -> int:
+    """Return the exit code of a run whose verdicts are compared with expected ones.
+
+    Args:
+        differing: the verdicts that are not the expected ones.
+        others: the verdicts of all for which there is no expectation; they count as in any run.
+        compared: how many verdicts were compared.
+        missing: the expected capabilities that the host lacks.
+    """
+    open_ones = {Verdict.ERROR, Verdict.INCONCLUSIVE}
+    if {*differing} - open_ones or Verdict.VIOLATES in others:
+        return EXIT_VIOLATES
+    if missing:
+        return EXIT_MISSING_CAPABILITY
+    if differing or open_ones & {*others} or not (compared or Verdict.CONFORMS in others):
+        return EXIT_UNDECIDED
+    return EXIT_CONFORMS
+
+
 def exit_code_of_proof(outcomes: Collection[str]) -> int:
     """Return the exit code of `prove`, by the outcomes of its faults and harmless changes."""
     if {"got through", "false alarm"} & {*outcomes}:

@@ -21,3 +21,8 @@ PROVE_EXIT_MEANINGS = {
     EXIT_VIOLATES: "a fault got through, or something turned red without reason",
     EXIT_UNDECIDED: "not every fault was decided",
 }
+EXPECTED_EXIT_MEANINGS = {
+    EXIT_CONFORMS: "every compared verdict is the expected one",
+    EXIT_VIOLATES: "a verdict is not the expected one, or violates without being expected",
+    EXIT_UNDECIDED: "no verdict is wrong, but not everything was decided as expected",
+}

@@ -281,6 +281,13 @@ RUN_OPTIONS = (
         subcommands=(RUN,),
     ),
     RunOption(
+        "expect_verdicts",
+        "compare the verdicts with those of a YAML file, or with `profile` those of the profile's "
+        "file: the exit code is then that of the comparison",
+        metavar="profile|FILE",
+        subcommands=(RUN,),
+    ),
+    RunOption(
         "samples",
         "samples of each measured quantity, after one that may be cold; default: 1 to 3; compare "
         "needs about 7 of each",

@@ -39,6 +39,7 @@ class RunSettings:
         claim: only the checks that decide one of these; empty: all.
         after_build: a command that is run when a topology is up.
         expect: capabilities whose absence fails the run.
+        expect_verdicts: the file of the verdicts that this run's are compared with.
         samples: of each quantity; None: as many as a check takes by itself.
         interleave: whether quantities are taken by turns.
         prove: whether each topology is broken on purpose.
@@ -52,6 +53,7 @@ class RunSettings:
         missing: those of `expect` that the host lacks.
         left_out: the record's entry of each network of the host that `--existing` left out.
         faults: the record's entry of each fault of the run.
+        expected: the record's entry of the expected verdicts; None: there are none.
         statements: the statement of each claim of the catalogue.
         sources: where each claim is documented.
         command: the command that was typed.
@@ -79,6 +81,7 @@ class RunSettings:
     claim: tuple[str, ...] = ()
     after_build: str | None = None
     expect: tuple[str, ...] = ()
+    expect_verdicts: str | None = None
     samples: int | None = None
     interleave: bool = False
     prove: bool = False
@@ -93,6 +96,7 @@ class RunSettings:
     missing: tuple[str, ...] = ()
     left_out: tuple[Mapping[str, Any], ...] = ()
     faults: tuple[Mapping[str, Any], ...] = ()
+    expected: Mapping[str, Any] | None = None
     statements: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = ()

@@ -34,11 +34,10 @@ class HostLaunch:
             UsageError: an option does not fit.
         """
         del subcommand
-        for name in ("profile", "state"):
+        for name in ("profile", "state", "expect_verdicts"):
             if getattr(options, name) is not None and not host_kind(self.kind).has_profiles:
-                raise UsageError(
-                    f"--{name}: not with --host {self.kind}", "it is for --host staged"
-                )
+                flag = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{flag}: not with --host {self.kind}", "it is for --host staged")
 
     def workers(self, options: argparse.Namespace, builds: int) -> int:
         """Return the number of topologies built at once; on one host it is one.

@@ -29,6 +29,11 @@ def named(options: argparse.Namespace) -> set[Path]:
                 require_not_own(file.parent, f"--{name} {word}")
                 given[number] = str(file)
                 folders.add(file.parent)
+    if (expected := getattr(options, "expect_verdicts", None)) is not None:
+        file = Path(expected).resolve()
+        require_not_own(file.parent, f"--expect-verdicts {expected}")
+        options.expect_verdicts = str(file)
+        folders.add(file.parent)
     if not is_own(Path.cwd()):
         folders.add(Path.cwd())
     elif options.after_build:

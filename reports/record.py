@@ -24,6 +24,7 @@ from reports.record_types import (
     BuiltLink,
     BuiltNode,
     EvidenceFile,
+    ExpectedVerdicts,
     FaultOutcome,
     FaultResult,
     HostRecord,
@@ -49,6 +50,7 @@ __all__ = [
     "Check",
     "ClaimVerdict",
     "EvidenceFile",
+    "ExpectedVerdicts",
     "FaultOutcome",
     "FaultResult",
     "HostRecord",
@@ -199,13 +201,20 @@ class RunRecord(RecordPart):
     faults: list[FaultResult] = Field(
         default_factory=list, description="the deliberate breaks; none in a run that only qualifies"
     )
+    expected: ExpectedVerdicts | None = Field(
+        default=None,
+        description="the verdicts that were expected of the host; null: none, or a record from "
+        "before that was kept",
+    )
 
     def counts(self) -> Counter[Verdict]:
         """Return how many checks have each verdict."""
         return Counter(check.verdict for check in self.checks)
 
     def exit_code(self, missing: Sequence[str] = ()) -> int:
-        """Return the exit code of this run (`contracts.exit_code_decision`).
+        """Return the exit code of this run (`contracts.exit_code_decision`) by its own verdicts.
+
+        With expected ones, `reports.verdict_comparison` has the exit code.
 
         Args:
             missing: the expected capabilities that the host lacks.

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from contracts.address_family import FamilyName
+from contracts.verdicts import Verdict
 
 
 def _inside_the_run(path: str) -> str:
@@ -180,6 +181,31 @@ class Statement(RecordPart):
 
     statement: str
     source: str
+
+
+class ExpectedException(RecordPart):
+    """Claims that are expected not to conform on this host."""
+
+    claims: list[str] = Field(description="empty: checks that decide no claim")
+    topologies: list[str]
+    checks: list[str] = Field(
+        default_factory=list,
+        description="beginnings of the ids of the checks that are meant, without the topology; "
+        "empty: all of the claims",
+    )
+    verdict: Verdict
+    why: str = Field(description="why that is right")
+
+
+class ExpectedVerdicts(RecordPart):
+    """The verdicts that those of the run are compared with."""
+
+    file: str = Field(description="its name")
+    seen: dict[str, list[str]] = Field(
+        description="by topology the claims that have an expectation: to conform, but for the "
+        "exceptions; and beginnings of the ids of checks that decide no claim"
+    )
+    exceptions: list[ExpectedException]
 
 
 FaultOutcome = Literal[

@@ -11,11 +11,13 @@ from contracts.exit_codes import (
     EXIT_MEANINGS,
     EXIT_UNDECIDED,
     EXIT_VIOLATES,
+    EXPECTED_EXIT_MEANINGS,
     PROVE_EXIT_MEANINGS,
 )
 from contracts.verdicts import NOT_DECIDED, REPORTED_ORDER, Verdict
 from reports.fault_outcomes import BAD_OUTCOMES, changes_counted, outcomes_of
 from reports.record import Check, RunRecord
+from reports.verdict_comparison import comparison, exit_code
 from reports.wording import SEPARATOR, counted, duration, one_line
 
 MACHINE_FACTS = ("kernel", "cpu", "memory_mib")
@@ -81,6 +83,7 @@ def run_verdict(record: RunRecord) -> RunVerdict:
         if found.verdict is Verdict.CONFORMS:
             says = "What was decided conforms, and that is not all"
             found = RunVerdict(Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE, says, found.warnings)
+    found.warnings.extend(_beside_the_expected(record))
     if record.tool.dirty:
         found.warnings.append("Plumbline's own files differed from the commit named below.")
     return found
@@ -90,10 +93,33 @@ def ending(record: RunRecord) -> str | None:
     """Return what was not well with a run beyond its checks; None: nothing, or it is not known."""
     if record.lacking:
         return f"Expected of this host, which lacks it: {', '.join(record.lacking)}."
-    if record.ended_with in (None, record.exit_code()):
+    if record.ended_with in (None, exit_code(record)):
         return None
     meaning = EXIT_MEANINGS.get(record.ended_with or 0, "no code of a run")
     return f"The run ended with {record.ended_with}: {meaning}."
+
+
+def exit_meaning(record: RunRecord, code: int) -> str:
+    """Return the meaning of a run's exit code."""
+    if record.expected is not None and code in EXPECTED_EXIT_MEANINGS:
+        return EXPECTED_EXIT_MEANINGS[code]
+    return EXIT_MEANINGS.get(code, "ended early")
+
+
+def _beside_the_expected(record: RunRecord) -> Iterator[str]:
+    """Yield the comparison with the expected verdicts: its sum, and each difference."""
+    compared = comparison(record)
+    if compared is None:
+        return
+    yield f"{compared.summary}."
+    for each in compared.differences:
+        yield (
+            f"{each.claim} on {each.topology}: expected {each.expected}, found {each.seen}: "
+            f"{each.reason}"
+        )
+    for foreseen in compared.foreseen:
+        claims = (f"{claim} on {where}" for where, ids in foreseen.places.items() for claim in ids)
+        yield f"{foreseen.verdict}, as expected: {', '.join(claims)}. {one_line(foreseen.why)}"
 
 
 def _of_checks(record: RunRecord) -> RunVerdict:

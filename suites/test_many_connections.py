@@ -10,6 +10,7 @@ import pytest
 
 from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive
+from fixtures.plugin.sampling import Sampling
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.packets import opened_from
@@ -26,7 +27,7 @@ ALL_ANSWERED_S = 10.0
 @pytest.mark.lengthy(beside_harmless=True)
 @pytest.mark.alone(after_a_miss=True)
 @pytest.mark.claims("NT-23")
-def test_many_connections_at_once(testbed: Testbed, evidence: Evidence) -> None:
+def test_many_connections_at_once(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None:
     """From each guest 500 connections at once are answered, each from a port of its own.
 
     Source: RFC 4787, 4.1, and RFC 5382, 4: a translated connection has a port that no other one to
@@ -38,17 +39,24 @@ def test_many_connections_at_once(testbed: Testbed, evidence: Evidence) -> None:
         1. Start a capture on the outside machine.
         2. Open 500 TCP connections to it from each guest, all at once, and send content on each;
            none is closed before the last is answered.
+        3. Where one is not answered while other processes keep the machine busy, do both again.
     Verify:
         - every connection gives its own content back
         - the outside sees as many pairs of source address and port as there are connections
         - control: the outside answers one connection of each guest, and the host's own address 500
           of each guest at once, whose port is let in where the host refuses ports that it does not
           know; else the check is inconclusive
+        - control: beside such a load, both times, a late answer is not the network's; the check is
+          inconclusive
     """
     [far], guests = testbed.ends("outside"), testbed.ends("guest")
-    with evidence.capture(testbed.outside, OUTSIDE_NIC) as frames:
-        answers = _at_once(guests, far)
-        sources = _sources(frames, far)
+    for label in ("", "again"):
+        with evidence.capture(testbed.outside, OUTSIDE_NIC, label) as frames:
+            with sampling.watch() as load:
+                answers = _at_once(guests, far)
+            sources = _sources(frames, far)
+        if all(answer.all_answered for answer in answers.values()) or not load.is_high:
+            break
     evidence.json("sources.json", {f"{a}:{p}": n for (a, p), n in sorted(sources.items())})
     evidence.reason = f"{len(sources)} pairs of address and port outside; " + "; ".join(
         f"{name}: {answer}" for name, answer in answers.items()
@@ -62,6 +70,8 @@ def test_many_connections_at_once(testbed: Testbed, evidence: Evidence) -> None:
         if not all(answer.all_answered for answer in control.values()):
             raise Inconclusive(f"control failed: of connections to the host itself {control}")
         short = {name: str(a) for name, a in answers.items() if not a.all_answered}
+        if load.is_high:
+            raise Inconclusive(f"of {CONNECTIONS} connections at once: {short}; meanwhile {load}")
         raise AssertionError(f"of {CONNECTIONS} connections at once: {short}")
     assert len(sources) == CONNECTIONS * len(guests), (
         f"{CONNECTIONS} connections from each of {len(guests)} guests come from {len(sources)} "

@@ -201,7 +201,7 @@ def test_the_keys_are_the_contracts() -> None:
     assert list(written) == [
         *("schema", "id", "started", "finished", "ended_with", "lacking", "redacted"),
         *("tool", "host"),
-        *("topologies", "checks", "claims", "statements", "faults"),
+        *("topologies", "checks", "claims", "statements", "faults", "expected"),
     ]
     assert list(written["tool"]) == ["version", "commit", "dirty", "command"]
     assert list(written["host"]) == ["kind", "release", "accel", "facts"]

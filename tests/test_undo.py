@@ -5,6 +5,7 @@ import json
 import operator
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,10 +44,13 @@ from fixtures.host.undo.rule_undos import (
     IptablesPolicy,
     IptablesRuleDelete,
     NftRulesDelete,
+    ZoneLeave,
 )
 from fixtures.host.undo.undo import Undo
 from fixtures.waiting import poll
 from launcher.cache import cache_dir
+from launcher.staged.profile import load
+from launcher.staged.staging import VARIABLES, staged
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTLED_DEADLINE_S = 10.0
@@ -208,15 +212,40 @@ def test_rules_of_the_site_stay(host: Host) -> None:
 
 KIND = operator.attrgetter("kind")
 NIC = NicRestore("0000:01:00.0", "enp1s0", up=True, functions=0, given="192.168.1.2/24")
+ZONE = ZoneLeave("virbr7")
 
 
 @pytest.mark.parametrize(
-    "undo", {undo.kind: undo for undo in (*(undo for undo, _ in CHANGES), NIC)}.values(), ids=KIND
+    "undo",
+    {undo.kind: undo for undo in (*(undo for undo, _ in CHANGES), NIC, ZONE)}.values(),
+    ids=KIND,
 )
 def test_an_entry_is_read_as_it_was_written(undo: Undo) -> None:
     assert undo_of(json.loads(json.dumps(undo.as_entry()))) == undo
 
 
 def test_each_kind_is_tried() -> None:
-    # A NIC's is tried in a lab, which has one (tests/test_local.py).
-    assert {undo.kind for undo, _ in CHANGES} == set(KINDS) - {NIC.kind}
+    # A NIC's is tried in a lab, which has one (tests/test_local.py), firewalld's in a staged host.
+    assert {undo.kind for undo, _ in CHANGES} == set(KINDS) - {NIC.kind, ZONE.kind}
+
+
+@pytest.mark.staged
+def test_a_destroyed_network_leaves_firewalld() -> None:
+    """The libvirt 9.0 of Debian 12 leaves its bridge in firewalld's zone."""
+    profile = replace(load("firewalld"), bystander="")
+    made = (
+        DEFINE.format(NETWORK.format(ZONE.link), "net-create") + f"; virsh net-destroy {ZONE.link}"
+    )
+    asked = f"firewall-cmd --get-zone-of-interface={ZONE.link}"
+    with staged("bookworm", profile, []) as host:
+
+        def said(*argv: str) -> str:
+            return host.capture(argv, VARIABLES | {"PYTHONPATH": str(ROOT)}).stdout.strip()
+
+        entry = ("python3", "-P", "-c", TAKE_BACK, json.dumps(ZONE.as_entry()))
+        assert said(*entry) == ""
+        said("sh", "-ec", made)
+        assert said("sh", "-c", asked) == "libvirt"
+        assert said(*entry) == f"{ZONE.link} in firewalld's zone libvirt"
+        assert said("sh", "-c", asked) == "no zone"
+        assert said(*entry) == ""

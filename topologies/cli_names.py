@@ -91,6 +91,21 @@ def content(file: Path) -> bytes:
         ) from error
 
 
+def require_yaml(path: str) -> None:
+    """Check that a path is that of a YAML file that can be read; its content is checked later.
+
+    Raises:
+        DataError: It is not.
+    """
+    if Path(path).suffix not in SUFFIXES:
+        raise DataError(
+            f"the name does not end in {' or '.join(SUFFIXES)}; expected a YAML file",
+            file=Path(path),
+            hint="check the name",
+        )
+    content(Path(path))
+
+
 def require_topologies(names_or_paths: Iterable[str]) -> None:
     """Check that each name is known and its file readable; its content is checked later.
 

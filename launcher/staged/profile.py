@@ -53,6 +53,15 @@ class Profile:
         shipped = self.file is None or self.file.parent == FOLDER
         return self.name if shipped else str(self.file)
 
+    @property
+    def verdicts(self) -> Path | None:
+        """The place of its file of expected verdicts; None: the profile is not in a file."""
+        if self.file is None:
+            return None
+        if self.file.parent == FOLDER:
+            return FOLDER / "verdicts" / f"{self.name}.yaml"
+        return self.file.with_suffix(".verdicts.yaml")
+
     def packages_on(self, release: str) -> tuple[str, ...]:
         """Return its packages on a release, beside those of every host."""
         return (*self.packages, *self.packages_of.get(release, ()))

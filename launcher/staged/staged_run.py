@@ -15,6 +15,7 @@ from launcher import firewall_backend, inner_record, seen_folders
 from launcher.launcher_error import UsageError
 from launcher.pytest_command import ROOT, pytest_argv
 from launcher.staged import profile, root_folder
+from launcher.staged.expected_file import expected_file
 from launcher.staged.staged_host import Share, StagedFailed, StagedHost
 from launcher.staged.staging import VARIABLES, StateOrder, staged
 
@@ -42,6 +43,7 @@ def run(options: argparse.Namespace, words: Sequence[str], command: Sequence[str
     if options.firewall_backend is not None:
         text = firewall_backend.settings(options.firewall_backend)
         wanted = replace(wanted, files={**wanted.files, firewall_backend.FILE: text})
+    options.expect_verdicts = expected_file(options, wanted)
     seen = seen_folders.named(options)
     options.workers = "1"
     with inner_record.made(options) as record:

@@ -16,6 +16,7 @@ from reports.record import (
     Built,
     Check,
     EvidenceFile,
+    ExpectedVerdicts,
     FaultResult,
     HostRecord,
     MovedField,
@@ -76,9 +77,11 @@ class Ledger:
         tool: Tool,
         faults: Iterable[Mapping[str, Any]] = (),
         statements: Mapping[str, Statement] | None = None,
+        expected: ExpectedVerdicts | None = None,
     ) -> None:
         self._tool = tool
         self._statements = statements or {}
+        self._expected = expected
         self._faults = [_parsed(FaultResult, fault, "plumbline.fault") for fault in faults]
         self._id: UUID = uuid4()
         self._started = datetime.now(UTC)
@@ -209,6 +212,7 @@ class Ledger:
             claims=claim_verdicts(checks),
             statements={id_: each for id_, each in self._statements.items() if id_ in decided},
             faults=results(self._faults, checks, topologies),
+            expected=self._expected,
         )
 
 

@@ -23,11 +23,12 @@ import pytest
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_INTERRUPTED, EXIT_UNDECIDED, EXIT_USAGE
 from contracts.plan import Key, read_plan
 from contracts.run_files import JUNIT, PLAN, RECORD
-from contracts.run_settings import RunSettings, settings_of
+from contracts.run_settings import settings_of
 from contracts.verdicts import Verdict
+from reports import verdict_comparison
 from reports.exports import junit
-from reports.record import Check, FaultResult, RecordError, Statement, save
-from reports.recording import hooks
+from reports.record import Check, FaultResult, RecordError, save
+from reports.recording import hooks, recorded_settings
 from reports.recording.ledger import Ledger, entry_for, parse_check
 from reports.recording.longrepr import crash_line
 from reports.recording.paced_save import PacedSave
@@ -68,7 +69,10 @@ class Recorder:
         self._config = config
         self._settings = settings_of(config)
         self._ledger = Ledger(
-            tool(self._settings.command), self._settings.faults, _statements(self._settings)
+            tool(self._settings.command),
+            self._settings.faults,
+            recorded_settings.statements(self._settings),
+            recorded_settings.expected(self._settings),
         )
         self._planned = False
         self._interrupted = False
@@ -274,7 +278,7 @@ class Recorder:
         record = self._ledger.record(finished=datetime.now(UTC))
         missing = self._settings.missing
         if self._exit_code is None and session.exitstatus != pytest.ExitCode.USAGE_ERROR:
-            self._exit_code = record.exit_code(missing)
+            self._exit_code = verdict_comparison.exit_code(record, missing)
             if self._interrupted:
                 self._exit_code = EXIT_INTERRUPTED
             elif self._broken and self._exit_code == EXIT_CONFORMS:
@@ -290,15 +294,6 @@ class Recorder:
         self._config.hook.pytest_plumbline_finished(
             record=record, output=self.output, exit_code=self._exit_code
         )
-
-
-def _statements(settings: RunSettings) -> dict[str, Statement]:
-    """Return the statement of each claim of the catalogue, and its source."""
-    sources = settings.sources
-    return {
-        id_: Statement(statement=said, source=sources.get(id_, ""))
-        for id_, said in settings.statements.items()
-    }
 
 
 def _properties(report: pytest.TestReport, name: str) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from contracts.run_settings import settings_of
 from contracts.verdicts import Verdict
 from reports.record import Check, HostRecord, RunRecord, TopologyRecord
 from reports.recording.longrepr import last_lines, whole_traceback
+from reports.terminal.expected_verdicts import print_comparison
 from reports.terminal.matrix_table import print_matrix
 from reports.terminal.progress_lines import (
     Columns,
@@ -24,6 +25,7 @@ from reports.terminal.progress_lines import (
 )
 from reports.terminal.screen import Screen
 from reports.terminal.summary import print_closing, print_findings
+from reports.verdict_comparison import comparison
 from reports.wording import STYLES, counted, one_line
 
 # Enough to see where the harness broke; with -v all of it is shown.
@@ -114,6 +116,8 @@ class Terminal:
         print_matrix(record, self._screen.console)
         whole = self._verbosity > 0
         print_findings(record, settings.statements, self._screen.console, shown, whole=whole)
+        if (compared := comparison(record)) is not None:
+            print_comparison(compared, self._screen.console, whole=whole)
         print_closing(record, self._screen.console, shown, exit_code, settings.missing)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -8,11 +8,10 @@ from pathlib import Path, PurePosixPath
 from rich.console import Console
 from rich.text import Text
 
-from contracts.exit_codes import EXIT_MEANINGS
 from contracts.run_files import RECORD
 from contracts.verdicts import BY_GRAVITY, NOT_DECIDED, Verdict
 from reports.record import Check, EvidenceFile, RunRecord, TopologyRecord
-from reports.run_verdict import open_questions
+from reports.run_verdict import exit_meaning, open_questions
 from reports.wording import (
     OWN_COMMAND,
     SEPARATOR,
@@ -126,7 +125,7 @@ def print_closing(
         parts.append(Text("not finished", style="yellow"))
     parts.append(Text(str(output / RECORD)))
     if exit_code is not None:
-        meaning = EXIT_MEANINGS.get(exit_code, "ended early")
+        meaning = exit_meaning(record, exit_code)
         if missing:
             meaning += f" (expected and missing: {', '.join(missing)})"
         parts.append(Text(f"exit {exit_code}: {meaning}", style="bold"))
