@@ -42,8 +42,11 @@ class TopologyEntry:
 
     @property
     def verdict(self) -> Verdict:
-        """The gravest that could be tested: the verdict of the record, or `conforms` where only
-        checks that this host cannot make keep it from that."""
+        """The gravest of the checks that the host could make.
+
+        That is the verdict of the record, or `conforms` where only checks that could not be made
+        keep it from that.
+        """
         conforms = Verdict.CONFORMS in (verdict for verdict, _ in self.counts)
         if self.topology.verdict is Verdict.NOT_TESTABLE and conforms:
             return Verdict.CONFORMS
