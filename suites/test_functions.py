@@ -17,7 +17,7 @@ from scapy.packet import Packet
 
 from fixtures.errors import NotTestable, StartRefused
 from fixtures.guest.domain_xml import Nic
-from fixtures.guest.guest import NIC, Guest
+from fixtures.guest.guest import GUEST_TOOL, NIC, Guest
 from fixtures.guest.guest_boot import another, held
 from fixtures.host import pci
 from fixtures.host.host import Host
@@ -30,7 +30,7 @@ from fixtures.probe.reach import End, send
 from fixtures.probe.sriov import free_function, function_in, function_of, views
 from fixtures.probe.vlan_link import vlan_link
 from fixtures.testbed.physical_network import HOST_PORT
-from fixtures.testbed.testbed import GUEST_TOOL, Testbed
+from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
 
 VFIO = "vfio-pci"

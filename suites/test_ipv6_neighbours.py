@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import pytest
 
 from fixtures.errors import Inconclusive
-from fixtures.guest.guest import NIC, Guest
+from fixtures.guest.guest import GUEST_TOOL, NIC, Guest
 from fixtures.host.machine import Machine
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import Answer, End, ping
 from fixtures.testbed.physical_network import OUTSIDE_NIC
-from fixtures.testbed.testbed import GUEST_TOOL, Testbed
+from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
 
 ECHOES = 2

@@ -12,6 +12,7 @@ from scapy.packet import Packet
 
 from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive, NotTestable
+from fixtures.guest.guest import GUEST_TOOL
 from fixtures.probe.capture import ARRIVAL_DEADLINE_S, Capture, Frame
 from fixtures.probe.checksums import (
     AT_A_TAP,
@@ -38,7 +39,7 @@ from fixtures.probe.nic_models import (
 )
 from fixtures.probe.reach import COUNT, MTU, End, full_payload, ping
 from fixtures.probe.station import NIC, Station
-from fixtures.testbed.testbed import GUEST_TOOL, Testbed
+from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
 
 LINK_DEADLINE_S = 120.0

@@ -14,7 +14,7 @@ from scapy.packet import Packet, Raw
 
 from fixtures.errors import Inconclusive, NotTestable, TrialFailed
 from fixtures.guest.domain_xml import Nic
-from fixtures.guest.guest import NIC, Guest
+from fixtures.guest.guest import GUEST_TOOL, NIC, Guest
 from fixtures.host import pci
 from fixtures.host.host import Host
 from fixtures.host.links import add_address, set_up
@@ -27,7 +27,7 @@ from fixtures.probe.sriov import function_of, views
 from fixtures.probe.throughput import FAR_ABOVE, TRIALS, Far, tcp_mbit_s
 from fixtures.switch.linux_bridge import linux_bridge
 from fixtures.testbed.physical_network import HOST_PORT
-from fixtures.testbed.testbed import GUEST_TOOL, Testbed
+from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll, until
 
 BRIDGE, BRIDGED_MAC, NAMESPACE = "plumb-br", "52:54:00:1b:f0:55", "plumb"

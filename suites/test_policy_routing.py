@@ -10,14 +10,14 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 
 from fixtures.errors import Inconclusive
+from fixtures.guest.guest import GUEST_TOOL, Guest
 from fixtures.guest.guest import NIC as GUEST_NIC
-from fixtures.guest.guest import Guest
 from fixtures.host.links import link_mac
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.station import NIC, Station, station
 from fixtures.switch.openflow import flow, forget_flows
 from fixtures.switch.ovs_bridge import rows
-from fixtures.testbed.testbed import GUEST_TOOL, Testbed
+from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause, poll
 
 # RFC 5737, documentation: no machine has it.

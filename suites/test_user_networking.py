@@ -8,13 +8,13 @@ from scapy.layers.inet import IP
 
 from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive
-from fixtures.guest.guest import Guest
+from fixtures.guest.guest import GUEST_TOOL, Guest
 from fixtures.host.host import Host
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.input_exception import said
 from fixtures.probe.qemu_process import qemu_pid
 from fixtures.probe.reach import ECHO_PORT, End, Proto, ping, send_one
-from fixtures.probe.user_nic import ADDRESS, GATEWAY, GUEST_TOOL, forwarded, user_nic
+from fixtures.probe.user_nic import ADDRESS, GATEWAY, forwarded, user_nic
 from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.ports_let_in import ports_let_in
 from fixtures.testbed.testbed import Testbed
