@@ -24,6 +24,8 @@ from fixtures.host.snapshot.normalisations import (
     ROUTES,
     TEXT,
     XML,
+    flattened,
+    still,
     without,
 )
 from fixtures.host.snapshot.packet_filters import listed_rules, saved_rules
@@ -390,6 +392,11 @@ def test_an_ageing_time_that_the_kernel_does_not_show_is_not_compared() -> None:
     hidden = {"links": [f"br0 ageing_time {UNKNOWN}", "br0 mtu 1500"]}
     assert differences(known, hidden) == []
     assert differences(known, {"links": ["br0 ageing_time 1000", "br0 mtu 1500"]})
+
+
+def test_the_groups_of_a_port_are_forgotten_and_their_limit_is_not() -> None:
+    port = {"mcast_n_groups": 1, "mcast_max_groups": 4}
+    assert list(flattened("vnet0", still(port))) == ["vnet0 mcast_max_groups 4"]
 
 
 def test_a_listing_that_is_gone_or_new_is_a_difference() -> None:
