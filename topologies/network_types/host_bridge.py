@@ -54,6 +54,8 @@ class HostMadeBridge(NetworkType):
 
 def _over_the_bridge(name: str, network: Network) -> str:
     """Return the definition of a `<forward mode='bridge'>` network over the host's own bridge."""
+    if network.given is not None:
+        return network.given.text
     root = ET.Element("network")
     ET.SubElement(root, "name").text = name
     ET.SubElement(root, "forward", mode="bridge")

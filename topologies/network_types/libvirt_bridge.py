@@ -67,7 +67,9 @@ class LibvirtBridge(NetworkType):
         return (LibvirtNetwork(self.xml(network)),)
 
     def xml(self, network: Network) -> str:
-        """Return the network's definition, with the keys of the data and no others."""
+        """Return the network's definition: the user's own, else the keys of the data, no others."""
+        if network.given is not None:
+            return network.given.text
         root = ET.Element("network")
         ET.SubElement(root, "name").text = network.name
         if network.uuid is not None:

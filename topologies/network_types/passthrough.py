@@ -77,7 +77,9 @@ class Passthrough(NetworkType):
         return VirtualFunctions(network.pf, network.vfs or 1), LibvirtNetwork(self.xml(network))
 
     def xml(self, network: Network) -> str:
-        """Return the network's definition."""
+        """Return the network's definition: the user's own, over the NIC that the host has."""
+        if network.given is not None:
+            return network.given.over(network.pf).text
         root = ET.Element("network")
         ET.SubElement(root, "name").text = network.name
         if network.uuid is not None:
