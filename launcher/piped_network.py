@@ -31,7 +31,9 @@ def kept() -> Path:
         )
     raw = sys.stdin.buffer.read(SIZE_MAX_BYTES + 1)
     if len(raw) > SIZE_MAX_BYTES:
-        raise DataError(f"more than {SIZE_MAX_BYTES} bytes; expected a network", file=SOURCE, hint=PRINTED)
+        raise DataError(
+            f"more than {SIZE_MAX_BYTES} bytes; expected a network", file=SOURCE, hint=PRINTED
+        )
     read_xml(raw, SOURCE)
     digest = hashlib.sha256(raw).hexdigest()[:DIGEST_MAX]
     file = cache.make_cache_dir() / FOLDER / f"{digest}.xml"

@@ -6,6 +6,7 @@ are in `topologies.rules`.
 """
 
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
@@ -121,8 +122,13 @@ class Network(Part):
 
     @property
     def given(self) -> GivenXml | None:
-        """libvirt's definition of it, as its user wrote it; None: it is made of the keys."""
+        """Its definition for libvirt, as its user wrote it; None: it is made of the keys."""
         return self._given
+
+    @property
+    def given_file(self) -> Path | None:
+        """The file of the user's own definition."""
+        return None if self._given is None else self._given.file
 
     def given_by(self, definition: GivenXml | None) -> Self:
         """Return a copy with a user's own definition, or without one."""

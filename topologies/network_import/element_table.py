@@ -55,6 +55,11 @@ def _not(*undecides: str, by: str = "", checked: str = "", filled_in: bool = Fal
     return Rule("not looked at", by, undecides, values, filled_in=filled_in)
 
 
+def _default(value: str) -> Rule:
+    """Return the rule of what is not looked at, unless it asks for what is so without it."""
+    return Rule("not looked at", f"`{value}` is as without it", values={value: "used"})
+
+
 _DEVICE: Final = Rule("not looked at", "`physical.uplink`", built="used", filled_in=True)
 _FLOORS: Final = _used("the floors of `throughput` are below it")
 _ANYTHING: Final = Rule("not looked at", subtree=True)
@@ -63,8 +68,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "network": _used("one network"),
     "network@connections": Rule("checked", "NT-18", filled_in=True),
     "network@xmlns:dnsmasq": _used("the name space of `dnsmasq:options`", filled_in=True),
-    "network@ipv6": _not(checked="no"),
-    "network@trustGuestRxFilters": _not(checked="no"),
+    "network@ipv6": _default("no"),
+    "network@trustGuestRxFilters": _default("no"),
     "network/name": _used("`networks.name`, or `networks.libvirt_name`"),
     "network/uuid": _used("`networks.uuid`", filled_in=True),
     "network/title": _not(),
@@ -93,7 +98,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "network/forward/address@multifunction": _not(filled_in=True),
     "network/forward/address@connections": _not(filled_in=True),
     "network/forward/nat": _checked("NT-02, NT-08", filled_in=True),
-    "network/forward/nat@ipv6": _not(checked="no"),
+    "network/forward/nat@ipv6": _default("no"),
     "network/forward/nat/address": _not(*TRANSLATION),
     "network/forward/nat/address@start": _not(*TRANSLATION),
     "network/forward/nat/address@end": _not(*TRANSLATION),
@@ -110,7 +115,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "network/bridge@stp": _used("`networks.stp`", filled_in=True),
     "network/bridge@delay": _used("`networks.forward_delay_s`", filled_in=True),
     "network/bridge@zone": _not(),
-    "network/bridge@macTableManager": _not(checked="kernel"),
+    "network/bridge@macTableManager": _default("kernel"),
     "network/mac": _used("`networks.mac`", filled_in=True),
     "network/mac@address": _used("`networks.mac`", filled_in=True),
     # A frame of 1500 octets does not fit a smaller one; the probes send such frames.
@@ -118,8 +123,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "network/mtu@size": _not("NT-22", by="NT-22", checked="1500"),
     "network/domain": _not(),
     "network/domain@name": _not(),
-    "network/domain@localOnly": _not(checked="no"),
-    "network/domain@register": _not(checked="no"),
+    "network/domain@localOnly": _default("no"),
+    "network/domain@register": _default("no"),
     "network/bandwidth": _FLOORS,
     "network/bandwidth@classID": _not(filled_in=True),
     "network/bandwidth/inbound": _FLOORS,
@@ -139,9 +144,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "network/vlan/tag@nativeMode": _not(),
     "network/port": _used("`promises`, guest → guest"),
     # Between ports that are isolated nothing passes, so the claims about what passes are not asked.
-    "network/port@isolated": _used(
-        "`promises`, guest → guest", "GN-08", "GN-09", no="used"
-    ),
+    "network/port@isolated": _used("`promises`, guest → guest", "GN-08", "GN-09", no="used"),
     "network/virtualport": _used("`networks.switch`"),
     "network/virtualport@type": _used("`networks.switch`"),
     "network/virtualport/parameters": _not(),
@@ -206,7 +209,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "network/ip@netmask": _used("`networks.address`"),
     "network/ip@prefix": _used("`networks.address`"),
     "network/ip@family": _used("`networks.address`"),
-    "network/ip@localPtr": _not(checked="no"),
+    "network/ip@localPtr": _default("no"),
     "network/ip/tftp": _not(),
     "network/ip/tftp@root": _not(),
     "network/ip/dhcp": _used("`networks.dhcp`"),

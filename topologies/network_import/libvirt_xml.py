@@ -238,7 +238,9 @@ class _Read:
             # libvirt takes the class of an address for its size where none is given.
             return IPv4Interface(f"{address}/{size or classful(address)}")
         except (AddressValueError, NetmaskValueError) as error:
-            raise self.error(ip, f"{error}; expected an IPv4 address", "take the XML from virsh net-dumpxml") from error
+            raise self.error(
+                ip, f"{error}; expected an IPv4 address", "take the XML from virsh net-dumpxml"
+            ) from error
 
     def _range(self) -> dict[str, str | None] | None:
         ip = self._ip()

@@ -44,7 +44,8 @@ class HostMadeBridge(NetworkType):
         """See `NetworkType.build_steps`."""
         if network.libvirt_name is None:
             return (HostBridge(network),)
-        return HostBridge(network), LibvirtNetwork(_over_the_bridge(network.libvirt_name, network))
+        xml = _over_the_bridge(network.libvirt_name, network)
+        return HostBridge(network), LibvirtNetwork(xml, network.given_file)
 
     def listed_source(self, network: Network, guest: Guest) -> tuple[str, str]:
         """See `NetworkType.listed_source`: the bridge, however it is attached."""

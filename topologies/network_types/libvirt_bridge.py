@@ -64,7 +64,7 @@ class LibvirtBridge(NetworkType):
 
     def build_steps(self, network: Network) -> Sequence[BuildStep]:
         """See `NetworkType.build_steps`."""
-        return (LibvirtNetwork(self.xml(network)),)
+        return (LibvirtNetwork(self.xml(network), network.given_file),)
 
     def xml(self, network: Network) -> str:
         """Return the network's definition: the user's own, else the keys of the data, no others."""

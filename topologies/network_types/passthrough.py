@@ -74,7 +74,8 @@ class Passthrough(NetworkType):
 
     def build_steps(self, network: Network) -> Sequence[BuildStep]:
         """See `NetworkType.build_steps`."""
-        return VirtualFunctions(network.pf, network.vfs or 1), LibvirtNetwork(self.xml(network))
+        defined = LibvirtNetwork(self.xml(network), network.given_file)
+        return VirtualFunctions(network.pf, network.vfs or 1), defined
 
     def xml(self, network: Network) -> str:
         """Return the network's definition: the user's own, over the NIC that the host has."""
