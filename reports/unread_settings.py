@@ -8,7 +8,7 @@ from reports.wording import one_line
 
 
 def unread_settings(record: RunRecord) -> Iterator[str]:
-    """Give a line for each element with its attributes, as in `net.xml, line 9: network/route …`."""
+    """Give a line for each element with its attributes, as in `lab, line 9: network/route …`."""
     for topology in record.topologies:
         groups: dict[tuple[str, str, int | None], list[UnreadSetting]] = {}
         for each in topology.not_looked_at:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The table of libvirt's elements: libvirt's own schema has none that it lacks, the docs show it."""
+"""The table of libvirt's elements: it lacks none of libvirt's own schema, and the docs show it."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -105,7 +105,7 @@ def _over_xml(document: Document) -> XmlDocument:
     if not isinstance(xml, str) or not xml.endswith(XML):
         raise document.error(
             (KEY,),
-            f"found {found_value(xml)}; expected the path of an {XML} file, from this file's folder",
+            f"found {found_value(xml)}; expected the path of an {XML} file from this folder",
             "virsh net-dumpxml NAME prints the XML of a network",
         )
     if both := [key for key in NOT_BESIDE if key in document.data]:

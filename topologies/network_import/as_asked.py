@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A network's live XML beside the definition that it was asked for: what is not there, what is more.
+"""A network's live XML beside its definition: what is not there, and what is more.
 
 libvirt writes the same in another form (an address in lower case, a number without zeros), fills in
 what was left out, and passes over what it does not know.
