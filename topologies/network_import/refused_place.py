@@ -13,6 +13,10 @@ from topologies.network_import.xml_reader import Element
 QUOTED = re.compile(r"'([^']+)'|\"([^\"]+)\"")
 # XML error: <port> is missing, or: the 'connections' attribute
 NAMED = re.compile(r"<([a-z]+)\b")
+# internal error: zone trusted requested for network lab but firewalld is not active
+WORD = re.compile(r"[\w.:-]{4,}")
+# Values that are words of libvirt's as well, and name no place.
+WORDS_OF_LIBVIRT = frozenset({"open", "route", "bridge", "hostdev", "ipv4", "ipv6", "network"})
 
 
 def line_of(message: str, root: Element) -> int | None:
@@ -24,11 +28,15 @@ def line_of(message: str, root: Element) -> int | None:
     """
     name = root.first("name")
     own = "" if name is None else name.text
+    # In the commands that libvirt quotes these are whatever it was about.
+    passing = {own, root.get("bridge", "name")}
     quoted = [next(filter(None, found)) for found in QUOTED.findall(message)]
     values = {*quoted, *IPV4.findall(message)} - {own}
-    for element in root.walk():
-        if values & {element.text, *element.attributes.values()}:
-            return element.line
+    words = {*WORD.findall(message)} - WORDS_OF_LIBVIRT - passing
+    for wanted in (values, words):
+        for element in root.walk():
+            if wanted & {element.text, *element.attributes.values()}:
+                return element.line
     tags = {*NAMED.findall(message), *quoted}
     for element in root.walk():
         if element.path.rpartition("/")[2] in tags - {"network"}:
