@@ -74,7 +74,7 @@ class GivenXml:
                 continue
             if name == "uuid":
                 _child(root, name).text = value
-            elif found is not None:
+            elif found is not None and found.get("address", "").lower() != value:
                 found.set("address", value)
         if by.bridge is not None:
             _child(root, "bridge").set("name", by.bridge)
