@@ -23,6 +23,7 @@ class Expected(BaseModel):
     kind: str
     not_looked_at: list[str] = []
     undecided: list[str] = []
+    absent: list[str] = []
     refused: str | None = None
     lacks: str | None = None
 
@@ -41,7 +42,8 @@ class Expected(BaseModel):
         if refused:
             founding = any(claims()[each].foundation for each in check["claims"])
             return "violates" if founding else "inconclusive"
-        return "not-testable" if set(check["claims"]) & set(self.undecided) else "conforms"
+        without = {*self.undecided, *self.absent}
+        return "not-testable" if without & set(check["claims"]) else "conforms"
 
 
 def expected() -> dict[str, Expected]:

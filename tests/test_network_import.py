@@ -166,7 +166,7 @@ def test_a_bridge_is_attached_to_by_its_name() -> None:
         ("<domain name='site.test'/>", "network/domain@name", set()),
         ("<route address='10.9.0.0' prefix='16' gateway='192.168.122.9'/>", "network/route", set()),
         ("<newer than='this'/>", "network/newer", set()),
-        ("<ip family='ipv6' address='fd00::1' prefix='64'/>", "network/ip@address", set()),
+        ("<ip family='ipv6' address='fd00::1' prefix='64'/>", "network/ip@address", {"NT-04"}),
         ("<bridge zone='public'/>", "network/bridge@zone", set()),
     ],
 )

@@ -13,6 +13,7 @@ from topologies.network_import.reading import Treatment
 
 TRANSLATION: Final = ("NT-08", "NT-09", "NT-10")
 LEASES: Final = ("NT-04", "NT-05", "NT-06", "IS-05", "RT-06", "OP-06")
+SERVER: Final = ("NT-04",)
 NAMES: Final = ("NT-21",)
 
 
@@ -204,7 +205,9 @@ RULES: Final[Mapping[str, Rule]] = {
     "network/dns/host": _not(),
     "network/dns/host@ip": _not(),
     "network/dns/host/hostname": _not(),
-    "network/ip": _used("`networks.address`: the first one of IPv4"),
+    "network/ip": _used(
+        "`networks.address`: the first one of IPv4; one of IPv6 leaves NT-04 undecided"
+    ),
     "network/ip@address": _used("`networks.address`"),
     "network/ip@netmask": _used("`networks.address`"),
     "network/ip@prefix": _used("`networks.address`"),
@@ -213,7 +216,9 @@ RULES: Final[Mapping[str, Rule]] = {
     "network/ip/tftp": _not(),
     "network/ip/tftp@root": _not(),
     "network/ip/dhcp": _used("`networks.dhcp`"),
-    "network/ip/dhcp/range": _used("`networks.dhcp`: the first one"),
+    "network/ip/dhcp/range": _used(
+        "`networks.dhcp`: the first one; another leaves leases undecided"
+    ),
     "network/ip/dhcp/range@start": _used("`networks.dhcp.start`"),
     "network/ip/dhcp/range@end": _used("`networks.dhcp.end`"),
     "network/ip/dhcp/range/lease": _not(),

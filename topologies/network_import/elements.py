@@ -8,7 +8,7 @@ the XML asks for is passed over in silence.
 from collections.abc import Iterator
 from typing import Final
 
-from topologies.network_import.element_table import LEASES, RULES, Rule
+from topologies.network_import.element_table import LEASES, RULES, SERVER, Rule
 from topologies.network_import.reading import Setting
 from topologies.network_import.xml_reader import Element
 
@@ -81,7 +81,8 @@ class _Reader:
         if element.path in SINGLE and (
             _is_ipv6(element) or self._first_of.setdefault(element.path, element) is not element
         ):
-            more = LEASES if "dhcp" in element.path else ()
+            # A range of the other family is in the same configuration of dnsmasq.
+            more = LEASES if "dhcp" in element.path else SERVER if _is_ipv6(element) else ()
             return Rule("not looked at", undecides=more, subtree=True)
         return RULES.get(element.path, UNKNOWN)
 
