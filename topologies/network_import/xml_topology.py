@@ -22,6 +22,8 @@ from topologies.yaml_reader import Document, FieldPath, Value
 KEY = "network_xml"
 # They follow from the XML, or are in it.
 NOT_BESIDE = ("kind", "networks")
+# Of networks[0].dhcp.start it is dhcp.
+KEY_AT = 2
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class XmlDocument(Document):
         if path and path[0] in self.written:
             return super().error(path, message, hint)
         # networks[0].dhcp.start
-        key = str(path[2]) if path[:1] == ("networks",) and len(path) > 2 else ""  # noqa: PLR2004
+        key = str(path[KEY_AT]) if path[:1] == ("networks",) and len(path) > KEY_AT else ""
         place = place_of(self.root, key)
         return DataError(message, file=self.xml, line=place.line, field=place.path, hint=hint)
 
