@@ -115,7 +115,8 @@ RUN_OPTIONS = (
     ),
     RunOption(
         "topology",
-        "a shipped topology, or a YAML file; repeatable; default: all shipped topologies",
+        "a shipped topology, a YAML file, libvirt's XML of a network, a folder of such files, or - "
+        "for XML on standard input; repeatable; default: all shipped topologies",
         metavar="NAME|FILE",
         action="append",
         default=(),

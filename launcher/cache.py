@@ -21,6 +21,7 @@ ENTRIES = (
     "libvirt-capabilities*",
     "lint",
     "allure",
+    "networks",
     "*.lock",
 )
 

@@ -24,6 +24,8 @@ _ALLURES = """
     --allure-epics --allure-features --allure-ids --allure-label --allure-link-pattern
     --allure-severities --allure-stories --alluredir --inversion
 """
+# Of the harness's own tests (tests/conftest.py).
+_TESTS = {"--networks"}
 # A run's options, in plain pytest as well.
 _OWN = {option.flag for option in RUN_OPTIONS if option.takes_value} | {"--plumbline-command"}
-TAKE_A_VALUE = frozenset((_PYTESTS + _XDISTS + _ALLURES).split()) | _OWN
+TAKE_A_VALUE = frozenset((_PYTESTS + _XDISTS + _ALLURES).split()) | _OWN | _TESTS

@@ -20,6 +20,8 @@ EXAMPLES = (
     ("sudo ./plumbline run", "every topology"),
     ("sudo ./plumbline run --topology nat --topology ovs", "two of them"),
     ("sudo ./plumbline run --topology my.yaml", "a topology file"),
+    ("sudo ./plumbline run --topology net.xml", "libvirt's XML, or a folder of it"),
+    ("sudo ./plumbline run --topology - < net.xml", "the same on standard input"),
     ("sudo ./plumbline run --claim NT-09", "the checks of one claim"),
     ("sudo ./plumbline run --expect ovs-kernel,kvm", "a host without them fails"),
     ("sudo ./plumbline run --after-build ./harden.sh", "with a site's own hardening"),
@@ -71,6 +73,7 @@ def main(argv: Sequence[str]) -> int:
     """Set up, and hand over to pytest; returns only by an exception."""
     own, pytest_words = split_at_dashes(argv)
     options = parser().parse(own)
+    _take_networks(options)
     _refuse_unknown_names(options)
     return start(RUN, options, pytest_words, argv)
 
@@ -114,6 +117,25 @@ def number_or_auto(word: str) -> str:
     if word == "auto" or (word.isdecimal() and int(word) > 0):
         return word
     raise argparse.ArgumentTypeError(f"{word!r} is neither a number from 1 on nor auto")
+
+
+def _take_networks(options: argparse.Namespace) -> None:
+    """Put files in the place of folders and of standard input, and refuse what is no network."""
+    # Imported here: `run --help` needs no XML.
+    from launcher import piped_network
+    from topologies.network_import import xml_reader
+
+    try:
+        words = cli_names.expanded(options.topology)
+        if cli_names.STDIN in words:
+            kept = str(piped_network.kept())
+            words = [kept if word == cli_names.STDIN else word for word in words]
+        for word in words:
+            if Path(word).suffix == cli_names.XML and word not in cli_names.SHIPPED:
+                xml_reader.read_file(Path(word))
+    except DataError as error:
+        raise UsageError(str(error)) from error
+    options.topology = words
 
 
 def _refuse_unknown_names(options: argparse.Namespace) -> None:

@@ -24,11 +24,13 @@ def named(options: argparse.Namespace) -> set[Path]:
     for name in ("topology", "fault"):
         given = getattr(options, name, [])
         for number, word in enumerate(given):
-            if Path(word).suffix in cli_names.SUFFIXES:
+            if Path(word).suffix in cli_names.FILES:
                 file = Path(word).resolve()
-                require_not_own(file.parent, f"--{name} {word}")
                 given[number] = str(file)
-                folders.add(file.parent)
+                under = cli_names.xml_under(file)
+                for each in filter(None, (file, under and under.resolve())):
+                    require_not_own(each.parent, f"--{name} {word}")
+                    folders.add(each.parent)
     if (expected := getattr(options, "expect_verdicts", None)) is not None:
         file = Path(expected).resolve()
         require_not_own(file.parent, f"--expect-verdicts {expected}")

@@ -94,7 +94,8 @@ class TopologyRecord(RecordPart):
     )
     not_looked_at: list[UnreadSetting] = Field(
         default_factory=list,
-        description="what an existing network is asked for, and no check looks at",
+        description="what an existing network, or one of libvirt's XML, is asked for, and no check "
+        "looks at",
     )
     verdict: Verdict = Field(description="the worst of its build and its checks")
     reason: str | None = Field(default=None, description="why it could not be built, else null")

@@ -81,12 +81,14 @@ class Measurement(RecordPart):
 
 
 class UnreadSetting(RecordPart):
-    """What an existing network is asked for, and no check looks at."""
+    """What a network is asked for, and no check looks at."""
 
     source: str = Field(description="whose: a network of libvirt's, or a bridge")
     element: str = Field(description="the element with those around it, or the key")
     attribute: str | None = Field(description="its attribute; null: the element or key itself")
-    line: PositiveInt | None = Field(description="in libvirt's live XML; null: not of XML")
+    line: PositiveInt | None = Field(
+        description="in the XML: the file's, of an existing network the live one; null: not of XML"
+    )
     value: str
 
 

@@ -20,8 +20,10 @@ REFUSED = [
     (["--topology", "nut"], 'did you mean "nat"?'),
     (["--topology", "absent.yaml"], "absent.yaml: no such file"),
     (["--topology", "absent.yaml", "--topology", "ofs"], '"ofs"'),
-    (["--topology", "folder.yaml"], "folder.yaml: this is a folder"),
-    (["--topology", "present.json"], "does not end in .yaml or .yml"),
+    (["--topology", "folder.yaml"], "folder.yaml: the folder has no file"),
+    (["--topology", "absent.xml"], "absent.xml: no such file; expected an XML file"),
+    (["--topology", "domain.xml"], "domain.xml:2: found <domain>; expected <network>"),
+    (["--topology", "present.json"], "does not end in .yaml, .yml or .xml"),
     (["--claim", "NT-99"], '--claim: no claim "NT-99"'),
     (["--claim", "nt-09"], 'did you mean "NT-09"?'),
     (["--expect", "sriow"], '--expect: no capability "sriow"; expected one of kvm, libvirt, '),
@@ -49,6 +51,7 @@ def test_a_wrong_name_is_refused_before_set_up_and_after_it_alike(
     here, cache = tmp_path / "here", tmp_path / "cache"
     (here / "folder.yaml").mkdir(parents=True)
     (here / "present.json").touch()
+    (here / "domain.xml").write_text("<?xml version='1.0'?>\n<domain/>")
 
     before = start([sys.executable, str(ROOT / "plumbline"), "run", *words], here, cache)
 

@@ -8,10 +8,12 @@ from rich.console import Console
 
 from contracts.exit_code_decision import exit_code_of_run
 from contracts.exit_codes import EXIT_CONFORMS
+from reports.exports import job_summary
 from reports.html.report_page import render
 from reports.record import RunRecord, TopologyRecord, UnreadSetting, Verdict, parse
 from reports.recording.ledger import Ledger
 from reports.terminal.summary import print_findings
+from reports.unread_settings import unread_settings
 from tests import records
 
 OPTIONS = UnreadSetting(
@@ -75,3 +77,29 @@ def test_a_record_from_before_is_read_without_them() -> None:
     older = text.replace('"origin":"existing",', "")
     assert older != text
     assert parse(older.encode(), "run.json").topologies[0].origin is None
+
+
+def test_the_terminal_and_the_summary_list_what_no_check_looks_at() -> None:
+    console = Console(file=StringIO(), width=80, force_terminal=False)
+    print_findings(run(), {}, console, Path("runs/1"))
+    assert isinstance(console.file, StringIO)
+    said = "network-default, line 14: network/dnsmasq:options"
+    assert f"Not looked at\n– {said}\n" in console.file.getvalue()
+    assert f"### Not looked at: 1\n\n- {said}\n" in job_summary.render(run()).replace("\\", "")
+
+
+def test_an_element_is_one_line_with_its_attributes() -> None:
+    route = UnreadSetting(
+        source="network lab", element="network/route", attribute=None, line=9, value=""
+    )
+    settings = [
+        route,
+        route.model_copy(update={"attribute": "prefix", "value": "16"}),
+        route.model_copy(update={"line": 10}),
+    ]
+    topology = DEFAULT.model_copy(update={"not_looked_at": settings})
+    record = records.record([], topologies=[topology])
+    assert list(unread_settings(record)) == [
+        "network-default, line 9: network/route prefix=16",
+        "network-default, line 10: network/route",
+    ]

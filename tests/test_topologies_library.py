@@ -116,7 +116,7 @@ def test_an_unknown_name_lists_the_known_ones(name: str, hint: str) -> None:
 def test_a_file_of_another_type_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "site.json"
     file.write_text("{}", encoding="utf-8")
-    with pytest.raises(DataError, match=r"does not end in \.yaml or \.yml"):
+    with pytest.raises(DataError, match=r"does not end in \.yaml, \.yml or \.xml"):
         library.load(str(file))
 
 

@@ -25,9 +25,14 @@ SHIPPED: Final = (
     "passthrough",
 )
 SUFFIXES: Final = (".yaml", ".yml")
+XML: Final = ".xml"
+FILES: Final = (*SUFFIXES, XML)
+STDIN: Final = "-"
 FOLDER: Final = Path(__file__).resolve().parent
 # A topology has a hundred lines; a megabyte is a mistake, and would take a minute to parse.
 SIZE_MAX_BYTES: Final = 1_000_000
+# 'network_xml: net.xml' of a topology file over libvirt's XML
+_OVER_XML = re.compile(r"""^network_xml: *["']?([^"'#\n]+?)["']? *(#.*)?$""", re.MULTILINE)
 _CLAIM_ID = re.compile(r"^ *- id: ([A-Z]{2}-[0-9]{2})$", re.MULTILINE)  # "      - id: NT-08"
 
 
@@ -35,29 +40,68 @@ def file_of(name_or_path: str) -> Path:
     """Return the file of a shipped topology, or the path of a user's own.
 
     Raises:
-        DataError: It is neither the name of a shipped one nor the path of a YAML file.
+        DataError: It is neither the name of a shipped one nor the path of a YAML or XML file.
     """
     if name_or_path in SHIPPED:
         return FOLDER / f"{name_or_path}.yaml"
     path = Path(name_or_path)
-    if path.suffix in SUFFIXES:
+    if path.suffix in FILES:
         return path
     known = ", ".join(SHIPPED)
     if path.is_file():
         raise DataError(
-            f"the name does not end in {' or '.join(SUFFIXES)}; expected a topology file, or one "
-            f"of {known}",
+            f"the name does not end in {', '.join(SUFFIXES)} or {XML}; expected a topology file, "
+            f"libvirt's XML of a network, or one of {known}",
             file=path,
             hint="rename the file",
         )
     raise DataError(
-        f'unknown topology "{name_or_path}"; expected one of {known}, or a .yaml file',
+        f'unknown topology "{name_or_path}"; expected one of {known}, or a .yaml or '
+        ".xml file, or a folder of such",
         hint=near_miss(name_or_path, SHIPPED) or "name one of them, or write your own file",
     )
 
 
+def expanded(names_or_paths: Iterable[str]) -> list[str]:
+    """Return the names and files of topologies, with those in a folder in the folder's place.
+
+    XML that a topology file of the folder is over is not a topology of its own.
+
+    Raises:
+        DataError: A folder has no such file.
+    """
+    found: list[str] = []
+    for word in names_or_paths:
+        folder = Path(word)
+        if word in SHIPPED or not folder.is_dir():
+            found.append(word)
+            continue
+        files = sorted(each for each in folder.iterdir() if each.suffix in FILES)
+        if not files:
+            raise DataError(
+                f"the folder has no file that ends in {', '.join(FILES)}; expected networks",
+                file=folder,
+                hint="virsh net-dumpxml NAME prints the XML of one",
+            )
+        under = {xml.resolve() for each in files if (xml := xml_under(each)) is not None}
+        found += [str(each) for each in files if each.resolve() not in under]
+    return found
+
+
+def xml_under(file: Path) -> Path | None:
+    """Return the XML that a topology file is over; None: it is over none.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    if file.suffix not in SUFFIXES:
+        return None
+    named = _OVER_XML.search(content(file).decode("utf-8", "replace"))
+    return None if named is None else file.parent / named[1]
+
+
 def content(file: Path) -> bytes:
-    """Return the content of a YAML file.
+    """Return the content of a YAML or XML file.
 
     Raises:
         DataError: It is missing, not a file, not readable, or far too large.
@@ -73,7 +117,7 @@ def content(file: Path) -> bytes:
         return file.read_bytes()
     except FileNotFoundError as error:
         raise DataError(
-            "no such file; expected a YAML file",
+            f"no such file; expected {_kind(file)}",
             file=file,
             hint=f"check the path, which is taken from the folder {Path.cwd()}"
             if not file.is_absolute()
@@ -81,11 +125,11 @@ def content(file: Path) -> bytes:
         ) from error
     except IsADirectoryError as error:
         raise DataError(
-            "this is a folder; expected a YAML file", file=file, hint="name a file in it"
+            f"this is a folder; expected {_kind(file)}", file=file, hint="name a file in it"
         ) from error
     except OSError as error:
         raise DataError(
-            f"cannot be read: {error.strerror}; expected a readable YAML file",
+            f"cannot be read: {error.strerror}; expected {_kind(file)} that is readable",
             file=file,
             hint="check its permissions and those of the folders above it",
         ) from error
@@ -104,6 +148,10 @@ def require_yaml(path: str) -> None:
             hint="check the name",
         )
     content(Path(path))
+
+
+def _kind(file: Path) -> str:
+    return "an XML file" if file.suffix == XML else "a YAML file"
 
 
 def require_topologies(names_or_paths: Iterable[str]) -> None:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from topologies.cli_names import SHIPPED, SUFFIXES, file_of
+from topologies.cli_names import SHIPPED, SUFFIXES, XML, expanded, file_of
 from topologies.data_error import DataError, gathered
+from topologies.field_types import found as found_value
+from topologies.network_import.clashes import clashes
+from topologies.network_import.xml_topology import KEY, NOT_BESIDE, XmlDocument, read_network
 from topologies.rules import broken, draft_of
 from topologies.schema_errors import refusals
 from topologies.topology import SCHEMA, Shape, Topology
@@ -25,7 +28,7 @@ def load(name_or_path: str) -> Topology:
     """Read a topology.
 
     Args:
-        name_or_path: A shipped name, or the path of a .yaml or .yml file.
+        name_or_path: A shipped name, or the path of a .yaml, .yml or .xml file.
 
     Raises:
         DataError: There is no such topology, or its file has errors; all of them.
@@ -34,21 +37,25 @@ def load(name_or_path: str) -> Topology:
 
 
 def load_all(names_or_paths: Iterable[str]) -> tuple[Topology, ...]:
-    """Read several topologies for one run, each once.
+    """Read several topologies for one run, each once; a folder is all that are in it.
 
     Raises:
-        DataError: Any of them cannot be read, or two files have the same name; all errors.
+        DataError: Any of them cannot be read, two files have the same name, or two networks of XML
+            files cannot be on one host; all errors.
     """
     found: dict[str, Topology] = {}
     errors: list[DataError] = []
-    for name_or_path in names_or_paths:
+    for name_or_path in expanded(names_or_paths):
         try:
             topology = load(name_or_path)
         except DataError as error:
             errors.append(error)
             continue
         other = found.setdefault(topology.name, topology)
-        if other.canonical() != topology.canonical():
+        both_of_xml = topology.network.given is not None and other.network.given is not None
+        if both_of_xml and other.canonical() != topology.canonical():
+            errors += clashes([other, topology])
+        elif other.canonical() != topology.canonical():
             errors.append(
                 DataError(
                     f'"{topology.name}" is also the name of {other.canonical()}, in the same run; '
@@ -58,14 +65,28 @@ def load_all(names_or_paths: Iterable[str]) -> tuple[Topology, ...]:
                     hint="rename your own topology",
                 )
             )
+    errors += clashes(list(found.values()))
     if errors:
         raise gathered(errors)
     return tuple(found.values())
 
 
 def _read(file: Path) -> Topology:
+    if file.suffix == XML:
+        return _of(read_network(file))
     document = read(file)
     _require_schema(document)
+    if KEY in document.data:
+        return _of(_over_xml(document))
+    return _of(document)
+
+
+def _of(document: Document) -> Topology:
+    """Return the topology of a document's values.
+
+    Raises:
+        DataError: They are none; all errors.
+    """
     errors: list[DataError] = []
     try:
         Shape.model_validate(document.data)
@@ -74,7 +95,27 @@ def _read(file: Path) -> Topology:
     errors += [document.error(p.path, p.what, p.hint) for p in broken(draft_of(document.data))]
     if errors:
         raise gathered(errors)
-    return Topology.model_validate(document.data).read_from(file)
+    topology = Topology.model_validate(document.data).read_from(document.file)
+    return topology.read_as(document.reading) if isinstance(document, XmlDocument) else topology
+
+
+def _over_xml(document: Document) -> XmlDocument:
+    """Return the values of a topology file over libvirt's XML."""
+    xml = document.data[KEY]
+    if not isinstance(xml, str) or not xml.endswith(XML):
+        raise document.error(
+            (KEY,),
+            f"found {found_value(xml)}; expected the path of an {XML} file from this folder",
+            "virsh net-dumpxml NAME prints the XML of a network",
+        )
+    if both := [key for key in NOT_BESIDE if key in document.data]:
+        raise gathered(
+            document.error(
+                (key,), f"the network is that of {xml}; expected no such key", "leave it out"
+            )
+            for key in both
+        )
+    return read_network(document.file.parent / xml, document)
 
 
 def _require_schema(document: Document) -> None:

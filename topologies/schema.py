@@ -6,9 +6,10 @@ are in `topologies.rules`.
 """
 
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from contracts.address_family import IPV4, AddressFamily, family_of
 from topologies.field_types import (
@@ -23,6 +24,7 @@ from topologies.field_types import (
     Subnet,
     Uuid,
 )
+from topologies.given_xml import GivenXml
 
 Switch = Literal["linux", "ovs", "nic"]
 """The switch: a Linux bridge, an Open vSwitch bridge, or an SR-IOV NIC itself."""
@@ -115,6 +117,24 @@ class Network(Part):
         description="For made_by host: a libvirt network with <forward mode='bridge'/> over "
         "the bridge; null: none.",
     )
+
+    _given: GivenXml | None = PrivateAttr(default=None)
+
+    @property
+    def given(self) -> GivenXml | None:
+        """Its definition for libvirt, as its user wrote it; None: it is made of the keys."""
+        return self._given
+
+    @property
+    def given_file(self) -> Path | None:
+        """The file of the user's own definition."""
+        return None if self._given is None else self._given.file
+
+    def given_by(self, definition: GivenXml | None) -> Self:
+        """Return a copy with a user's own definition, or without one."""
+        copy = self.model_copy()
+        copy._given = definition
+        return copy
 
     @property
     def bridge(self) -> str:

@@ -9,6 +9,7 @@ from reports.fault_outcomes import OUTCOME_VERDICTS
 from reports.markdown.sized_page import SIZE_MAX, page
 from reports.record import Check, FaultResult, RunRecord, TopologyRecord
 from reports.run_verdict import facts, open_questions, run_verdict, took
+from reports.unread_settings import unread_settings
 from reports.verdict_matrix import matrix
 from reports.wording import SIGNS, one_line
 
@@ -42,6 +43,7 @@ def render(record: RunRecord, size_max: int = SIZE_MAX, faults: Sequence[str] = 
         signs=SIGNS,
         noticed=_noticed,
         sections=list(_sections(record)),
+        unread=list(unread_settings(record)),
         lacking=[q for q in open_questions(record) if q.verdict is Verdict.NOT_TESTABLE],
     )
 

@@ -12,6 +12,7 @@ from contracts.run_files import RECORD
 from contracts.verdicts import BY_GRAVITY, NOT_DECIDED, Verdict
 from reports.record import Check, EvidenceFile, RunRecord, TopologyRecord
 from reports.run_verdict import exit_meaning, open_questions
+from reports.unread_settings import unread_settings
 from reports.wording import (
     OWN_COMMAND,
     SEPARATOR,
@@ -29,6 +30,7 @@ _HEADINGS = {
     Verdict.NOT_TESTABLE: "Could not be tested",
 }
 _HEADING_OF_OWN_COMMAND = "Your own command failed"
+HEADING_OF_UNREAD = "Not looked at"
 _SECTIONS = (
     _HEADINGS[Verdict.VIOLATES],
     _HEADING_OF_OWN_COMMAND,
@@ -72,7 +74,7 @@ def print_findings(
     *,
     whole: bool = False,
 ) -> None:
-    """Print each violation, error and open question in three lines, then what can't be tested.
+    """Print each violation, error and open question, what can't be tested, what is not looked at.
 
     On a terminal a line is shortened to its width; in a log it is whole, however long.
 
@@ -83,6 +85,7 @@ def print_findings(
         output: the folder of `run.json`, for the paths of the evidence.
         whole: leave lines whole on a terminal too.
     """
+    unread = list(_not_looked_at(record))
     findings = list(_findings(record, statements, output))
     for heading in _SECTIONS:
         lines = [line for each in findings if each.heading == heading for line in _lines(each)]
@@ -90,12 +93,18 @@ def print_findings(
             lines += _untestable(record)
         if not lines:
             continue
-        console.print()
-        console.print(Text(heading, style="bold"))
-        for line in lines:
-            if console.is_terminal and not whole:
-                line.truncate(console.width, overflow="ellipsis")
-            console.print(line, soft_wrap=True)
+        _print_section(heading, lines, console, whole)
+    if unread:
+        _print_section(HEADING_OF_UNREAD, unread, console, whole)
+
+
+def _print_section(heading: str, lines: Sequence[Text], console: Console, whole: bool) -> None:
+    console.print()
+    console.print(Text(heading, style="bold"))
+    for line in lines:
+        if console.is_terminal and not whole:
+            line.truncate(console.width, overflow="ellipsis")
+        console.print(line, soft_wrap=True)
 
 
 def print_closing(
@@ -253,6 +262,12 @@ def _untestable(record: RunRecord) -> Iterator[Text]:
             sign = Text(f"{SIGNS[Verdict.NOT_TESTABLE]} ", style=style)
             yield sign.append(one_line(left_out.reason), style="default")
             yield Text(f"  {left_out.name}: left out", style="dim")
+
+
+def _not_looked_at(record: RunRecord) -> Iterator[Text]:
+    for said in unread_settings(record):
+        sign = Text(f"{SIGNS[Verdict.NOT_TESTABLE]} ", style=STYLES[Verdict.NOT_TESTABLE])
+        yield sign.append(said, style="default")
 
 
 def _extent(checks: Sequence[Check]) -> str:

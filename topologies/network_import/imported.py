@@ -38,6 +38,8 @@ class Imported:
         isolated_ports: guests do not reach each other (`<port isolated='yes'/>`).
         limit_mbit_s: the least bandwidth that it grants; None: no limit.
         router: of the physical network that it is on, as far as the host knows.
+        device: the NIC of the host's that alone packets leave by; None: any.
+        spoken_for: addresses that its definition gives to somebody.
     """
 
     network: Network
@@ -46,6 +48,8 @@ class Imported:
     isolated_ports: bool = False
     limit_mbit_s: float | None = None
     router: IPv4Address | None = None
+    device: str | None = None
+    spoken_for: frozenset[IPv4Address] = frozenset()
 
     @property
     def name(self) -> str:

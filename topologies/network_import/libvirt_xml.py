@@ -4,7 +4,7 @@
 Source: libvirt, "Network XML format". The live XML says what is there; a definition what is to be.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from ipaddress import AddressValueError, IPv4Interface, NetmaskValueError
 from pathlib import Path
 from types import MappingProxyType
@@ -12,20 +12,37 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from topologies.data_error import DataError
+from topologies.data_error import DataError, gathered
 from topologies.network_import.bridge_facts import BridgeFacts
 from topologies.network_import.elements import settings
 from topologies.network_import.imported import NETWORK, Imported
 from topologies.network_import.reading import Reading
+from topologies.network_import.xml_figures import ROUTED, addresses, classful, device, limit
 from topologies.network_import.xml_reader import Element
 from topologies.network_types import NETWORK_TYPES
 from topologies.schema import Network
 
-# libvirt counts bandwidth in kilobytes (1024 octets) a second.
-KILOBYTE_MBIT = 1024 * 8 / 1_000_000
 # Virtual functions of a definition, which lists none: one for each guest and a spare one.
 FUNCTIONS_DEFAULT = 3
-ROUTED = ("nat", "route", "open")
+# libvirt's own choice for the first network of a host that names no bridge.
+FIRST_BRIDGE = "virbr0"
+BY_HAND = "write a topology file by hand: docs/topologies.md"
+# Where the XML has a key of the model, as the path from its root.
+ELEMENTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "name": "name",
+        "bridge": "bridge",
+        "stp": "bridge",
+        "forward_delay_s": "bridge",
+        "mac": "mac",
+        "uuid": "uuid",
+        "address": "ip",
+        "dhcp": "ip/dhcp/range",
+        "forward": "forward",
+        "uplink": "forward/pf",
+        "switch": "virtualport",
+    }
+)
 Facts = Callable[[str], BridgeFacts | None]
 """Gives what the host says of a bridge; None: there is no host to ask."""
 
@@ -36,32 +53,44 @@ def without_host(bridge: str) -> BridgeFacts | None:
     return None
 
 
-def imported(root: Element, facts: Facts, file: Path | None = None) -> Imported:
+def place_of(root: Element, key: str) -> Element:
+    """Return the element that is a key of the model, or the nearest one around it."""
+    found = root
+    for name in ELEMENTS.get(key, "").split("/"):
+        found = found.first(name) or found
+    return found
+
+
+def imported(
+    root: Element, facts: Facts, file: Path | None = None, *, built: bool = False
+) -> Imported:
     """Return a libvirt network as Plumbline's model has it.
 
     Args:
         root: its element `<network>`.
         facts: what is known of the bridge of a network in bridge mode.
         file: where it was read from, for errors.
+        built: a run is to make it; else it exists.
 
     Raises:
         DataError: it is of a type that Plumbline does not know, or has what the model cannot have.
     """
     name = _name(root, file)
-    read = _Read(root, name, facts, file)
+    read = _Read(root, name, facts, file, built)
     try:
         network, bridge = read.network()
     except ValidationError as error:
-        said = "; ".join(str(each["msg"]) for each in error.errors(include_url=False))
-        raise read.error(root, said, "write a topology file by hand: docs/topologies.md") from error
-    found = [*settings(root, f"network {name}"), *(bridge.settings if bridge else ())]
+        raise gathered(read.refusals(error)) from error
+    found = [*settings(root, f"network {name}", built=built), *(bridge.settings if bridge else ())]
     return Imported(
         network,
         "network",
         Reading(NETWORK, name, tuple(found)),
         isolated_ports=root.get("port", "isolated") == "yes",
-        limit_mbit_s=_limit(root),
+        limit_mbit_s=limit(root),
         router=None if bridge is None else bridge.router,
+        device=device(root),
+        spoken_for=frozenset(addresses(root)),
     )
 
 
@@ -79,11 +108,14 @@ def _mode(forward: Element) -> str:
 class _Read:
     """One network's XML, read by its forward mode."""
 
-    def __init__(self, root: Element, name: str, facts: Facts, file: Path | None) -> None:
+    def __init__(
+        self, root: Element, name: str, facts: Facts, file: Path | None, built: bool
+    ) -> None:
         self._root = root
         self._name = name
         self._facts = facts
         self._file = file
+        self._built = built
 
     def error(self, element: Element, what: str, hint: str) -> DataError:
         """Return an error about an element."""
@@ -94,6 +126,13 @@ class _Read:
             field=element.path,
             hint=hint,
         )
+
+    def refusals(self, error: ValidationError) -> Iterator[DataError]:
+        """Give an error for each value that the model refuses."""
+        for each in error.errors(include_url=False):
+            key = str(each["loc"][0]) if each["loc"] else ""
+            hint = str(each.get("ctx", {}).get("hint", BY_HAND))
+            yield self.error(place_of(self._root, key), str(each["msg"]), hint)
 
     def network(self) -> tuple[Network, BridgeFacts | None]:
         """Return the network, and the facts of a bridge that libvirt did not make."""
@@ -126,16 +165,22 @@ class _Read:
         root, forward = self._root, self._root.first("forward")
         mode = "none" if forward is None else _mode(forward)
         bridge, stp = root.get("bridge", "name"), root.get("bridge", "stp")
-        if bridge is None:
+        if bridge is None and not self._built:
             raise self.error(
                 root,
                 "the XML names no bridge; libvirt fills one in when it defines the network",
                 "take the XML from virsh net-dumpxml",
             )
         delay = root.get("bridge", "delay")
+        if delay is not None and not delay.isdecimal():
+            raise self.error(
+                place_of(root, "forward_delay_s"),
+                f'delay="{delay}"; expected a number of seconds',
+                "correct it, or leave it out",
+            )
         data = self._common() | {
             "made_by": "libvirt",
-            "bridge": bridge,
+            "bridge": bridge or FIRST_BRIDGE,
             "switch": "linux",
             "forward": mode,
             "address": self._address(),
@@ -191,9 +236,11 @@ class _Read:
         size = ip.attributes.get("prefix") or ip.attributes.get("netmask")
         try:
             # libvirt takes the class of an address for its size where none is given.
-            return IPv4Interface(f"{address}/{size or _classful(address)}")
+            return IPv4Interface(f"{address}/{size or classful(address)}")
         except (AddressValueError, NetmaskValueError) as error:
-            raise self.error(ip, str(error), "take the XML from virsh net-dumpxml") from error
+            raise self.error(
+                ip, f"{error}; expected an IPv4 address", "take the XML from virsh net-dumpxml"
+            ) from error
 
     def _range(self) -> dict[str, str | None] | None:
         ip = self._ip()
@@ -207,7 +254,7 @@ class _Read:
 READERS: Final[Mapping[str | None, Callable[[_Read], tuple[Network, BridgeFacts | None]]]] = (
     MappingProxyType(
         {
-            **dict.fromkeys((None, *ROUTED), _Read._bridge_of_libvirt),
+            **dict.fromkeys((None, "none", *ROUTED), _Read._bridge_of_libvirt),
             "bridge": _Read._bridge_of_host,
             "hostdev": _Read._functions,
         }
@@ -226,17 +273,3 @@ def _name(root: Element, file: Path | None) -> str:
             hint="virsh net-dumpxml NAME prints a whole one",
         )
     return name.text
-
-
-def _classful(address: str) -> int:
-    first = int(address.partition(".")[0])
-    return 8 if first < 128 else 16 if first < 192 else 24  # noqa: PLR2004 - RFC 791, 3.2
-
-
-def _limit(root: Element) -> float | None:
-    bandwidth = root.first("bandwidth")
-    if bandwidth is None:
-        return None
-    rates = [bandwidth.get(way, "average") for way in ("inbound", "outbound")]
-    found = [int(rate) * KILOBYTE_MBIT for rate in rates if rate is not None]
-    return min(found, default=None)

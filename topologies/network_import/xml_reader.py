@@ -14,6 +14,9 @@ from topologies.cli_names import content
 from topologies.data_error import DataError
 
 ROOT = "network"
+PRINTED = "virsh net-dumpxml NAME prints one"
+# Namespaces of libvirt's, each with the prefix that its documentation has.
+PREFIXES = {"http://libvirt.org/schemas/network/dnsmasq/1.0": "dnsmasq"}
 
 
 @dataclass
@@ -63,6 +66,24 @@ def read_file(file: Path) -> Element:
     return read_xml(content(file), file)
 
 
+def text_of(file: Path) -> str:
+    """Return the text of a file with a network's definition, as libvirt takes it.
+
+    Raises:
+        DataError: it is missing, or not in UTF-8.
+    """
+    raw = content(file)
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"byte 0x{raw[error.start]:02x} is not UTF-8; expected XML in UTF-8",
+            file=file,
+            line=raw.count(b"\n", 0, error.start) + 1,
+            hint="save it as UTF-8",
+        ) from error
+
+
 def read_xml(text: str | bytes, file: Path | None = None) -> Element:
     """Read a network's definition.
 
@@ -82,7 +103,7 @@ def read_xml(text: str | bytes, file: Path | None = None) -> Element:
             "network of libvirt's",
             file=file,
             line=error.lineno,
-            hint="virsh net-dumpxml NAME prints one",
+            hint=PRINTED,
         ) from error
     root = reader.root
     if root is None or root.path != ROOT:
@@ -91,7 +112,7 @@ def read_xml(text: str | bytes, file: Path | None = None) -> Element:
             f"found {found}; expected <{ROOT}>",
             file=file,
             line=1 if root is None else root.line,
-            hint="virsh net-dumpxml NAME prints one",
+            hint=f"{PRINTED}; a domain's XML is no network" if found == "<domain>" else PRINTED,
         )
     return root
 
@@ -104,6 +125,9 @@ class _Reader:
         self.parser = expat.ParserCreate()
         self._file = file
         self._open: list[Element] = []
+        # Prefix → namespace, as the elements around have declared them.
+        self._spaces: list[dict[str, str]] = [{}]
+        self.parser.XmlDeclHandler = self._refuse_encoding
         self.parser.StartDoctypeDeclHandler = self._refuse_doctype
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
@@ -111,6 +135,14 @@ class _Reader:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         around = self._open[-1] if self._open else None
+        declared = {
+            key.partition(":")[2]: value
+            for key, value in attributes.items()
+            if key.partition(":")[0] == "xmlns"
+        }
+        self._spaces.append({**self._spaces[-1], **declared})
+        name = self._documented(name)
+        attributes = {self._documented_key(key): each for key, each in attributes.items()}
         path = name if around is None else f"{around.path}/{name}"
         element = Element(path, self.parser.CurrentLineNumber, attributes)
         if around is None:
@@ -121,17 +153,42 @@ class _Reader:
 
     def _end(self, name: str) -> None:
         del name
+        self._spaces.pop()
         element = self._open.pop()
         element.text = element.text.strip()
+
+    def _documented(self, name: str) -> str:
+        """Return an element's name with the prefix that libvirt's documentation has."""
+        prefix, colon, local = name.rpartition(":")
+        known = PREFIXES.get(self._spaces[-1].get(prefix, ""))
+        if known is None:
+            return name
+        return f"{known}:{local if colon else name}"
+
+    def _documented_key(self, key: str) -> str:
+        """Return the name of an attribute that declares a namespace as it is documented."""
+        xmlns, _colon, prefix = key.partition(":")
+        known = PREFIXES.get(self._spaces[-1].get(prefix, "")) if xmlns == "xmlns" else None
+        return key if known is None else f"xmlns:{known}"
 
     def _text(self, text: str) -> None:
         self._open[-1].text += text
 
+    def _refuse_encoding(self, version: str, encoding: str | None, standalone: int) -> None:
+        del version, standalone
+        if encoding is not None and encoding.lower() not in ("utf-8", "us-ascii", "ascii"):
+            raise DataError(
+                f"XML in {encoding}; expected UTF-8, in which libvirt is given it",
+                file=self._file,
+                line=self.parser.CurrentLineNumber,
+                hint="convert it with iconv, and change its first line",
+            )
+
     def _refuse_doctype(self, name: str, *_rest: object) -> NoReturn:
         # libvirt's XML has none; entities that multiply are declared there.
         raise DataError(
-            f"a document type, {name}; expected none",
+            f"a document type, {name}; expected none, and no entities",
             file=self._file,
             line=self.parser.CurrentLineNumber,
-            hint="remove <!DOCTYPE …>",
+            hint="remove <!DOCTYPE …>, and write the values out",
         )

@@ -2,6 +2,7 @@
 """The steps that make a network on a host, as data; `fixtures/testbed` carries them out."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from topologies.schema import Network
 
@@ -36,9 +37,11 @@ class LibvirtNetwork:
 
     Attributes:
         xml: its definition.
+        file: the user's own file that this is; None: it is made of a topology's keys.
     """
 
     xml: str
+    file: Path | None = None
 
 
 BuildStep = VirtualFunctions | HostBridge | LibvirtNetwork

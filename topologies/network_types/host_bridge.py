@@ -44,7 +44,8 @@ class HostMadeBridge(NetworkType):
         """See `NetworkType.build_steps`."""
         if network.libvirt_name is None:
             return (HostBridge(network),)
-        return HostBridge(network), LibvirtNetwork(_over_the_bridge(network.libvirt_name, network))
+        xml = _over_the_bridge(network.libvirt_name, network)
+        return HostBridge(network), LibvirtNetwork(xml, network.given_file)
 
     def listed_source(self, network: Network, guest: Guest) -> tuple[str, str]:
         """See `NetworkType.listed_source`: the bridge, however it is attached."""
@@ -54,6 +55,8 @@ class HostMadeBridge(NetworkType):
 
 def _over_the_bridge(name: str, network: Network) -> str:
     """Return the definition of a `<forward mode='bridge'>` network over the host's own bridge."""
+    if network.given is not None:
+        return network.given.text
     root = ET.Element("network")
     ET.SubElement(root, "name").text = name
     ET.SubElement(root, "forward", mode="bridge")

@@ -64,10 +64,12 @@ class LibvirtBridge(NetworkType):
 
     def build_steps(self, network: Network) -> Sequence[BuildStep]:
         """See `NetworkType.build_steps`."""
-        return (LibvirtNetwork(self.xml(network)),)
+        return (LibvirtNetwork(self.xml(network), network.given_file),)
 
     def xml(self, network: Network) -> str:
-        """Return the network's definition, with the keys of the data and no others."""
+        """Return the network's definition: the user's own, else the keys of the data, no others."""
+        if network.given is not None:
+            return network.given.text
         root = ET.Element("network")
         ET.SubElement(root, "name").text = network.name
         if network.uuid is not None:

@@ -74,10 +74,13 @@ class Passthrough(NetworkType):
 
     def build_steps(self, network: Network) -> Sequence[BuildStep]:
         """See `NetworkType.build_steps`."""
-        return VirtualFunctions(network.pf, network.vfs or 1), LibvirtNetwork(self.xml(network))
+        defined = LibvirtNetwork(self.xml(network), network.given_file)
+        return VirtualFunctions(network.pf, network.vfs or 1), defined
 
     def xml(self, network: Network) -> str:
-        """Return the network's definition."""
+        """Return the network's definition: the user's own, over the NIC that the host has."""
+        if network.given is not None:
+            return network.given.over(network.pf).text
         root = ET.Element("network")
         ET.SubElement(root, "name").text = network.name
         if network.uuid is not None:

@@ -11,6 +11,8 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any, Self
 from uuid import UUID, uuid5
 
+from topologies.data_error import DataError
+from topologies.given_xml import GivenXml, Replacements
 from topologies.placement.free_names import FreeMacs, FreeNames, free_prefix
 from topologies.placement.taken import Taken
 from topologies.subnet_pool import free_pool, free_subnets, pool_in
@@ -115,7 +117,7 @@ class Placement:
         uplink: Mapping[str, str],
     ) -> Network:
         own = network.bridge_name == network.name
-        return network.model_copy(
+        placed = network.model_copy(
             update={
                 # A bridge of the host's is called by one name in both places.
                 "name": names.link(network.name) if own else names.network(network.name),
@@ -127,6 +129,31 @@ class Placement:
                 "mac": network.mac and macs.mac(network.mac),
                 "uuid": network.uuid and self._uuid(network.uuid),
             }
+        )
+        if network.given is None:
+            return placed
+        return placed.given_by(self._definition(network.given, placed, moves, uplink))
+
+    def _definition(
+        self, given: GivenXml, placed: Network, moves: Moves, uplink: Mapping[str, str]
+    ) -> GivenXml:
+        if given.has_ipv6:
+            raise DataError(
+                "it has an IPv6 address or route, and only IPv4 is put on free subnets; expected "
+                "none on a host with other users",
+                file=given.file,
+                hint="run it in a sandbox: leave --host out",
+            )
+        return given.replaced(
+            Replacements(
+                # Over a bridge of the host's its libvirt name is another key.
+                name=placed.libvirt_name or placed.name,
+                bridge=placed.bridge_name,
+                mac=placed.mac,
+                uuid=given.uuid and str(self._uuid(UUID(given.uuid))),
+                subnets=moves,
+                devices=uplink,
+            )
         )
 
     def _uuid(self, documented: UUID) -> UUID:

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Networks of the kinds that people have: each is expressible, and gets the verdicts it must get.
+
+All are read each time. For real some are run by turns, and all on demand: `--networks all`, or
+`--networks I/N` for the I-th of N parts.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from tests.field_networks import FOLDER, REFUSED, Expected, expected
+from tests.launched import launched
+from topologies import library
+from topologies.catalogue import claims
+from topologies.data_error import DataError
+
+# What decides a network's type, its addresses and who reaches whom; the rest of the catalogue is
+# about more than its XML, and is seen on the shipped topologies.
+CLAIMS = (
+    *("DF-01", "GN-01", "NT-01", "NT-02", "NT-04", "NT-05", "NT-06", "NT-08", "NT-10", "NT-11"),
+    *("NT-12", "NT-21", "IS-01", "IS-02", "IS-03", "IS-04", "IS-05", "RT-01", "RT-02", "RT-03"),
+    *("RT-06", "RT-07", "OP-01", "OP-03", "OP-04", "OP-06", "OP-07", "BR-01", "BR-05", "BR-06"),
+    *("BR-07", "BR-08", "PT-03"),
+)
+NETWORKS = expected()
+
+
+def test_each_network_has_its_verdicts() -> None:
+    assert {file.stem for file in FOLDER.iterdir()} == set(NETWORKS)
+    assert {file.suffix for file in FOLDER.iterdir()} == {".xml"}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_it_is_a_topology(name: str) -> None:
+    wanted, topology = NETWORKS[name], library.load(str(FOLDER / f"{name}.xml"))
+    assert topology.kind == wanted.kind
+    assert topology.reading is not None
+    listed = [
+        f"{s.element}{f'@{s.attribute}' if s.attribute else ''}"
+        for s in (topology.reading.not_looked_at)
+    ]
+    outermost = [
+        each
+        for each in dict.fromkeys(listed)
+        if not any(
+            each != other and each.startswith((f"{other}/", f"{other}@")) for other in listed
+        )
+    ]
+    assert outermost == wanted.not_looked_at
+    applying = [claim.id for claim in claims().values() if topology.applies(claim)]
+    assert [id_ for id_ in applying if topology.reading.obstacle([id_])] == wanted.undecided
+
+
+def test_one_host_can_have_all_of_them() -> None:
+    assert len(library.load_all([str(FOLDER)])) == len(NETWORKS)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("domain", ":2: found <domain>; expected <network>"),
+        ("entities", ":2: a document type, network; expected none, and no entities"),
+        ("latin", ":1: XML in ISO-8859-1; expected UTF-8"),
+        ("long-bridge-name", ":4: network/bridge: network long: "),
+        (
+            "macvtap",
+            ":3: network/forward: network direct: <forward mode='bridge'> without <bridge>",
+        ),
+        ("midonet", ":5: network/virtualport: type midonet is a switch that"),
+        ("newer-forward", ":4: network/forward/mirror: this release does not know it"),
+        ("not-xml", ":3: not XML (column 17): "),
+        ("range-outside", ":7: network/ip/dhcp/range: 192.168.123.2 is outside its network"),
+        ("tagged", ":6: network/vlan: guests' frames get VLAN tags"),
+        ("tagged-portgroup", ":7: network/portgroup/vlan: guests' frames get VLAN tags"),
+        ("vepa", ":3: network/forward: network hairpin: <forward mode='vepa'> is a type"),
+    ],
+)
+def test_what_the_model_cannot_have_is_one_message_with_its_line(name: str, said: str) -> None:
+    file = REFUSED / f"{name}.xml"
+    with pytest.raises(DataError) as refused:
+        library.load(str(file))
+    assert str(refused.value).startswith(f"{file}{said}")
+    assert refused.value.hint
+
+
+def test_each_refused_one_has_its_message() -> None:
+    marks = test_what_the_model_cannot_have_is_one_message_with_its_line.pytestmark
+    assert {file.stem for file in REFUSED.iterdir()} == {name for name, _ in marks[0].args[1]}
+
+
+@pytest.mark.host
+def test_it_gets_its_verdicts(in_turn: str, tmp_path: Path) -> None:
+    words = [word for claim in CLAIMS for word in ("--claim", claim) if _decides(in_turn, claim)]
+    file = FOLDER / f"{in_turn}.xml"
+    done, record = launched("run", tmp_path / "run", "--topology", str(file), *words)
+    assert record, done.stdout + done.stderr
+    assert list(NETWORKS[in_turn].differences(record)) == []
+    assert record["checks"]
+
+
+def _decides(name: str, claim: str) -> bool:
+    topology = library.load(str(FOLDER / f"{name}.xml"))
+    return topology.applies(claims()[claim])
+
+
+def test_a_verdict_that_must_not_be_is_named() -> None:
+    check = {"id": "nat.rules[x]", "claims": ["NT-08"], "verdict": "violates", "reason": "no rule"}
+    record = {"topologies": [{"reason": None}], "checks": [check]}
+    assert list(Expected(kind="nat").differences(record)) == [
+        "nat.rules[x] violates, not conforms: no rule"
+    ]
+    undecided = {**check, "verdict": "not-testable", "reason": "x is asked for something else"}
+    record = {"topologies": [{"reason": None}], "checks": [undecided]}
+    assert list(Expected(kind="nat", undecided=["NT-08"]).differences(record)) == []
+    assert list(Expected(kind="nat").differences(record)) != []

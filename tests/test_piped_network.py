@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A network's XML on standard input: kept by its content, or refused before any set-up."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from launcher.piped_network import kept
+from tests.launched import ROOT
+from topologies import library
+from topologies.data_error import DataError
+
+NAT = (ROOT / "tests" / "networks" / "libvirt-default.xml").read_bytes()
+
+
+def pipe(monkeypatch: pytest.MonkeyPatch, cache: Path, content: bytes) -> None:
+    monkeypatch.setenv("PLUMBLINE_CACHE", str(cache))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+
+def test_it_is_a_file_that_a_rerun_finds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pipe(monkeypatch, tmp_path, NAT)
+    file = kept()
+    assert file.read_bytes() == NAT
+    assert library.load(str(file)).name == "network-default"
+    pipe(monkeypatch, tmp_path, NAT)
+    assert kept() == file
+    pipe(monkeypatch, tmp_path, NAT.replace(b"default", b"other"))
+    assert kept() != file
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "standard input:1: not XML"),
+        (b"\n<domain/>", "standard input:2: found <domain>; expected <network>"),
+        (b"<!DOCTYPE network>\n<network/>", "standard input:1: a document type, network"),
+        (b" " * 1_000_001, "standard input: more than 1000000 bytes"),
+    ],
+)
+def test_what_is_no_network_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes, said: str
+) -> None:
+    pipe(monkeypatch, tmp_path, content)
+    with pytest.raises(DataError) as refused:
+        kept()
+    assert str(refused.value).startswith(said)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_the_launcher_refuses_it_before_set_up() -> None:
+    argv = [sys.executable, str(ROOT / "plumbline"), "run", "--topology", "-"]
+    done = subprocess.run(argv, input="<domain/>", capture_output=True, text=True, check=False)
+    assert done.returncode == 4
+    assert done.stderr.startswith("plumbline: standard input:1: found <domain>")
+    assert done.stdout == ""

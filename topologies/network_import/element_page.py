@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The table of libvirt's elements as `docs/topologies.md` shows it.
+
+`python -m topologies.network_import.element_page` writes it there.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from topologies.network_import.element_table import RULES, Rule
+
+DOCS: Final = Path(__file__).resolve().parents[2] / "docs" / "topologies.md"
+BEGIN: Final = "<!-- Made by python -m topologies.network_import.element_page. -->"
+END: Final = "<!-- The end of that. -->"
+
+
+def page() -> str:
+    """Return the table in Markdown."""
+    rows = [f"| `{place}` | {_treatment(rule)} | {_by(rule)} |" for place, rule in RULES.items()]
+    head = "| element, `@attribute` | treatment | by what, or what stays undecided |"
+    return "\n".join([head, "|---|---|---|", *rows])
+
+
+def _treatment(rule: Rule) -> str:
+    treatment: str = rule.treatment
+    if rule.built is not None:
+        treatment = f"{rule.built} where a run builds it, else {treatment}"
+    others = [f"`{value}`: {each}" for value, each in rule.values.items() if each != treatment]
+    return "; ".join([treatment, *others])
+
+
+def _by(rule: Rule) -> str:
+    undecided = f"undecided: {', '.join(rule.undecides)}" if rule.undecides else ""
+    return "; ".join(filter(None, (rule.by, undecided)))
+
+
+def written(text: str) -> str:
+    """Return the text of the documentation with the table of this release."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    return f"{before}{begin}\n\n{page()}\n\n{end}{after}"
+
+
+if __name__ == "__main__":
+    DOCS.write_text(written(DOCS.read_text(encoding="utf-8")), encoding="utf-8")

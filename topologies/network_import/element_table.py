@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The table of libvirt's "Network XML format": each element and attribute, and what becomes of it.
+
+A line moves from "not looked at" to "used" or "checked" once a key of the model, or a check, looks
+at it. `docs/topologies.md` shows the table; tests hold both, and libvirt's own schema, against it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from topologies.network_import.reading import Treatment
+
+TRANSLATION: Final = ("NT-08", "NT-09", "NT-10")
+LEASES: Final = ("NT-04", "NT-05", "NT-06", "IS-05", "RT-06", "OP-06")
+SERVER: Final = ("NT-04",)
+NAMES: Final = ("NT-21",)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What becomes of an element or attribute.
+
+    Attributes:
+        treatment: as `Setting.treatment`.
+        by: the key of a topology file that it is, the claims whose checks look at it, or in a few
+            words what does.
+        undecides: claims that it takes the ground from.
+        values: values for which the treatment is another, and which undecide nothing: those that
+            libvirt fills in by itself, and those that a check looks at.
+        subtree: the rule is that of everything below it, too.
+        built: the treatment where a run makes the network of the XML; None: the same.
+        filled_in: libvirt may add it to the live XML by itself.
+    """
+
+    treatment: Treatment
+    by: str = ""
+    undecides: tuple[str, ...] = ()
+    values: Mapping[str, Treatment] = field(default_factory=dict)
+    subtree: bool = False
+    built: Treatment | None = None
+    filled_in: bool = False
+
+
+def _used(by: str, *undecides: str, filled_in: bool = False, **values: Treatment) -> Rule:
+    return Rule("used", by, undecides, values, filled_in=filled_in)
+
+
+def _checked(by: str, *, filled_in: bool = False) -> Rule:
+    return Rule("checked", by, filled_in=filled_in)
+
+
+def _not(*undecides: str, by: str = "", checked: str = "", filled_in: bool = False) -> Rule:
+    """Return the rule of what is not looked at, unless it has the value that a check looks at."""
+    values: Mapping[str, Treatment] = {checked: "checked"} if checked else {}
+    return Rule("not looked at", by, undecides, values, filled_in=filled_in)
+
+
+def _default(value: str) -> Rule:
+    """Return the rule of what is not looked at, unless it asks for what is so without it."""
+    return Rule("not looked at", f"`{value}` is as without it", values={value: "used"})
+
+
+_DEVICE: Final = Rule("not looked at", "`physical.uplink`", built="used", filled_in=True)
+_FLOORS: Final = _used("the floors of `throughput` are below it")
+_ANYTHING: Final = Rule("not looked at", subtree=True)
+
+RULES: Final[Mapping[str, Rule]] = {
+    "network": _used("one network"),
+    "network@connections": Rule("checked", "NT-18", filled_in=True),
+    "network@xmlns:dnsmasq": _used("the name space of `dnsmasq:options`", filled_in=True),
+    "network@ipv6": _default("no"),
+    "network@trustGuestRxFilters": _default("no"),
+    "network/name": _used("`networks.name`, or `networks.libvirt_name`"),
+    "network/uuid": _used("`networks.uuid`", filled_in=True),
+    "network/title": _not(),
+    "network/description": _not(),
+    "network/metadata": _ANYTHING,
+    "network/forward": _used("`networks.forward`"),
+    "network/forward@mode": _used("`networks.forward`", filled_in=True),
+    "network/forward@managed": _checked("PT-03"),
+    # With it only packets to that device are forwarded.
+    "network/forward@dev": _DEVICE,
+    "network/forward/interface": _DEVICE,
+    "network/forward/interface@dev": _DEVICE,
+    "network/forward/interface@connections": Rule("not looked at", filled_in=True),
+    "network/forward/pf": _used("`networks.uplink`"),
+    "network/forward/pf@dev": _used("`networks.uplink`"),
+    "network/forward/driver": _not(),
+    "network/forward/driver@name": _not(),
+    "network/forward/driver@model": _not(),
+    # The live XML lists every virtual function.
+    "network/forward/address": _checked("PT-03", filled_in=True),
+    "network/forward/address@type": _checked("PT-03", filled_in=True),
+    "network/forward/address@domain": _checked("PT-03", filled_in=True),
+    "network/forward/address@bus": _checked("PT-03", filled_in=True),
+    "network/forward/address@slot": _checked("PT-03", filled_in=True),
+    "network/forward/address@function": _checked("PT-03", filled_in=True),
+    "network/forward/address@multifunction": _not(filled_in=True),
+    "network/forward/address@connections": _not(filled_in=True),
+    "network/forward/nat": _checked("NT-02, NT-08", filled_in=True),
+    "network/forward/nat@ipv6": _default("no"),
+    "network/forward/nat/address": _not(*TRANSLATION),
+    "network/forward/nat/address@start": _not(*TRANSLATION),
+    "network/forward/nat/address@end": _not(*TRANSLATION),
+    "network/forward/nat/port": _checked("NT-02, NT-08, NT-09", filled_in=True),
+    # libvirt fills in 1024 to 65535.
+    "network/forward/nat/port@start": _not(
+        *TRANSLATION, "NT-02", "NT-23", by="NT-02, NT-08, NT-09", checked="1024", filled_in=True
+    ),
+    "network/forward/nat/port@end": _not(
+        *TRANSLATION, "NT-02", "NT-23", by="NT-02, NT-08, NT-09", checked="65535", filled_in=True
+    ),
+    "network/bridge": _used("`networks.bridge`", filled_in=True),
+    "network/bridge@name": _used("`networks.bridge`", filled_in=True),
+    "network/bridge@stp": _used("`networks.stp`", filled_in=True),
+    "network/bridge@delay": _used("`networks.forward_delay_s`", filled_in=True),
+    "network/bridge@zone": _not(),
+    "network/bridge@macTableManager": _default("kernel"),
+    "network/mac": _used("`networks.mac`", filled_in=True),
+    "network/mac@address": _used("`networks.mac`", filled_in=True),
+    # A frame of 1500 octets does not fit a smaller one; the probes send such frames.
+    "network/mtu": _checked("NT-22"),
+    "network/mtu@size": _not("NT-22", by="NT-22", checked="1500"),
+    "network/domain": _not(),
+    "network/domain@name": _not(),
+    "network/domain@localOnly": _default("no"),
+    "network/domain@register": _default("no"),
+    "network/bandwidth": _FLOORS,
+    "network/bandwidth@classID": _not(filled_in=True),
+    "network/bandwidth/inbound": _FLOORS,
+    "network/bandwidth/inbound@average": _FLOORS,
+    "network/bandwidth/inbound@peak": _not(),
+    "network/bandwidth/inbound@floor": _not(),
+    "network/bandwidth/inbound@burst": _not(),
+    "network/bandwidth/outbound": _FLOORS,
+    "network/bandwidth/outbound@average": _FLOORS,
+    "network/bandwidth/outbound@peak": _not(),
+    "network/bandwidth/outbound@floor": _not(),
+    "network/bandwidth/outbound@burst": _not(),
+    "network/vlan": _not(),
+    "network/vlan@trunk": _not(),
+    "network/vlan/tag": _not(),
+    "network/vlan/tag@id": _not(),
+    "network/vlan/tag@nativeMode": _not(),
+    "network/port": _used("`promises`, guest → guest"),
+    # Between ports that are isolated nothing passes, so the claims about what passes are not asked.
+    "network/port@isolated": _used("`promises`, guest → guest", "GN-08", "GN-09", no="used"),
+    "network/virtualport": _used("`networks.switch`"),
+    "network/virtualport@type": _used("`networks.switch`"),
+    "network/virtualport/parameters": _not(),
+    "network/virtualport/parameters@managerid": _not(),
+    "network/virtualport/parameters@typeid": _not(),
+    "network/virtualport/parameters@typeidversion": _not(),
+    "network/virtualport/parameters@instanceid": _not(),
+    "network/virtualport/parameters@profileid": _not(),
+    "network/virtualport/parameters@interfaceid": _not(),
+    "network/portgroup": _not(),
+    "network/portgroup@name": _not(),
+    "network/portgroup@default": _not(),
+    "network/portgroup@trustGuestRxFilters": _not(),
+    "network/portgroup/virtualport": _not(),
+    "network/portgroup/virtualport@type": _not(),
+    "network/portgroup/virtualport/parameters": _not(),
+    "network/portgroup/virtualport/parameters@managerid": _not(),
+    "network/portgroup/virtualport/parameters@typeid": _not(),
+    "network/portgroup/virtualport/parameters@typeidversion": _not(),
+    "network/portgroup/virtualport/parameters@instanceid": _not(),
+    "network/portgroup/virtualport/parameters@profileid": _not(),
+    "network/portgroup/virtualport/parameters@interfaceid": _not(),
+    "network/portgroup/bandwidth": _not(),
+    "network/portgroup/bandwidth@classID": _not(),
+    "network/portgroup/bandwidth/inbound": _not(),
+    "network/portgroup/bandwidth/inbound@average": _not(),
+    "network/portgroup/bandwidth/inbound@peak": _not(),
+    "network/portgroup/bandwidth/inbound@floor": _not(),
+    "network/portgroup/bandwidth/inbound@burst": _not(),
+    "network/portgroup/bandwidth/outbound": _not(),
+    "network/portgroup/bandwidth/outbound@average": _not(),
+    "network/portgroup/bandwidth/outbound@peak": _not(),
+    "network/portgroup/bandwidth/outbound@floor": _not(),
+    "network/portgroup/bandwidth/outbound@burst": _not(),
+    "network/portgroup/vlan": _not(),
+    "network/portgroup/vlan@trunk": _not(),
+    "network/portgroup/vlan/tag": _not(),
+    "network/portgroup/vlan/tag@id": _not(),
+    "network/portgroup/vlan/tag@nativeMode": _not(),
+    "network/dns": _checked("NT-21"),
+    "network/dns@enable": _not(*NAMES, by="NT-04, NT-21", checked="yes"),
+    "network/dns@forwardPlainNames": _not(*NAMES, by="NT-21", checked="yes"),
+    "network/dns/forwarder": _not(*NAMES),
+    "network/dns/forwarder@addr": _not(*NAMES),
+    "network/dns/forwarder@domain": _not(*NAMES),
+    "network/dns/txt": _not(),
+    "network/dns/txt@name": _not(),
+    "network/dns/txt@value": _not(),
+    "network/dns/srv": _not(),
+    "network/dns/srv@service": _not(),
+    "network/dns/srv@protocol": _not(),
+    "network/dns/srv@domain": _not(),
+    "network/dns/srv@target": _not(),
+    "network/dns/srv@port": _not(),
+    "network/dns/srv@priority": _not(),
+    "network/dns/srv@weight": _not(),
+    "network/dns/host": _not(),
+    "network/dns/host@ip": _not(),
+    "network/dns/host/hostname": _not(),
+    "network/ip": _used(
+        "`networks.address`: the first one of IPv4; one of IPv6 leaves NT-04 undecided"
+    ),
+    "network/ip@address": _used("`networks.address`"),
+    "network/ip@netmask": _used("`networks.address`"),
+    "network/ip@prefix": _used("`networks.address`"),
+    "network/ip@family": _used("`networks.address`"),
+    "network/ip@localPtr": _default("no"),
+    "network/ip/tftp": _not(),
+    "network/ip/tftp@root": _not(),
+    "network/ip/dhcp": _used("`networks.dhcp`"),
+    "network/ip/dhcp/range": _used(
+        "`networks.dhcp`: the first one; another leaves leases undecided"
+    ),
+    "network/ip/dhcp/range@start": _used("`networks.dhcp.start`"),
+    "network/ip/dhcp/range@end": _used("`networks.dhcp.end`"),
+    "network/ip/dhcp/range/lease": _not(),
+    "network/ip/dhcp/range/lease@expiry": _not(),
+    "network/ip/dhcp/range/lease@unit": _not(),
+    "network/ip/dhcp/host": _not("NT-04", "NT-06", "IS-05"),
+    "network/ip/dhcp/host@mac": _not("NT-04", "NT-06", "IS-05"),
+    "network/ip/dhcp/host@id": _not("NT-04", "NT-06", "IS-05"),
+    "network/ip/dhcp/host@name": _not("NT-04", "NT-06", "IS-05"),
+    "network/ip/dhcp/host@ip": _not("NT-04", "NT-06", "IS-05"),
+    "network/ip/dhcp/host/lease": _not(),
+    "network/ip/dhcp/host/lease@expiry": _not(),
+    "network/ip/dhcp/host/lease@unit": _not(),
+    "network/ip/dhcp/bootp": _not(),
+    "network/ip/dhcp/bootp@file": _not(),
+    "network/ip/dhcp/bootp@server": _not(),
+    "network/route": _not(),
+    "network/route@family": _not(),
+    "network/route@address": _not(),
+    "network/route@netmask": _not(),
+    "network/route@prefix": _not(),
+    "network/route@gateway": _not(),
+    "network/route@metric": _not(),
+    # Passed through to dnsmasq, whose answers they may change in any way.
+    "network/dnsmasq:options": _not(*LEASES, *NAMES),
+    "network/dnsmasq:options/dnsmasq:option": _not(*LEASES, *NAMES),
+    "network/dnsmasq:options/dnsmasq:option@value": _not(*LEASES, *NAMES),
+}

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A network that exists, or is defined, as one that a run makes: what a sandbox adds to it."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import Any, Final
+
+from topologies.network_import.imported import GUESTS, Imported
+from topologies.network_types import type_of
+from topologies.schema import DhcpRange, Network, Physical
+
+# What a sandbox makes beyond the host where the network itself says nothing of it: private
+# networks (RFC 1918), the first that does not overlap.
+BEYOND: Final = tuple(
+    map(IPv4Network, ("192.168.1.0/24", "192.168.2.0/24", "172.31.213.0/24", "10.214.0.0/24"))
+)
+UPLINK: Final = "eth1"
+# For guests on a bridge of whose addresses the host knows none.
+UNKNOWN_SUBNET: Final = IPv4Network("10.213.0.0/24")
+HOST, ROUTER, OUTSIDE = 2, 1, 10
+FUNCTIONS_MIN = GUESTS + 1
+
+
+def physical_of(imported: Imported) -> Physical | None:
+    """Return the network beyond the host as a sandbox is to make it; None: there is none."""
+    network = imported.network
+    type_ = type_of(network)
+    if not any("outside" in cell for cell in type_.reach):
+        return None
+    own, beyond = network.subnet, network.is_on_physical_network
+    if beyond and network.address is not None:
+        subnet, host = network.address.network, network.address.ip
+        known = _inside(imported.router, subnet)
+        router = known or next(address for address in subnet.hosts() if address != host)
+    else:
+        subnet = next(
+            each
+            for each in BEYOND
+            if (own is None or not each.overlaps(own))
+            and not any(address in each for address in imported.spoken_for)
+        )
+        host, router = subnet[HOST], subnet[ROUTER]
+    return _figures(network.uplink or imported.device or UPLINK, subnet, host, router)
+
+
+def _inside(address: IPv4Address | None, subnet: IPv4Network) -> IPv4Address | None:
+    return address if address is not None and address in subnet else None
+
+
+def _figures(uplink: str, subnet: IPv4Network, host: IPv4Address, router: IPv4Address) -> Physical:
+    free = [a for a in list(subnet.hosts())[: 1 << 12] if a not in (host, router)]
+    outside = free[min(OUTSIDE, len(free) - 1)]
+    served = _longest(sorted(set(free) - {outside}))
+    # The guests' own addresses, where they have static ones, are before the range.
+    served = served[len(served) // 2 :]
+    return Physical(
+        uplink=uplink,
+        subnet=subnet,
+        router=router,
+        dhcp=DhcpRange(start=served[0], end=served[-1]),
+        host=host,
+        outside=outside,
+    )
+
+
+def _longest(addresses: Sequence[IPv4Address]) -> Sequence[IPv4Address]:
+    """Return the longest run of consecutive addresses."""
+    best, begin = (0, 1), 0
+    for end in range(1, len(addresses) + 1):
+        if end == len(addresses) or int(addresses[end]) != int(addresses[end - 1]) + 1:
+            best, begin = max(best, (begin, end), key=lambda span: span[1] - span[0]), end
+    return addresses[slice(*best)]
+
+
+def planned(imported: Imported, physical: Physical | None) -> Network:
+    """Return the network as one that a run makes."""
+    network = imported.network
+    more: dict[str, Any] = {"origin": "made"}
+    if network.is_on_physical_network and physical is not None:
+        more["address"] = physical.host_interface
+    if network.vfs is not None:
+        more["vfs"] = max(network.vfs, FUNCTIONS_MIN)
+    return network.model_copy(update=more)
+
+
+def static_addresses(imported: Imported, network: Network) -> list[IPv4Interface]:
+    """Return static addresses for guests on a network without DHCP; none where it has it."""
+    if network.dhcp is not None or network.is_on_physical_network:
+        return []
+    subnet = network.subnet or UNKNOWN_SUBNET
+    own = None if network.address is None else network.address.ip
+    taken = imported.spoken_for | {own}
+    free = (address for address in subnet.hosts() if address not in taken)
+    return [IPv4Interface((next(free), subnet.prefixlen)) for _ in range(GUESTS)]
