@@ -152,7 +152,9 @@ class HostSeries:
         file = self.folder / PENDING
         pending = json.loads(file.read_text())
         trial = Trial(**(pending["trial"] | {"order": Order(**pending["trial"]["order"])}))
+        begin = time.monotonic()
         trial.said = self._clean(restarted=True)
+        trial.taken_back_s = round(time.monotonic() - begin, 3)
         trial.left += self._for_clean(restarted=True)
         before = {kind: set(lines) for kind, lines in pending["listed"].items()}
         # Numbers of namespaces are the kernel's, and another boot has others.
@@ -207,16 +209,7 @@ class HostSeries:
             script = 'echo "$1" >/run/boot-id; mount --bind /run/boot-id "$2"; rm /run/boot-id'
             script += '; shift 2; exec "$@"'
             boot = (ANOTHER, str(journal.BOOT))
-            argv = [
-                "unshare",
-                "--mount",
-                "sh",
-                "-ec",
-                script,
-                "sh",
-                ANOTHER,
-                str(journal.BOOT),
-            ] + argv
+            argv = ["unshare", "--mount", "sh", "-ec", script, "sh", *boot, *argv]
         done = subprocess.run(
             argv, capture_output=True, text=True, timeout=CLEAN_DEADLINE_S, check=False, cwd="/"
         )

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a run is doing at a moment, by its record, and by its journal where there is one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from contracts.plan import HOST
 from contracts.run_files import RECORD
-from reports.record import RecordError, TopologyRecord, load
+from reports.record import RecordError, RunRecord, TopologyRecord, load
 
 PROBING, BUILDING, CHECKS, TAKING_DOWN, ENDING, OVER = PHASES = (
     "probing",
@@ -36,6 +37,10 @@ def phase(output: Path, *, has_begun: bool) -> str:
         return ENDING
     if not has_begun:
         return PROBING
+    return _phase_of(record, made)
+
+
+def _phase_of(record: RunRecord, made: Sequence[TopologyRecord]) -> str:
     if any(each.build_s is None and not _is_over(each) for each in made):
         return BUILDING
     if any(check.duration_s is None for check in record.checks if check.topology != HOST):

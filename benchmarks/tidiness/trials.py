@@ -45,7 +45,7 @@ class Trial:
         moment_s: when it was killed, from the start of the run's process.
         whole_s: the length of a whole run.
         phase: what the run was doing.
-        taken_back_s: from then until all was as before; 0 for a host that starts anew.
+        taken_back_s: until the guardian, or `clean`, had taken back all.
         left: what is there that was not before, one line for each thing.
         differs: the lines of the difference of the snapshots; none if they match.
         record: what is wrong with the run's record; empty: it is valid, or there is none yet.
