@@ -92,6 +92,8 @@ class HostSeries:
         left, differs = self._settled(before, listed)
         entry = {"whole": topology, "seconds": seconds, "status": status}
         append(self.results, entry | {"left": left, "differs": differs})
+        if status != 0:
+            raise SystemExit(f"a whole run of {topology} ended with {status}: see runs.txt")
         return seconds
 
     def _killed(self, order: Order) -> bool:

@@ -81,9 +81,11 @@ def _whole(folder: Path, topology: str) -> float:
     begin = time.monotonic()
     with _run(folder, topology, folder / f"whole-{topology}", temporary, uuid4().hex) as run:
         status = run.wait()
+    if status != 0:
+        raise SystemExit(f"a whole run of {topology} ended with {status}: see runs.txt")
     seconds = round(time.monotonic() - begin, 3)
-    entry = {"whole": topology, "seconds": seconds, "status": status}
-    append(folder / RESULTS, entry | {"left": _files(temporary), "differs": []})
+    entry = {"whole": topology, "seconds": seconds, "status": status, "differs": []}
+    append(folder / RESULTS, entry | {"left": _files(temporary)})
     return seconds
 
 
