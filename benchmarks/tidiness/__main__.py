@@ -2,13 +2,17 @@
 """Runs killed at random moments: what is left of them, and whether the host is as it was.
 
     python -m benchmarks.tidiness --host staged|sandbox|lab [--kills N] [--seed S] [--output DIR]
-        [--way harness|both|restart]... [--topology NAME]... [--between FROM TO]
+        [--way WAY]... [--topology NAME]... [--between FROM TO]
         [--release NAME] [--profile NAME|FILE] [--repeat TRIAL]
 
 `harness`: SIGKILL of the run; its guardian takes its changes back. `both`: of the run and its
 guardian, together or the guardian in the middle of its work; then `clean`. `restart`: the staged
 host ends as by a power cut, is started anew, then `clean`. In a sandbox `both` is the run and the
 first process of the sandbox.
+
+The other ways (`benchmarks.tidiness.strikes`) are misfortunes that a run survives: libvirtd killed,
+Open vSwitch restarted, a guest killed, disks full, one Ctrl-C and two, the clock set back. It is to
+end with a verdict or a clear error, with a record that is valid and closed, and nothing left.
 
 The seed decides the moments: uniform over the length of a whole run, which is measured first. The
 phase of the run at that moment is that of its record. Each trial is a line of DIR/trials.jsonl at
@@ -25,21 +29,27 @@ from pathlib import Path
 from benchmarks.tidiness.host_series import lab_series, staged_series
 from benchmarks.tidiness.in_host import CLAIMS
 from benchmarks.tidiness.sandbox_series import sandbox_series
+from benchmarks.tidiness.strikes import STRIKES
 from benchmarks.tidiness.table import table
-from benchmarks.tidiness.trials import RESULTS, WAYS, Order, orders, read
+from benchmarks.tidiness.trials import KILLS, RESULTS, Order, orders, read
 
 # A lab is one boot, and nothing of it is on a disk.
-WAYS_OF = {"staged": WAYS, "sandbox": WAYS[:2], "lab": WAYS[:2]}
+KILLS_OF = {"staged": KILLS, "sandbox": KILLS[:2], "lab": KILLS[:2]}
 
 
 def main(argv: Sequence[str]) -> int:
     """Make a series, print its table, and return 1 if a trial was not tidy."""
     options = _options(argv)
-    ways = options.way or WAYS_OF[options.host]
-    if unfit := set(ways) - set(WAYS_OF[options.host]):
-        raise SystemExit(f"--way {unfit.pop()}: not with --host {options.host}")
+    ways = options.way or KILLS_OF[options.host]
+    for way in ways:
+        hosts = (
+            STRIKES[way].hosts if way in STRIKES else [h for h in KILLS_OF if way in KILLS_OF[h]]
+        )
+        if options.host not in hosts:
+            raise SystemExit(f"--way {way}: not with --host {options.host}")
     between = (options.between[0], options.between[1])
     wanted = orders(options.seed, options.kills, ways, options.topology or ["nat"], between)
+    wanted = [_fitting(order) for order in wanted]
     folder = (options.output or Path("runs", f"tidiness-{options.host}-{options.seed}")).resolve()
     if options.repeat is not None:
         wanted = [_repeated(folder, options.repeat)]
@@ -67,6 +77,12 @@ def _make(options: argparse.Namespace, folder: Path, wanted: Sequence[Order]) ->
                 staged_series(folder, part, release, options.profile)
 
 
+def _fitting(order: Order) -> Order:
+    """Return an order with the topology that its way needs."""
+    needed = STRIKES[order.way].topology if order.way in STRIKES else ""
+    return replace(order, topology=needed) if needed else order
+
+
 def _repeated(folder: Path, number: int) -> Order:
     for trial in read(folder / RESULTS):
         if trial.order.trial == number:
@@ -77,10 +93,10 @@ def _repeated(folder: Path, number: int) -> Order:
 
 def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tidiness")
-    parser.add_argument("--host", choices=sorted(WAYS_OF), default="staged")
+    parser.add_argument("--host", choices=sorted(KILLS_OF), default="staged")
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=13)
-    parser.add_argument("--way", action="append", choices=WAYS)
+    parser.add_argument("--way", action="append", choices=(*KILLS, *STRIKES))
     parser.add_argument("--topology", action="append", choices=sorted(CLAIMS))
     parser.add_argument("--between", type=float, nargs=2, default=[0.0, 1.0])
     parser.add_argument("--release")

@@ -19,7 +19,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.tidiness import leftovers, phases
+from benchmarks.tidiness.strikes import STRIKES
 from benchmarks.tidiness.trials import (
+    KILLS,
     RESULTS,
     Order,
     Trial,
@@ -42,6 +44,9 @@ TAKEN_BACK_DEADLINE_S = 200.0
 SETTLED_DEADLINE_S = 15.0
 CLEAN_DEADLINE_S = 200.0
 POLL_S = 0.05
+# A run that something happened to ends by itself.
+END_DEADLINE_S = 400.0
+SAID_LINES = 60
 NOTHING = "nothing to clean"
 # A claim of each topology whose check is over at once.
 CLAIMS = {
@@ -54,6 +59,8 @@ CLAIMS = {
     "open": "OP-01",
     "passthrough": "PT-03",
 }
+# Those of a run that something happens to: its checks take a while.
+MORE_CLAIMS = {"nat": ("NT-09", "NT-10", "NT-11"), "ovs": ("OV-04", "OV-06", "OV-08")}
 NICS = {"lab": ["--pf=enp2s0", "--peer-nic=enp3s0", "--spare-nic=enp4s0"]}
 
 
@@ -62,6 +69,8 @@ class HostSeries:
 
     def __init__(self, folder: Path, kind: str) -> None:
         self.folder, self.kind = folder, kind
+        # What the run of the last trial has printed.
+        self._said = folder / "runs.txt"
         self.results = folder / RESULTS
         self._machine = ThisMachine()
 
@@ -76,33 +85,34 @@ class HostSeries:
             if order.way == "restart":
                 self._begin_restart(order)
                 return RESTART
-            tidy = self._killed(order)
+            tidy = self._killed(order) if order.way in KILLS else self._struck(order)
         return 0 if tidy else NOT_TIDY
 
-    def whole(self, topology: str) -> float:
+    def whole(self, order: Order) -> float:
         """Return the length of a whole run, which is measured if it was not before."""
-        known = whole_s(self.results, topology)
+        name = " ".join((order.topology, *claims_of(order)))
+        known = whole_s(self.results, name)
         if known is not None:
             return known
         before, listed = self._look()
         begin = time.monotonic()
-        with self._run(topology, self.folder / f"whole-{topology}") as run:
+        with self._run(order, self.folder / f"whole-{name.replace(' ', '-')}") as run:
             status = run.wait()
         seconds = round(time.monotonic() - begin, 3)
         left, differs = self._settled(before, listed)
-        entry = {"whole": topology, "seconds": seconds, "status": status}
+        entry = {"whole": name, "seconds": seconds, "status": status}
         append(self.results, entry | {"left": left, "differs": differs})
         if status != 0:
-            raise SystemExit(f"a whole run of {topology} ended with {status}: see runs.txt")
+            raise SystemExit(f"a whole run of {name} ended with {status}: see runs.txt")
         return seconds
 
     def _killed(self, order: Order) -> bool:
         """Kill a run, or it and its guardian; return whether it was tidy."""
-        length = self.whole(order.topology)
+        length = self.whole(order)
         before, listed = self._look()
         output = self.folder / f"run-{order.trial}"
         begin, started = time.monotonic(), time.time()
-        with self._run(order.topology, output) as run:
+        with self._run(order, output) as run:
             moment = self._wait_for(order, length, begin, run)
             phase = _phase(output, run)
             guardians = _children(run.pid, GUARDIAN)
@@ -131,13 +141,40 @@ class HostSeries:
         append_trial(self.results, trial)
         return trial.is_tidy
 
+    def _struck(self, order: Order) -> bool:
+        """Let something happen to a run, and wait for its end; return whether it was tidy."""
+        strike = STRIKES[order.way]
+        length = self.whole(order)
+        before, listed = self._look()
+        output = self.folder / f"run-{order.trial}"
+        with strike.around(output):
+            begin = time.monotonic()
+            with self._run(order, output) as run:
+                moment = self._wait_for(order, length, begin, run)
+                trial = Trial(order, self.kind, moment, length, _phase(output, run))
+                struck = time.monotonic()
+                strike.strike(run)
+                _until(lambda: run.poll() is not None, END_DEADLINE_S)
+                trial.status = run.poll()
+                run.kill()
+            trial.taken_back_s = round(time.monotonic() - struck, 3)
+            _until(lambda: not _children(None, GUARDIAN), TAKEN_BACK_DEADLINE_S)
+        trial.left += self._for_clean("--dry-run")
+        left, trial.differs = self._settled(before, listed)
+        trial.left += left
+        trial.record = phases.wrong_with(output)
+        trial.said = self._said.read_text(errors="replace").splitlines()[-SAID_LINES:]
+        trial.wrong = phases.wrong_end(output, trial.status, strike, trial.phase, trial.said)
+        append_trial(self.results, trial)
+        return trial.is_tidy
+
     def _begin_restart(self, order: Order) -> None:
         """Start a run and wait for the moment; the caller ends the host."""
-        length = self.whole(order.topology)
+        length = self.whole(order)
         before, listed = self._look()
         output = self.folder / f"run-{order.trial}"
         begin = time.monotonic()
-        run = self._run(order.topology, output)
+        run = self._run(order, output)
         moment = self._wait_for(order, length, begin, run)
         phase = _phase(output, run)
         pending = {
@@ -168,13 +205,14 @@ class HostSeries:
         file.unlink()
         return trial.is_tidy
 
-    def _run(self, topology: str, output: Path) -> subprocess.Popen[bytes]:
+    def _run(self, order: Order, output: Path) -> subprocess.Popen[bytes]:
         argv = [sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider"]
         argv += ["-c", f"{ROOT}/pyproject.toml", "--rootdir", str(ROOT), f"{ROOT}/suites"]
         argv += [f"--host={'staged' if self.kind == 'staged' else 'local'}"]
-        argv += [f"--topology={topology}", f"--claim={CLAIMS[topology]}", f"--output={output}"]
-        argv += NICS.get(self.kind, []) if topology == "passthrough" else []
-        with (self.folder / "runs.txt").open("ab") as said:
+        argv += [f"--topology={order.topology}", f"--output={output}"]
+        argv += [f"--claim={claim}" for claim in claims_of(order)]
+        argv += NICS.get(self.kind, []) if order.topology == "passthrough" else []
+        with self._said.open("wb") as said:
             return subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
             )
@@ -236,6 +274,12 @@ def main(argv: Sequence[str]) -> int:
     if (folder / PENDING).exists():
         done.add(json.loads((folder / PENDING).read_text())["trial"]["order"]["trial"])
     return HostSeries(folder, kind).trials([each for each in orders if each.trial not in done])
+
+
+def claims_of(order: Order) -> list[str]:
+    """Return the claims that the run of a trial is to decide."""
+    more = () if order.way in KILLS else MORE_CLAIMS.get(order.topology, ())
+    return [CLAIMS[order.topology], *more]
 
 
 def _phase(output: Path, run: subprocess.Popen[bytes]) -> str:

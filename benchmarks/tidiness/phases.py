@@ -4,10 +4,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.tidiness.strikes import Strike
+from contracts.exit_codes import EXIT_CONFORMS
 from contracts.plan import HOST
 from contracts.run_files import RECORD
 from reports.record import RecordError, RunRecord, TopologyRecord, load
 
+TRACEBACK = "Traceback (most recent call last)"
 PROBING, BUILDING, CHECKS, TAKING_DOWN, ENDING, OVER = PHASES = (
     "probing",
     "building",
@@ -61,3 +64,36 @@ def wrong_with(output: Path) -> str:
     except RecordError as error:
         return str(error)
     return ""
+
+
+def wrong_end(
+    output: Path, status: int | None, strike: Strike, phase_: str, said: Sequence[str]
+) -> list[str]:
+    """Return what is wrong with the end of a run that something happened to.
+
+    Args:
+        output: the folder of its record.
+        status: its exit code; None: it did not end.
+        strike: what happened.
+        phase_: what it was doing then.
+        said: the last lines that it printed.
+    """
+    if status is None:
+        return ["it did not end"]
+    wrong = []
+    # It was over before.
+    expected = strike.statuses if phase_ != OVER else frozenset({EXIT_CONFORMS})
+    if status not in expected:
+        wrong.append(f"exit code {status}, expected one of {sorted(expected)}")
+    if any(TRACEBACK in line for line in said):
+        wrong.append("it printed a traceback")
+    try:
+        record = load(output / RECORD)
+    except RecordError:
+        # Killed before it had one.
+        return wrong if phase_ == PROBING else [*wrong, "no record that can be read"]
+    if strike.closes_record and record.ended_with != status:
+        wrong.append(f"its record says that it ended with {record.ended_with}, not {status}")
+    if record.finished is not None and record.finished < record.started:
+        wrong.append("its record says that it ended before it began")
+    return wrong

@@ -4,9 +4,13 @@
 from collections.abc import Sequence
 
 from benchmarks.tidiness.phases import PHASES
-from benchmarks.tidiness.trials import WAYS, Trial
+from benchmarks.tidiness.strikes import STRIKES
+from benchmarks.tidiness.trials import KILLS, Trial
 
-HEADS = ("host", "killed", "phase", "trials", "left", "differs", "record", "taken back, s")
+HEADS = (
+    *("host", "way", "phase", "trials", "left", "differs", "record wrong", "end wrong"),
+    *("exit codes", "taken back, s"),
+)
 LINES_MAX = 12
 
 
@@ -15,7 +19,7 @@ def table(trials: Sequence[Trial]) -> str:
     rows = [
         _row(host, way, phase, those)
         for host in sorted({trial.host for trial in trials})
-        for way in WAYS
+        for way in (*KILLS, *STRIKES)
         for phase in PHASES
         if (those := [t for t in trials if (t.host, t.order.way, t.phase) == (host, way, phase)])
     ]
@@ -37,6 +41,8 @@ def _row(host: str, way: str, phase: str, trials: Sequence[Trial]) -> list[str]:
         str(sum(1 for trial in trials if trial.left)),
         str(sum(1 for trial in trials if trial.differs)),
         str(sum(1 for trial in trials if trial.record)),
+        str(sum(1 for trial in trials if trial.wrong)),
+        " ".join(map(str, sorted({t.status for t in trials if t.status is not None}))),
         f"{times[len(times) // 2]:.1f}, at most {times[-1]:.1f}" if times else "",
     ]
 
@@ -47,7 +53,8 @@ def _line(cells: Sequence[str]) -> str:
 
 def _described(trial: Trial) -> list[str]:
     order = trial.order
-    found = [*trial.left, *trial.differs, *([trial.record] if trial.record else [])]
+    wrong = [trial.record] if trial.record else []
+    found = [*trial.wrong, *wrong, *trial.left, *trial.differs]
     how = f"{order.way}, {order.delay_s:g} s apart" if order.delay_s else order.way
     where = f"{order.topology}, {trial.moment_s:.1f} s of {trial.whole_s:.1f} s, {trial.phase}"
     head = f"trial {order.trial} ({trial.host}, {how}): {where}"

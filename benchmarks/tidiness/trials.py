@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 # Who is killed. `restart`: the host itself, which starts anew.
-WAYS = ("harness", "both", "restart")
+KILLS = ("harness", "both", "restart")
 # A guardian that begins its work at once may be in the middle of it after so long.
 DELAY_MAX_S = 2.0
 RESULTS = "trials.jsonl"
@@ -22,7 +22,7 @@ class Order:
 
     Attributes:
         trial: its number in the series.
-        way: who is killed, one of `WAYS`.
+        way: who is killed, one of `KILLS`, or what happens (`benchmarks.tidiness.strikes`).
         topology: the topology of its run.
         fraction: the moment, as a part of the length of a whole run.
         delay_s: from the death of the harness to that of its guardian; 0: together.
@@ -49,7 +49,9 @@ class Trial:
         left: what is there that was not before, one line for each thing.
         differs: the lines of the difference of the snapshots; none if they match.
         record: what is wrong with the run's record; empty: it is valid, or there is none yet.
-        said: who took it back, in its own words.
+        said: who took it back, in its own words; of a run that was not killed, its last lines.
+        status: the exit code of a run that was not killed.
+        wrong: what is wrong with the end of such a run.
     """
 
     order: Order
@@ -62,11 +64,13 @@ class Trial:
     differs: list[str] = field(default_factory=list)
     record: str = ""
     said: list[str] = field(default_factory=list)
+    status: int | None = None
+    wrong: list[str] = field(default_factory=list)
 
     @property
     def is_tidy(self) -> bool:
         """Whether nothing is left and the host is as it was."""
-        return not self.left and not self.differs and not self.record
+        return not (self.left or self.differs or self.record or self.wrong)
 
 
 def orders(
