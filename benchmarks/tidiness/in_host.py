@@ -90,7 +90,7 @@ class HostSeries:
 
     def whole(self, order: Order) -> float:
         """Return the length of a whole run, which is measured if it was not before."""
-        name = " ".join((order.topology, *claims_of(order)))
+        name = " ".join((order.topology, *self._claims(order)))
         known = whole_s(self.results, name)
         if known is not None:
             return known
@@ -100,10 +100,10 @@ class HostSeries:
             status = run.wait()
         seconds = round(time.monotonic() - begin, 3)
         left, differs = self._settled(before, listed)
-        entry = {"whole": name, "seconds": seconds, "status": status}
-        append(self.results, entry | {"left": left, "differs": differs})
         if status != 0:
-            raise SystemExit(f"a whole run of {name} ended with {status}: see runs.txt")
+            raise SystemExit(f"a whole run of {name} ended with {status}: see {self._said}")
+        entry = {"whole": name, "seconds": seconds}
+        append(self.results, entry | {"left": left, "differs": differs})
         return seconds
 
     def _killed(self, order: Order) -> bool:
@@ -210,12 +210,18 @@ class HostSeries:
         argv += ["-c", f"{ROOT}/pyproject.toml", "--rootdir", str(ROOT), f"{ROOT}/suites"]
         argv += [f"--host={'staged' if self.kind == 'staged' else 'local'}"]
         argv += [f"--topology={order.topology}", f"--output={output}"]
-        argv += [f"--claim={claim}" for claim in claims_of(order)]
+        argv += [f"--claim={claim}" for claim in self._claims(order)]
         argv += NICS.get(self.kind, []) if order.topology == "passthrough" else []
         with self._said.open("wb") as said:
             return subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
             )
+
+    def _claims(self, order: Order) -> list[str]:
+        # In a lab each takes minutes.
+        is_long = order.way not in KILLS and self.kind == "staged"
+        more = MORE_CLAIMS.get(order.topology, ()) if is_long else ()
+        return [CLAIMS[order.topology], *more]
 
     def _wait_for(
         self, order: Order, length: float, begin: float, run: subprocess.Popen[bytes]
@@ -274,12 +280,6 @@ def main(argv: Sequence[str]) -> int:
     if (folder / PENDING).exists():
         done.add(json.loads((folder / PENDING).read_text())["trial"]["order"]["trial"])
     return HostSeries(folder, kind).trials([each for each in orders if each.trial not in done])
-
-
-def claims_of(order: Order) -> list[str]:
-    """Return the claims that the run of a trial is to decide."""
-    more = () if order.way in KILLS else MORE_CLAIMS.get(order.topology, ())
-    return [CLAIMS[order.topology], *more]
 
 
 def _phase(output: Path, run: subprocess.Popen[bytes]) -> str:

@@ -84,7 +84,7 @@ def _whole(folder: Path, topology: str) -> float:
     if status != 0:
         raise SystemExit(f"a whole run of {topology} ended with {status}: see runs.txt")
     seconds = round(time.monotonic() - begin, 3)
-    entry = {"whole": topology, "seconds": seconds, "status": status, "differs": []}
+    entry = {"whole": topology, "seconds": seconds, "differs": []}
     append(folder / RESULTS, entry | {"left": _files(temporary)})
     return seconds
 
@@ -154,10 +154,14 @@ def _machine() -> dict[str, set[str]]:
         "mount": {line.split()[4] for line in mounts},
         "namespace": {each.name for each in names.iterdir()} if names.exists() else set(),
         "folder": {str(each) for each in Path("/run").glob("plumbline*")},
-        # Those of other runs are held.
-        "lock": {str(each) for each in cache_dir().glob("**/*.lock") if not is_held(each)},
+        "lock": {str(each) for each in cache_dir().glob("**/*.lock") if _is_free(each)},
         "half built": {str(each) for each in cache_dir().glob("*/build-*")},
     }
+
+
+def _is_free(lock: Path) -> bool:
+    """Whether a lock has no holder: those of other runs, and of other kinds of hosts, aside."""
+    return not lock.name.startswith("host-") and not is_held(lock)
 
 
 def _left(before: dict[str, set[str]], after: dict[str, set[str]]) -> list[str]:

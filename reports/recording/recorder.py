@@ -13,8 +13,8 @@ collects the checks writes it at the end of collection (under xdist before its w
 the controller).
 """
 
+import sys
 from collections.abc import Generator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -76,7 +76,8 @@ class Recorder:
         self._blamed: set[Key] = set()
         self._announced_faults: set[str] = set()
         self._exit_code: int | None = None
-        self._save = PacedSave(lambda: save(self._ledger.record(), output / RECORD))
+        self._unwritten = ""
+        self._save = PacedSave(self._write)
 
     def pytest_sessionstart(self) -> None:
         """Leave a record from the start on, and none of an earlier run's plan."""
@@ -151,6 +152,17 @@ class Recorder:
             return None
         finally:
             self._finish(session)
+
+    def _write(self) -> None:
+        """Write what is known; the run ends where that is not possible.
+
+        The record is then that of the last time.
+        """
+        try:
+            save(self._ledger.record(), self.output / RECORD)
+        except OSError as error:
+            self._unwritten = _unwritten(error)
+            pytest.exit(self._unwritten, EXIT_UNDECIDED)
 
     def _enter_plan(self) -> None:
         """Read the plan once it is there; under xdist a worker may report before it has written."""
@@ -271,7 +283,7 @@ class Recorder:
         return news
 
     def _finish(self, session: pytest.Session) -> None:
-        record = self._ledger.record(finished=datetime.now(UTC))
+        record = self._ledger.record(is_finished=True)
         missing = self._settings.missing
         if self._exit_code is None and session.exitstatus != pytest.ExitCode.USAGE_ERROR:
             self._exit_code = record.exit_code(missing)
@@ -284,12 +296,26 @@ class Recorder:
         session.exitstatus = self._exit_code
         ended = {"ended_with": self._exit_code, "lacking": list(missing)}
         record = record.model_copy(update=ended)
-        save(record, self.output / RECORD)
-        (self.output / JUNIT).write_text(junit.render(record), encoding="utf-8")
-        (self.output / PLAN).unlink(missing_ok=True)
+        try:
+            save(record, self.output / RECORD)
+            (self.output / JUNIT).write_text(junit.render(record), encoding="utf-8")
+        except OSError as error:
+            # A verdict without a record is none.
+            session.exitstatus = self._exit_code = EXIT_UNDECIDED
+            if not self._unwritten:
+                print(f"plumbline: {_unwritten(error)}", file=sys.stderr)
+        else:
+            (self.output / PLAN).unlink(missing_ok=True)
         self._config.hook.pytest_plumbline_finished(
             record=record, output=self.output, exit_code=self._exit_code
         )
+
+
+def _unwritten(error: OSError) -> str:
+    return (
+        f"the record cannot be written: {error.strerror} ({error.filename}); free space there, or "
+        "name another folder with --output"
+    )
 
 
 def _statements(settings: RunSettings) -> dict[str, Statement]:
