@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from contracts.run_files import RECORD
+from fixtures.errors import HostFailed
 from fixtures.host.host import Host
 from fixtures.host.host_in_use import host_in_use, lock_file
 from fixtures.host.sandbox import sandbox
@@ -265,3 +266,15 @@ def test_a_host_is_free_once_its_run_has_ended(
         with host_in_use(["./plumbline", "run"]):
             assert json.loads(lock_file().read_text())["command"] == "./plumbline run"
     assert lock_file().read_text() == ""
+
+
+def test_a_lock_that_cannot_be_written_is_one_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("fixtures.host.journal.PLACE", tmp_path / "file" / "journal")
+    with (
+        pytest.raises(HostFailed, match="the lock of this host's runs cannot be written"),
+        host_in_use(["./plumbline", "run"]),
+    ):
+        pass

@@ -98,10 +98,14 @@ def lab_series(folder: Path, orders: Sequence[Order], release: str) -> None:
     failures = 0
     while _missing(folder, orders):
         number = len(read(folder / RESULTS))
-        status = lab_machine.run(plan, emulator, progress)
+        try:
+            ended = f"status {lab_machine.run(plan, emulator, progress)}"
+        except lab_machine.LabFailed as error:
+            # On a busy machine it may not be up in time.
+            ended = str(error)
         failures = 0 if len(read(folder / RESULTS)) > number else failures + 1
         if failures == FAILURES_MAX:
-            raise HostFailed(f"labs ended with {status}, {failures} times")
+            raise HostFailed(f"{failures} labs one after the other ended with {ended}")
 
 
 def _write(folder: Path, orders: Sequence[Order]) -> None:

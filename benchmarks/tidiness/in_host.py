@@ -34,6 +34,7 @@ from fixtures.host import journal
 from fixtures.host.local_cleanup import LOG
 from fixtures.host.snapshot.asked import Listings, ThisMachine
 from fixtures.host.snapshot.host_snapshot import differences, host_snapshot
+from launcher.lab import qemu
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ORDERS, PENDING = "orders.json", "pending.json"
@@ -61,7 +62,7 @@ CLAIMS = {
 }
 # Those of a run that something happens to: its checks take a while.
 MORE_CLAIMS = {"nat": ("NT-09", "NT-10", "NT-11"), "ovs": ("OV-04", "OV-06", "OV-08")}
-NICS = {"lab": ["--pf=enp2s0", "--peer-nic=enp3s0", "--spare-nic=enp4s0"]}
+NICS = {"lab": [f"--pf={qemu.PF}", f"--peer-nic={qemu.PEER_NIC}", f"--spare-nic={qemu.SPARE_NIC}"]}
 
 
 class HostSeries:

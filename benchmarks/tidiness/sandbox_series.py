@@ -155,7 +155,8 @@ def _machine() -> dict[str, set[str]]:
         "namespace": {each.name for each in names.iterdir()} if names.exists() else set(),
         "folder": {str(each) for each in Path("/run").glob("plumbline*")},
         "lock": {str(each) for each in cache_dir().glob("**/*.lock") if _is_free(each)},
-        "half built": {str(each) for each in cache_dir().glob("*/build-*")},
+        # Those of labs and staged hosts are of other runs.
+        "half built": {str(each) for each in cache_dir().glob("guest-image/build-*")},
     }
 
 
