@@ -31,7 +31,7 @@ STAYS: Mapping[str, str] = {
     r"/var/log/openvswitch/.*": "its log",
     r"/var/lib/libvirt/dnsmasq/virbr\d+\.(macs|status)": "of a host's own network",
     r"/var/lib/sudo(/.*)?|/var/lib/dbus/.*|/var/lib/private(/.*)?": "of the host's services",
-    r"(/var)?/tmp/systemd-private-.*|/run/openvswitch/.*\.ctl": "of a service, by its start",
+    r"(/\w+)+/systemd-private-.*|/run/openvswitch/.*\.ctl": "of a service, by its start",
     r"/etc/\.pwd\.lock|/run/utmp|/run/motd.*": "of the host's services",
 }
 _stays = re.compile("|".join(f"(?:{each})" for each in STAYS))
