@@ -28,6 +28,7 @@ STAYS: Mapping[str, str] = {
     r"/run/libvirt/.*": "libvirtd's own folders; networks and guests are in the snapshot",
     r"/var/log/libvirt/qemu(/plumb\d+-.*\.log(\.\d+)?)?": "libvirt's log of a guest, as of any",
     r"/var/lib/libvirt/qemu/channel/target": "a folder that libvirt makes for the first guest",
+    r"/var/lib/libvirt/qemu/qmp-\w{6}(/.*)?": "libvirt's probe of a QEMU, which a power cut ended",
     r"/var/log/openvswitch/.*": "its log",
     r"/var/lib/libvirt/dnsmasq/virbr\d+\.(macs|status)": "of a host's own network",
     r"/var/lib/sudo(/.*)?|/var/lib/dbus/.*|/var/lib/private(/.*)?": "of the host's services",

@@ -154,7 +154,7 @@ def _machine() -> dict[str, set[str]]:
         "mount": {line.split()[4] for line in mounts},
         "namespace": {each.name for each in names.iterdir()} if names.exists() else set(),
         "folder": {str(each) for each in Path("/run").glob("plumbline*")},
-        "lock": {str(each) for each in cache_dir().glob("**/*.lock") if _is_free(each)},
+        "lock": {str(each) for each in cache_dir().glob("*.lock") if _is_free(each)},
         # Those of labs and staged hosts are of other runs.
         "half built": {str(each) for each in cache_dir().glob("guest-image/build-*")},
     }
