@@ -57,6 +57,16 @@ with contextlib.ExitStack() as stack:
     sys.stdin.read()
 """
 
+# Has the host, and no topology yet.
+STATE_ONLY = """\
+import sys
+from contracts.run_settings import RunSettings
+from fixtures.host.local import LocalHost
+with LocalHost.made(RunSettings(host="local")):
+    print("up", flush=True)
+    sys.stdin.read()
+"""
+
 
 @pytest.fixture
 def host() -> Iterator[Host]:
@@ -116,6 +126,20 @@ def test_after_a_kill_the_guardian_takes_all_back(host: Host, topology: str) -> 
     assert not left, _read(host.seen(LOG))
     assert is_again(host, before) == []
     assert "/run/plumbline" in host.read(LOG)
+
+
+def test_a_run_that_is_killed_before_its_journal_leaves_no_folder(host: Host) -> None:
+    with subprocess.Popen(
+        inside(host, "-c", STATE_ONLY), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        assert host.seen(host.state).exists()
+        assert not host.seen(JOURNAL).exists()
+        host.run(["kill", "-KILL", *pids(host, "LocalHost.made")])
+        process.wait()
+    there = host.seen(host.state)
+    assert not poll(there.exists, lambda left: not left, deadline_s=DOWN_DEADLINE_S)
 
 
 @pytest.mark.parametrize("topology", ["nat", "bridged-ovs"])
