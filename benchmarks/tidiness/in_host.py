@@ -209,7 +209,8 @@ class HostSeries:
     def _run(self, order: Order, output: Path) -> subprocess.Popen[bytes]:
         argv = [sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider"]
         argv += ["-c", f"{ROOT}/pyproject.toml", "--rootdir", str(ROOT), f"{ROOT}/suites"]
-        argv += [f"--host={'staged' if self.kind == 'staged' else 'local'}"]
+        # As the launcher starts it.
+        argv += ["--plumbline-terminal", f"--host={'staged' if self.kind == 'staged' else 'local'}"]
         argv += [f"--topology={order.topology}", f"--output={output}"]
         argv += [f"--claim={claim}" for claim in self._claims(order)]
         argv += NICS.get(self.kind, []) if order.topology == "passthrough" else []

@@ -77,7 +77,8 @@ class LibvirtdKilled(Strike):
     def strike(self, run: subprocess.Popen[bytes]) -> None:
         """See `Strike.strike`."""
         del run
-        _command("systemctl", "kill", "--signal=KILL", "libvirtd")
+        # The daemon alone: its guests and its DHCP servers are of the same unit.
+        _command("systemctl", "kill", "--kill-whom=main", "--signal=KILL", "libvirtd")
 
 
 class OvsRestarted(Strike):
