@@ -10,6 +10,7 @@ ends at once with 5, which ends the host as a power cut; the next host with the 
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -111,7 +112,7 @@ class HostSeries:
         """Kill a run, or it and its guardian; return whether it was tidy."""
         length = self.whole(order)
         before, listed = self._look()
-        output = self.folder / f"run-{order.trial}"
+        output = self._output(order)
         begin, started = time.monotonic(), time.time()
         with self._run(order, output) as run:
             moment = self._wait_for(order, length, begin, run)
@@ -147,7 +148,7 @@ class HostSeries:
         strike = STRIKES[order.way]
         length = self.whole(order)
         before, listed = self._look()
-        output = self.folder / f"run-{order.trial}"
+        output = self._output(order)
         with strike.around(output):
             begin = time.monotonic()
             with self._run(order, output) as run:
@@ -173,7 +174,7 @@ class HostSeries:
         """Start a run and wait for the moment; the caller ends the host."""
         length = self.whole(order)
         before, listed = self._look()
-        output = self.folder / f"run-{order.trial}"
+        output = self._output(order)
         begin = time.monotonic()
         run = self._run(order, output)
         moment = self._wait_for(order, length, begin, run)
@@ -205,6 +206,12 @@ class HostSeries:
         append_trial(self.results, trial)
         file.unlink()
         return trial.is_tidy
+
+    def _output(self, order: Order) -> Path:
+        output = self.folder / f"run-{order.trial}"
+        # Of a trial that was not finished.
+        shutil.rmtree(output, ignore_errors=True)
+        return output
 
     def _run(self, order: Order, output: Path) -> subprocess.Popen[bytes]:
         argv = [sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider"]

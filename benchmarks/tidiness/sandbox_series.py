@@ -6,6 +6,7 @@ by its namespaces, by its folder for temporary files.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,7 +41,10 @@ def _trial(folder: Path, order: Order) -> None:
     before = _machine()
     mark = uuid4().hex
     output, temporary = folder / f"run-{order.trial}", folder / f"temporary-{order.trial}"
-    temporary.mkdir(exist_ok=True)
+    for each in (output, temporary):
+        # Of a trial that was not finished.
+        shutil.rmtree(each, ignore_errors=True)
+    temporary.mkdir()
     begin = time.monotonic()
     with _run(folder, order.topology, output, temporary, mark) as run:
         while run.poll() is None and time.monotonic() < begin + order.fraction * length:
