@@ -18,6 +18,7 @@ from uuid import uuid4
 from benchmarks.tidiness import phases
 from benchmarks.tidiness.in_host import CLAIMS, POLL_S
 from benchmarks.tidiness.trials import RESULTS, Order, Trial, append, append_trial, read, whole_s
+from fixtures.host.journal import started
 from launcher.cache import cache_dir
 from launcher.lock import is_held
 
@@ -26,6 +27,7 @@ MARK = "PLUMBLINE_TIDINESS"
 HOLDER = b"fixtures/host/namespace_init.py"
 GONE_DEADLINE_S = 20.0
 LINKS = Path("/sys/class/net")
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def sandbox_series(folder: Path, orders: Sequence[Order]) -> None:
@@ -63,10 +65,14 @@ def _trial(folder: Path, order: Order) -> None:
                     os.kill(pid, signal.SIGKILL)
         run.kill()
         run.wait()
-    ended = time.monotonic()
+    ended, since = time.monotonic(), time.clock_gettime(time.CLOCK_BOOTTIME)
     trial = Trial(order, "sandbox", moment, length, phase)
     while True:
-        trial.left = [*_processes(mark, spaces), *_left(before, _machine()), *_files(temporary)]
+        trial.left = [
+            *_processes(mark, spaces, since),
+            *_left(before, _machine()),
+            *_files(temporary),
+        ]
         trial.taken_back_s = round(time.monotonic() - ended, 3)
         if not trial.left or trial.taken_back_s > GONE_DEADLINE_S:
             break
@@ -142,10 +148,15 @@ def _words(pid: int) -> bytes:
         return b""
 
 
-def _processes(mark: str, spaces: set[str]) -> list[str]:
+def _processes(mark: str, spaces: set[str], since: float) -> list[str]:
+    """Return the processes of a run that are older than that moment.
+
+    The kernel gives the number of a namespace that is gone to the next one, of another run.
+    """
     return [
         f"process {pid} {_words(pid).decode(errors='replace').replace(chr(0), ' ')}"
         for pid in _of_run(mark, spaces)
+        if (ticks := started(pid)) is not None and int(ticks) / TICKS_PER_S < since
     ]
 
 
