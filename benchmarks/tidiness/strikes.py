@@ -20,6 +20,7 @@ from contracts.exit_codes import (
     EXIT_CONFORMS,
     EXIT_INTERRUPTED,
     EXIT_UNDECIDED,
+    EXIT_USAGE,
     EXIT_VIOLATES,
 )
 from fixtures.host.journal import PLACE
@@ -164,6 +165,8 @@ class JournalDiskFull(DiskFull):
     """The disk of the journal is full."""
 
     way = "journal-disk-full"
+    # A run is refused where its lock cannot be written.
+    statuses = VERDICTS | {EXIT_USAGE}
 
     def folder(self, output: Path) -> Path:
         """See `DiskFull.folder`."""
