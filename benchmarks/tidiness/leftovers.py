@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from launcher.cache import cache_dir
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDERS = ("/run", "/var", "/etc", "/tmp", "/dev/shm", "/root")  # noqa: S108 - looked at only
 # What systemd, its journal and the packages' daemons write at any time, and the folders that a
@@ -29,6 +31,7 @@ STAYS: Mapping[str, str] = {
     r"/var/log/libvirt/qemu(/plumb\d+-.*\.log(\.\d+)?)?": "libvirt's log of a guest, as of any",
     r"/var/lib/libvirt/qemu/channel/target": "a folder that libvirt makes for the first guest",
     r"/var/lib/libvirt/qemu/qmp-\w{6}(/.*)?": "libvirt's probe of a QEMU, which a power cut ended",
+    r"/var/lib/libvirt/dnsmasq|/run/netns": "a folder for the first network, or namespace, of any",
     r"/var/log/openvswitch/.*": "its log",
     r"/var/lib/libvirt/dnsmasq/virbr\d+\.(macs|status)": "of a host's own network",
     r"/var/lib/sudo(/.*)?|/var/lib/dbus/.*|/var/lib/private(/.*)?": "of the host's services",
@@ -64,6 +67,8 @@ def _mounts(own: Path) -> set[str]:
     # "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue"
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     places = {(line.split()[4], line.partition(" - ")[2].split()[0]) for line in lines}
+    # The first namespace of any makes a file system for their names.
+    places.discard(("/run/netns", "tmpfs"))
     moving = ("/run/user/", "/run/credentials/", str(own))
     return {f"{place} ({kind})" for place, kind in places if not place.startswith(moving)}
 
@@ -107,7 +112,7 @@ def _control_groups() -> set[str]:
 
 
 def _files(own: Path) -> Iterator[str]:
-    hidden = {*MOVING_FOLDERS, str(own), str(ROOT)}
+    hidden = {*MOVING_FOLDERS, str(own), str(ROOT), str(cache_dir())}
     for top in FOLDERS:
         for place, folders, names in os.walk(top):
             folders[:] = [name for name in folders if f"{place}/{name}" not in hidden]
