@@ -2,6 +2,8 @@
 """Registers Plumbline's pytest options and plugins."""
 
 pytest_plugins = [
+    # Before anything imports scapy.
+    "fixtures.plugin.scapy_folders",
     "fixtures.plugin.settings",
     "fixtures.plugin.collection",
     "fixtures.plugin.xdist_scheduling",

@@ -20,6 +20,7 @@ ENTRIES = (
     "accel-*.json*",
     "libvirt-capabilities*",
     "lint",
+    "scapy",
     "allure",
     "networks",
     "*.lock",

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from contracts.run_files import LATEST_RUN
-from fixtures.host.journal import PLACE, Journal, JournalBroken, is_left, load
+from fixtures.host.journal import PLACE, STATE, Journal, JournalBroken, is_left, load
 from fixtures.host.local_cleanup import TakedownFailed, take_down
 from launcher import holders, virtual_environment
 from launcher.arguments import Parser
@@ -19,8 +19,6 @@ from launcher.lock import is_held, remove_if_free
 from launcher.staged_detection import is_staged
 
 ROOT = Path(__file__).resolve().parent.parent
-# Where a host has the harness's own files (`fixtures.host.host`); a sandbox has its own.
-STATE = Path("/run/plumbline")
 
 EXAMPLES = (
     ("sudo ./plumbline clean", "the leftovers of an interrupted run or set-up"),

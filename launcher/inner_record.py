@@ -14,14 +14,18 @@ from contracts.run_files import LATEST, RECORD
 from fixtures.plugin.run_folder import make
 from launcher.cache import make_cache_dir
 from launcher.launcher_error import UsageError
-from launcher.lock import locked
+from launcher.lock import locked, remove_if_free
 
 
 @contextlib.contextmanager
 def cache_in_use() -> Iterator[None]:
     """Keep `clean` from removing files that the host uses."""
+    cache = make_cache_dir()
+    for left in cache.glob("host-*.lock"):
+        # Of a process that was killed.
+        remove_if_free(left, dry_run=False)
     # A process may have several hosts at once: each holds a lock of its own.
-    lock = make_cache_dir() / f"host-{os.getpid()}-{uuid4().hex[:8]}.lock"
+    lock = cache / f"host-{os.getpid()}-{uuid4().hex[:8]}.lock"
     with locked(lock, lambda: None):
         yield
 

@@ -312,5 +312,9 @@ def save(record: RunRecord, path: Path) -> None:
     """
     # One writer per run, so a fixed name is enough and a killed run leaves one file at most.
     draft = path.with_name(f".{path.name}.part")
-    draft.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    draft.replace(path)
+    try:
+        draft.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from contracts.run_files import RECORD
+from fixtures.errors import HostFailed
 from fixtures.host.host import Host
 from fixtures.host.host_in_use import host_in_use, lock_file
 from fixtures.host.sandbox import sandbox
@@ -52,6 +53,16 @@ with contextlib.ExitStack() as stack:
     host.set_sysctl("net.ipv4.conf.all.log_martians", "1")
     host.note(IptablesPolicy("iptables", "FORWARD", "ACCEPT"))
     host.run(["iptables", "-P", "FORWARD", "DROP"])
+    print("up", flush=True)
+    sys.stdin.read()
+"""
+
+# Has the host, and no topology yet.
+STATE_ONLY = """\
+import sys
+from contracts.run_settings import RunSettings
+from fixtures.host.local import LocalHost
+with LocalHost.made(RunSettings(host="local")):
     print("up", flush=True)
     sys.stdin.read()
 """
@@ -115,6 +126,20 @@ def test_after_a_kill_the_guardian_takes_all_back(host: Host, topology: str) -> 
     assert not left, _read(host.seen(LOG))
     assert is_again(host, before) == []
     assert "/run/plumbline" in host.read(LOG)
+
+
+def test_a_run_that_is_killed_before_its_journal_leaves_no_folder(host: Host) -> None:
+    with subprocess.Popen(
+        inside(host, "-c", STATE_ONLY), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        assert host.seen(host.state).exists()
+        assert not host.seen(JOURNAL).exists()
+        host.run(["kill", "-KILL", *pids(host, "LocalHost.made")])
+        process.wait()
+    there = host.seen(host.state)
+    assert not poll(there.exists, lambda left: not left, deadline_s=DOWN_DEADLINE_S)
 
 
 @pytest.mark.parametrize("topology", ["nat", "bridged-ovs"])
@@ -265,3 +290,15 @@ def test_a_host_is_free_once_its_run_has_ended(
         with host_in_use(["./plumbline", "run"]):
             assert json.loads(lock_file().read_text())["command"] == "./plumbline run"
     assert lock_file().read_text() == ""
+
+
+def test_a_lock_that_cannot_be_written_is_one_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("fixtures.host.journal.PLACE", tmp_path / "file" / "journal")
+    with (
+        pytest.raises(HostFailed, match="the lock of this host's runs cannot be written"),
+        host_in_use(["./plumbline", "run"]),
+    ):
+        pass

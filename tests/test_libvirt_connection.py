@@ -78,3 +78,19 @@ def test_a_libvirtd_that_the_site_restarted_is_connected_to_again() -> None:
         host.run(["sh", "-c", f"{PRELUDE.read_text()}\nrestart_libvirtd"])
         until(lambda: not first.isAlive(), "the first connection is closed", deadline_s=10)
         assert host.libvirt.listAllNetworks() == []
+
+
+def test_a_libvirtd_that_ended_is_told_from_one_that_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(libvirt_connection, "KEEPALIVE_INTERVAL_S", 1)
+    monkeypatch.setattr(libvirt_connection, "KEEPALIVES_UNANSWERED_MAX", 3)
+    for signal, ended in (("STOP", False), ("KILL", True)):
+        with sandbox() as host:
+            first = host.libvirt
+            host.run(["kill", f"-{signal}", host.read("/run/libvirtd.pid").strip()])
+            until(lambda: not first.isAlive(), "the connection is closed", deadline_s=30)  # noqa: B023 - awaited here
+            with pytest.raises(libvirt.libvirtError) as lost:
+                first.listAllNetworks()
+            assert libvirt_connection.is_lost(lost.value)
+            assert host.libvirtd_ends(0) == ended

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A run on a machine itself, which is a lab here: what is left of it when it is killed."""
 
+import contextlib
 import json
 import os
+import resource
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fixtures.host import journal
+from fixtures.host import journal, local_cleanup
 from fixtures.host.journal import JournalBroken, Run
 from fixtures.host.undo.kernel_undos import FolderRemove
 from fixtures.host.undo.link_undos import LinkDelete
@@ -175,6 +178,54 @@ def test_a_line_that_a_crash_cut_off_was_no_change_yet(place: Path) -> None:
     with place.open("a") as file:
         file.write('{"will": {"kind": "li')
     assert journal.load() == kept
+
+
+@contextlib.contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """A process whose files are not longer, as on a full disk: its last write is cut off."""
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, former[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+
+
+def test_a_change_that_the_disk_has_no_room_for_is_not_half_there(place: Path) -> None:
+    kept = journal.begin(Run.own("m"), [FOLDER])
+    before = place.read_text()
+    with (
+        files_of_at_most(len(before) + 10),
+        pytest.raises(OSError, match=r"No space left|too large"),
+    ):
+        kept.will(LINK)
+    assert place.read_text() == before
+    kept.will(LINK)
+    assert list(kept.pending.values()) == [FOLDER, LINK]
+    assert journal.load() == kept
+
+
+def test_a_journal_that_the_disk_has_no_room_for_is_not_begun(place: Path) -> None:
+    place.parent.mkdir()
+    with files_of_at_most(5), pytest.raises(OSError, match=str(place)):
+        journal.begin(Run.own("m"))
+    assert not place.exists()
+
+
+def test_on_a_full_disk_all_is_taken_back(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_cleanup, "PLACE", place)
+    monkeypatch.setattr(local_cleanup, "LOCK", place.with_name("lock"))
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    kept = journal.begin(replace(Run.own(""), harness=0), [FolderRemove(str(f)) for f in folders])
+    with files_of_at_most(len(place.read_text()) + 2):
+        said = list(local_cleanup.take_down(kept))
+    assert said == [str(tmp_path / "two"), str(tmp_path / "one"), f"{place}, the journal"]
+    assert not any(folder.exists() for folder in folders)
+    assert not place.exists()
 
 
 def test_a_journal_without_its_first_line_has_no_change(place: Path) -> None:

@@ -327,6 +327,21 @@ def test_a_killed_run_leaves_a_record_of_what_was_not_decided(
     assert record.exit_code() == 10
 
 
+def test_a_run_whose_record_has_no_room_says_so_and_keeps_the_last_one(tmp_path: Path) -> None:
+    prepare(tmp_path, CONFORMING)
+    # The first record has no check; that with the plan is longer.
+    argv = ["prlimit", "--fsize=1600", *command(tmp_path)]
+    done = subprocess.run(
+        argv, capture_output=True, text=True, check=False, env=environment(), cwd=tmp_path
+    )
+    assert done.returncode == 10, done.stdout + done.stderr
+    assert "the record cannot be written to" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    record = load(tmp_path / "output" / "run.json")
+    assert record.finished is None
+    assert not list((tmp_path / "output").glob(".*.part"))
+
+
 @alone_and_with_workers
 def test_an_interrupted_run_ends_with_130_and_a_closed_record(
     tmp_path: Path, workers: Sequence[str]

@@ -210,6 +210,18 @@ def test_rules_of_the_site_stay(host: Host) -> None:
     host.run(["nft", "flush", "chain", "inet", "site", "c"])
 
 
+@pytest.mark.host
+@pytest.mark.parametrize("undo", [DomainRemove("plumb1-kvm1"), OwnObjectsRemove()], ids=str)
+def test_folders_that_a_power_cut_left_of_a_guest_are_removed(host: Host, undo: Undo) -> None:
+    own = ("domain-3-plumb1-kvm1", "channel/target/domain-3-plumb1-kvm1")
+    foreign = ("domain-4-site", "channel/target/domain-4-site", "domain-list")
+    places = [Path("/var/lib/libvirt/qemu", name) for name in (*own, *foreign)]
+    host.run(["mkdir", "-p", *map(str, places)])
+    assert taken_back(host, undo).splitlines() == [str(place) for place in places[:2]]
+    assert [place for place in places if host.seen(place).exists()] == places[2:]
+    host.run(["rm", "-r", *map(str, places[2:])])
+
+
 KIND = operator.attrgetter("kind")
 NIC = NicRestore("0000:01:00.0", "enp1s0", up=True, functions=0, given="192.168.1.2/24")
 ZONE = ZoneLeave("virbr7")

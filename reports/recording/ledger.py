@@ -2,8 +2,9 @@
 """What is known of a run so far, put together from what its checks report one by one."""
 
 import json
+import time
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid4
 
@@ -85,6 +86,7 @@ class Ledger:
         self._faults = [_parsed(FaultResult, fault, "plumbline.fault") for fault in faults]
         self._id: UUID = uuid4()
         self._started = datetime.now(UTC)
+        self._began_s = time.monotonic()
         self._host: HostRecord | None = None
         self._checks: dict[Key, Check] = {}
         self._decided: set[Key] = set()
@@ -196,8 +198,15 @@ class Ledger:
         """Return what came, until now, of the faults that a topology was built with."""
         return [fault for fault in self.record().faults if fault.topology == topology]
 
-    def record(self, finished: datetime | None = None) -> RunRecord:
-        """Return the run record of this moment."""
+    def record(self, *, is_finished: bool = False) -> RunRecord:
+        """Return the run record of this moment.
+
+        Args:
+            is_finished: whether the run ends now.
+        """
+        # Not by the clock, which may be set meanwhile.
+        lasted = timedelta(seconds=time.monotonic() - self._began_s)
+        finished = self._started + lasted if is_finished else None
         checks = list(self._checks.values())
         topologies = [self.topology(name) for name in self._topologies]
         decided = {claim for check in checks for claim in check.claims}

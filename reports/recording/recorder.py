@@ -13,10 +13,9 @@ collects the checks writes it at the end of collection (under xdist before its w
 the controller).
 """
 
+import sys
 from collections.abc import Generator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
@@ -29,15 +28,18 @@ from reports import verdict_comparison
 from reports.exports import junit
 from reports.record import Check, FaultResult, RecordError, save
 from reports.recording import hooks, recorded_settings
+from reports.recording.full_disk import no_room, unwritten
 from reports.recording.ledger import Ledger, entry_for, parse_check
 from reports.recording.longrepr import crash_line
 from reports.recording.paced_save import PacedSave
 from reports.recording.provenance import tool
+from reports.recording.report_properties import (
+    for_other_readers,
+    names_a_broken_topology,
+    properties,
+)
 
 PLUGIN_NAME = "plumbline-recorder"
-# The begin of a property's name if it is a piece of the record.
-OWN = "plumbline."
-
 # A failed check reports one of these itself; `not-testable` is a skip.
 _OWN_WORD_FOR_FAILED = {Verdict.VIOLATES, Verdict.ERROR, Verdict.INCONCLUSIVE}
 _PHASES = {"setup", "call", "teardown"}
@@ -80,7 +82,8 @@ class Recorder:
         self._blamed: set[Key] = set()
         self._announced_faults: set[str] = set()
         self._exit_code: int | None = None
-        self._save = PacedSave(lambda: save(self._ledger.record(), output / RECORD))
+        self._is_said = False
+        self._save = PacedSave(self._write)
 
     def pytest_sessionstart(self) -> None:
         """Leave a record from the start on, and none of an earlier run's plan."""
@@ -104,9 +107,13 @@ class Recorder:
         """Remember that a suite could not even be collected."""
         self._broken |= report.failed
 
-    def pytest_internalerror(self) -> None:
-        """Remember that pytest or a plugin broke."""
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
+        """Remember that pytest or a plugin broke; a full disk is no reason for a traceback."""
         self._broken = True
+        if (error := no_room(excinfo.value)) is None:
+            return False
+        self._say_unwritten(error)
+        return True
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Distinguish a user's interrupt from an end that pytest or a plugin asked for.
@@ -142,7 +149,7 @@ class Recorder:
         news |= self._enter_what_pytest_saw(report)
         if news:
             self._save()
-        report.user_properties = _for_other_readers(report)
+        report.user_properties = for_other_readers(report)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -155,6 +162,20 @@ class Recorder:
             return None
         finally:
             self._finish(session)
+
+    def _write(self) -> None:
+        """Write what is known, or end the run; the record is then that of the last time."""
+        try:
+            save(self._ledger.record(), self.output / RECORD)
+        except OSError as error:
+            self._is_said = True
+            pytest.exit(unwritten(error, self.output), EXIT_UNDECIDED)
+
+    def _say_unwritten(self, error: OSError) -> None:
+        """Say once that the record cannot be written."""
+        if not self._is_said:
+            self._is_said = True
+            print(f"plumbline: {unwritten(error, self.output)}", file=sys.stderr)
 
     def _enter_plan(self) -> None:
         """Read the plan once it is there; under xdist a worker may report before it has written."""
@@ -171,7 +192,7 @@ class Recorder:
 
     def _enter_host(self, report: pytest.TestReport) -> bool:
         news = False
-        for host in _properties(report, "plumbline.host"):
+        for host in properties(report, "plumbline.host"):
             news |= self._ledger.report_host(host)
         if news:
             self._config.hook.pytest_plumbline_host(host=self._ledger.record().host)
@@ -180,7 +201,7 @@ class Recorder:
     def _enter_topologies(self, report: pytest.TestReport) -> bool:
         changed = {
             str(reported["name"]): None
-            for reported in _properties(report, "plumbline.topology")
+            for reported in properties(report, "plumbline.topology")
             if self._ledger.report_topology(reported)
         }
         for name in changed:
@@ -200,7 +221,7 @@ class Recorder:
     def _enter_checks(self, report: pytest.TestReport) -> bool:
         """Enter the verdicts that a report carries; a later phase repeats an earlier one's."""
         try:
-            said = [parse_check(each) for each in _properties(report, "plumbline.check")]
+            said = [parse_check(each) for each in properties(report, "plumbline.check")]
         except RecordError as error:
             return self._blame_the_harness(report, error.message)
         last = {(check.topology, check.id): check for check in said}
@@ -239,7 +260,7 @@ class Recorder:
         }
         if report.when != "teardown" and own & _OWN_WORD_FOR_FAILED:
             return False
-        if Verdict.ERROR in own or _names_a_broken_topology(report):
+        if Verdict.ERROR in own or names_a_broken_topology(report):
             return False
         if own & _OWN_WORD_FOR_FAILED:
             # The first reason stays; a failure of taking it down must still be shown.
@@ -275,7 +296,7 @@ class Recorder:
         return news
 
     def _finish(self, session: pytest.Session) -> None:
-        record = self._ledger.record(finished=datetime.now(UTC))
+        record = self._ledger.record(is_finished=True)
         missing = self._settings.missing
         if self._exit_code is None and session.exitstatus != pytest.ExitCode.USAGE_ERROR:
             self._exit_code = verdict_comparison.exit_code(record, missing)
@@ -288,31 +309,15 @@ class Recorder:
         session.exitstatus = self._exit_code
         ended = {"ended_with": self._exit_code, "lacking": list(missing)}
         record = record.model_copy(update=ended)
-        save(record, self.output / RECORD)
-        (self.output / JUNIT).write_text(junit.render(record), encoding="utf-8")
-        (self.output / PLAN).unlink(missing_ok=True)
+        try:
+            save(record, self.output / RECORD)
+            (self.output / JUNIT).write_text(junit.render(record), encoding="utf-8")
+        except OSError as error:
+            # A verdict without a record is none.
+            session.exitstatus = self._exit_code = EXIT_UNDECIDED
+            self._say_unwritten(error)
+        else:
+            (self.output / PLAN).unlink(missing_ok=True)
         self._config.hook.pytest_plumbline_finished(
             record=record, output=self.output, exit_code=self._exit_code
         )
-
-
-def _properties(report: pytest.TestReport, name: str) -> list[dict[str, Any]]:
-    return [cast("dict[str, Any]", each) for key, each in report.user_properties if key == name]
-
-
-def _for_other_readers(report: pytest.TestReport) -> list[tuple[str, object]]:
-    """Return a report's properties as JUnit shall have them: words, no pieces of the record."""
-    kept = [(key, each) for key, each in report.user_properties if not key.startswith(OWN)]
-    checks = {each["id"]: each for each in _properties(report, "plumbline.check") if "id" in each}
-    for check in checks.values():
-        kept += [("claim", claim) for claim in check.get("claims", [])]
-        kept += [(name, check[name]) for name in ("topology", "verdict", "reason") if name in check]
-    return kept
-
-
-def _names_a_broken_topology(report: pytest.TestReport) -> bool:
-    """Whether the report has a broken topology, which then accounts for the failure."""
-    return any(
-        each.get("verdict") == Verdict.ERROR or (each.get("reason") and not each.get("verdict"))
-        for each in _properties(report, "plumbline.topology")
-    )

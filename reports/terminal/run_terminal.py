@@ -12,6 +12,7 @@ from contracts.plan import HOST
 from contracts.run_settings import settings_of
 from contracts.verdicts import Verdict
 from reports.record import Check, HostRecord, RunRecord, TopologyRecord
+from reports.recording.full_disk import no_room
 from reports.recording.longrepr import last_lines, whole_traceback
 from reports.terminal.expected_verdicts import print_comparison
 from reports.terminal.matrix_table import print_matrix
@@ -134,9 +135,12 @@ class Terminal:
         if report.failed:
             self._block(f"cannot collect {report.nodeid or 'the suites'}", report.longreprtext)
 
-    def pytest_internalerror(self, excrepr: object) -> bool:
-        """Show in full where pytest or a plugin broke."""
-        self._block("internal error", str(excrepr))
+    def pytest_internalerror(
+        self, excrepr: object, excinfo: pytest.ExceptionInfo[BaseException]
+    ) -> bool:
+        """Show in full where pytest or a plugin broke; of a full disk the recorder speaks."""
+        if no_room(excinfo.value) is None:
+            self._block("internal error", str(excrepr))
         return True
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
