@@ -8,12 +8,10 @@ checks come in the `user_properties` of their reports, which xdist carries over:
 - `("plumbline.topology", {…})`: news of a topology, see `ledger.TopologyReport`
 - `("plumbline.host", {…})`: the host under test
 
-The plan of checks is `.plan.json` (`contracts.plan`) in the output directory. The process that
-collects the checks writes it at the end of collection (under xdist before its worker reports to
-the controller).
+The plan of checks is `.plan.json` (`contracts.plan`) in the output directory, written at the end
+of collection (under xdist before its worker reports to the controller).
 """
 
-import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -21,18 +19,18 @@ import pytest
 
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_INTERRUPTED, EXIT_UNDECIDED, EXIT_USAGE
 from contracts.plan import Key, read_plan
-from contracts.run_files import JUNIT, PLAN, RECORD
+from contracts.run_files import PLAN
 from contracts.run_settings import settings_of
 from contracts.verdicts import Verdict
 from reports import verdict_comparison
-from reports.exports import junit
-from reports.record import Check, FaultResult, RecordError, save
+from reports.record import Check, FaultResult, RecordError
 from reports.recording import hooks, recorded_settings
-from reports.recording.full_disk import no_room, unwritten
+from reports.recording.full_disk import no_room
 from reports.recording.ledger import Ledger, entry_for, parse_check
 from reports.recording.longrepr import crash_line
 from reports.recording.paced_save import PacedSave
 from reports.recording.provenance import tool
+from reports.recording.record_files import RecordFiles
 from reports.recording.report_properties import (
     for_other_readers,
     names_a_broken_topology,
@@ -82,8 +80,8 @@ class Recorder:
         self._blamed: set[Key] = set()
         self._announced_faults: set[str] = set()
         self._exit_code: int | None = None
-        self._is_said = False
-        self._save = PacedSave(self._write)
+        self._files = RecordFiles(output)
+        self._save = PacedSave(lambda: self._files.write(self._ledger.record()))
 
     def pytest_sessionstart(self) -> None:
         """Leave a record from the start on, and none of an earlier run's plan."""
@@ -112,7 +110,7 @@ class Recorder:
         self._broken = True
         if (error := no_room(excinfo.value)) is None:
             return False
-        self._say_unwritten(error)
+        self._files.say_unwritten(error)
         return True
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
@@ -162,20 +160,6 @@ class Recorder:
             return None
         finally:
             self._finish(session)
-
-    def _write(self) -> None:
-        """Write what is known, or end the run; the record is then that of the last time."""
-        try:
-            save(self._ledger.record(), self.output / RECORD)
-        except OSError as error:
-            self._is_said = True
-            pytest.exit(unwritten(error, self.output), EXIT_UNDECIDED)
-
-    def _say_unwritten(self, error: OSError) -> None:
-        """Say once that the record cannot be written."""
-        if not self._is_said:
-            self._is_said = True
-            print(f"plumbline: {unwritten(error, self.output)}", file=sys.stderr)
 
     def _enter_plan(self) -> None:
         """Read the plan once it is there; under xdist a worker may report before it has written."""
@@ -306,18 +290,12 @@ class Recorder:
                 self._exit_code = EXIT_UNDECIDED
         elif self._exit_code is None:
             self._exit_code = EXIT_USAGE
-        session.exitstatus = self._exit_code
         ended = {"ended_with": self._exit_code, "lacking": list(missing)}
         record = record.model_copy(update=ended)
-        try:
-            save(record, self.output / RECORD)
-            (self.output / JUNIT).write_text(junit.render(record), encoding="utf-8")
-        except OSError as error:
+        if not self._files.close(record):
             # A verdict without a record is none.
-            session.exitstatus = self._exit_code = EXIT_UNDECIDED
-            self._say_unwritten(error)
-        else:
-            (self.output / PLAN).unlink(missing_ok=True)
+            self._exit_code = EXIT_UNDECIDED
+        session.exitstatus = self._exit_code
         self._config.hook.pytest_plumbline_finished(
             record=record, output=self.output, exit_code=self._exit_code
         )
