@@ -118,6 +118,9 @@ def main(action: str, output: str, *claims: str) -> dict[str, Any]:
         found["status"] = run.wait(DEADLINE_S)
     if action in MENDED:
         on_lan(*MENDED[action])
+        # A link that comes up sends once the kernel's workers come to it.
+        ping = [*LAN, "ping", "-c", "1", "-W", "1", HOST]
+        until(lambda: subprocess.run(ping, capture_output=True, check=False).returncode == 0, "up")
     pings.send_signal(signal.SIGINT)
     found["pings"] = pings.communicate()[0].splitlines()[-3:]
     after = host_snapshot(ThisMachine())
