@@ -193,6 +193,21 @@ RUN_OPTIONS = (
         names_a_nic=True,
     ),
     RunOption(
+        "allow_management_uplink",
+        "the uplink may carry your own connection: a watchdog undoes all unless the path answers",
+        action="store_true",
+        default=False,
+        subcommands=(RUN,),
+        rerun=True,
+    ),
+    RunOption(
+        "management_path",
+        "the far end of that connection; default: the SSH client, else the default route's router",
+        metavar="ADDRESS[:PORT]",
+        subcommands=(RUN,),
+        rerun=True,
+    ),
+    RunOption(
         "peer_nic",
         "a NIC on the wire of --pf or --uplink, for the outside machine",
         metavar="NIC",

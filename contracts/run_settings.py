@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from contracts.host_kinds import host_kind
+from contracts.management_path import ManagementPath
 from contracts.run_options import PROVE, RUN, RUN_OPTIONS, options_of
 
 
@@ -25,6 +26,8 @@ class RunSettings:
         host: the host under test.
         pf: the SR-IOV NIC whose functions guests get.
         uplink: the NIC that is the uplink of other topologies; None: the run makes one.
+        allow_management_uplink: whether the uplink may carry the operator's own connection.
+        management_path: the far end of that connection; None: it is found out.
         peer_nic: a NIC on the wire of either, for the outside.
         spare_nic: a NIC on that wire that a guest may be given as it is.
         profile: the profile of a staged host.
@@ -47,6 +50,7 @@ class RunSettings:
         part: which of the faults.
         folder: where the run was started.
         name_prefix: of names on a shared host; "": they are the documented ones.
+        path: the management path, which the uplink carries; None: it carries none.
         accelerator: what guests do run under.
         accelerator_reason: why.
         findings: of each capability `state` and `detail`.
@@ -67,6 +71,8 @@ class RunSettings:
     host: str = "sandbox"
     pf: str | None = None
     uplink: str | None = None
+    allow_management_uplink: bool = False
+    management_path: str | None = None
     peer_nic: str | None = None
     spare_nic: str | None = None
     profile: str | None = None
@@ -90,6 +96,7 @@ class RunSettings:
 
     folder: Path = Path()
     name_prefix: str = ""
+    path: ManagementPath | None = None
     accelerator: str = ""
     accelerator_reason: str = ""
     findings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -112,8 +119,12 @@ class RunSettings:
         """Return the settings that `to_json` made this text of."""
         data: dict[str, Any] = json.loads(text)
         output = data["output"]
-        paths = {"folder": Path(data["folder"]), "output": None if output is None else Path(output)}
-        return cls(**_with_tuples(data) | paths)
+        parts = {
+            "folder": Path(data["folder"]),
+            "output": None if output is None else Path(output),
+            "path": None if data["path"] is None else ManagementPath(**data["path"]),
+        }
+        return cls(**_with_tuples(data) | parts)
 
     def to_json(self) -> str:
         """Return them as text, for another process."""

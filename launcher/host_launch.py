@@ -2,13 +2,14 @@
 """How the launcher starts a run on each kind of host: one class per word of `--host`."""
 
 import argparse
+import time
 from collections.abc import Sequence
 from types import MappingProxyType
 from typing import ClassVar, Final
 
 from contracts.host_kinds import host_kind
 from contracts.run_options import PROVE
-from launcher import release, setup
+from launcher import release, setup, watched_run
 from launcher.lab import lab_run
 from launcher.lab_detection import is_lab
 from launcher.launcher_error import UsageError
@@ -182,5 +183,9 @@ def _start_here(
     """Set up this machine, and become pytest on it."""
     if options.release is not None:
         options.release = release.require_known(options.release)
+    began = time.time()
     interpreter = setup.ensure(options.release, only_look=options.plan)
-    return hand_over([str(interpreter), *pytest_argv(options, words, command, workers)])
+    argv = [str(interpreter), *pytest_argv(options, words, command, workers)]
+    if options.allow_management_uplink and not options.plan:
+        return watched_run.run(argv, began)
+    return hand_over(argv)

@@ -31,6 +31,7 @@ MAY_IMPORT = {
 STANDARD_LIBRARY_ONLY = (
     *("contracts", "launcher", "fixtures/guest/image", "fixtures/guest/kvm_proof.py"),
     *("fixtures/host/journal.py", "fixtures/host/local_cleanup.py"),
+    *("fixtures/host/watchdog.py", "fixtures/host/path_probe.py"),
     *("fixtures/host/undo", "fixtures/host/snapshot", "fixtures/host/namespace_init.py"),
     *("fixtures/host/obstacles", "fixtures/host/known_networks.py"),
     *("fixtures/packet_filter/refusals.py", "topologies/subnet_pool.py"),
@@ -125,6 +126,7 @@ def test_launcher_and_fixtures_meet_in_few_places() -> None:
         "fixtures.host.namespace_init",
         "fixtures.host.obstacles.host_obstacles",
         "fixtures.host.obstacles.obstacle",
+        "fixtures.host.watchdog",
         "fixtures.plugin.run_folder",
     }
     named_before_set_up = {

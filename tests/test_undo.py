@@ -39,6 +39,7 @@ from fixtures.host.undo.link_undos import (
 )
 from fixtures.host.undo.nic_undos import NicRestore
 from fixtures.host.undo.ovs_undos import OvsBridgeDelete, OvsPortDelete, OvsRowsDestroy
+from fixtures.host.undo.path_undos import PathReturn
 from fixtures.host.undo.rule_undos import (
     FilterRuleDelete,
     IptablesPolicy,
@@ -87,6 +88,8 @@ nft add table inet site
 nft add chain inet site c '{ type filter hook forward priority 0; }'
 """
 
+# The addresses and routes of nic0, as `Carried.by` reads them.
+CARRIED = (("-4 192.0.2.1/24 scope global",), ("-4 default via 192.0.2.2",), 0)
 CHANGES: list[tuple[Undo, str]] = [
     (LinkDelete("b7"), "ip link add b7 type bridge"),
     (LinkDelete("b7"), "ip link add b7 type veth peer b8; ip link set b7 up"),
@@ -110,6 +113,16 @@ CHANGES: list[tuple[Undo, str]] = [
         AddressesRestore("nic0", ("192.0.2.1/24",), ("192.0.2.2",), "nic0"),
         "ip address flush dev nic0 scope global; ip address add 192.0.2.77/24 dev nic0",
     ),
+    (
+        PathReturn("nic0", "b6", *CARRIED),
+        "ip address flush dev nic0 scope global; ip link set nic0 master b6; ip link set b6 up; "
+        "ip address add 192.0.2.1/24 dev b6; ip route add default via 192.0.2.2",
+    ),
+    (
+        PathReturn("nic0", "b6", *CARRIED),
+        "ip link set nic0 master b6; ip address add 192.0.2.1/24 dev b6",
+    ),
+    (PathReturn("nic0", "b7", *CARRIED), "ip address flush dev nic0 scope global"),
     (RouteDelete("203.0.113.0/24", "192.0.2.2"), "ip route add 203.0.113.0/24 via 192.0.2.2"),
     (NetworkRemove("n7"), DEFINE.format(NETWORK.format("n7"), "net-create")),
     (

@@ -14,11 +14,14 @@ class SwitchType:
         name: as `switch` in a topology file.
         virtualport: libvirt's `<virtualport type=…>` of a port on it; None: it needs none.
         needs: capabilities of the host that it needs.
+        path_obstacle: why a NIC that carries the operator's own connection is no port of it; "": it
+            may be one.
     """
 
     name: str
     virtualport: str | None = None
     needs: frozenset[str] = frozenset()
+    path_obstacle: str = ""
 
 
 SWITCH_TYPES: Final = MappingProxyType(
@@ -26,8 +29,13 @@ SWITCH_TYPES: Final = MappingProxyType(
         each.name: each
         for each in (
             SwitchType("linux"),
-            SwitchType("ovs", virtualport="openvswitch", needs=frozenset({"ovs"})),
-            SwitchType("nic"),
+            SwitchType(
+                "ovs",
+                virtualport="openvswitch",
+                needs=frozenset({"ovs"}),
+                path_obstacle="frames of an Open vSwitch bridge depend on a daemon, ovs-vswitchd",
+            ),
+            SwitchType("nic", path_obstacle="its functions are guests' NICs"),
         )
     }
 )

@@ -6,12 +6,13 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from contracts.exit_codes import EXIT_INTERRUPTED
-from launcher import firewall_backend, inner_record, seen_folders
+from launcher import firewall_backend, inner_record, seen_folders, watched_run
 from launcher.launcher_error import UsageError
 from launcher.pytest_command import ROOT, pytest_argv
 from launcher.staged import profile, root_folder
@@ -69,6 +70,7 @@ def _run_in(host: StagedHost, command: Sequence[str], variables: dict[str, str])
     Raises:
         StagedFailed: the harness, or the host with it, was killed.
     """
+    began = time.time()
     # nsenter waits for the command, and is not to end before it.
     argv = ["env", "--ignore-signal=INT", *host.argv(command, variables, Path.cwd())]
     with subprocess.Popen(argv, start_new_session=True) as harness:
@@ -77,6 +79,10 @@ def _run_in(host: StagedHost, command: Sequence[str], variables: dict[str, str])
         finally:
             harness.kill()
     if status < 0:
+        ask = ["python3", "-P", "-m", "fixtures.host.watchdog", "wait", str(began)]
+        watchdog = host.capture(ask, {**variables, "PYTHONPATH": str(ROOT)}, END_DEADLINE_S)
+        if watchdog.returncode == 0 and (verdict := watchdog.stdout.strip()):
+            return watched_run.ended(status, verdict)
         raise StagedFailed(
             f"the run in the staged host was ended by {signal.Signals(-status).name}; the record "
             "has the verdicts until then"

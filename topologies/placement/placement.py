@@ -31,16 +31,25 @@ class Placement:
         pool: the network that subnets are taken from.
         taken: what the host has.
         uplink: the NIC that is the topologies' uplink; None: the run makes one.
+        serves_dhcp: the run's physical network has its DHCP server; without, guests on it have
+            static addresses.
     """
 
     prefix: str
     pool: IPv4Network
     taken: Taken
     uplink: str | None = None
+    serves_dhcp: bool = True
 
     @classmethod
     def beside(
-        cls, taken: Taken, stem: str, subnets: str | None, uplink: str | None = None
+        cls,
+        taken: Taken,
+        stem: str,
+        subnets: str | None,
+        uplink: str | None = None,
+        *,
+        serves_dhcp: bool = True,
     ) -> Self:
         """Return the placement beside what a host has.
 
@@ -49,12 +58,13 @@ class Placement:
             stem: the beginning of all names, before the run's number.
             subnets: the value of `--subnets`; None: a free private network.
             uplink: the NIC that is the topologies' uplink; None: the run makes one.
+            serves_dhcp: the run's physical network has its DHCP server.
 
         Raises:
             DataError: `subnets` is no network, or there is no free one.
         """
         pool = free_pool(taken.networks) if subnets is None else pool_in(subnets)
-        return cls(free_prefix(stem, taken.names), pool, taken, uplink)
+        return cls(free_prefix(stem, taken.names), pool, taken, uplink, serves_dhcp)
 
     def place(self, topology: Topology) -> Topology:
         """Return a topology under free names, on free subnets, with free MACs and UUIDs.
@@ -66,6 +76,8 @@ class Placement:
         """
         if not topology.made_networks:
             return self._attached(topology)
+        if not self.serves_dhcp:
+            topology = _without_dhcp(topology)
         documented = list(_subnets(topology))
         lengths = [each.prefixlen for each in documented]
         free = free_subnets(self.pool, self.taken.networks, lengths)
@@ -209,6 +221,21 @@ def _physical(physical: Physical, moves: Moves, uplink: Mapping[str, str]) -> Ph
             "outside": _address(physical.outside, moves),
         }
     )
+
+
+def _without_dhcp(topology: Topology) -> Topology:
+    """Return a topology whose guests on the physical network have addresses of its DHCP range."""
+    physical = topology.physical
+    if physical is None:
+        return topology
+    free = iter(range(int(physical.dhcp.start), int(physical.dhcp.end) + 1))
+    guests = [
+        guest.model_copy(update={"address": IPv4Interface((next(free), physical.subnet.prefixlen))})
+        if topology.network_of(guest).is_on_physical_network and guest.static_address is None
+        else guest
+        for guest in topology.guests
+    ]
+    return topology.model_copy(update={"guests": tuple(guests)})
 
 
 def _guest_address(guest: Guest, moves: Moves) -> IPv4Interface | str:
