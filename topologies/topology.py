@@ -10,16 +10,16 @@ from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 from contracts.address_family import FAMILIES, AddressFamily
 from topologies.catalogue import Claim, claims
 from topologies.data_error import near_miss
+from topologies.dhcp import DhcpRange
 from topologies.field_types import Sentence, TopologyName, found, refuse
 from topologies.network_import.reading import Reading
 from topologies.network_types import NETWORK_TYPES, NetworkType, find_type, type_of
 from topologies.origins import Origin, origin_of
+from topologies.part import Part
 from topologies.rules import Draft, broken
 from topologies.schema import (
-    DhcpRange,
     Guest,
     Network,
-    Part,
     Physical,
     Promise,
     Role,
@@ -195,7 +195,7 @@ class Topology(Shape):
 
     def applies(self, claim: Claim) -> bool:
         """Whether a claim is about this topology's network under test."""
-        return claim.applies_to(self.kind, self.switch)
+        return claim.applies_to(self.kind, self.switch) and claim.is_asked_of(self.network)
 
     @property
     def source_path(self) -> Path | None:

@@ -29,6 +29,13 @@ class HostMadeBridge(NetworkType):
                 "a bridge made by the host has no DHCP server; expected null",
                 "write made_by: libvirt, or give the guests static addresses",
             )
+        for key in ("domain", "dns"):
+            if getattr(network, key) is not None:
+                yield Breach(
+                    key,
+                    "a bridge made by the host has no DNS server of libvirt's; expected null",
+                    "write made_by: libvirt, or leave it out",
+                )
         if network.uuid is not None:
             yield Breach(
                 "uuid",

@@ -10,6 +10,7 @@ from typing import ClassVar
 from xml.etree import ElementTree as ET
 
 from topologies.network_types.build_steps import BuildStep, LibvirtNetwork
+from topologies.network_types.dnsmasq_xml import add_dhcp, add_names
 from topologies.network_types.network_type import Breach, Hop, NetworkType
 from topologies.schema import Network, Physical, Role
 
@@ -51,6 +52,14 @@ class LibvirtBridge(NetworkType):
                 "a DHCP range without an address on the bridge; expected both or none",
                 "give the network its address",
             )
+        for key in ("domain", "dns"):
+            if getattr(network, key) is not None and network.address is None:
+                yield Breach(
+                    key,
+                    "names without an address on the bridge, at which libvirt's DNS server "
+                    "answers; expected both or none",
+                    "give the network its address",
+                )
         if self.mode is not None and network.address is None:
             yield Breach(
                 "forward",
@@ -83,13 +92,12 @@ class LibvirtBridge(NetworkType):
             bridge.set("delay", str(network.forward_delay_s))
         if network.mac is not None:
             ET.SubElement(root, "mac", address=network.mac)
+        add_names(root, network)
         if network.address is not None:
             address, netmask = str(network.address.ip), str(network.address.netmask)
             ip = ET.SubElement(root, "ip", address=address, netmask=netmask)
             if network.dhcp is not None:
-                served = ET.SubElement(ip, "dhcp")
-                start, end = str(network.dhcp.start), str(network.dhcp.end)
-                ET.SubElement(served, "range", start=start, end=end)
+                add_dhcp(ip, network.dhcp)
         return as_text(root)
 
     def gateway(self, network: Network, physical: Physical | None) -> IPv4Address | None:

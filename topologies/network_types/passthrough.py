@@ -35,7 +35,10 @@ class Passthrough(NetworkType):
                 "no physical function for the guests' virtual functions; expected a NIC's name",
                 "name the NIC under uplink, and under physical",
             )
-        for key in ("bridge_name", "dhcp", "stp", "forward_delay_s", "mac", "libvirt_name"):
+        for key in (
+            *("bridge_name", "domain", "dns", "dhcp", "stp", "forward_delay_s", "mac"),
+            "libvirt_name",
+        ):
             if getattr(network, key) is not None:
                 yield Breach(
                     key.removesuffix("_name") if key == "bridge_name" else key,

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
+from topologies.dhcp import DhcpRange
 from topologies.rules.draft import Draft, Problem
-from topologies.schema import DhcpRange
+from topologies.schema import Network
 from topologies.yaml_reader import FieldPath, field_name
 
 # A bridge, two guests and the two addresses that no host may have.
@@ -169,11 +170,8 @@ def ranges(draft: Draft) -> Iterator[Problem]:
     }
     guests = {f"the address of {field_name(path)}": address for path, address in static.items()}
     for index, network in draft.planned.items():
-        if network.dhcp is not None:
-            taken = dict(guests)
-            if network.address is not None:
-                taken["the bridge's own address"] = network.address.ip
-            yield from _range(("networks", index, "dhcp"), network.dhcp, network.subnet, taken)
+        if (served := network.dhcp_range) is not None:
+            yield from _range(("networks", index, "dhcp"), served, network.subnet, {})
     if draft.physical is not None:
         taken = guests | {
             f"the {key}'s own address": getattr(draft.physical, key)
@@ -191,13 +189,21 @@ def dhcp_guests_have_a_server(draft: Draft) -> Iterator[Problem]:
     for index, guest in draft.guests.items():
         network = draft.network_of(guest)
         if guest.static_address is None and network in planned:
-            if network.dhcp is not None or network.is_on_physical_network:
+            if network.is_on_physical_network or _serves(network, guest.mac):
                 continue
             yield Problem(
                 ("guests", index, "address"),
-                f"network {network.name} has no DHCP server; expected a static address",
-                "write an address with its prefix length, or give the network a dhcp range",
+                f"network {network.name} has no DHCP server with an address for it; expected a "
+                "static address",
+                "write an address with its prefix length, or give the network a dhcp range, or a "
+                "host with the guest's MAC under dhcp.hosts",
             )
+
+
+def _serves(network: Network, mac: str) -> bool:
+    """Whether a network's DHCP server has an address for a client."""
+    dhcp = network.dhcp
+    return dhcp is not None and (dhcp.range is not None or dhcp.reservation(mac) is not None)
 
 
 RULES: Final = (
