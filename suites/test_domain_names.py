@@ -1,17 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A network's domain: the names of its guests in it, and which names leave the network."""
-
-import secrets
+"""The names of a network's guests, in its domain and by their addresses."""
 
 import pytest
 
-from fixtures.errors import Inconclusive
+from fixtures.errors import NotTestable
 from fixtures.guest.guest_address import request_lease
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.name_lookup import Lookup, look_up
-from fixtures.probe.upstream_questions import upstream_questions
-from fixtures.testbed.name_server import ZONE
-from fixtures.testbed.physical_network import HOST_PORT
+from fixtures.probe.name_lookup import Lookup, look_up, reverse_name
+from fixtures.switch import libvirt_network
 from fixtures.testbed.testbed import Testbed
 from topologies.dns import Domain
 
@@ -21,11 +17,6 @@ def _domain(testbed: Testbed) -> Domain:
     if domain is None:
         raise testbed.without("a domain", "networks[0].domain is null")
     return domain
-
-
-def _new_label() -> str:
-    """Return a label that no server has in its cache, nor any entry."""
-    return f"n{secrets.token_hex(6)}"
 
 
 @pytest.mark.claims("DN-01")
@@ -64,37 +55,30 @@ def test_guests_names_with_and_without_the_domain(testbed: Testbed, evidence: Ev
     assert not other, f"the domain of the leases is {other}, not {domain.name}"
 
 
-@pytest.mark.claims("DN-02")
-def test_names_of_the_domain_stay(testbed: Testbed, evidence: Evidence) -> None:
-    """With `localOnly` an unknown name of the domain is not asked upstream; other names are.
+@pytest.mark.claims("DN-08")
+def test_addresses_resolve_to_names(testbed: Testbed, evidence: Evidence) -> None:
+    """The address of each guest's lease resolves to the guest's name.
 
-    Source: libvirt, "Network XML format", `<domain>`; dnsmasq(8), `--local`.
+    Source: dnsmasq(8), "the DHCP server supports … the DNS"; RFC 1035, 3.5.
 
     Preconditions:
-        - the network has a domain
-        - the host's resolver asks a name server on the physical network
+        - the guests have leases with their host names
+        - the network has a DNS server
     Steps:
-        1. Ask at the bridge's address from a guest for a new name of the domain, then for one of
-           another domain, with a capture beyond the uplink.
+        1. Ask at the bridge's address from a guest for the name of each guest's address.
     Verify:
-        - with `localOnly` the name of the domain is denied, and asked of no server beyond
-        - without it, the name is asked of a server beyond
-        - control: the name of the other domain is asked of the name server beyond; else the check
-          is inconclusive
+        - the answer is the guest's name, with the network's domain if it has one, and no other
     """
-    domain, lan = _domain(testbed), testbed.lan
-    own, other = f"{_new_label()}.{domain.name}", f"{_new_label()}.{ZONE}"
-    near = testbed.guest_end(testbed.guests[0])
-    with upstream_questions(evidence, lan, HOST_PORT) as upstream:
-        answers = {name: look_up(near, testbed.host_address, name, "udp") for name in (own, other)}
-        asked = upstream.servers_asked([own, other])
-    evidence.json("answers.json", {name: str(answer) for name, answer in answers.items()})
-    evidence.json("asked.json", asked)
-    if other not in asked:
-        raise Inconclusive(f"control failed: no server beyond was asked for {other}")
-    evidence.reason = f"asked upstream: {asked}; {own}: {answers[own]}"
-    if domain.local_only:
-        assert own not in asked, f"{own} of the local domain was asked of {asked.get(own)}"
-        assert answers[own].is_denied, f"{own}: {answers[own]}; expected an answer that it is none"
-    else:
-        assert own in asked, f"{own} was asked of no server beyond, and the domain is not local"
+    guests, domain = testbed.dhcp_guests, testbed.topology.network.domain
+    if not libvirt_network.has_dns(testbed.libvirt_network):
+        raise NotTestable("a DNS server on the network", "<dns enable='no'/>")
+    near, wrong, seen = testbed.guest_end(guests[-1]), [], []
+    for guest in guests:
+        wanted = guest.name if domain is None else f"{guest.name}.{domain.name}"
+        asked = reverse_name(guest.address)
+        answer = look_up(near, testbed.host_address, asked, "udp", "PTR")
+        seen.append(f"{guest.address} {answer}")
+        if answer.answers != (wanted,):
+            wrong.append(f"{guest.address} resolves to {answer}, not {wanted}")
+    evidence.reason = "; ".join(seen)
+    assert not wrong, "; ".join(wrong)
