@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from fixtures.errors import Inconclusive
+from fixtures.host.links import link_mac
 from fixtures.probe.dhcp import Clients, Reply, clients, new_mac
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.station import NIC, station
@@ -112,13 +113,15 @@ def test_renewed_and_released(testbed: Testbed, evidence: Evidence) -> None:
         evidence.capture(port.machine, NIC) as frames,
         clients(port, frames) as asking,
     ):
-        mac = new_mac()
+        mac = link_mac(port.machine, NIC)
         lease = asking.lease(mac)
         first = None if lease is None else _listed_end(testbed, mac, above=0)
         if lease is None or first is None:
             raise Inconclusive(f"control failed: {mac} has no lease in libvirt's list")
         pause(BEFORE_RENEWAL_S)
-        renewed = asking.renew(mac)
+        # The answer goes to the client's address, which somebody has to have.
+        with port.holding(f"{lease.address}/{testbed.subnet.prefixlen}"):
+            renewed = asking.renew(mac)
         assert renewed is not None, f"{mac} renews the lease of {lease.address}: no answer"
         assert renewed.kind == "ack", f"{mac} renews the lease of {lease.address}: {renewed.kind}"
         assert renewed.address == lease.address, f"renewed, {mac} has {renewed.address}"

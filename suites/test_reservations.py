@@ -16,12 +16,10 @@ from topologies.dhcp import Reservation
 
 def _absent(testbed: Testbed) -> Sequence[Reservation]:
     """Return the reservations of clients that are no guests of the topology."""
-    macs = {guest.mac for guest in testbed.guests}
-    names = {guest.name for guest in testbed.guests}
     return [
         each
         for each in _reservations(testbed)
-        if each.mac not in macs and (each.mac is not None or each.name not in names)
+        if not any(each.is_for(guest.mac, guest.name) for guest in testbed.guests)
     ]
 
 
@@ -49,7 +47,7 @@ def test_reserved_address_for_its_client(testbed: Testbed, evidence: Evidence) -
     """
     kept, wrong, seen = _reservations(testbed), [], []
     for guest in testbed.guests:
-        of_guest = next((r for r in kept if guest.mac == r.mac or guest.name == r.name), None)
+        of_guest = next((r for r in kept if r.is_for(guest.mac, guest.name)), None)
         if of_guest is None:
             continue
         lease = request_lease(guest)
@@ -115,6 +113,7 @@ def _answers_one_of_them(testbed: Testbed, asking: Clients) -> bool:
     for each in _absent(testbed):
         named = () if each.mac else (("hostname", each.name),)
         return asking.offer(each.mac or new_mac(), more=named) is not None
-    kept = {each.mac for each in _reservations(testbed)}
-    guest = next((g for g in testbed.guests if g.mac in kept), None)
+    kept = _reservations(testbed)
+    served = (g for g in testbed.guests if any(r.is_for(g.mac, g.name) for r in kept))
+    guest = next(served, None)
     return guest is not None and request_lease(guest) is not None

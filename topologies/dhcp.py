@@ -6,6 +6,7 @@ Source: libvirt, "Network XML format", "Addressing".
 
 import re
 from ipaddress import IPv4Address
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
@@ -16,6 +17,9 @@ from topologies.part import Part
 UNIT_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600}
 # dnsmasq takes no shorter lease; libvirt refuses what is below.
 LEASE_MIN_S = 120
+# What a sandbox keeps to itself of the host's file system.
+TFTP_ROOTS = ("/var/", "/run/")
+OPTION_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]*(=[^\n]+)?")  # dhcp-option=42,10.10.10.1
 HOST_PATTERN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")  # web-1
 
 
@@ -29,6 +33,35 @@ def _host_name(value: object) -> str:
 
 HostName = Annotated[str, BeforeValidator(_host_name)]
 """One label of a domain name (RFC 1123, 2.1)."""
+
+
+def _tftp_root(value: object) -> str:
+    expected = f"a folder below {' or '.join(TFTP_ROOTS)}"
+    root = text(value, expected, "write it as in /var/lib/tftpboot")
+    path = PurePosixPath(root)
+    if not path.is_absolute() or ".." in path.parts or not root.startswith(TFTP_ROOTS):
+        raise refuse(
+            f"{shown(root)} is no folder that a run may make on its host; expected {expected}",
+            "write it as in /var/lib/tftpboot",
+        )
+    return str(path)
+
+
+def _dnsmasq_option(value: object) -> str:
+    expected = "an option as dnsmasq's file has it, as in dhcp-option=42,10.10.10.1"
+    option = text(value, expected, "write it in quotes")
+    if not OPTION_PATTERN.fullmatch(option):
+        raise refuse(
+            f"{shown(option)} is no option of dnsmasq; expected {expected}",
+            "write its name without '--', and its value after '='",
+        )
+    return option
+
+
+DnsmasqOption = Annotated[str, BeforeValidator(_dnsmasq_option)]
+"""A line of dnsmasq's configuration."""
+TftpRoot = Annotated[str, BeforeValidator(_tftp_root)]
+"""The folder of a TFTP server's files."""
 
 
 class DhcpRange(Part):
@@ -70,6 +103,10 @@ class Reservation(Part):
     ip: Address = Field(description="The address that is kept for it.")
     lease: LeaseTime | None = Field(default=None, description="Its lease time; null: the range's.")
 
+    def is_for(self, mac: str, name: str) -> bool:
+        """Whether it is a client's: by its MAC, or without one by its host name."""
+        return self.mac == mac if self.mac is not None else self.name == name
+
 
 class Bootp(Part):
     """What a client boots over the network: `<bootp file=… server=…/>`."""
@@ -78,6 +115,12 @@ class Bootp(Part):
     server: Address | None = Field(
         default=None, description="The TFTP server; null: the network's own."
     )
+
+
+class Tftp(Part):
+    """libvirt's TFTP server of a network: `<tftp root=…/>`."""
+
+    root: TftpRoot = Field(description="The host's folder of its files, which the run makes.")
 
 
 class Dhcp(Part):
@@ -106,6 +149,6 @@ class Dhcp(Part):
             return None
         return DhcpRange(start=self.start, end=self.end)
 
-    def reservation(self, mac: str) -> Reservation | None:
-        """Return what is kept for a client by its MAC; None: nothing is."""
-        return next((each for each in self.hosts if each.mac == mac), None)
+    def reservation(self, mac: str, name: str) -> Reservation | None:
+        """Return what is kept for a client by its MAC or its host name; None: nothing is."""
+        return next((each for each in self.hosts if each.is_for(mac, name)), None)

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PrivateAttr
 
 from contracts.address_family import IPV4, AddressFamily, family_of
-from topologies.dhcp import Dhcp, DhcpRange
+from topologies.dhcp import Dhcp, DhcpRange, DnsmasqOption, Tftp
 from topologies.dns import Dns, Domain
 from topologies.field_types import (
     Address,
@@ -85,6 +85,12 @@ class Network(Part):
     )
     dhcp: Dhcp | None = Field(
         default=None, description="libvirt's DHCP server and its range; null: there is none."
+    )
+    tftp: Tftp | None = Field(
+        default=None, description="libvirt's TFTP server; null: there is none."
+    )
+    dnsmasq_options: Annotated[tuple[DnsmasqOption, ...], Field(strict=False)] = Field(
+        default=(), description="Options that libvirt passes through to its dnsmasq."
     )
     uplink: InterfaceName | None = Field(
         default=None,

@@ -5,11 +5,15 @@ Source: libvirt, "Network XML format". What the data leaves out is left out here
 defaults.
 """
 
+from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from topologies.dhcp import Dhcp, LeaseTime
 from topologies.dns import Dns
 from topologies.schema import Network
+
+# libvirt, "Network XML format", "Network namespaces".
+NAMESPACE = "http://libvirt.org/schemas/network/dnsmasq/1.0"
 
 
 def add_names(root: ET.Element, network: Network) -> None:
@@ -51,6 +55,15 @@ def add_dhcp(ip: ET.Element, dhcp: Dhcp) -> None:
         _add_lease(kept, host.lease)
     if dhcp.bootp is not None:
         _element(served, "bootp", file=dhcp.bootp.file, server=dhcp.bootp.server)
+
+
+def add_options(root: ET.Element, options: Sequence[str]) -> None:
+    """Add the options that libvirt passes through to dnsmasq, in their own XML namespace."""
+    if options:
+        root.set("xmlns:dnsmasq", NAMESPACE)
+        passed = ET.SubElement(root, "dnsmasq:options")
+        for option in options:
+            ET.SubElement(passed, "dnsmasq:option", value=option)
 
 
 def _add_lease(element: ET.Element, lease: LeaseTime | None) -> None:

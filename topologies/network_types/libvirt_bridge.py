@@ -9,8 +9,8 @@ from ipaddress import IPv4Address
 from typing import ClassVar
 from xml.etree import ElementTree as ET
 
-from topologies.network_types.build_steps import BuildStep, LibvirtNetwork
-from topologies.network_types.dnsmasq_xml import add_dhcp, add_names
+from topologies.network_types.build_steps import BootFolder, BuildStep, LibvirtNetwork
+from topologies.network_types.dnsmasq_xml import add_dhcp, add_names, add_options
 from topologies.network_types.network_type import Breach, Hop, NetworkType
 from topologies.schema import Network, Physical, Role
 
@@ -52,12 +52,12 @@ class LibvirtBridge(NetworkType):
                 "a DHCP range without an address on the bridge; expected both or none",
                 "give the network its address",
             )
-        for key in ("domain", "dns"):
-            if getattr(network, key) is not None and network.address is None:
+        for key in ("domain", "dns", "tftp", "dnsmasq_options"):
+            if network.asks_for(key) and network.address is None:
                 yield Breach(
                     key,
-                    "names without an address on the bridge, at which libvirt's DNS server "
-                    "answers; expected both or none",
+                    "libvirt starts no dnsmasq on a bridge without an address; expected both or "
+                    "none",
                     "give the network its address",
                 )
         if self.mode is not None and network.address is None:
@@ -73,7 +73,12 @@ class LibvirtBridge(NetworkType):
 
     def build_steps(self, network: Network) -> Sequence[BuildStep]:
         """See `NetworkType.build_steps`."""
-        return (LibvirtNetwork(self.xml(network), network.given_file),)
+        made = LibvirtNetwork(self.xml(network), network.given_file)
+        if network.tftp is None:
+            return (made,)
+        bootp = None if network.dhcp is None else network.dhcp.bootp
+        file = None if bootp is None or bootp.server is not None else bootp.file
+        return BootFolder(network.tftp.root, file), made
 
     def xml(self, network: Network) -> str:
         """Return the network's definition: the user's own, else the keys of the data, no others."""
@@ -96,8 +101,11 @@ class LibvirtBridge(NetworkType):
         if network.address is not None:
             address, netmask = str(network.address.ip), str(network.address.netmask)
             ip = ET.SubElement(root, "ip", address=address, netmask=netmask)
+            if network.tftp is not None:
+                ET.SubElement(ip, "tftp", root=network.tftp.root)
             if network.dhcp is not None:
                 add_dhcp(ip, network.dhcp)
+        add_options(root, network.dnsmasq_options)
         return as_text(root)
 
     def gateway(self, network: Network, physical: Physical | None) -> IPv4Address | None:

@@ -36,10 +36,10 @@ class Passthrough(NetworkType):
                 "name the NIC under uplink, and under physical",
             )
         for key in (
-            *("bridge_name", "domain", "dns", "dhcp", "stp", "forward_delay_s", "mac"),
-            "libvirt_name",
+            *("bridge_name", "domain", "dns", "tftp", "dnsmasq_options", "dhcp", "stp"),
+            *("forward_delay_s", "mac", "libvirt_name"),
         ):
-            if getattr(network, key) is not None:
+            if network.asks_for(key):
                 yield Breach(
                     key.removesuffix("_name") if key == "bridge_name" else key,
                     "there is no bridge between functions of a NIC; expected null",

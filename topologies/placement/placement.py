@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 
 from topologies.data_error import DataError
 from topologies.given_xml import GivenXml, Replacements
+from topologies.dhcp import Tftp
 from topologies.placement.dnsmasq_moves import moved_dhcp, moved_dns
 from topologies.placement.free_names import FreeMacs, FreeNames, free_prefix
 from topologies.placement.taken import Taken
@@ -136,6 +137,8 @@ class Placement:
                 "dns": network.dns
                 and moved_dns(network.dns, functools.partial(_if_own, moves=moves)),
                 "dhcp": network.dhcp and moved_dhcp(network.dhcp, move, *clients),
+                # A folder of the run's own, in place of one that the host may have.
+                "tftp": network.tftp and Tftp(root=f"/run/{names.network(network.name)}-tftp"),
                 "uplink": network.uplink and uplink[network.uplink],
                 "mac": network.mac and macs.mac(network.mac),
                 "uuid": network.uuid and self._uuid(network.uuid),

@@ -7,7 +7,7 @@ from typing import Final
 
 from topologies.dhcp import DhcpRange
 from topologies.rules.draft import Draft, Problem
-from topologies.schema import Network
+from topologies.schema import Guest, Network
 from topologies.yaml_reader import FieldPath, field_name
 
 # A bridge, two guests and the two addresses that no host may have.
@@ -189,7 +189,7 @@ def dhcp_guests_have_a_server(draft: Draft) -> Iterator[Problem]:
     for index, guest in draft.guests.items():
         network = draft.network_of(guest)
         if guest.static_address is None and network in planned:
-            if network.is_on_physical_network or _serves(network, guest.mac):
+            if network.is_on_physical_network or _serves(network, guest):
                 continue
             yield Problem(
                 ("guests", index, "address"),
@@ -200,10 +200,11 @@ def dhcp_guests_have_a_server(draft: Draft) -> Iterator[Problem]:
             )
 
 
-def _serves(network: Network, mac: str) -> bool:
-    """Whether a network's DHCP server has an address for a client."""
-    dhcp = network.dhcp
-    return dhcp is not None and (dhcp.range is not None or dhcp.reservation(mac) is not None)
+def _serves(network: Network, guest: Guest) -> bool:
+    """Whether a network's DHCP server has an address for a guest."""
+    if (dhcp := network.dhcp) is None:
+        return False
+    return dhcp.range is not None or dhcp.reservation(guest.mac, guest.name) is not None
 
 
 RULES: Final = (
