@@ -70,8 +70,10 @@ def test_addresses_resolve_to_names(testbed: Testbed, evidence: Evidence) -> Non
         - the answer is the guest's name, with the network's domain if it has one, and no other
     """
     guests, domain = testbed.dhcp_guests, testbed.topology.network.domain
+    if not testbed.topology.network.has_dns:
+        raise testbed.without("a DNS server", "networks[0].dns.enable is false")
     if not libvirt_network.has_dns(testbed.libvirt_network):
-        raise NotTestable("a DNS server on the network", "<dns enable='no'/>")
+        raise NotTestable("a DNS server on the network", "<dns enable='no'/> in its live XML")
     near, wrong, seen = testbed.guest_end(guests[-1]), [], []
     for guest in guests:
         wanted = guest.name if domain is None else f"{guest.name}.{domain.name}"

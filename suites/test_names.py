@@ -151,6 +151,8 @@ def _is_as(answer: Lookup, want: str) -> bool:
 
 def _require_dns(testbed: Testbed) -> None:
     """Raise NotTestable where the network has no DNS server by its definition."""
+    if not testbed.topology.network.has_dns:
+        raise testbed.without("a DNS server", "networks[0].dns.enable is false")
     network = testbed.libvirt_network
     if not libvirt_network.has_dns(network):
         raise NotTestable("a DNS server on the network", f"<dns enable='no'/> of {network.name()}")
