@@ -16,7 +16,7 @@ from topologies.placement import Placement
 from topologies.placement.taken import Taken
 from topologies.schema import Network
 
-NETWORKS = Path(__file__).parent / "networks"
+NETWORKS = Path(__file__).parent / "topologies"
 OPTION = "{http://libvirt.org/schemas/network/dnsmasq/1.0}option"
 
 
