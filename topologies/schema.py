@@ -40,6 +40,16 @@ OriginName = Literal["made", "existing"]
 MbitPerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+class StaticRoute(Part):
+    """A route of the host's by way of a guest: `<route address=… gateway=…/>`."""
+
+    to: Subnet = Field(description="The addresses beyond the gateway.")
+    gateway: Address = Field(description="An address of the network: the guest that routes.")
+    metric: int | None = Field(
+        default=None, ge=1, le=2**32 - 1, description="Its metric; null: libvirt's, 1."
+    )
+
+
 class Network(Part):
     """One bridge and its network; or an SR-IOV NIC, whose virtual functions the guests get."""
 
@@ -88,6 +98,9 @@ class Network(Part):
     )
     tftp: Tftp | None = Field(
         default=None, description="libvirt's TFTP server; null: there is none."
+    )
+    routes: Annotated[tuple[StaticRoute, ...], Field(strict=False)] = Field(
+        default=(), description="The host's routes by way of the network's guests."
     )
     dnsmasq_options: Annotated[tuple[DnsmasqOption, ...], Field(strict=False)] = Field(
         default=(), description="Options that libvirt passes through to its dnsmasq."

@@ -52,7 +52,7 @@ class LibvirtBridge(NetworkType):
                 "a DHCP range without an address on the bridge; expected both or none",
                 "give the network its address",
             )
-        for key in ("domain", "dns", "tftp", "dnsmasq_options"):
+        for key in ("domain", "dns", "tftp", "routes", "dnsmasq_options"):
             if network.asks_for(key) and network.address is None:
                 yield Breach(
                     key,
@@ -105,6 +105,12 @@ class LibvirtBridge(NetworkType):
                 ET.SubElement(ip, "tftp", root=network.tftp.root)
             if network.dhcp is not None:
                 add_dhcp(ip, network.dhcp)
+        for route in network.routes:
+            to, prefix = str(route.to.network_address), str(route.to.prefixlen)
+            added = ET.SubElement(root, "route", address=to, prefix=prefix)
+            added.set("gateway", str(route.gateway))
+            if route.metric is not None:
+                added.set("metric", str(route.metric))
         add_options(root, network.dnsmasq_options)
         return as_text(root)
 

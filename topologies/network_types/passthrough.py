@@ -36,8 +36,8 @@ class Passthrough(NetworkType):
                 "name the NIC under uplink, and under physical",
             )
         for key in (
-            *("bridge_name", "domain", "dns", "tftp", "dnsmasq_options", "dhcp", "stp"),
-            *("forward_delay_s", "mac", "libvirt_name"),
+            *("bridge_name", "domain", "dns", "tftp", "routes", "dnsmasq_options", "dhcp"),
+            *("stp", "forward_delay_s", "mac", "libvirt_name"),
         ):
             if network.asks_for(key):
                 yield Breach(

@@ -139,6 +139,10 @@ class Placement:
                 "dhcp": network.dhcp and moved_dhcp(network.dhcp, move, *clients),
                 # A folder of the run's own, in place of one that the host may have.
                 "tftp": network.tftp and Tftp(root=f"/run/{names.network(network.name)}-tftp"),
+                "routes": tuple(
+                    each.model_copy(update={"gateway": move(each.gateway)})
+                    for each in network.routes
+                ),
                 "uplink": network.uplink and uplink[network.uplink],
                 "mac": network.mac and macs.mac(network.mac),
                 "uuid": network.uuid and self._uuid(network.uuid),

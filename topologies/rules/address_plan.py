@@ -93,6 +93,23 @@ def guests_are_inside(draft: Draft) -> Iterator[Problem]:
             )
 
 
+def routes_lead_out(draft: Draft) -> Iterator[Problem]:
+    """A static route leads to addresses of no network here, by way of a guest's address."""
+    for index, network in draft.planned.items():
+        for number, route in enumerate(network.routes):
+            path: FieldPath = ("networks", index, "routes", number)
+            if network.subnet is not None and network.subnet.prefixlen <= PREFIX_MAX:
+                yield from _outside_of((*path, "gateway"), route.gateway, network.subnet)
+            for other_path, other in _subnets(draft):
+                if route.to.overlaps(other):
+                    yield Problem(
+                        (*path, "to"),
+                        f"{route.to} overlaps {other} of {field_name(other_path)}; expected "
+                        "addresses that are beyond the gateway alone",
+                        "choose another network",
+                    )
+
+
 def addresses_are_used_once(draft: Draft) -> Iterator[Problem]:
     """Two interfaces have two addresses."""
     used: list[tuple[FieldPath, IPv4Address]] = []
@@ -233,6 +250,7 @@ RULES: Final = (
     subnets_are_apart,
     addresses_are_inside,
     guests_are_inside,
+    routes_lead_out,
     addresses_are_used_once,
     bridge_with_uplink_holds_the_hosts_address,
     ranges,
