@@ -95,10 +95,12 @@ class LeaseTime(Part):
 
 
 class Reservation(Part):
-    """An address kept for one client: `<host mac=… id=… name=… ip=…/>` below `<dhcp>`."""
+    """An address kept for one client: `<host mac=… name=… ip=…/>` below `<dhcp>`.
+
+    Without `id`: libvirt hands it to dnsmasq for IPv6 alone.
+    """
 
     mac: Mac | None = Field(default=None, description="The client's MAC.")
-    id: str | None = Field(default=None, min_length=1, description="The client's identifier.")
     name: HostName | None = Field(default=None, description="The host name that it is given.")
     ip: Address = Field(description="The address that is kept for it.")
     lease: LeaseTime | None = Field(default=None, description="Its lease time; null: the range's.")

@@ -51,7 +51,7 @@ def add_dhcp(ip: ET.Element, dhcp: Dhcp) -> None:
         given = _element(served, "range", start=dhcp.range.start, end=dhcp.range.end)
         _add_lease(given, dhcp.lease)
     for host in dhcp.hosts:
-        kept = _element(served, "host", mac=host.mac, id=host.id, name=host.name, ip=host.ip)
+        kept = _element(served, "host", mac=host.mac, name=host.name, ip=host.ip)
         _add_lease(kept, host.lease)
     if dhcp.bootp is not None:
         _element(served, "bootp", file=dhcp.bootp.file, server=dhcp.bootp.server)
