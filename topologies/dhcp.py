@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from topologies.field_types import Address, Mac, refuse, shown, text
+from topologies.data_error import shown
+from topologies.field_types import Address, Mac, refuse, text
 from topologies.part import Part
 
 UNIT_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600}

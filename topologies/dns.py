@@ -9,7 +9,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from topologies.field_types import Address, refuse, shown, text
+from topologies.data_error import shown
+from topologies.field_types import Address, refuse, text
 from topologies.part import Part
 
 LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
