@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Self
 from uuid import UUID, uuid5
 
 from topologies.data_error import DataError
-from topologies.given_xml import GivenXml, Replacements
 from topologies.dhcp import Tftp
+from topologies.given_xml import GivenXml, Replacements
 from topologies.placement.dnsmasq_moves import moved_dhcp, moved_dns
 from topologies.placement.free_names import FreeMacs, FreeNames, free_prefix
 from topologies.placement.taken import Taken
