@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, PrivateAttr, StringConstraints
 
-from topologies.schema import Part
+from topologies.part import Part
 from topologies.topology import Topology
 
 SHIPPED_FOLDER = Path(__file__).resolve().parent

@@ -43,11 +43,17 @@ def _is_answer(packet: Packet) -> bool:
     return UDP in packet and BOOTP in packet and bool(packet[BOOTP].op == BOOTREPLY)
 
 
-def _in_range(testbed: Testbed, lease: Lease) -> None:
-    served = testbed.dhcp
-    assert IPv4Address(lease.address) in served, (
-        f"{lease.address} is outside {served.start}–{served.end}"
-    )
+def _is_served(testbed: Testbed, guest: Guest, lease: Lease) -> None:
+    """Require that a guest has the address kept for it, or else one of the range, and the mask."""
+    dhcp = testbed.topology.network.dhcp
+    kept = None if dhcp is None else dhcp.reservation(guest.mac, guest.name)
+    if kept is not None:
+        assert lease.address == str(kept.ip), f"{lease.address} is not {kept.ip}, kept for it"
+    else:
+        served = testbed.dhcp
+        assert IPv4Address(lease.address) in served, (
+            f"{lease.address} is outside {served.start}–{served.end}"
+        )
     mask = str(testbed.subnet.netmask)
     assert lease.mask == mask, f"mask {lease.mask}, the network has {mask}"
 
@@ -63,8 +69,10 @@ def test_lease(testbed: Testbed, evidence: Evidence) -> None:
         1. Have each such guest ask by DHCP again, with a capture where its frames are seen first.
         2. Wait one second for the answer of a second server.
     Verify:
-        - the lease is for the address that the guest has, inside the range, with the subnet's mask
-        - router and DNS server of the lease are the host's address on the bridge, and that alone
+        - the lease is for the address that the guest has, inside the range or the one reserved
+          for it, with the subnet's mask
+        - router and DNS server of the lease are the host's address on the bridge, and that alone;
+          no DNS server is named where the network has none
         - every DHCP answer in the capture comes from the host's address on the bridge
     """
     for guest in testbed.dhcp_guests:
@@ -73,11 +81,12 @@ def test_lease(testbed: Testbed, evidence: Evidence) -> None:
             lease = _lease(guest, evidence)
             pause(LATE_ANSWER_S)
             servers = {frame.packet[IP].src for frame in frames.frames(_is_answer)}
-        _in_range(testbed, lease)
+        _is_served(testbed, guest, lease)
         router = testbed.host_address
         assert servers == {router}, f"{guest.name} is answered by {sorted(servers)}, not {router}"
         assert lease.routers == [router], f"{guest.name}: router {lease.routers}, not {router}"
-        assert lease.dns == [router], f"{guest.name}: DNS {lease.dns}, not {router}"
+        named = [router] if testbed.topology.network.has_dns else []
+        assert lease.dns == named, f"{guest.name}: DNS {lease.dns}, not {named}"
 
 
 @pytest.mark.claims("IS-05")
@@ -90,12 +99,13 @@ def test_lease_without_router(testbed: Testbed, evidence: Evidence) -> None:
     Steps:
         1. Have each such guest ask by DHCP again.
     Verify:
-        - the lease is for the address that the guest has, inside the range, with the subnet's mask
+        - the lease is for the address that the guest has, inside the range or the one reserved
+          for it, with the subnet's mask
         - the lease names no router
     """
     for guest in testbed.dhcp_guests:
         lease = _lease(guest, evidence)
-        _in_range(testbed, lease)
+        _is_served(testbed, guest, lease)
         assert not lease.routers, f"the isolated network offers router {lease.routers}"
 
 

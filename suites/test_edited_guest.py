@@ -46,7 +46,7 @@ def test_edited_guest_changes_networks(testbed: Testbed, evidence: Evidence) -> 
     """
     host, guest, old = testbed.host, testbed.guests[0], testbed.topology.network
     new = _beside(testbed)
-    served = new.dhcp
+    served = new.dhcp_range
     if served is None:
         raise ValueError(f"network {new.name} has no range")
     names = (testbed.libvirt_network.name(), new.name)

@@ -103,7 +103,7 @@ def test_guests_resolve_outside_names(testbed: Testbed, evidence: Evidence) -> N
     wrong = _wrong(testbed, seen, {}, rest)
     host = End(testbed.host, testbed.host_address, testbed.tool)
     control = {proto: look_up(host, upstream, _new_name(), proto) for proto in PROTOCOLS}
-    if any(answer.addresses != (ZONE_ADDRESS,) for answer in control.values()):
+    if any(answer.answers != (ZONE_ADDRESS,) for answer in control.values()):
         said = "; ".join(f"{proto}: {answer}" for proto, answer in control.items())
         raise Inconclusive(f"control failed: {upstream} answers the host {said}")
     assert not wrong, "; ".join(wrong)
@@ -146,11 +146,13 @@ def _wrong(
 
 def _is_as(answer: Lookup, want: str) -> bool:
     """Whether an answer is one address and no other; "": that there is none."""
-    return answer.addresses == (want,) if want else answer.is_denied
+    return answer.answers == (want,) if want else answer.is_denied
 
 
 def _require_dns(testbed: Testbed) -> None:
     """Raise NotTestable where the network has no DNS server by its definition."""
+    if not testbed.topology.network.has_dns:
+        raise testbed.without("a DNS server", "networks[0].dns.enable is false")
     network = testbed.libvirt_network
     if not libvirt_network.has_dns(network):
         raise NotTestable("a DNS server on the network", f"<dns enable='no'/> of {network.name()}")

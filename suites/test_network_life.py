@@ -176,7 +176,7 @@ def _lacks(testbed: Testbed, guest: Guest, when: str, evidence: Evidence) -> str
 
 def _client_of(testbed: Testbed, network: Network, evidence: Evidence) -> str:
     """Have a client of a network take a lease and reach the outside; returns what it was given."""
-    if network.address is None or network.dhcp is None:
+    if network.address is None or network.dhcp_range is None:
         raise ValueError(f"network {network.name} has no address or no range")
     with (
         station(testbed.host, LinuxBridge(testbed.host, network.bridge), "st1") as port,
@@ -189,7 +189,7 @@ def _client_of(testbed: Testbed, network: Network, evidence: Evidence) -> str:
         own = str(network.address.ip)
         assert lease is not None, f"a client of {network.name} got no lease; answers of {servers}"
         assert servers == [own], f"a client of {network.name} is answered by {servers}, not {own}"
-        assert lease.address in network.dhcp, f"{network.name} leases {lease.address}"
+        assert lease.address in network.dhcp_range, f"{network.name} leases {lease.address}"
         add_address(port.machine, NIC, f"{lease.address}/{network.address.network.prefixlen}")
         port.machine.netlink.route("add", dst="default", gateway=own)
         near = End(port.machine, str(lease.address), testbed.tool)

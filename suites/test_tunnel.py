@@ -198,6 +198,8 @@ def _free_address(testbed: Testbed) -> IPv4Interface:
         int(testbed.subnet.broadcast_address) - 1, int(testbed.subnet.network_address), -1
     ):
         address = IPv4Address(number)
-        if str(address) not in taken and (network.dhcp is None or address not in network.dhcp):
+        if str(address) not in taken and (
+            network.dhcp_range is None or address not in network.dhcp_range
+        ):
             return IPv4Interface((address, testbed.subnet.prefixlen))
     raise NotTestable(f"a free address in {testbed.subnet}", f"{len(taken)} taken, the rest DHCP's")

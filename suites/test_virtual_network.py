@@ -25,7 +25,7 @@ from fixtures.probe.dnsmasq import (
 from fixtures.probe.evidence import Evidence
 from fixtures.switch import libvirt_network
 from fixtures.testbed.testbed import Testbed
-from topologies.topology import DhcpRange, Network
+from topologies.topology import Network
 
 SCRATCH = "plumb-new"
 
@@ -165,7 +165,7 @@ def test_one_dnsmasq(testbed: Testbed, evidence: Evidence) -> None:
     """One dnsmasq serves the network, from libvirt's configuration, with the range as its limit.
 
     Preconditions:
-        - the network has a DHCP range
+        - the network has a DHCP server
     Steps:
         1. Find the host's dnsmasq processes that run from the network's configuration.
         2. Read that configuration.
@@ -173,21 +173,23 @@ def test_one_dnsmasq(testbed: Testbed, evidence: Evidence) -> None:
     Verify:
         - it is exactly one process
         - the configuration names the network's bridge as interface
-        - its one range is the network's
-        - its lease limit is the size of the range
+        - its one range is the network's, and its lease limit the size of that
+        - without a range it serves clients with a reservation alone
         - the process was started with libvirt's own file, and with no option that libvirt does not
           write
         - it serves DHCP on the bridge, DNS at the bridge's address unless the network's live XML
           turns it off (`<dns enable='no'/>`), and neither on another link
     """
     network = testbed.topology.network
+    if network.dhcp is None:
+        raise testbed.without("a DHCP server", "networks[0].dhcp is null")
     configuration = f"{network.name}.conf"
     found = serving(testbed.host, network.name)
     assert len(found) == 1, f"{len(found)} dnsmasq run from {configuration}"
     path = configuration_path(found[0])
     text = testbed.host.read(path)
     evidence.text(configuration, text)
-    _check_configuration(text, network, testbed.dhcp)
+    _check_configuration(text, network)
     assert PurePosixPath(path).parent == LIBVIRTS_FOLDER, f"{path} is not in {LIBVIRTS_FOLDER}"
     further = further_options(found[0])
     assert not further, f"dnsmasq runs with {further}, which libvirt did not write"
@@ -199,14 +201,21 @@ def test_one_dnsmasq(testbed: Testbed, evidence: Evidence) -> None:
     evidence.reason = f"process {found[0].pid} from {path}, serving on {listed}"
 
 
-def _check_configuration(text: str, network: Network, served: DhcpRange) -> None:
+def _check_configuration(text: str, network: Network) -> None:
     lines = text.splitlines()
     assert f"interface={network.bridge}" in lines, f"it does not serve interface {network.bridge}"
     ranges = [line for line in lines if line.startswith("dhcp-range=")]
     # dhcp-range=10.10.10.2,10.10.10.254,255.255.255.0 (the mask since libvirt 4.7)
     bounds = [line.partition("=")[2].split(",")[:2] for line in ranges]
-    wanted = [str(served.start), str(served.end)]
+    served, address = network.dhcp_range, network.address
+    if served is None:
+        # dhcp-range=10.10.10.1,static
+        wanted = ["" if address is None else str(address.ip), "static"]
+    else:
+        wanted = [str(served.start), str(served.end)]
     assert bounds == [wanted], f"it serves {bounds}, the network has {wanted}"
+    if served is None:
+        return
     limit = f"dhcp-lease-max={served.size}"
     assert limit in lines, f"its lease limit is not the range's size: no {limit}"
 

@@ -23,6 +23,10 @@ IDS = [
     "NT-01", "NT-02", "NT-03", "NT-04", "NT-05", "NT-06", "NT-07", "NT-08",
     "NT-09", "NT-10", "NT-11", "NT-12", "NT-13", "NT-14", "NT-15", "NT-16",
     "NT-17", "NT-18", "NT-19", "NT-20", "NT-21", "NT-22", "NT-23", "NT-24",
+    "NT-25",
+    "DN-01", "DN-02", "DN-03", "DN-04", "DN-05", "DN-06", "DN-07", "DN-08",
+    "DN-09",
+    "DH-01", "DH-02", "DH-03", "DH-04", "DH-05", "DH-06", "DH-07", "DH-08",
     "IS-01", "IS-02", "IS-03", "IS-04", "IS-05", "IS-06",
     "RT-01", "RT-02", "RT-03", "RT-04", "RT-05", "RT-06", "RT-07",
     "OP-01", "OP-02", "OP-03", "OP-04", "OP-05", "OP-06", "OP-07",
@@ -77,6 +81,18 @@ def test_a_claim_about_one_switch_does_not_apply_to_the_other() -> None:
     assert claims["BR-09"].applies_to("bridged")
 
 
+def test_a_claim_about_a_key_applies_where_a_topology_asks_for_it() -> None:
+    claims = catalogue.claims()
+    plain, more = library.load("nat"), library.load("nat-dnsmasq")
+    for id_ in ("DN-01", "DN-04", "DN-07", "DH-01", "DH-03", "DH-06", "DH-07"):
+        assert claims[id_].keys
+        assert not plain.applies(claims[id_])
+        assert more.applies(claims[id_])
+    assert plain.applies(claims["DN-08"])
+    # `enable` is true there, as in a file without the key.
+    assert not more.applies(claims["DN-05"])
+
+
 def test_every_source_is_a_document_and_every_document_a_source() -> None:
     documents = catalogue.documents()
     used = {source for claim in catalogue.claims().values() for source in claim.sources}
@@ -120,6 +136,7 @@ def test_the_catalogue_cannot_be_changed_and_is_read_once() -> None:
     [
         (("id: GN-02", "id: GN-01"), "sections[0].claims[1].id", "unused id"),
         (("id: GN-02", "id: LB-99"), "sections[0].claims[1].id", "starts with GN-"),
+        (("keys: [domain]", "keys: [domian]"), "sections[4].claims[0].keys[0]", '"domain"?'),
         (("types: [nat]", "types: [nta]"), "sections[3].types[0]", 'did you mean "nat"?'),
         (
             ("sources: [D5, D4]", "sources: [D9]"),

@@ -97,7 +97,7 @@ def test_a_users_own_command_is_told_on_one_line_with_its_last_lines_below() -> 
     ("need", "lacks"),
     [
         ("figures", "a physical network (its data: physical is null)"),
-        ("dhcp", "a DHCP range (its data: networks[0].dhcp is null)"),
+        ("dhcp", "a DHCP range (its data: networks[0].dhcp has none)"),
         ("dhcp_guests", "a guest that asks by DHCP (its data: all addresses are static)"),
     ],
 )

@@ -30,10 +30,10 @@ def test_a_network_beside_another_has_addresses_of_its_own() -> None:
     assert second.subnet.subnet_of(SPARE)
     assert not any(second.subnet.overlaps(other) for other in taken)
     assert second.address is not None
-    assert second.dhcp is not None
-    assert second.address.ip not in second.dhcp
-    assert second.dhcp.size == 253
-    assert IPv4Address(int(second.dhcp.end)) in second.subnet
+    assert second.dhcp_range is not None
+    assert second.address.ip not in second.dhcp_range
+    assert second.dhcp_range.size == 253
+    assert IPv4Address(int(second.dhcp_range.end)) in second.subnet
 
 
 @pytest.mark.parametrize(

@@ -94,8 +94,8 @@ def test_a_nat_network_is_read_whole() -> None:
         *(True, 0),
     )
     assert network.address == IPv4Interface("192.168.122.1/24")
-    assert network.dhcp is not None
-    assert network.dhcp.size == 253
+    assert network.dhcp_range is not None
+    assert network.dhcp_range.size == 253
     assert [guest.address for guest in topology.guests] == ["dhcp", "dhcp"]
     assert not found.reading.not_looked_at
     assert topology.selection == ("--network", "default")
@@ -191,8 +191,8 @@ def test_a_second_range_is_not_looked_at_and_leaves_leases_undecided() -> None:
     more = "<range start='192.168.122.2' end='192.168.122.9'/>"
     found = read(NAT.replace("    </dhcp>", f"      {more}\n    </dhcp>"))
     network = found.topology(macs=MACS).network
-    assert network.dhcp is not None
-    assert str(network.dhcp.end) == "192.168.122.254"
+    assert network.dhcp_range is not None
+    assert str(network.dhcp_range.end) == "192.168.122.254"
     assert {s.line for s in found.reading.not_looked_at} == {14}
     assert found.reading.obstacle(["NT-06"]) is not None
 

@@ -53,7 +53,9 @@ def test_xml_of_a_virtual_network(name: str, mode: str | None) -> None:
     assert (None if forward is None else forward.get("mode")) == mode
     assert root.findtext("name") == network.name
     assert served is not None
-    assert served.attrib == {"start": str(network.dhcp.start), "end": str(network.dhcp.end)}
+    assert network.dhcp_range is not None
+    bounds = {"start": str(network.dhcp_range.start), "end": str(network.dhcp_range.end)}
+    assert served.attrib == bounds
 
 
 def test_xml_of_a_network_of_functions() -> None:

@@ -75,10 +75,10 @@ def test_figures_keep_their_place_in_the_subnet(topology: Topology) -> None:
         if one.address is not None and other.address is not None:
             assert int(one.address.ip) & 0xFF == int(other.address.ip) & 0xFF
             assert one.address.network.prefixlen == other.address.network.prefixlen
-        if one.dhcp is not None and other.dhcp is not None:
-            assert one.dhcp.size == other.dhcp.size
+        if one.dhcp_range is not None and other.dhcp_range is not None:
+            assert one.dhcp_range.size == other.dhcp_range.size
             assert other.subnet is not None
-            assert other.dhcp.start in other.subnet
+            assert other.dhcp_range.start in other.subnet
     if topology.physical is not None and used.physical is not None:
         for name in ("router", "host", "outside"):
             before, after = (getattr(each.physical, name) for each in (topology, used))

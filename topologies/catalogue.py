@@ -12,7 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from topologies.data_error import gathered, near_miss
 from topologies.field_types import found, refuse
 from topologies.network_types import NETWORK_TYPES
-from topologies.schema import Role
+from topologies.part import keys_of
+from topologies.schema import Network, Role
 from topologies.schema_errors import refusals
 from topologies.switch_types import SWITCH_TYPES
 from topologies.yaml_reader import Document, read
@@ -41,6 +42,7 @@ def _one_of(known: Iterable[str]) -> Callable[[object], object]:
 
 
 _TypeName = Annotated[str, BeforeValidator(_one_of((*NETWORK_TYPES, HOST)))]
+_NetworkKey = Annotated[str, BeforeValidator(_one_of(keys_of(Network)))]
 _SwitchName = Annotated[str, BeforeValidator(_one_of(SWITCH_TYPES))]
 
 
@@ -72,6 +74,10 @@ class Claim(_Entry):
         default=(), description="The cells of who reaches whom that decide it; none: checks do."
     )
     sources: tuple[str, ...] = Field(min_length=1, description="The documents it comes from.")
+    keys: tuple[str, ...] = Field(
+        default=(),
+        description="Keys of a network, one of which a topology has to ask for; none: it need not.",
+    )
     foundation: bool = Field(
         default=False,
         description="Whether it is violated where the host refuses to build the network.",
@@ -80,6 +86,10 @@ class Claim(_Entry):
     def applies_to(self, type_: str, switch: str | None = None) -> bool:
         """Whether the claim is about a network type on a switch (None: any)."""
         return type_ in self.types and (switch is None or self.switch in (None, switch))
+
+    def is_asked_of(self, network: Network) -> bool:
+        """Whether a network has one of the keys that the claim is about; True without keys."""
+        return not self.keys or any(network.asks_for(key) for key in self.keys)
 
     def says(self, from_: str, to: str) -> bool | None:
         """Return whether one end reaches the other by this claim; None: it is about other cells."""
@@ -98,6 +108,9 @@ class _WrittenClaim(_Entry):
     switch: _SwitchName | None = Field(default=None, description="The only switch.")
     cells: Annotated[tuple[ClaimCell, ...], Field(strict=False)] = Field(
         default=(), description="The cells of who reaches whom that decide it."
+    )
+    keys: Annotated[tuple[_NetworkKey, ...], Field(strict=False)] = Field(
+        default=(), description="Keys of a network, one of which a topology has to ask for."
     )
     statement: str = Field(min_length=1, description="The statement.")
     foundation: bool = Field(
@@ -178,6 +191,7 @@ def _by_id(catalogue: _Catalogue, document: Document) -> dict[str, Claim]:
                 types=written.types or section.types,
                 switch=written.switch,
                 cells=written.cells,
+                keys=written.keys,
                 sources=written.sources,
                 foundation=written.foundation,
             )

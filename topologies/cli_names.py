@@ -17,6 +17,7 @@ SHIPPED: Final = (
     "ovs",
     "nat",
     "nat1",
+    "nat-dnsmasq",
     "isolated",
     "routed",
     "open",

@@ -11,7 +11,7 @@ from topologies.data_error import DataError, gathered
 from topologies.field_types import found as found_value
 from topologies.network_import.clashes import clashes
 from topologies.network_import.xml_topology import KEY, NOT_BESIDE, XmlDocument, read_network
-from topologies.rules import broken, draft_of
+from topologies.rules import broken, doubtful, draft_of
 from topologies.schema_errors import refusals
 from topologies.topology import SCHEMA, Shape, Topology
 from topologies.yaml_reader import Document, read
@@ -92,10 +92,12 @@ def _of(document: Document) -> Topology:
         Shape.model_validate(document.data)
     except ValidationError as error:
         errors += refusals(error, document, Shape)
-    errors += [document.error(p.path, p.what, p.hint) for p in broken(draft_of(document.data))]
+    draft = draft_of(document.data)
+    errors += [document.error(p.path, p.what, p.hint) for p in broken(draft)]
     if errors:
         raise gathered(errors)
-    topology = Topology.model_validate(document.data).read_from(document.file)
+    warnings = tuple(document.error(p.path, p.what, p.hint) for p in doubtful(draft))
+    topology = Topology.model_validate(document.data).read_from(document.file, warnings)
     return topology.read_as(document.reading) if isinstance(document, XmlDocument) else topology
 
 

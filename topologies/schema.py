@@ -5,13 +5,15 @@ Each part knows its own shape. Rules between parts (an address inside its networ
 are in `topologies.rules`.
 """
 
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from contracts.address_family import IPV4, AddressFamily, family_of
+from topologies.dhcp import Dhcp, DhcpRange, DnsmasqOption, Tftp
+from topologies.dns import Dns, Domain
 from topologies.field_types import (
     Address,
     ForwardMode,
@@ -25,6 +27,7 @@ from topologies.field_types import (
     Uuid,
 )
 from topologies.given_xml import GivenXml
+from topologies.part import Part
 
 Switch = Literal["linux", "ovs", "nic"]
 """The switch: a Linux bridge, an Open vSwitch bridge, or an SR-IOV NIC itself."""
@@ -37,26 +40,14 @@ OriginName = Literal["made", "existing"]
 MbitPerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class Part(BaseModel):
-    """A piece of a topology file: unknown keys and silent conversions refused, never changed."""
+class StaticRoute(Part):
+    """A route of the host's by way of a guest: `<route address=… gateway=…/>`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class DhcpRange(Part):
-    """The addresses that a DHCP server hands out, both ends included."""
-
-    start: Address = Field(description="First address of the range.")
-    end: Address = Field(description="Last address of the range.")
-
-    @property
-    def size(self) -> int:
-        """How many addresses the range holds; libvirt's lease limit is this number (D4)."""
-        return int(self.end) - int(self.start) + 1
-
-    def __contains__(self, address: IPv4Address) -> bool:
-        """Tell whether an address lies in the range."""
-        return self.start <= address <= self.end
+    to: Subnet = Field(description="The addresses beyond the gateway.")
+    gateway: Address = Field(description="An address of the network: the guest that routes.")
+    metric: int | None = Field(
+        default=None, ge=1, le=2**32 - 1, description="Its metric; null: libvirt's, 1."
+    )
 
 
 class Network(Part):
@@ -96,8 +87,23 @@ class Network(Part):
     uuid: Uuid | None = Field(
         default=None, description="The libvirt network's UUID; null: libvirt makes one."
     )
-    dhcp: DhcpRange | None = Field(
-        default=None, description="The range libvirt's dnsmasq serves; null: no DHCP server."
+    domain: Domain | None = Field(
+        default=None, description="The domain of the guests' names; null: they have none."
+    )
+    dns: Dns | None = Field(
+        default=None, description="libvirt's DNS server; null: it is on, without entries."
+    )
+    dhcp: Dhcp | None = Field(
+        default=None, description="libvirt's DHCP server and its range; null: there is none."
+    )
+    tftp: Tftp | None = Field(
+        default=None, description="libvirt's TFTP server; null: there is none."
+    )
+    routes: Annotated[tuple[StaticRoute, ...], Field(strict=False)] = Field(
+        default=(), description="The host's routes by way of the network's guests."
+    )
+    dnsmasq_options: Annotated[tuple[DnsmasqOption, ...], Field(strict=False)] = Field(
+        default=(), description="Options that libvirt passes through to its dnsmasq."
     )
     uplink: InterfaceName | None = Field(
         default=None,
@@ -135,6 +141,16 @@ class Network(Part):
         copy = self.model_copy()
         copy._given = definition
         return copy
+
+    @property
+    def dhcp_range(self) -> DhcpRange | None:
+        """The range that libvirt's DHCP server hands out; None: it has no server, or no range."""
+        return None if self.dhcp is None else self.dhcp.range
+
+    @property
+    def has_dns(self) -> bool:
+        """Whether libvirt's dnsmasq answers questions for names, where libvirt starts one."""
+        return self.dns is None or self.dns.enable
 
     @property
     def bridge(self) -> str:

@@ -9,17 +9,17 @@ from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from contracts.address_family import FAMILIES, AddressFamily
 from topologies.catalogue import Claim, claims
-from topologies.data_error import near_miss
+from topologies.data_error import DataError, near_miss
+from topologies.dhcp import DhcpRange
 from topologies.field_types import Sentence, TopologyName, found, refuse
 from topologies.network_import.reading import Reading
 from topologies.network_types import NETWORK_TYPES, NetworkType, find_type, type_of
 from topologies.origins import Origin, origin_of
+from topologies.part import Part
 from topologies.rules import Draft, broken
 from topologies.schema import (
-    DhcpRange,
     Guest,
     Network,
-    Part,
     Physical,
     Promise,
     Role,
@@ -127,6 +127,7 @@ class Topology(Shape):
 
     _source_path: Path | None = PrivateAttr(default=None)
     _reading: Reading | None = PrivateAttr(default=None)
+    _warnings: tuple[DataError, ...] = PrivateAttr(default=())
 
     @model_validator(mode="before")
     @classmethod
@@ -195,7 +196,7 @@ class Topology(Shape):
 
     def applies(self, claim: Claim) -> bool:
         """Whether a claim is about this topology's network under test."""
-        return claim.applies_to(self.kind, self.switch)
+        return claim.applies_to(self.kind, self.switch) and claim.is_asked_of(self.network)
 
     @property
     def source_path(self) -> Path | None:
@@ -250,8 +251,14 @@ class Topology(Shape):
         copy._reading = reading
         return copy
 
-    def read_from(self, path: Path) -> Self:
-        """Return a copy that knows which file it came from."""
+    @property
+    def warnings(self) -> tuple[DataError, ...]:
+        """What is doubtful in its file, and no error."""
+        return self._warnings
+
+    def read_from(self, path: Path, warnings: tuple[DataError, ...] = ()) -> Self:
+        """Return a copy that knows which file it came from, and what is doubtful there."""
         copy = self.model_copy()
         copy._source_path = path
+        copy._warnings = warnings
         return copy

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any, Final
 
+from topologies.dhcp import DhcpRange
 from topologies.network_import.imported import GUESTS, Imported
 from topologies.network_types import type_of
-from topologies.schema import DhcpRange, Network, Physical
+from topologies.schema import Network, Physical
 
 # What a sandbox makes beyond the host where the network itself says nothing of it: private
 # networks (RFC 1918), the first that does not overlap.

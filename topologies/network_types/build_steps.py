@@ -44,4 +44,17 @@ class LibvirtNetwork:
     file: Path | None = None
 
 
-BuildStep = VirtualFunctions | HostBridge | LibvirtNetwork
+@dataclass(frozen=True)
+class BootFolder:
+    """Make the folder of a TFTP server's files, with a file to boot; what is there stays.
+
+    Attributes:
+        root: the folder.
+        file: the file's name in it; None: none is made.
+    """
+
+    root: str
+    file: str | None
+
+
+BuildStep = BootFolder | VirtualFunctions | HostBridge | LibvirtNetwork

@@ -29,6 +29,14 @@ class HostMadeBridge(NetworkType):
                 "a bridge made by the host has no DHCP server; expected null",
                 "write made_by: libvirt, or give the guests static addresses",
             )
+        for key in ("domain", "dns", "tftp", "routes", "dnsmasq_options"):
+            if network.asks_for(key):
+                yield Breach(
+                    key,
+                    "a bridge made by the host has no dnsmasq and no route of libvirt's; expected "
+                    "none",
+                    "write made_by: libvirt, or leave it out",
+                )
         if network.uuid is not None:
             yield Breach(
                 "uuid",

@@ -9,7 +9,8 @@ from ipaddress import IPv4Address
 from typing import ClassVar
 from xml.etree import ElementTree as ET
 
-from topologies.network_types.build_steps import BuildStep, LibvirtNetwork
+from topologies.network_types.build_steps import BootFolder, BuildStep, LibvirtNetwork
+from topologies.network_types.dnsmasq_xml import add_dhcp, add_names, add_options
 from topologies.network_types.network_type import Breach, Hop, NetworkType
 from topologies.schema import Network, Physical, Role
 
@@ -51,6 +52,14 @@ class LibvirtBridge(NetworkType):
                 "a DHCP range without an address on the bridge; expected both or none",
                 "give the network its address",
             )
+        for key in ("domain", "dns", "tftp", "routes", "dnsmasq_options"):
+            if network.asks_for(key) and network.address is None:
+                yield Breach(
+                    key,
+                    "libvirt starts no dnsmasq on a bridge without an address; expected both or "
+                    "none",
+                    "give the network its address",
+                )
         if self.mode is not None and network.address is None:
             yield Breach(
                 "forward",
@@ -64,7 +73,12 @@ class LibvirtBridge(NetworkType):
 
     def build_steps(self, network: Network) -> Sequence[BuildStep]:
         """See `NetworkType.build_steps`."""
-        return (LibvirtNetwork(self.xml(network), network.given_file),)
+        made = LibvirtNetwork(self.xml(network), network.given_file)
+        if network.tftp is None:
+            return (made,)
+        bootp = None if network.dhcp is None else network.dhcp.bootp
+        file = None if bootp is None or bootp.server is not None else bootp.file
+        return BootFolder(network.tftp.root, file), made
 
     def xml(self, network: Network) -> str:
         """Return the network's definition: the user's own, else the keys of the data, no others."""
@@ -83,13 +97,21 @@ class LibvirtBridge(NetworkType):
             bridge.set("delay", str(network.forward_delay_s))
         if network.mac is not None:
             ET.SubElement(root, "mac", address=network.mac)
+        add_names(root, network)
         if network.address is not None:
             address, netmask = str(network.address.ip), str(network.address.netmask)
             ip = ET.SubElement(root, "ip", address=address, netmask=netmask)
+            if network.tftp is not None:
+                ET.SubElement(ip, "tftp", root=network.tftp.root)
             if network.dhcp is not None:
-                served = ET.SubElement(ip, "dhcp")
-                start, end = str(network.dhcp.start), str(network.dhcp.end)
-                ET.SubElement(served, "range", start=start, end=end)
+                add_dhcp(ip, network.dhcp)
+        for route in network.routes:
+            to, prefix = str(route.to.network_address), str(route.to.prefixlen)
+            added = ET.SubElement(root, "route", address=to, prefix=prefix)
+            added.set("gateway", str(route.gateway))
+            if route.metric is not None:
+                added.set("metric", str(route.metric))
+        add_options(root, network.dnsmasq_options)
         return as_text(root)
 
     def gateway(self, network: Network, physical: Physical | None) -> IPv4Address | None:

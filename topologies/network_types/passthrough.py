@@ -35,8 +35,11 @@ class Passthrough(NetworkType):
                 "no physical function for the guests' virtual functions; expected a NIC's name",
                 "name the NIC under uplink, and under physical",
             )
-        for key in ("bridge_name", "dhcp", "stp", "forward_delay_s", "mac", "libvirt_name"):
-            if getattr(network, key) is not None:
+        for key in (
+            *("bridge_name", "domain", "dns", "tftp", "routes", "dnsmasq_options", "dhcp"),
+            *("stp", "forward_delay_s", "mac", "libvirt_name"),
+        ):
+            if network.asks_for(key):
                 yield Breach(
                     key.removesuffix("_name") if key == "bridge_name" else key,
                     "there is no bridge between functions of a NIC; expected null",

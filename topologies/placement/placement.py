@@ -5,14 +5,17 @@ Its structure, its promises and its name stay; every figure that is derived from
 place in it.
 """
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from uuid import UUID, uuid5
 
 from topologies.data_error import DataError
+from topologies.dhcp import Tftp
 from topologies.given_xml import GivenXml, Replacements
+from topologies.placement.dnsmasq_moves import moved_dhcp, moved_dns
 from topologies.placement.free_names import FreeMacs, FreeNames, free_prefix
 from topologies.placement.taken import Taken
 from topologies.subnet_pool import free_pool, free_subnets, pool_in
@@ -88,8 +91,13 @@ class Placement:
             name: name if topology.type.uplink_is_real else self.uplink or names.link(name)
             for name in _uplinks(topology)
         }
+        clients = _Clients(
+            {guest.mac: macs.mac(guest.mac) for guest in topology.guests},
+            {guest.name: names.guest(guest.name) for guest in topology.guests},
+        )
         networks = tuple(
-            self._network(network, moves, names, macs, uplink) for network in topology.networks
+            self._network(network, moves, names, macs, uplink, clients)
+            for network in topology.networks
         )
         renamed = dict(
             zip(
@@ -101,9 +109,9 @@ class Placement:
         guests = tuple(
             guest.model_copy(
                 update={
-                    "name": names.guest(guest.name),
+                    "name": clients.names[guest.name],
                     "network": renamed[guest.network],
-                    "mac": macs.mac(guest.mac),
+                    "mac": clients.macs[guest.mac],
                     "address": _guest_address(guest, moves),
                 }
             )
@@ -127,7 +135,9 @@ class Placement:
         names: FreeNames,
         macs: FreeMacs,
         uplink: Mapping[str, str],
+        clients: "_Clients",
     ) -> Network:
+        move = functools.partial(_address, moves=moves)
         own = network.bridge_name == network.name
         placed = network.model_copy(
             update={
@@ -136,7 +146,15 @@ class Placement:
                 "bridge_name": network.bridge_name and names.link(network.bridge_name),
                 "libvirt_name": network.libvirt_name and names.network(network.libvirt_name),
                 "address": network.address and _interface(network.address, moves),
-                "dhcp": network.dhcp and _range(network.dhcp, moves),
+                "dns": network.dns
+                and moved_dns(network.dns, functools.partial(_if_own, moves=moves)),
+                "dhcp": network.dhcp and moved_dhcp(network.dhcp, move, *clients),
+                # A folder of the run's own, in place of one that the host may have.
+                "tftp": network.tftp and Tftp(root=f"/run/{names.network(network.name)}-tftp"),
+                "routes": tuple(
+                    each.model_copy(update={"gateway": move(each.gateway)})
+                    for each in network.routes
+                ),
                 "uplink": network.uplink and uplink[network.uplink],
                 "mac": network.mac and macs.mac(network.mac),
                 "uuid": network.uuid and self._uuid(network.uuid),
@@ -170,6 +188,13 @@ class Placement:
 
     def _uuid(self, documented: UUID) -> UUID:
         return uuid5(documented, self.prefix) if documented in self.taken.uuids else documented
+
+
+class _Clients(NamedTuple):
+    """Documented MACs and names of a topology's guests, each with the one in its place."""
+
+    macs: Mapping[str, str]
+    names: Mapping[str, str]
 
 
 def moved_fields(documented: Topology, used: Topology) -> list[dict[str, str]]:
@@ -249,6 +274,11 @@ def _range(served: DhcpRange, moves: Moves) -> DhcpRange:
 
 def _interface(address: IPv4Interface, moves: Moves) -> IPv4Interface:
     return IPv4Interface((_address(address.ip, moves), address.network.prefixlen))
+
+
+def _if_own(address: IPv4Address, moves: Moves) -> IPv4Address:
+    """Return the address in place of one of the topology's; another one as it is."""
+    return _address(address, moves) if any(address in each for each in moves) else address
 
 
 def _address(address: IPv4Address, moves: Moves) -> IPv4Address:

@@ -3,15 +3,20 @@
 
 from collections.abc import Iterator
 
-from topologies.rules import address_plan, names, promises, wiring
+from topologies.rules import address_plan, dnsmasq, names, promises, wiring
 from topologies.rules.draft import Draft, Problem, draft_of
 
-__all__ = ["Draft", "Problem", "broken", "draft_of"]
+__all__ = ["Draft", "Problem", "broken", "doubtful", "draft_of"]
 
-_RULES = (*names.RULES, *wiring.RULES, *address_plan.RULES, *promises.RULES)
+_RULES = (*names.RULES, *wiring.RULES, *address_plan.RULES, *dnsmasq.RULES, *promises.RULES)
 
 
 def broken(draft: Draft) -> Iterator[Problem]:
     """Yield every breach of every rule in a draft."""
     for rule in _RULES:
         yield from rule(draft)
+
+
+def doubtful(draft: Draft) -> Iterator[Problem]:
+    """Yield what libvirt takes, and its user may not have meant: warnings, no errors."""
+    yield from address_plan.ranges_in_use(draft)

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Addresses: inside their network, not its first or last, and used once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
+from topologies.dhcp import DhcpRange
 from topologies.rules.draft import Draft, Problem
-from topologies.schema import DhcpRange
+from topologies.schema import Guest, Network
 from topologies.yaml_reader import FieldPath, field_name
 
 # A bridge, two guests and the two addresses that no host may have.
@@ -92,6 +93,23 @@ def guests_are_inside(draft: Draft) -> Iterator[Problem]:
             )
 
 
+def routes_lead_out(draft: Draft) -> Iterator[Problem]:
+    """A static route leads to addresses of no network here, by way of a guest's address."""
+    for index, network in draft.planned.items():
+        for number, route in enumerate(network.routes):
+            path: FieldPath = ("networks", index, "routes", number)
+            if network.subnet is not None and network.subnet.prefixlen <= PREFIX_MAX:
+                yield from _outside_of((*path, "gateway"), route.gateway, network.subnet)
+            for other_path, other in _subnets(draft):
+                if route.to.overlaps(other):
+                    yield Problem(
+                        (*path, "to"),
+                        f"{route.to} overlaps {other} of {field_name(other_path)}; expected "
+                        "addresses that are beyond the gateway alone",
+                        "choose another network",
+                    )
+
+
 def addresses_are_used_once(draft: Draft) -> Iterator[Problem]:
     """Two interfaces have two addresses."""
     used: list[tuple[FieldPath, IPv4Address]] = []
@@ -135,12 +153,7 @@ def bridge_with_uplink_holds_the_hosts_address(draft: Draft) -> Iterator[Problem
             )
 
 
-def _range(
-    path: FieldPath,
-    dhcp: DhcpRange,
-    subnet: IPv4Network | None,
-    taken: dict[str, IPv4Address],
-) -> Iterator[Problem]:
+def _range(path: FieldPath, dhcp: DhcpRange, subnet: IPv4Network | None) -> Iterator[Problem]:
     if dhcp.start > dhcp.end:
         yield Problem(
             (*path, "start"),
@@ -150,6 +163,48 @@ def _range(
     if subnet is not None and subnet.prefixlen <= PREFIX_MAX:
         yield from _outside_of((*path, "start"), dhcp.start, subnet)
         yield from _outside_of((*path, "end"), dhcp.end, subnet)
+
+
+def ranges(draft: Draft) -> Iterator[Problem]:
+    """A DHCP range lies in its network and runs forward; the physical one holds none that is taken.
+
+    libvirt takes a range with addresses in use: `ranges_in_use` warns of it.
+    """
+    for index, network in draft.planned.items():
+        if (served := network.dhcp_range) is not None:
+            yield from _range(("networks", index, "dhcp"), served, network.subnet)
+    if draft.physical is not None:
+        path, served = ("physical", "dhcp"), draft.physical.dhcp
+        yield from _range(path, served, draft.physical.subnet)
+        taken = _guests(draft) | {
+            f"the {key}'s own address": getattr(draft.physical, key)
+            for key in ("router", "host", "outside")
+        }
+        yield from _holding(path, served, taken)
+
+
+def ranges_in_use(draft: Draft) -> Iterator[Problem]:
+    """Libvirt's range holds an address that is in use: its server offers it to no client."""
+    for index, network in draft.planned.items():
+        if (served := network.dhcp_range) is not None:
+            taken = _guests(draft)
+            if network.address is not None:
+                taken["the bridge's own address"] = network.address.ip
+            yield from _holding(("networks", index, "dhcp"), served, taken)
+
+
+def _guests(draft: Draft) -> dict[str, IPv4Address]:
+    """Return the static addresses of guests, each with its place in words."""
+    return {
+        f"the address of {field_name(('guests', i, 'address'))}": g.static_address.ip
+        for i, g in draft.guests.items()
+        if g.static_address is not None
+    }
+
+
+def _holding(
+    path: FieldPath, dhcp: DhcpRange, taken: Mapping[str, IPv4Address]
+) -> Iterator[Problem]:
     for owner, address in taken.items():
         if address in dhcp:
             yield Problem(
@@ -158,28 +213,6 @@ def _range(
                 "of free addresses",
                 "shorten the range, or move the address out of it",
             )
-
-
-def ranges(draft: Draft) -> Iterator[Problem]:
-    """A DHCP range lies in its network, runs forward, and holds no address that is taken."""
-    static: dict[FieldPath, IPv4Address] = {
-        ("guests", i, "address"): g.static_address.ip
-        for i, g in draft.guests.items()
-        if g.static_address is not None
-    }
-    guests = {f"the address of {field_name(path)}": address for path, address in static.items()}
-    for index, network in draft.planned.items():
-        if network.dhcp is not None:
-            taken = dict(guests)
-            if network.address is not None:
-                taken["the bridge's own address"] = network.address.ip
-            yield from _range(("networks", index, "dhcp"), network.dhcp, network.subnet, taken)
-    if draft.physical is not None:
-        taken = guests | {
-            f"the {key}'s own address": getattr(draft.physical, key)
-            for key in ("router", "host", "outside")
-        }
-        yield from _range(("physical", "dhcp"), draft.physical.dhcp, draft.physical.subnet, taken)
 
 
 def dhcp_guests_have_a_server(draft: Draft) -> Iterator[Problem]:
@@ -191,13 +224,25 @@ def dhcp_guests_have_a_server(draft: Draft) -> Iterator[Problem]:
     for index, guest in draft.guests.items():
         network = draft.network_of(guest)
         if guest.static_address is None and network in planned:
-            if network.dhcp is not None or network.is_on_physical_network:
+            if network.is_on_physical_network or _serves(network, guest):
                 continue
             yield Problem(
                 ("guests", index, "address"),
-                f"network {network.name} has no DHCP server; expected a static address",
-                "write an address with its prefix length, or give the network a dhcp range",
+                f"network {network.name} has no DHCP server with an address for it; expected a "
+                "static address",
+                "write an address with its prefix length, or give the network a dhcp range, or a "
+                "host with the guest's MAC under dhcp.hosts",
             )
+
+
+def _serves(network: Network, guest: Guest) -> bool:
+    """Whether a network's DHCP server has an address for a guest."""
+    if (dhcp := network.dhcp) is None:
+        return False
+    if dhcp.range is None and not dhcp.hosts:
+        # Another rule refuses it.
+        return True
+    return dhcp.range is not None or dhcp.reservation(guest.mac, guest.name) is not None
 
 
 RULES: Final = (
@@ -205,6 +250,7 @@ RULES: Final = (
     subnets_are_apart,
     addresses_are_inside,
     guests_are_inside,
+    routes_lead_out,
     addresses_are_used_once,
     bridge_with_uplink_holds_the_hosts_address,
     ranges,

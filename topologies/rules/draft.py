@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from topologies.network_types import NETWORK_TYPES
 from topologies.origins import origin_of
-from topologies.schema import Guest, Network, Part, Physical, Promise, Throughput
+from topologies.part import Part
+from topologies.schema import Guest, Network, Physical, Promise, Throughput
 from topologies.yaml_reader import FieldPath, Value, field_name
 
 P = TypeVar("P", bound=Part)

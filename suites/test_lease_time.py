@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The time of a lease: as it is offered, renewed, and given back."""
+
+import time
+from ipaddress import IPv4Address
+
+import pytest
+
+from fixtures.errors import Inconclusive
+from fixtures.host.links import link_mac
+from fixtures.probe.dhcp import Clients, Reply, clients, new_mac
+from fixtures.probe.evidence import Evidence
+from fixtures.probe.station import NIC, station
+from fixtures.testbed.testbed import Testbed
+from fixtures.waiting import pause, poll
+from topologies.dhcp import Dhcp, LeaseTime
+
+# RFC 2131, 4.4.5: 0.5 and 0.875 of the lease time.
+RENEWAL, REBINDING = 0.5, 0.875
+ENDLESS = 2**32 - 1
+# The end of a lease is kept in whole seconds: so long makes a difference that is seen.
+BEFORE_RENEWAL_S = 2.0
+LISTED_DEADLINE_S = 5.0
+
+
+def _dhcp(testbed: Testbed) -> Dhcp:
+    dhcp = testbed.topology.network.dhcp
+    if dhcp is None or dhcp.range is None or dhcp.lease is None:
+        raise testbed.without("a lease time of a range", "networks[0].dhcp.lease is null")
+    return dhcp
+
+
+@pytest.mark.claims("DH-03")
+def test_lease_time(testbed: Testbed, evidence: Evidence) -> None:
+    """Offer and lease have the network's lease time, with renewal and rebinding at their part.
+
+    Source: libvirt, "Network XML format", `<lease>`; RFC 2131, 4.4.5.
+
+    Preconditions:
+        - the network's `dhcp.lease` has a lease time
+    Steps:
+        1. Have a client without a reservation take a lease.
+        2. Have a client with each reservation that has a lease time of its own and a MAC that no
+           guest has ask for its address.
+    Verify:
+        - offer and lease have the range's time (option 51), the others that of their reservation
+        - renewal (option 58) is at half of it, rebinding (option 59) at seven eighths, unless the
+          lease never ends
+    """
+    dhcp = _dhcp(testbed)
+    guests = {guest.mac for guest in testbed.guests}
+    own = [(h.mac, h.lease) for h in dhcp.hosts if h.mac and h.lease and h.mac not in guests]
+    with (
+        station(testbed.host, testbed.switch, "st1") as port,
+        evidence.capture(port.machine, NIC) as frames,
+        clients(port, frames) as asking,
+    ):
+        mac = new_mac()
+        seen: list[tuple[str, Reply | None, LeaseTime]] = []
+        if dhcp.lease is not None:
+            lease = asking.lease(mac)
+            offer = next((r for r in asking.replies() if r.kind == "offer"), None)
+            seen += [("an offer", offer, dhcp.lease), ("a lease", lease, dhcp.lease)]
+        seen += [(f"the offer to {mac}", asking.offer(mac), time) for mac, time in own]
+    wrong = [fault for what, reply, wanted in seen if (fault := _fault(what, reply, wanted))]
+    evidence.reason = "; ".join(f"{what}: {_times(reply)}" for what, reply, _ in seen)
+    assert not wrong, "; ".join(wrong)
+
+
+def _times(reply: Reply | None) -> str:
+    if reply is None:
+        return "nothing"
+    names = ("lease_time", "renewal_time", "rebinding_time")
+    return " ".join(f"{name} {reply.seconds(name)}" for name in names)
+
+
+def _fault(what: str, reply: Reply | None, wanted: LeaseTime) -> str:
+    """Return what is wrong with the times of a reply; "": nothing is."""
+    if reply is None:
+        return f"{what} did not come"
+    whole = wanted.seconds
+    times = {"lease_time": whole}
+    if whole != ENDLESS:
+        times |= {
+            "renewal_time": int(whole * RENEWAL),
+            "rebinding_time": int(whole * REBINDING),
+        }
+    other = {k: reply.seconds(k) for k, v in times.items() if reply.seconds(k) != v}
+    return f"{what} has {other}; expected {times}" if other else ""
+
+
+@pytest.mark.claims("DH-04")
+def test_renewed_and_released(testbed: Testbed, evidence: Evidence) -> None:
+    """A renewed lease keeps its address and begins anew; a released one is free.
+
+    Source: RFC 2131, 4.4.5 and 4.4.6; libvirt, virNetworkGetDHCPLeases.
+
+    Preconditions:
+        - the network's `dhcp.lease` has a lease time
+    Steps:
+        1. Have a client take a lease; read libvirt's list of leases.
+        2. Two seconds later have it renew the lease, as at T1; read the list.
+        3. Have it release the lease; read the list, and have another client ask for the address.
+    Verify:
+        - the renewed lease has the same address and the whole time again, and its end in libvirt's
+          list is later than before
+        - the released lease leaves libvirt's list, and the other client is offered its address
+        - control: the lease is in libvirt's list at first; else the check is inconclusive
+    """
+    whole = (_dhcp(testbed).lease or LeaseTime(expiry=0)).seconds
+    with (
+        station(testbed.host, testbed.switch, "st1") as port,
+        evidence.capture(port.machine, NIC) as frames,
+        clients(port, frames) as asking,
+    ):
+        mac = link_mac(port.machine, NIC)
+        lease = asking.lease(mac)
+        first = None if lease is None else _listed_end(testbed, mac, above=0)
+        if lease is None or first is None:
+            raise Inconclusive(f"control failed: {mac} has no lease in libvirt's list")
+        pause(BEFORE_RENEWAL_S)
+        # The answer goes to the client's address, which somebody has to have.
+        with port.holding(f"{lease.address}/{testbed.subnet.prefixlen}"):
+            renewed = asking.renew(mac)
+        assert renewed is not None, f"{mac} renews the lease of {lease.address}: no answer"
+        assert renewed.kind == "ack", f"{mac} renews the lease of {lease.address}: {renewed.kind}"
+        assert renewed.address == lease.address, f"renewed, {mac} has {renewed.address}"
+        seconds = renewed.seconds("lease_time")
+        assert seconds == whole, f"renewed, the lease takes {seconds} s, not {whole} s"
+        second = _listed_end(testbed, mac, above=first)
+        later = whole == ENDLESS or (second is not None and second > first)
+        assert later, f"renewed, the lease ends at {second}; before it ended at {first}"
+        _require_free_once_released(testbed, asking, mac, lease.address)
+    left = "" if second is None else f", {second - time.time():.0f} s left"
+    evidence.reason = f"{lease.address} renewed{left}; released, it is offered to another client"
+
+
+def _require_free_once_released(
+    testbed: Testbed, asking: Clients, mac: str, address: IPv4Address
+) -> None:
+    asking.release(mac)
+    del asking.leases[mac]
+    listed = poll(
+        lambda: _ends(testbed, mac), lambda found: not found, deadline_s=LISTED_DEADLINE_S
+    )
+    assert not listed, f"{LISTED_DEADLINE_S:g} s after its release {mac} is in libvirt's list"
+    offer = asking.offer(new_mac(), address)
+    offered = offer and offer.address
+    assert offered == address, f"{address} was released; a client that asks for it gets {offered}"
+
+
+def _listed_end(testbed: Testbed, mac: str, *, above: int) -> int | None:
+    """Return the end of a lease in libvirt's list, once it is later than a time; None: it is not.
+
+    dnsmasq reports a lease to libvirt by a script, which takes its time.
+    """
+    ends = poll(
+        lambda: [end for end in _ends(testbed, mac) if end > above or above == ENDLESS],
+        deadline_s=LISTED_DEADLINE_S,
+    )
+    return ends[0] if ends else None
+
+
+def _ends(testbed: Testbed, mac: str) -> list[int]:
+    leases = testbed.libvirt_network.DHCPLeases()
+    return [int(lease["expirytime"]) for lease in leases if lease["mac"] == mac]

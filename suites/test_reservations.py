@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Reservations: who gets the addresses that a network keeps for single clients."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from fixtures.errors import Inconclusive
+from fixtures.guest.guest_address import request_lease
+from fixtures.probe.dhcp import Clients, clients, new_mac
+from fixtures.probe.evidence import Evidence
+from fixtures.probe.station import NIC, station
+from fixtures.testbed.testbed import Testbed
+from topologies.dhcp import Reservation
+
+
+def _absent(testbed: Testbed) -> Sequence[Reservation]:
+    """Return the reservations of clients that are no guests of the topology."""
+    return [
+        each
+        for each in _reservations(testbed)
+        if not any(each.is_for(guest.mac, guest.name) for guest in testbed.guests)
+    ]
+
+
+def _reservations(testbed: Testbed) -> Sequence[Reservation]:
+    dhcp = testbed.topology.network.dhcp
+    if dhcp is None or not dhcp.hosts:
+        raise testbed.without("a reservation", "networks[0].dhcp has no hosts")
+    return dhcp.hosts
+
+
+@pytest.mark.claims("DH-01")
+def test_reserved_address_for_its_client(testbed: Testbed, evidence: Evidence) -> None:
+    """A client with a reservation gets its address, whatever it asks for.
+
+    Source: libvirt, "Network XML format", `<host>` of `<dhcp>`; dnsmasq(8), `--dhcp-host`.
+
+    Preconditions:
+        - the network's `dhcp.hosts` has a reservation
+    Steps:
+        1. Have each guest with a reservation ask by DHCP again.
+        2. Have a client with the MAC, or the host name, of each other reservation ask for the
+           address of another reservation, and take a lease.
+    Verify:
+        - each gets the address of its reservation
+    """
+    kept, wrong, seen = _reservations(testbed), [], []
+    for guest in testbed.guests:
+        of_guest = next((r for r in kept if r.is_for(guest.mac, guest.name)), None)
+        if of_guest is None:
+            continue
+        lease = request_lease(guest)
+        given = "no address" if lease is None else lease.address
+        seen.append(f"{guest.name} {given}")
+        if given != str(of_guest.ip):
+            wrong.append(f"{guest.name} gets {given}; {of_guest.ip} is kept for it")
+    with (
+        station(testbed.host, testbed.switch, "st1") as port,
+        evidence.capture(port.machine, NIC) as frames,
+        clients(port, frames) as asking,
+    ):
+        for each in _absent(testbed):
+            named = () if each.mac else (("hostname", each.name),)
+            other = next((r.ip for r in kept if r is not each), None)
+            reply = asking.lease(each.mac or new_mac(), other, named)
+            given = "no address" if reply is None else str(reply.address)
+            seen.append(f"{each.mac or each.name} {given}")
+            if given != str(each.ip):
+                wrong.append(f"{each.mac or each.name} gets {given}; {each.ip} is kept for it")
+    evidence.reason = "; ".join(seen)
+    assert not wrong, "; ".join(wrong)
+
+
+@pytest.mark.claims("DH-02")
+def test_reserved_address_for_no_other(testbed: Testbed, evidence: Evidence) -> None:
+    """A reserved address is offered to no other client, not even to one that asks for it.
+
+    Source: libvirt, "Network XML format", `<host>` of `<dhcp>`; dnsmasq(8), `--dhcp-host`.
+
+    Preconditions:
+        - the network's `dhcp.hosts` has a reservation
+    Steps:
+        1. Have a client that has none ask for the address of each reservation.
+        2. Have a client with a reservation ask for its address.
+    Verify:
+        - no reserved address is offered to the first; on a network without a range nothing is
+        - control: the client with a reservation is answered; else the check is inconclusive
+    """
+    kept, reserved = _reservations(testbed), {each.ip for each in _reservations(testbed)}
+    with (
+        station(testbed.host, testbed.switch, "st1") as port,
+        evidence.capture(port.machine, NIC) as frames,
+        clients(port, frames) as asking,
+    ):
+        stranger = new_mac()
+        transactions = {asking.ask(stranger, each.ip) for each in kept}
+        # The server answers in order: then it has answered the stranger, too.
+        if not _answers_one_of_them(testbed, asking):
+            raise Inconclusive("control failed: no client with a reservation is answered")
+        frames.require_whole()
+        offers = [r.address for r in asking.replies() if r.transaction in transactions]
+    given = ", ".join(map(str, dict.fromkeys(offers))) or "nothing"
+    evidence.reason = f"of {', '.join(map(str, sorted(reserved)))} a stranger is offered {given}"
+    taken = sorted(reserved & set(offers))
+    assert not taken, f"{', '.join(map(str, taken))}, reserved, is offered to a stranger"
+    if testbed.topology.network.dhcp_range is None:
+        assert not offers, f"without a range a stranger is offered {given}"
+
+
+def _answers_one_of_them(testbed: Testbed, asking: Clients) -> bool:
+    """Whether the server answers a client with a reservation."""
+    for each in _absent(testbed):
+        named = () if each.mac else (("hostname", each.name),)
+        return asking.offer(each.mac or new_mac(), more=named) is not None
+    kept = _reservations(testbed)
+    served = (g for g in testbed.guests if any(r.is_for(g.mac, g.name) for r in kept))
+    guest = next(served, None)
+    return guest is not None and request_lease(guest) is not None
