@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 from contracts.host_kinds import host_kind
 from contracts.management_path import ManagementPath
-from contracts.run_options import PROVE, RUN, RUN_OPTIONS, options_of
+from contracts.run_option import PROVE, RUN
+from contracts.run_options import RUN_OPTIONS, options_of
 
 
 @dataclass(frozen=True, slots=True)

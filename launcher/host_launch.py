@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import ClassVar, Final
 
 from contracts.host_kinds import host_kind
-from contracts.run_options import PROVE
+from contracts.run_option import PROVE
 from launcher import release, setup, watched_run
 from launcher.lab import lab_run
 from launcher.lab_detection import is_lab

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from contracts.run_options import PROVE
+from contracts.run_option import PROVE
 from launcher.arguments import Parser, split_at_dashes
 from launcher.launcher_error import UsageError
 from launcher.pytest_command import ROOT, WORKERS_MAX

@@ -6,7 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from contracts.run_options import RUN, RUN_OPTIONS, options_of
+from contracts.run_option import RUN
+from contracts.run_options import RUN_OPTIONS, options_of
 from launcher.arguments import Parser, number_from_one, one_of, split_at_dashes
 from launcher.launcher_error import UsageError
 from launcher.pytest_command import PER_CORE, WORKERS_MAX

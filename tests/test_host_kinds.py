@@ -7,7 +7,8 @@ from typing import get_args
 import pytest
 
 from contracts.host_kinds import HOST_KINDS, HOST_WORDS, host_kind
-from contracts.run_options import RUN, RUN_OPTIONS
+from contracts.run_option import RUN
+from contracts.run_options import RUN_OPTIONS
 from fixtures.host.hosts import HOSTS
 from launcher.host_launch import LAUNCHES
 from launcher.launcher_error import UsageError
