@@ -50,7 +50,11 @@ def test_no_ping_and_no_stream_of_it_is_lost() -> None:
     pytest_words = ["-c", f"{ROOT}/pyproject.toml", "--rootdir", str(ROOT), f"{ROOT}/suites"]
     run = [*pytest_words, "--host=staged", "--output=/run/run", *WORDS]
     with staged("bookworm", profile.load("plain"), []) as host:
-        done = host.capture(["python3", "-c", WATCHED, *run], VARIABLES | {"PYTHONPATH": str(ROOT)})
+        done = host.capture(
+            ["python3", "-c", WATCHED, *run],
+            VARIABLES | {"PYTHONPATH": str(ROOT)},
+            deadline_s=DEADLINE_S,
+        )
         record = host.capture(["cat", "/run/run/run.json"], VARIABLES)
     assert done.returncode == 0, done.stdout
     verdicts = {check["id"]: check["verdict"] for check in json.loads(record.stdout)["checks"]}
