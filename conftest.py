@@ -14,6 +14,8 @@ pytest_plugins = [
     "fixtures.plugin.verdict_reporting",
     "fixtures.plugin.turns",
     "fixtures.plugin.sampling",
+    "fixtures.plugin.one_interrupt",
+    "fixtures.plugin.last_collection",
     "reports.recording.recorder",
     "reports.terminal.terminal_plugin",
 ]

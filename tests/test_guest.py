@@ -142,10 +142,11 @@ def test_a_guest_that_never_answers(host: Host, image: Image) -> None:
         pytest.MonkeyPatch.context() as patch,
         pytest.raises(BootFailed) as raised,
     ):
-        patch.setattr(type(host), "boot_deadline_s", 10.0)
+        # Its kernel panics after 3 s on an idle machine, and ends it.
+        patch.setattr(type(host), "boot_deadline_s", 60.0)
         with running(host, [plan(host, image, "kvm3", broken)], make_keys()):
             pytest.fail("a guest without a userland answered")
-    assert "guest kvm3 did not answer over SSH within 10 s" in raised.value.message
+    assert "guest kvm3 ended before it answered" in raised.value.message
     assert "end of its console" in raised.value.hint
     assert "Kernel panic" in raised.value.hint
     assert [domain.name() for domain in host.libvirt.listAllDomains()] in ([], ["kvm1"])

@@ -23,6 +23,12 @@ UUID = "6f3c0a52-0b7e-4c0a-9a35-0d4b52d3c1aa"
 REFUSED = "dnsmasq: failed to create listening socket for 10.10.10.1: Address already in use"
 
 
+def refusal(words: str) -> libvirt.libvirtError:
+    """Return libvirt's exception; its words would be those of the thread's last error."""
+    libvirt.virResetLastError()
+    return libvirt.libvirtError(words)
+
+
 @dataclass
 class Network:
     """Stands for libvirt's network."""
@@ -43,7 +49,7 @@ class Network:
         """As libvirt's."""
         self.asked.append("create")
         if self.words:
-            raise libvirt.libvirtError(self.words)
+            raise refusal(self.words)
 
     def destroy(self) -> None:
         """As libvirt's."""
@@ -55,7 +61,7 @@ class Gone(Network):
 
     def found(self) -> Network:
         """Report it as libvirt does."""
-        error = libvirt.libvirtError("Network not found")
+        error = refusal("Network not found")
         error.err = (libvirt.VIR_ERR_NO_NETWORK, *[None] * 8)
         raise error
 
