@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import sys
-import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
@@ -18,8 +17,8 @@ from launcher import hardware_probes, kernel_probes, tool_probes
 from launcher.arguments import Parser, one_of
 from launcher.finding import Finding, State
 from launcher.launcher_error import UsageError
+from launcher.wrapped import wrapped
 
-WIDTH = 100
 GREEN, RED, YELLOW, DIM = "32", "31", "33", "2"
 
 EXAMPLES = (
@@ -192,11 +191,11 @@ def render(diagnoses: Sequence[Diagnosis], out: TextIO) -> None:
         print(heading, file=out)
         for row in (d for d in diagnoses if d.needed == needed):
             state = row.finding.state
-            detail = _wrapped(row.finding.detail, indent)
+            detail = wrapped(row.finding.detail, indent)
             head = f"  {row.title:<{title_width}}  "
             print(head + paint(f"{state:<{state_width}}", _colour(row)), detail, file=out, sep="  ")
             if row.finding.fix:
-                fix = _wrapped(_fix(row.finding), indent)
+                fix = wrapped(_fix(row.finding), indent)
                 print(paint(indent + fix, DIM), file=out)
         print(file=out)
     print(conclusion(diagnoses), file=out)
@@ -216,7 +215,7 @@ def conclusion(diagnoses: Sequence[Diagnosis]) -> str:
         )
     else:
         said = "The topologies can be run in a sandbox: sudo ./plumbline run"
-    return textwrap.fill(said, WIDTH)
+    return wrapped(said, "")
 
 
 def _is_known(finding: Finding) -> bool:
@@ -235,15 +234,3 @@ def _fix(finding: Finding) -> str:
     # A row that only root can prove may be there already.
     proves = finding.state == State.NOT_PROVEN and finding.fix.endswith("doctor")
     return f"to {'prove' if proves else 'add'} it: {finding.fix}"
-
-
-def _wrapped(text: str, indent: str) -> str:
-    """Wrap to the table's width; a long path is left whole rather than broken."""
-    return textwrap.fill(
-        text,
-        WIDTH,
-        initial_indent=indent,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    ).lstrip()

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TextIO
@@ -18,9 +17,9 @@ from launcher import tool_probes
 from launcher.finding import Finding, State
 from launcher.launcher_error import UsageError
 from launcher.staged_detection import is_staged
+from launcher.wrapped import wrapped
 
 SCHEMA = "plumbline/doctor-host/1"
-WIDTH = 100
 COLOURS = {Level.OK: "32", Level.NOTE: "33", Level.IN_THE_WAY: "31"}
 DIM = "2"
 INDENT = " " * 12
@@ -122,13 +121,13 @@ def render(found: Sequence[Obstacle], out: TextIO) -> None:
     for level in ORDER:
         for each in (one for one in found if one.level == level):
             print(paint(f"{level:<{len(INDENT)}}", COLOURS[level]), end="", file=out)
-            print(_wrapped(f"{each.subject}: {each.what}"), file=out)
+            print(wrapped(f"{each.subject}: {each.what}", INDENT), file=out)
             if each.effect:
-                print(INDENT + _wrapped(f"effect: {each.effect}"), file=out)
+                print(INDENT + wrapped(f"effect: {each.effect}", INDENT), file=out)
             if each.fix:
-                print(paint(INDENT + _wrapped(f"fix: {each.fix}"), DIM), file=out)
+                print(paint(INDENT + wrapped(f"fix: {each.fix}", INDENT), DIM), file=out)
     print(file=out)
-    print(_wrapped(conclusion(found), ""), file=out)
+    print(wrapped(conclusion(found), ""), file=out)
 
 
 def conclusion(found: Sequence[Obstacle]) -> str:
@@ -140,14 +139,3 @@ def conclusion(found: Sequence[Obstacle]) -> str:
         "Nothing is in the way of a run on this host. First its plan: "
         "sudo ./plumbline run --host local --plan"
     )
-
-
-def _wrapped(text: str, indent: str = INDENT) -> str:
-    return textwrap.fill(
-        text,
-        WIDTH,
-        initial_indent=indent,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    ).lstrip()

@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The entries of a network's DNS server: hosts, texts and services; and a network without one."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import chain, product
+
 import pytest
 
 from fixtures.errors import Inconclusive
+from fixtures.guest.guest import Guest
 from fixtures.guest.guest_address import request_lease
 from fixtures.probe.dnsmasq import DNS_PORT, services, serving
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.name_lookup import Record, look_up, reverse_name
+from fixtures.probe.name_lookup import PROTOCOLS, Proto, Record, look_up, reverse_name
 from fixtures.testbed.testbed import Testbed
 from topologies.dns import Dns, DnsSrv
 
@@ -21,27 +27,55 @@ def _dns(testbed: Testbed) -> Dns:
     return dns
 
 
-def _records(
-    testbed: Testbed, evidence: Evidence, wanted: dict[tuple[str, Record], set[str]]
-) -> None:
-    """Ask for records from a guest, and require one of the expected answers to each.
+@dataclass(frozen=True)
+class Wanted:
+    """The answers to one question.
+
+    Attributes:
+        answers: the right ones.
+        whole: all of them are given; else at least one.
+    """
+
+    answers: set[str] = field(default_factory=set)
+    whole: bool = True
+
+    def is_met_by(self, given: Sequence[str]) -> bool:
+        """Whether an answer has what it must, and nothing else."""
+        found = set(given)
+        return found == self.answers if self.whole else bool(found) and found <= self.answers
+
+    def __str__(self) -> str:
+        return (" and " if self.whole else " or ").join(sorted(self.answers))
+
+
+Questions = dict[tuple[str, Record], Wanted]
+
+
+def _wrong(testbed: Testbed, evidence: Evidence, questions: Questions) -> list[str]:
+    """Ask each guest's questions by UDP and by TCP; return the answers that are not as expected.
 
     Args:
         testbed: the topology.
         evidence: keeps the answers.
-        wanted: name and type of the record → its right answers; one of them has to be given, and
-            nothing else.
+        questions: name and type of the records → what is to be answered.
     """
-    near = testbed.guest_end(testbed.guests[0])
-    seen, wrong = [], []
-    for (name, record), right in wanted.items():
-        answer = look_up(near, testbed.host_address, name, "udp", record)
-        seen.append(f"{name} {record} {answer}")
-        if not answer.answers or not set(answer.answers) <= right:
-            wrong.append(f"{name} {record}: {answer}; expected {' or '.join(sorted(right))}")
-    evidence.text("answers.txt", "\n".join(seen))
-    evidence.reason = "; ".join(seen)
-    assert not wrong, "; ".join(wrong)
+
+    def ask(guest: Guest, proto: Proto) -> list[tuple[str, bool]]:
+        near = testbed.guest_end(guest)
+        answered = []
+        for (name, record), wanted in questions.items():
+            answer = look_up(near, testbed.host_address, name, proto, record)
+            said = f"{guest.name} by {proto}: {name} {record} {answer}"
+            is_right = wanted.is_met_by(answer.answers)
+            answered.append((said if is_right else f"{said}; expected {wanted}", is_right))
+        return answered
+
+    asking = list(product(testbed.guests, PROTOCOLS))
+    with ThreadPoolExecutor(len(asking)) as pool:
+        seen = list(chain.from_iterable(pool.map(ask, *zip(*asking, strict=True))))
+    evidence.text("answers.txt", "\n".join(said for said, _ in seen))
+    evidence.reason = "; ".join(said for said, _ in seen)
+    return [said for said, is_right in seen if not is_right]
 
 
 @pytest.mark.claims("DN-03")
@@ -53,21 +87,23 @@ def test_host_entries(testbed: Testbed, evidence: Evidence) -> None:
     Preconditions:
         - the network's `dns.hosts` has an entry
     Steps:
-        1. Ask at the bridge's address from a guest for each name of each entry; for a name without
-           a dot on a network with a domain, in the domain as well.
+        1. Ask at the bridge's address from each guest, by UDP and TCP, for each name of each entry;
+           for a name without a dot on a network with a domain, in the domain as well.
         2. Ask for the name of each entry's address.
     Verify:
-        - each name gives the entry's address, and no other
-        - the address gives one of the entry's names
+        - each name gives the addresses of its entries, and no other
+        - the address gives names of its entries, and no other
     """
     domain = testbed.topology.network.domain
-    wanted: dict[tuple[str, Record], set[str]] = {}
+    questions: Questions = {}
     for host in _dns(testbed).hosts:
         more = [f"{name}.{domain.name}" for name in host.names if domain and "." not in name]
         for name in (*host.names, *more):
-            wanted[name, "A"] = {str(host.ip)}
-        wanted[reverse_name(str(host.ip)), "PTR"] = {*host.names, *more}
-    _records(testbed, evidence, wanted)
+            questions.setdefault((name, "A"), Wanted()).answers.add(str(host.ip))
+        back = questions.setdefault((reverse_name(str(host.ip)), "PTR"), Wanted(whole=False))
+        back.answers.update((*host.names, *more))
+    wrong = _wrong(testbed, evidence, questions)
+    assert not wrong, "; ".join(wrong)
 
 
 @pytest.mark.claims("DN-04")
@@ -79,21 +115,23 @@ def test_texts_and_services(testbed: Testbed, evidence: Evidence) -> None:
     Preconditions:
         - the network's `dns.txt` or `dns.srv` has an entry
     Steps:
-        1. Ask at the bridge's address from a guest for the TXT record of each text's name.
+        1. Ask at the bridge's address from each guest, by UDP and TCP, for the TXT record of each
+           text's name.
         2. Ask for the SRV record of each service, `_SERVICE._PROTOCOL.DOMAIN`.
     Verify:
-        - the TXT record has the text
-        - the SRV record has target and port, and priority and weight, 0 where they are left out
+        - the TXT records have the texts, and no other
+        - the SRV records have target and port, and priority and weight, 0 where they are left out
     """
     dns, domain = _dns(testbed), testbed.topology.network.domain
-    wanted: dict[tuple[str, Record], set[str]] = {}
+    questions: Questions = {}
     for txt in dns.txt:
-        wanted.setdefault((txt.name, "TXT"), set()).add(txt.value)
+        questions.setdefault((txt.name, "TXT"), Wanted()).answers.add(txt.value)
     for srv in dns.srv:
         place = srv.domain or (domain.name if domain else "")
         name = f"_{srv.service}._{srv.protocol}.{place}"
-        wanted.setdefault((name, "SRV"), set()).add(_written(srv))
-    _records(testbed, evidence, wanted)
+        questions.setdefault((name, "SRV"), Wanted()).answers.add(_written(srv))
+    wrong = _wrong(testbed, evidence, questions)
+    assert not wrong, "; ".join(wrong)
 
 
 def _written(srv: DnsSrv) -> str:
@@ -110,25 +148,32 @@ def test_no_dns_server(testbed: Testbed, evidence: Evidence) -> None:
         - the network's `dns.enable` is false
         - at least one guest has its address by DHCP
     Steps:
-        1. Ask at the bridge's address from a guest for a name, by TCP.
+        1. Ask at the bridge's address from each guest for a name, by UDP and TCP.
         2. Read the sockets on which the network's dnsmasq serves.
         3. Have the guest ask by DHCP again.
     Verify:
-        - the question is refused at once: the host has no such port
+        - each question is refused at once: the host has no such port
         - dnsmasq has no socket of port 53
         - the lease names no DNS server
         - control: the guest has a lease of that dnsmasq, so that it is there; else the check is
           inconclusive
     """
     guest = testbed.dhcp_guests[0]
-    answer = look_up(testbed.guest_end(guest), testbed.host_address, guest.name, "tcp")
+    answers = {
+        f"{one.name} by {proto}": look_up(
+            testbed.guest_end(one), testbed.host_address, one.name, proto
+        )
+        for one, proto in product(testbed.guests, PROTOCOLS)
+    }
     found = serving(testbed.host, testbed.topology.network.name)
     sockets = [each for process in found for each in services(testbed.host, process)]
     lease = request_lease(guest)
     if lease is None or lease.server != testbed.host_address:
         raise Inconclusive(f"control failed: {guest.name} has no lease of the network's server")
-    evidence.reason = f"port 53 of {testbed.host_address}: {answer}; lease {lease}"
-    assert answer.failure.startswith(NO_ANSWER), f"port 53 answers {guest.name}: {answer}"
+    said = "; ".join(f"{who} {answer}" for who, answer in answers.items())
+    evidence.reason = f"port 53 of {testbed.host_address}: {said}; lease {lease}"
+    answered = [who for who, each in answers.items() if not each.failure.startswith(NO_ANSWER)]
+    assert not answered, f"port 53 does not refuse {', '.join(answered)}: {said}"
     open_ = [str(each) for each in sockets if each.port == DNS_PORT]
     assert not open_, f"the network's dnsmasq listens on {', '.join(open_)}"
     assert not lease.dns, f"the lease names DNS server {lease.dns}"

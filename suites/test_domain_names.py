@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The names of a network's guests, in its domain and by their addresses."""
 
+from itertools import product
+
 import pytest
 
 from fixtures.errors import NotTestable
 from fixtures.guest.guest_address import request_lease
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.name_lookup import Lookup, look_up, reverse_name
+from fixtures.probe.name_lookup import PROTOCOLS, Lookup, look_up, reverse_name
 from fixtures.switch import libvirt_network
 from fixtures.testbed.testbed import Testbed
 from topologies.dns import Domain
@@ -65,7 +67,8 @@ def test_addresses_resolve_to_names(testbed: Testbed, evidence: Evidence) -> Non
         - the guests have leases with their host names
         - the network has a DNS server
     Steps:
-        1. Ask at the bridge's address from a guest for the name of each guest's address.
+        1. Ask at the bridge's address from each guest, by UDP and TCP, for the name of each guest's
+           address.
     Verify:
         - the answer is the guest's name, with the network's domain if it has one, and no other
     """
@@ -74,13 +77,13 @@ def test_addresses_resolve_to_names(testbed: Testbed, evidence: Evidence) -> Non
         raise testbed.without("a DNS server", "networks[0].dns.enable is false")
     if not libvirt_network.has_dns(testbed.libvirt_network):
         raise NotTestable("a DNS server on the network", "<dns enable='no'/> in its live XML")
-    near, wrong, seen = testbed.guest_end(guests[-1]), [], []
-    for guest in guests:
+    wrong, seen = [], []
+    for asking, proto, guest in product(guests, PROTOCOLS, guests):
         wanted = guest.name if domain is None else f"{guest.name}.{domain.name}"
-        asked = reverse_name(guest.address)
-        answer = look_up(near, testbed.host_address, asked, "udp", "PTR")
-        seen.append(f"{guest.address} {answer}")
+        near, asked = testbed.guest_end(asking), reverse_name(guest.address)
+        answer = look_up(near, testbed.host_address, asked, proto, "PTR")
+        seen.append(f"{asking.name} by {proto}: {guest.address} {answer}")
         if answer.answers != (wanted,):
-            wrong.append(f"{guest.address} resolves to {answer}, not {wanted}")
+            wrong.append(f"{seen[-1]}, not {wanted}")
     evidence.reason = "; ".join(seen)
     assert not wrong, "; ".join(wrong)

@@ -6,21 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
 
 import pytest
 
 from fixtures.errors import Inconclusive, NotTestable
 from fixtures.guest.guest import Guest
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.name_lookup import Lookup, look_up
+from fixtures.probe.name_lookup import PROTOCOLS, Lookup, Proto, look_up
 from fixtures.probe.reach import End
 from fixtures.switch import libvirt_network
 from fixtures.testbed.name_server import RESOLV_CONF, ZONE, ZONE_ADDRESS
 from fixtures.testbed.testbed import Testbed
-
-Proto = Literal["udp", "tcp"]
-PROTOCOLS: tuple[Proto, ...] = ("udp", "tcp")
 
 
 @dataclass(frozen=True)

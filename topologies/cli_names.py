@@ -136,6 +136,28 @@ def content(file: Path) -> bytes:
         ) from error
 
 
+def text_in_utf8(file: Path, what: str) -> str:
+    """Return the text of a YAML or XML file.
+
+    Args:
+        file: the file.
+        what: it is, for the error: as in `a text file`.
+
+    Raises:
+        DataError: as `content`, or it is not in UTF-8.
+    """
+    raw = content(file)
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"byte 0x{raw[error.start]:02x} is not UTF-8; expected {what} in UTF-8",
+            file=file,
+            line=raw.count(b"\n", 0, error.start) + 1,
+            hint="save it as UTF-8",
+        ) from error
+
+
 def require_yaml(path: str) -> None:
     """Check that a path is that of a YAML file that can be read; its content is checked later.
 

@@ -18,7 +18,7 @@ from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from topologies.cli_names import content
+from topologies.cli_names import text_in_utf8
 from topologies.data_error import DataError, gathered
 
 Value = None | bool | int | float | str | list["Value"] | dict[str, "Value"]
@@ -74,7 +74,7 @@ def read(file: Path) -> Document:
         DataError: The file is missing, unreadable, not YAML, empty, not a mapping, or has a key
             twice; with the line where there is one.
     """
-    text = _text(file)
+    text = text_in_utf8(file, "a text file")
     try:
         return _read(file, text)
     except RecursionError as error:
@@ -108,19 +108,6 @@ def _read(file: Path, text: str) -> Document:
     if walk.errors or not isinstance(data, dict):
         raise gathered(walk.errors)
     return Document(file, data, walk.lines)
-
-
-def _text(file: Path) -> str:
-    raw = content(file)
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"byte 0x{raw[error.start]:02x} is not UTF-8; expected a text file in UTF-8",
-            file=file,
-            line=raw.count(b"\n", 0, error.start) + 1,
-            hint="save it as UTF-8",
-        ) from error
 
 
 def _compose(yaml: YAML, file: Path, text: str) -> Node | None:

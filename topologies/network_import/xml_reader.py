@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 from xml.parsers import expat
 
-from topologies.cli_names import content
+from topologies.cli_names import content, text_in_utf8
 from topologies.data_error import DataError
 
 ROOT = "network"
@@ -72,16 +72,7 @@ def text_of(file: Path) -> str:
     Raises:
         DataError: it is missing, or not in UTF-8.
     """
-    raw = content(file)
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"byte 0x{raw[error.start]:02x} is not UTF-8; expected XML in UTF-8",
-            file=file,
-            line=raw.count(b"\n", 0, error.start) + 1,
-            hint="save it as UTF-8",
-        ) from error
+    return text_in_utf8(file, "XML")
 
 
 def read_xml(text: str | bytes, file: Path | None = None) -> Element:
