@@ -15,7 +15,6 @@ pytest_plugins = [
     "fixtures.plugin.turns",
     "fixtures.plugin.sampling",
     "fixtures.plugin.one_interrupt",
-    "fixtures.plugin.last_collection",
     "reports.recording.recorder",
     "reports.terminal.terminal_plugin",
 ]

@@ -14,6 +14,7 @@ from fixtures.guest.guest import Guest
 from fixtures.guest.guest_address import ATTEMPTS, Lease, request_lease
 from fixtures.host.nic_state import nic_addresses
 from fixtures.probe.evidence import Evidence
+from fixtures.switch.libvirt_network import has_dns
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause
 
@@ -85,7 +86,7 @@ def test_lease(testbed: Testbed, evidence: Evidence) -> None:
         router = testbed.host_address
         assert servers == {router}, f"{guest.name} is answered by {sorted(servers)}, not {router}"
         assert lease.routers == [router], f"{guest.name}: router {lease.routers}, not {router}"
-        named = [router] if testbed.topology.network.has_dns else []
+        named = [router] if has_dns(testbed.libvirt_network) else []
         assert lease.dns == named, f"{guest.name}: DNS {lease.dns}, not {named}"
 
 

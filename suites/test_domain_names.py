@@ -5,11 +5,9 @@ from itertools import product
 
 import pytest
 
-from fixtures.errors import NotTestable
 from fixtures.guest.guest_address import request_lease
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.name_lookup import PROTOCOLS, Lookup, look_up, reverse_name
-from fixtures.switch import libvirt_network
 from fixtures.testbed.testbed import Testbed
 from topologies.dns import Domain
 
@@ -38,6 +36,7 @@ def test_guests_names_with_and_without_the_domain(testbed: Testbed, evidence: Ev
         - a guest's name gives the address of its lease, and no other, in both forms
     """
     domain, guests = _domain(testbed), testbed.dhcp_guests
+    testbed.require_dns()
     leases = {guest.name: request_lease(guest) for guest in guests}
     named = {name: lease and lease.domain for name, lease in leases.items()}
     seen: dict[str, Lookup] = {}
@@ -73,10 +72,7 @@ def test_addresses_resolve_to_names(testbed: Testbed, evidence: Evidence) -> Non
         - the answer is the guest's name, with the network's domain if it has one, and no other
     """
     guests, domain = testbed.dhcp_guests, testbed.topology.network.domain
-    if not testbed.topology.network.has_dns:
-        raise testbed.without("a DNS server", "networks[0].dns.enable is false")
-    if not libvirt_network.has_dns(testbed.libvirt_network):
-        raise NotTestable("a DNS server on the network", "<dns enable='no'/> in its live XML")
+    testbed.require_dns()
     wrong, seen = [], []
     for asking, proto, guest in product(guests, PROTOCOLS, guests):
         wanted = guest.name if domain is None else f"{guest.name}.{domain.name}"

@@ -94,10 +94,11 @@ def test_range_is_leased_whole(testbed: Testbed, evidence: Evidence) -> None:
         evidence.json("leases.json", {m: r.address for m, r in asking.leases.items()})
         _require_none_left(asking)
         frames.require_whole()
+    known = sum(each in served for each in taken.leased)
     evidence.reason = (
-        f"{free} clients leased all of {served.start}–{served.end} but {len(taken.leased)} that "
-        f"guests have and {len(taken.used | taken.kept)} of the bridge or reserved; one more was "
-        "offered nothing until a lease was given back"
+        f"{free} clients leased all of {served.start}–{served.end} but {known} that guests have "
+        f"and {len(taken.used | taken.kept)} of the bridge or reserved; one more was offered "
+        "nothing until a lease was given back"
     )
 
 

@@ -2,6 +2,7 @@
 """The time of a lease: as it is offered, renewed, and given back."""
 
 import time
+from collections.abc import Sequence
 from ipaddress import IPv4Address
 
 import pytest
@@ -13,7 +14,7 @@ from fixtures.probe.evidence import Evidence
 from fixtures.probe.station import NIC, station
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause, poll
-from topologies.dhcp import Dhcp, LeaseTime
+from topologies.dhcp import LeaseTime, Reservation
 
 # RFC 2131, 4.4.5: 0.5 and 0.875 of the lease time.
 RENEWAL, REBINDING = 0.5, 0.875
@@ -23,11 +24,12 @@ BEFORE_RENEWAL_S = 2.0
 LISTED_DEADLINE_S = 5.0
 
 
-def _dhcp(testbed: Testbed) -> Dhcp:
+def _served(testbed: Testbed) -> tuple[LeaseTime, Sequence[Reservation]]:
+    """Return the lease time of the network's range, and its reservations."""
     dhcp = testbed.topology.network.dhcp
     if dhcp is None or dhcp.range is None or dhcp.lease is None:
         raise testbed.without("a lease time of a range", "networks[0].dhcp.lease is null")
-    return dhcp
+    return dhcp.lease, dhcp.hosts
 
 
 @pytest.mark.claims("DH-03")
@@ -47,20 +49,18 @@ def test_lease_time(testbed: Testbed, evidence: Evidence) -> None:
         - renewal (option 58) is at half of it, rebinding (option 59) at seven eighths, unless the
           lease never ends
     """
-    dhcp = _dhcp(testbed)
+    of_range, reservations = _served(testbed)
     guests = {guest.mac for guest in testbed.guests}
-    own = [(h.mac, h.lease) for h in dhcp.hosts if h.mac and h.lease and h.mac not in guests]
+    own = [(h.mac, h.lease) for h in reservations if h.mac and h.lease and h.mac not in guests]
     with (
         station(testbed.host, testbed.switch, "st1") as port,
         evidence.capture(port.machine, NIC) as frames,
         clients(port, frames) as asking,
     ):
         mac = new_mac()
-        seen: list[tuple[str, Reply | None, LeaseTime]] = []
-        if dhcp.lease is not None:
-            lease = asking.lease(mac)
-            offer = next((r for r in asking.replies() if r.kind == "offer"), None)
-            seen += [("an offer", offer, dhcp.lease), ("a lease", lease, dhcp.lease)]
+        lease = asking.lease(mac)
+        offer = next((r for r in asking.replies() if r.kind == "offer"), None)
+        seen = [("an offer", offer, of_range), ("a lease", lease, of_range)]
         seen += [(f"the offer to {mac}", asking.offer(mac), time) for mac, time in own]
     wrong = [fault for what, reply, wanted in seen if (fault := _fault(what, reply, wanted))]
     evidence.reason = "; ".join(f"{what}: {_times(reply)}" for what, reply, _ in seen)
@@ -107,7 +107,7 @@ def test_renewed_and_released(testbed: Testbed, evidence: Evidence) -> None:
         - the released lease leaves libvirt's list, and the other client is offered its address
         - control: the lease is in libvirt's list at first; else the check is inconclusive
     """
-    whole = (_dhcp(testbed).lease or LeaseTime(expiry=0)).seconds
+    whole = _served(testbed)[0].seconds
     with (
         station(testbed.host, testbed.switch, "st1") as port,
         evidence.capture(port.machine, NIC) as frames,
@@ -115,7 +115,7 @@ def test_renewed_and_released(testbed: Testbed, evidence: Evidence) -> None:
     ):
         mac = link_mac(port.machine, NIC)
         lease = asking.lease(mac)
-        first = None if lease is None else _listed_end(testbed, mac, above=0)
+        first = None if lease is None else _listed_end(testbed, mac)
         if lease is None or first is None:
             raise Inconclusive(f"control failed: {mac} has no lease in libvirt's list")
         pause(BEFORE_RENEWAL_S)
@@ -127,11 +127,12 @@ def test_renewed_and_released(testbed: Testbed, evidence: Evidence) -> None:
         assert renewed.address == lease.address, f"renewed, {mac} has {renewed.address}"
         seconds = renewed.seconds("lease_time")
         assert seconds == whole, f"renewed, the lease takes {seconds} s, not {whole} s"
-        second = _listed_end(testbed, mac, above=first)
-        later = whole == ENDLESS or (second is not None and second > first)
+        # A lease without an end has 0 there.
+        second = _listed_end(testbed, mac, above=None if whole == ENDLESS else first)
+        later = second is not None and (whole == ENDLESS or second > first)
         assert later, f"renewed, the lease ends at {second}; before it ended at {first}"
         _require_free_once_released(testbed, asking, mac, lease.address)
-    left = "" if second is None else f", {second - time.time():.0f} s left"
+    left = "" if not second else f", {second - time.time():.0f} s left"
     evidence.reason = f"{lease.address} renewed{left}; released, it is offered to another client"
 
 
@@ -149,13 +150,18 @@ def _require_free_once_released(
     assert offered == address, f"{address} was released; a client that asks for it gets {offered}"
 
 
-def _listed_end(testbed: Testbed, mac: str, *, above: int) -> int | None:
-    """Return the end of a lease in libvirt's list, once it is later than a time; None: it is not.
+def _listed_end(testbed: Testbed, mac: str, *, above: int | None = None) -> int | None:
+    """Return the end of a lease in libvirt's list, once it is there; None: it is not.
 
     dnsmasq reports a lease to libvirt by a script, which takes its time.
+
+    Args:
+        testbed: the topology.
+        mac: the client's.
+        above: the end has to be later than this; None: any end will do.
     """
     ends = poll(
-        lambda: [end for end in _ends(testbed, mac) if end > above or above == ENDLESS],
+        lambda: [end for end in _ends(testbed, mac) if above is None or end > above],
         deadline_s=LISTED_DEADLINE_S,
     )
     return ends[0] if ends else None

@@ -9,13 +9,12 @@ from itertools import product
 
 import pytest
 
-from fixtures.errors import Inconclusive, NotTestable
+from fixtures.errors import Inconclusive
 from fixtures.guest.guest import Guest
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.name_lookup import PROTOCOLS, Lookup, Proto, look_up
 from fixtures.probe.reach import End
-from fixtures.switch import libvirt_network
-from fixtures.testbed.name_server import RESOLV_CONF, ZONE, ZONE_ADDRESS
+from fixtures.testbed.name_server import ZONE, ZONE_ADDRESS, require_resolver
 from fixtures.testbed.testbed import Testbed
 
 
@@ -58,7 +57,7 @@ def test_guests_resolve_each_other(testbed: Testbed, evidence: Evidence) -> None
         - a guest's name gives the address of its lease, and no other
     """
     guests = testbed.dhcp_guests
-    _require_dns(testbed)
+    testbed.require_dns()
     known = {guest.name: guest.address for guest in guests}
     seen = _from_the_guests(
         testbed, guests, lambda guest: [other.name for other in guests if other is not guest]
@@ -87,13 +86,10 @@ def test_guests_resolve_outside_names(testbed: Testbed, evidence: Evidence) -> N
         - control: the name server answers the host by both; else the check is inconclusive
     """
     guests, upstream = testbed.dhcp_guests, str(testbed.figures.router)
-    _require_dns(testbed)
+    testbed.require_dns()
     rest = ZONE_ADDRESS if testbed.topology.type.names_from_outside else ""
-    if rest and not testbed.host.takes_default_route:
-        raise NotTestable(
-            f"a resolver that asks {upstream}",
-            f"{RESOLV_CONF} of --host {testbed.host.kind} stays as it is",
-        )
+    if rest:
+        require_resolver(testbed.host, upstream)
     seen = _from_the_guests(testbed, guests, lambda _guest: [_new_name()])
     _keep(evidence, seen)
     wrong = _wrong(testbed, seen, {}, rest)
@@ -143,15 +139,6 @@ def _wrong(
 def _is_as(answer: Lookup, want: str) -> bool:
     """Whether an answer is one address and no other; "": that there is none."""
     return answer.answers == (want,) if want else answer.is_denied
-
-
-def _require_dns(testbed: Testbed) -> None:
-    """Raise NotTestable where the network has no DNS server by its definition."""
-    if not testbed.topology.network.has_dns:
-        raise testbed.without("a DNS server", "networks[0].dns.enable is false")
-    network = testbed.libvirt_network
-    if not libvirt_network.has_dns(network):
-        raise NotTestable("a DNS server on the network", f"<dns enable='no'/> of {network.name()}")
 
 
 def _from_the_guests(

@@ -11,7 +11,7 @@ from fixtures.errors import Inconclusive
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.name_lookup import Lookup, look_up
 from fixtures.probe.upstream_questions import upstream_questions
-from fixtures.testbed.name_server import ZONE
+from fixtures.testbed.name_server import ZONE, require_resolver
 from fixtures.testbed.physical_network import HOST_PORT
 from fixtures.testbed.testbed import Testbed
 from topologies.dns import Forwarder
@@ -58,6 +58,29 @@ def _ask(testbed: Testbed, evidence: Evidence, names: Sequence[str]) -> Question
     return seen
 
 
+def _forwarders(testbed: Testbed) -> Sequence[Forwarder]:
+    dns = testbed.topology.network.dns
+    return () if dns is None else dns.forwarders
+
+
+def _servers(testbed: Testbed, forwarders: Sequence[Forwarder]) -> set[str]:
+    """Return the addresses of forwarders: of one without, that of the host's resolver.
+
+    Raises:
+        NotTestable: the host's resolver asks a server that the run cannot see.
+    """
+    resolver = str(testbed.figures.router)
+    if any(each.address is None for each in forwarders):
+        require_resolver(testbed.host, resolver)
+    return {str(each.address or resolver) for each in forwarders}
+
+
+def _others(testbed: Testbed) -> set[str]:
+    """Return the servers that are asked for names of no forwarder's domain; see `_servers`."""
+    general = [each for each in _forwarders(testbed) if each.domain is None]
+    return _servers(testbed, general or [Forwarder()])
+
+
 def _require_asked(seen: Questions, control: str) -> None:
     """Raise `Inconclusive` unless a name was asked of a server beyond."""
     if control not in seen.asked:
@@ -85,6 +108,7 @@ def test_names_of_the_domain_stay(testbed: Testbed, evidence: Evidence) -> None:
     domain = testbed.topology.network.domain
     if domain is None:
         raise testbed.without("a domain", "networks[0].domain is null")
+    _others(testbed)
     own, other = f"{_new_label()}.{domain.name}", _new_name()
     seen = _ask(testbed, evidence, [own, other])
     _require_asked(seen, other)
@@ -111,6 +135,7 @@ def test_plain_names_stay(testbed: Testbed, evidence: Evidence) -> None:
         - the name without a dot is denied, and asked of no server beyond
         - control: the other name is asked of a server beyond; else the check is inconclusive
     """
+    _others(testbed)
     plain, other = _new_label(), _new_name()
     seen = _ask(testbed, evidence, [plain, other])
     _require_asked(seen, other)
@@ -135,15 +160,11 @@ def test_forwarders(testbed: Testbed, evidence: Evidence) -> None:
         - the name of another domain is asked of the forwarders without a domain, where there are
           any, and else of the host's resolver; of no other
     """
-    dns = testbed.topology.network.dns
-    given: Sequence[Forwarder] = () if dns is None else dns.forwarders
-    resolver = str(testbed.figures.router)
-    general = [str(each.address) for each in given if each.domain is None] or [resolver]
-    wanted: dict[str, set[str]] = {}
+    given = _forwarders(testbed)
+    wanted = {_new_name(): _others(testbed)}
     for domain in dict.fromkeys(each.domain for each in given if each.domain is not None):
-        servers = {str(each.address or resolver) for each in given if each.domain == domain}
-        wanted[f"{_new_label()}.{domain}"] = servers
-    wanted[_new_name()] = set(general)
+        of_it = [each for each in given if each.domain == domain]
+        wanted[f"{_new_label()}.{domain}"] = _servers(testbed, of_it)
     seen = _ask(testbed, evidence, list(wanted))
     wrong = [
         f"{name} was asked of {', '.join(asked) or 'none'}, not of {', '.join(sorted(servers))}"

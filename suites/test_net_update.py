@@ -11,6 +11,7 @@ import libvirt
 import pytest
 
 from fixtures.errors import Inconclusive, NotTestable
+from fixtures.guest.guest_address import request_lease
 from fixtures.probe.dhcp import Clients, clients, new_mac
 from fixtures.probe.dnsmasq import serving
 from fixtures.probe.evidence import Evidence
@@ -93,10 +94,11 @@ def test_reservation_of_a_running_network(testbed: Testbed, evidence: Evidence) 
     Steps:
         1. Add a reservation for a new client to the running network.
         2. Have that client take a lease, and give it back.
-        3. Delete the reservation, and have the client ask again.
+        3. Delete the reservation, have the client ask again, and a guest ask for its own lease.
     Verify:
         - with the reservation the client gets its address
         - without it, it is not offered that address
+        - control: the guest is answered after the deletion; else the check is inconclusive
         - the network's dnsmasq is the same process, and its live XML as before, but for the count
           of guests
     """
@@ -114,7 +116,12 @@ def test_reservation_of_a_running_network(testbed: Testbed, evidence: Evidence) 
             if lease is not None:
                 asking.release(mac)
                 del asking.leases[mac]
-        later = _offered(asking, mac, address, wanted=False)
+        _offered(asking, mac, address, wanted=False)
+        # One lost frame is no deletion.
+        last = asking.offer(mac)
+        later = last and last.address
+        guest = testbed.dhcp_guests[0]
+        answered = request_lease(guest)
     given = lease and lease.address
     evidence.reason = (
         f"{address} kept: {given} leased; deleted: {later} offered; libvirt counted {count} guests "
@@ -122,6 +129,8 @@ def test_reservation_of_a_running_network(testbed: Testbed, evidence: Evidence) 
     )
     assert given == address, f"{address} is kept for {mac}, which gets {given}"
     assert later != address, f"the reservation is deleted, and {mac} is still offered {later}"
+    if answered is None:
+        raise Inconclusive(f"control failed: after the deletion {guest.name} gets no lease either")
 
 
 def _offered(
@@ -167,7 +176,8 @@ def test_dns_entry_of_a_running_network(testbed: Testbed, evidence: Evidence) ->
         - with the entry the name gives its address; without it, none
         - the network's dnsmasq is the same process, and its live XML as before, but for the count
           of guests
-        - control: there is no such name before; else the check is inconclusive
+        - control: before and after, the server answers that there is no such name; else the check
+          is inconclusive
     """
     domain = testbed.topology.network.domain
     label, address = f"n{secrets.token_hex(6)}", str(testbed.subnet[-2])
@@ -181,9 +191,11 @@ def test_dns_entry_of_a_running_network(testbed: Testbed, evidence: Evidence) ->
         before = answer()
         with _added(testbed, DNS_HOST, xml):
             added = poll(answer, lambda seen: seen.answers, deadline_s=READ_DEADLINE_S)
-        deleted = poll(answer, lambda seen: not seen.answers, deadline_s=READ_DEADLINE_S)
+        deleted = poll(answer, lambda seen: seen.is_denied, deadline_s=READ_DEADLINE_S)
     evidence.reason = f"{name}: {before}; added: {added}; deleted: {deleted}"
-    if before.answers:
-        raise Inconclusive(f"control failed: {name} is known before, as {before}")
+    if not before.is_denied:
+        raise Inconclusive(f"control failed: before, {name} is answered by {before}")
     assert added.answers == (address,), f"{name} is {address} in the live network; asked: {added}"
     assert not deleted.answers, f"the entry is deleted, and {name} is still {deleted}"
+    if not deleted.is_denied:
+        raise Inconclusive(f"control failed: after the deletion {name} is answered by {deleted}")

@@ -81,7 +81,7 @@ def test_file_to_boot(testbed: Testbed, evidence: Evidence) -> None:
     evidence.reason = f"offered {seen}"
     wrong = [f"architecture {a}: {s}" for a, s in seen.items() if s != wanted]
     assert not wrong, f"{'; '.join(wrong)}; expected file and server {wanted}"
-    if network.tftp is not None and bootp.server is None:
+    if network.tftp is not None and wanted[1] == testbed.host_address:
         _require_fetched(testbed, evidence, network.tftp.root, bootp)
 
 
@@ -92,13 +92,15 @@ def _require_fetched(testbed: Testbed, evidence: Evidence, root: str, bootp: Boo
     if not place.is_file():
         raise Inconclusive(f"control failed: {root} of the host has no file {bootp.file}")
     kept = sha256(place.read_bytes()).hexdigest()
-    done = guest.run(
-        ["tftp", "-g", "-r", bootp.file, "-l", fetched, testbed.host_address], check=False
-    )
-    said = (done.stdout + done.stderr).strip()
-    assert done.status == 0, f"{guest.name} does not fetch {bootp.file} by TFTP: {said}"
-    digest = guest.run(["sha256sum", fetched]).stdout.split()[0]
-    guest.run(["rm", fetched])
+    try:
+        done = guest.run(
+            ["tftp", "-g", "-r", bootp.file, "-l", fetched, testbed.host_address], check=False
+        )
+        said = (done.stdout + done.stderr).strip()
+        assert done.status == 0, f"{guest.name} does not fetch {bootp.file} by TFTP: {said}"
+        digest = guest.run(["sha256sum", fetched]).stdout.split()[0]
+    finally:
+        guest.run(["rm", "-f", fetched])
     evidence.reason += f"; fetched by TFTP with SHA-256 {digest[:12]}…"
     assert digest == kept, f"{guest.name} fetched {digest}, the host's file is {kept}"
 

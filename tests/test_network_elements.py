@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import pytest
+
 from topologies.catalogue import claims
 from topologies.network_import.element_page import BEGIN, END, page
 from topologies.network_import.element_table import RULES
@@ -62,6 +64,7 @@ class Schema:
                 yield from self._below(child, path, within, own)
 
 
+@pytest.mark.host
 def test_no_element_of_libvirts_schema_is_missing_from_the_table() -> None:
     places = Schema(SCHEMAS).places()
     # The schema was read whole: its first, its last, and one of an included file.

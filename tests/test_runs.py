@@ -91,7 +91,7 @@ def test_the_bridge_keeps_its_mac_and_its_ageing_time(tmp_path: Path) -> None:
     words = [word for claim in ("LB-06", "LB-07", "LB-10", "GN-10") for word in ("--claim", claim)]
     watch = f"""
         ip -o monitor link dev virbr0 > {heard} 2>&1 < /dev/null &
-        for i in $(seq 900); do
+        for i in $(seq 9000); do
             cat /sys/class/net/virbr0/bridge/ageing_time || break
             sleep 0.2
         done > {aged} 2>/dev/null < /dev/null &

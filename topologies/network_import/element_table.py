@@ -14,7 +14,7 @@ from topologies.network_import.reading import Treatment
 TRANSLATION: Final = ("NT-08", "NT-09", "NT-10")
 LEASES: Final = ("NT-04", "NT-05", "NT-06", "IS-05", "RT-06", "OP-06")
 SERVER: Final = ("NT-04",)
-NAMES: Final = ("NT-21",)
+NAMES: Final = ("NT-21", "DN-08")
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,9 @@ RULES: Final[Mapping[str, Rule]] = {
     # A frame of 1500 octets does not fit a smaller one; the probes send such frames.
     "network/mtu": _checked("NT-22"),
     "network/mtu@size": _not("NT-22", by="NT-22", checked="1500"),
-    "network/domain": _not(),
-    "network/domain@name": _not(),
+    # A name by its address is then in the domain.
+    "network/domain": _not("DN-08"),
+    "network/domain@name": _not("DN-08"),
     "network/domain@localOnly": _default("no"),
     "network/domain@register": _default("no"),
     "network/bandwidth": _FLOORS,
