@@ -65,7 +65,7 @@ def staged(release: str | None, profile: str | None, *, as_json: bool) -> int:
     from launcher.staged.staging import staged as boots
 
     setup.require_root("doctor --host staged")
-    known = root_folder.require_known(release or root_folder.RELEASES[0])
+    known = root_folder.require_known(release or root_folder.DEFAULT)
     wanted = profiles.load(profile or profiles.DEFAULT)
     wanted.require(known)
     words = ["python3", str(ROOT / "plumbline"), "doctor", "--host", "local"]

@@ -161,9 +161,9 @@ def test_a_bridge_is_attached_to_by_its_name() -> None:
 @pytest.mark.parametrize(
     ("element", "place", "claims"),
     [
-        ("<dns enable='no'/>", "network/dns@enable", {"NT-21"}),
+        ("<dns enable='no'/>", "network/dns@enable", {"NT-21", "DN-08"}),
         ("<mtu size='9000'/>", "network/mtu@size", {"NT-22"}),
-        ("<domain name='site.test'/>", "network/domain@name", set()),
+        ("<domain name='site.test'/>", "network/domain@name", {"DN-08"}),
         ("<route address='10.9.0.0' prefix='16' gateway='192.168.122.9'/>", "network/route", set()),
         ("<newer than='this'/>", "network/newer", set()),
         ("<ip family='ipv6' address='fd00::1' prefix='64'/>", "network/ip@address", {"NT-04"}),

@@ -12,7 +12,8 @@ from pathlib import Path
 from contracts.exit_codes import EXIT_UNDECIDED
 from contracts.run_files import RECORD
 from contracts.verdicts import NOT_DECIDED, Verdict, worst
-from reports.record import Check, RunRecord, TopologyRecord, claim_verdicts, load, save
+from reports.record import Check, RunRecord, TopologyRecord, claim_verdicts, load
+from reports.recording.record_files import RecordFiles
 
 
 def cut_off(record: RunRecord, reason: str) -> RunRecord:
@@ -47,9 +48,8 @@ def _topology(topology: TopologyRecord, checks: list[Check], reason: str) -> Top
 
 def main(folder: str, reason: str) -> int:
     """Complete the record in a folder."""
-    place = Path(folder, RECORD)
-    save(cut_off(load(place), reason), place)
-    return 0
+    record = cut_off(load(Path(folder, RECORD)), reason)
+    return 0 if RecordFiles(Path(folder)).close(record) else 1
 
 
 if __name__ == "__main__":

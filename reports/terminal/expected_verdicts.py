@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from reports.terminal.matrix_table import runs_of
+from reports.terminal.summary import print_section
 from reports.verdict_comparison import (
     ForeseenException,
     VerdictComparison,
@@ -25,12 +26,8 @@ def print_comparison(found: VerdictComparison, console: Console, *, whole: bool 
         console: where to.
         whole: leave lines whole on a terminal too.
     """
-    console.print()
-    console.print(Text(f"Beside the expected verdicts of {found.file}", style="bold"))
-    for line in _lines(found):
-        if console.is_terminal and not whole:
-            line.truncate(console.width, overflow="ellipsis")
-        console.print(line, soft_wrap=True)
+    heading = f"Beside the expected verdicts of {found.file}"
+    print_section(heading, _lines(found), console, whole=whole)
 
 
 def _lines(found: VerdictComparison) -> Iterator[Text]:

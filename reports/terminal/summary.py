@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The findings of a run as text: violations, errors, open questions, and one closing line."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -93,12 +93,22 @@ def print_findings(
             lines += _untestable(record)
         if not lines:
             continue
-        _print_section(heading, lines, console, whole)
+        print_section(heading, lines, console, whole=whole)
     if unread:
-        _print_section(HEADING_OF_UNREAD, unread, console, whole)
+        print_section(HEADING_OF_UNREAD, unread, console, whole=whole)
 
 
-def _print_section(heading: str, lines: Sequence[Text], console: Console, whole: bool) -> None:
+def print_section(
+    heading: str, lines: Iterable[Text], console: Console, *, whole: bool = False
+) -> None:
+    """Print lines below a heading.
+
+    Args:
+        heading: above them.
+        lines: the lines.
+        console: where to.
+        whole: leave lines whole on a terminal too.
+    """
     console.print()
     console.print(Text(heading, style="bold"))
     for line in lines:
