@@ -28,9 +28,18 @@ RUN_OPTIONS = (
     ),
     RunOption(
         "part",
-        "every N-th of these faults, from the I-th on; CI runs one of three parts",
+        "every N-th of these faults, from the I-th on",
         metavar="I/N",
         default="1/1",
+        subcommands=(PROVE,),
+    ),
+    RunOption(
+        "others",
+        "of the checks that need not notice a fault, those made beside it to see what else turns "
+        "red: all (default), none, or every N-th from the I-th on, which are others beside each "
+        "fault; beside a harmless change every check is made",
+        metavar="all|none|I/N",
+        default="all",
         subcommands=(PROVE,),
     ),
     RunOption(

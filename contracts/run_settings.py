@@ -49,6 +49,7 @@ class RunSettings:
         prove: whether each topology is broken on purpose.
         fault: ids and files of faults; empty: all that are shipped.
         part: which of the faults.
+        others: which of the checks that need not notice a fault are made beside it.
         folder: where the run was started.
         name_prefix: of names on a shared host; "": they are the documented ones.
         path: the management path, which the uplink carries; None: it carries none.
@@ -94,6 +95,7 @@ class RunSettings:
     prove: bool = False
     fault: tuple[str, ...] = ()
     part: str = "1/1"
+    others: str = "all"
 
     folder: Path = Path()
     name_prefix: str = ""

@@ -51,6 +51,14 @@ stop_dnsmasq() {
     while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
 }
 
+# Stops the network, and waits for its DHCP server: libvirt does not, and as long as that ends, the
+# network's address is taken.
+destroy_network() {
+    pid=$(cat "$dnsmasq_pid")
+    virsh -q net-destroy "$PLUMBLINE_NETWORK"
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+}
+
 # Restarts the network's DHCP server with libvirt's command, its present configuration and further
 # options of dnsmasq; without the options that match $dnsmasq_without, if it is set.
 restart_dnsmasq() {

@@ -24,6 +24,7 @@ EXAMPLES = (
     ("sudo ./plumbline prove --topology nat", "the faults of one topology"),
     ("sudo ./plumbline prove --fault my-faults.yaml", "your own faults"),
     ("sudo ./plumbline prove --part 1/3", "a third of them"),
+    ("sudo ./plumbline prove --others none", "only the checks that have to notice: much sooner"),
     ("sudo ./plumbline prove --release bullseye", "on the libvirt and the tools of Debian 11"),
     ("sudo ./plumbline prove --host lab", "the faults of an SR-IOV NIC"),
     ("./plumbline prove --list", "their ids and titles"),
@@ -76,6 +77,7 @@ def _refuse_unknown_names(options: argparse.Namespace) -> None:
         cli_names.require_topologies(options.topology)
         cli_names.require_faults(options.fault, [id_ for id_, _ in shipped()])
         cli_names.require_part(options.part)
+        cli_names.require_others(options.others)
     except DataError as error:
         raise UsageError(str(error)) from error
 

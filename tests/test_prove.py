@@ -168,12 +168,33 @@ def test_the_hop_that_loses_packets_is_named(
     assert any(name.endswith("-trace.pcap") for name in names)
 
 
+def test_each_other_check_is_in_one_part_of_them(tmp_path: Path) -> None:
+    def checks(fault: str, others: str) -> set[str]:
+        words = ("--fault", fault, "--topology", "isolated", "--others", others)
+        done, record = prove(tmp_path / "run", *words, "--", "--collect-only", "-q")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert record == {}
+        return {line for line in done.stdout.splitlines() if "::" in line}
+
+    fault = "isolated-rules-gone"
+    named, every = checks(fault, "none"), checks(fault, "all")
+    parts = [checks(fault, f"{part}/3") for part in (1, 2, 3)]
+    assert named, "the checks that have to notice are made in any case"
+    assert set.intersection(*parts) == named
+    assert set.union(*parts) == every
+    assert sum(len(part - named) for part in parts) == len(every - named)
+    harmless = "harmless-forward-drop"
+    assert checks(harmless, "none") == checks(harmless, "all")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("--fault", "nat-no-masquerad"), "nat-no-masquerade"),
         (("--fault", "nat-no-masquerade", "--topology", "ovs"), "is for ovs"),
         (("--part", "4/3"), '--part: "4/3" is not a part; expected I/N'),
+        (("--others", "some"), '--others: "some" is not a part of the other checks'),
+        (("--others", "0/3"), '--others: "0/3" is not a part of the other checks'),
     ],
 )
 def test_usage_errors(tmp_path: Path, words: tuple[str, ...], said: str) -> None:

@@ -220,14 +220,39 @@ def require_part(part: str) -> tuple[int, int]:
     Raises:
         DataError: It is not that, or there is no such part.
     """
-    first, slash, count = part.partition("/")
-    if slash and first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count):
-        return int(first), int(count)
+    if (numbers := _part(part)) is not None:
+        return numbers
     raise DataError(
         f'"{part}" is not a part; expected I/N, the I-th of N parts',
         field="--part",
         hint="--part 1/3 is the first third",
     )
+
+
+def require_others(word: str) -> tuple[int, int] | None:
+    """Return which of the other checks are made, as `require_part` does; None: none of them.
+
+    Raises:
+        DataError: It is not one of `all`, `none` and `I/N`, or there is no such part.
+    """
+    if word == "none":
+        return None
+    if word == "all":
+        return 1, 1
+    if (numbers := _part(word)) is not None:
+        return numbers
+    raise DataError(
+        f'"{word}" is not a part of the other checks; expected all, none, or I/N',
+        field="--others",
+        hint="--others 1/8 makes every eighth of them",
+    )
+
+
+def _part(word: str) -> tuple[int, int] | None:
+    first, slash, count = word.partition("/")
+    if slash and first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count):
+        return int(first), int(count)
+    return None
 
 
 def claim_ids() -> list[str]:
