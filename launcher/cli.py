@@ -29,6 +29,7 @@ COMMANDS = {
     "compare": Command(
         "launcher.compare", "changes and regressions between two runs, or over many"
     ),
+    "explain": Command("launcher.explain", "a claim: its sources, its checks, what breaks it"),
     "doctor": Command("launcher.doctor", "what this machine can test, and what is missing"),
     "stage": Command("launcher.stage", "a host in namespaces to try a command on"),
     "clean": Command("launcher.clean", "remove what an interrupted run or set-up left behind"),

@@ -12,7 +12,7 @@ from launcher.arguments import Parser, split_at_dashes
 from launcher.launcher_error import UsageError
 
 EXAMPLES = (
-    ("sudo ./plumbline stage", "a shell in a Debian 12 with libvirt's default network up"),
+    ("sudo ./plumbline stage", "a shell in a Debian 12 with libvirt"),
     ("sudo ./plumbline stage --release trixie -- virsh list", "a command in a Debian 13"),
     ("sudo ./plumbline stage --profile mine.toml", "a host of your own: docs/staged.md"),
 )

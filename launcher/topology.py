@@ -9,9 +9,9 @@ from launcher.arguments import Parser, one_of
 from launcher.launcher_error import UsageError
 
 EXAMPLES = (
-    ("sudo ./plumbline topology import --from-host", "each network and bridge of this machine"),
+    ("sudo ./plumbline topology import --from-host", "the networks of this machine"),
     ("sudo ./plumbline topology import --from-host --output site", "into the folder site"),
-    ("./plumbline topology import net.xml", "one of libvirt's, from virsh net-dumpxml"),
+    ("./plumbline topology import net.xml", "from virsh net-dumpxml"),
 )
 
 

@@ -138,7 +138,7 @@ def test_a_record_without_checks_has_no_matrix() -> None:
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_a_violation_is_three_lines(*, terminal: bool) -> None:
+def test_a_violation_is_three_lines_and_the_command_that_explains_it(*, terminal: bool) -> None:
     shown = record(
         check(
             "nat.source[nat]",
@@ -155,6 +155,7 @@ def test_a_violation_is_three_lines(*, terminal: bool) -> None:
         "✗ NT-09  On the wire the outside end sees the host's uplink address as source",
         "  nat: the outside saw 10.10.10.2 as source, expected 192.168.1.2",
         "  evidence: runs/1/evidence/nat.source_nat/outside.pcap",
+        "what usually breaks that: ./plumbline explain NT-09",
     ]
 
 
@@ -164,7 +165,7 @@ def test_a_long_line_is_cut_on_a_terminal_and_whole_in_a_log() -> None:
 
     on_terminal, in_log = findings(shown, terminal=True), findings(shown)
 
-    assert len(on_terminal) == len(in_log) == 5
+    assert len(on_terminal) == len(in_log) == 6
     assert max(len(line) for line in on_terminal) == 80
     assert in_log[3].endswith("END")
 

@@ -93,6 +93,8 @@ def print_findings(
             lines += _untestable(record)
         if not lines:
             continue
+        if heading == _HEADINGS[Verdict.VIOLATES]:
+            lines += _explained_by(record, statements)
         print_section(heading, lines, console, whole=whole)
     if unread:
         print_section(HEADING_OF_UNREAD, unread, console, whole=whole)
@@ -174,6 +176,14 @@ def _lines(finding: TerminalFinding) -> Iterator[Text]:
     yield first
     yield Text(f"  {one_line(finding.seen)}")
     yield Text(f"  {finding.where}", style="dim")
+
+
+def _explained_by(record: RunRecord, statements: Mapping[str, str]) -> Iterator[Text]:
+    """Give the command that says what usually breaks the violated claims."""
+    violated = (check for check in record.checks if check.verdict is Verdict.VIOLATES)
+    ids = dict.fromkeys(id_ for check in violated for id_ in check.claims if id_ in statements)
+    if ids:
+        yield Text(f"what usually breaks that: ./plumbline explain {' '.join(ids)}", style="dim")
 
 
 def _findings(

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`./plumbline explain`: what it knows of each claim, and what its data may not be."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fixtures.explanation.check_source import check_sources
+from fixtures.explanation.explanation import explanation
+from fixtures.explanation.remedies import remedies
+from topologies.catalogue import claims
+from topologies.data_error import DataError
+from topologies.library import names
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def explain(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "plumbline"), "explain", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_each_claim_has_a_check_with_its_procedure() -> None:
+    decided = {id_: [c for c in check_sources() if c.decides(claims()[id_])] for id_ in claims()}
+    assert not [id_ for id_, checks in decided.items() if not checks]
+
+
+def test_a_claim_of_cells_has_the_checks_of_its_promise() -> None:
+    one, other = explanation("NT-10"), explanation("NT-11")
+    named = {check["name"] for check in one["checks"]}
+    assert {"connectivity.reach", "beyond_router.beyond_the_router"} <= named
+    assert "connectivity.no_reach" not in named
+    assert "connectivity.no_reach" in {check["name"] for check in other["checks"]}
+
+
+def test_what_is_known_of_a_claim() -> None:
+    known = explanation("NT-09")
+    assert known["level"] == "required"
+    assert "nat" in known["topologies"]
+    assert set(known["topologies"]) <= set(names())
+    assert known["sources"]["D4"].startswith("KVM network configuration")
+    [check] = [c for c in known["checks"] if c["name"] == "nat.outside_sees_the_host"]
+    assert check["preconditions"]
+    assert check["steps"]
+    assert check["verify"]
+    assert "nat-no-masquerade" in {fault["id"] for fault in known["faults"]}
+    assert any("Docker" in remedy["cause"] for remedy in known["remedies"])
+    assert known["rerun"] == "sudo ./plumbline run --topology=nat --claim=NT-09"
+
+
+def test_functions_of_a_nic_are_decided_in_the_lab() -> None:
+    assert "--host=lab" in explanation("PT-07")["rerun"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("claims: [NT-99], cause: c, look: l, mend: m", 'unknown claim "NT-99"'),
+        ("claims: [NT-09], cause: c, look: l", "mend"),
+        ("claims: [NT-09], cause: c, look: l, mend: m, more: x", "more"),
+    ],
+)
+def test_wrong_causes_are_refused(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "remedies.yaml"
+    file.write_text(f"schema: plumbline/remedies/1\nremedies:\n  - {{{text}}}\n")
+    with pytest.raises(DataError, match=said):
+        remedies(file)
+
+
+@pytest.mark.slow
+def test_the_command() -> None:
+    done = explain("nt-09")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("NT-09  On the wire the outside end sees")
+    assert "sudo ./plumbline run --topology=nat --claim=NT-09" in done.stdout
+    listed = json.loads(explain("--format", "json").stdout)
+    assert [each["id"] for each in listed] == list(claims())
+    unknown = explain("NT-9")
+    assert unknown.returncode == 4
+    assert 'no claim "NT-9"' in unknown.stderr
+    assert not unknown.stdout
