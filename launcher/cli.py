@@ -29,6 +29,7 @@ COMMANDS = {
     "compare": Command(
         "launcher.compare", "changes and regressions between two runs, or over many"
     ),
+    "gate": Command("launcher.gate", "an upgrade: a run before, a run after, one answer"),
     "explain": Command("launcher.explain", "a claim: its sources, its checks, what breaks it"),
     "doctor": Command("launcher.doctor", "what this machine can test, and what is missing"),
     "stage": Command("launcher.stage", "a host in namespaces to try a command on"),

@@ -13,7 +13,7 @@ from launcher import release, setup, watched_run
 from launcher.lab import lab_run
 from launcher.lab_detection import is_lab
 from launcher.launcher_error import UsageError
-from launcher.pytest_command import auto_workers, hand_over, pytest_argv
+from launcher.pytest_command import ROOT, auto_workers, hand_over, pytest_argv
 from launcher.staged import staged_run
 
 
@@ -59,6 +59,24 @@ class HostLaunch:
     ) -> int:
         """Set up missing parts on this machine, and become pytest, or return its exit status."""
         return _start_here(options, words, command, workers)
+
+    def upgrade_argv(
+        self, options: argparse.Namespace, command: Sequence[str], fetched: str | None
+    ) -> tuple[str, ...]:
+        """Return a command between two runs, as this machine runs it for the host.
+
+        Args:
+            options: of both runs.
+            command: the command on the host; empty: there is none.
+            fetched: the release of which a staged host is to have the packages.
+
+        Raises:
+            UsageError: nothing of the host is there after a run.
+        """
+        del options
+        if fetched is not None:
+            raise UsageError("--fetch-upgrade: it is for --host staged", "leave it out")
+        return tuple(command)
 
 
 class SandboxLaunch(HostLaunch):
@@ -120,6 +138,13 @@ class LabLaunch(HostLaunch):
 
     kind = "lab"
 
+    def upgrade_argv(
+        self, options: argparse.Namespace, command: Sequence[str], fetched: str | None
+    ) -> tuple[str, ...]:
+        """See `HostLaunch.upgrade_argv`: each run has a new machine."""
+        del options, command, fetched
+        raise UsageError("--host lab: each run has a machine of its own", "--host staged is kept")
+
     def require(self, subcommand: str, options: argparse.Namespace) -> None:
         """See `HostLaunch.require`: a host that is made for the run needs no plan."""
         super().require(subcommand, options)
@@ -144,6 +169,19 @@ class StagedLaunch(HostLaunch):
     """A Debian in namespaces that is booted for the run."""
 
     kind = "staged"
+
+    def upgrade_argv(
+        self, options: argparse.Namespace, command: Sequence[str], fetched: str | None
+    ) -> tuple[str, ...]:
+        """See `HostLaunch.upgrade_argv`: in a host of the same state, which it changes."""
+        if options.state is None:
+            raise UsageError("--host staged: nothing of the host is kept", "name --state DIR")
+        if not command:
+            return ()
+        words = [str(ROOT / "plumbline"), "stage", "--state", options.state]
+        words += [] if options.profile is None else ["--profile", options.profile]
+        words += [] if fetched is None else ["--fetch-upgrade", fetched]
+        return (*words, "--", *command)
 
     def require(self, subcommand: str, options: argparse.Namespace) -> None:
         """See `HostLaunch.require`: faults are not for a host with other users."""

@@ -12,7 +12,7 @@ from contracts.exit_codes import EXIT_MEANINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 SUBCOMMANDS = (
-    *("run", "prove", "report", "compare", "explain", "doctor", "stage", "clean", "test"),
+    *("run", "prove", "report", "compare", "gate", "explain", "doctor", "stage", "clean", "test"),
     *("topology", "image"),
 )
 
@@ -35,8 +35,8 @@ def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
         (["reprot"], "did you mean 'report'?"),
         (
             ["qualify"],
-            "subcommands: run, prove, report, compare, explain, doctor, stage, clean, test, "
-            "topology, image",
+            "subcommands: run, prove, report, compare, gate, explain, doctor, stage, clean, "
+            "test, topology, image",
         ),
         (["--hlep"], "did you mean '--help'?"),
         (["run", "--topolgy", "nat"], "did you mean '--topology'?"),

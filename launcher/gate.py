@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`./plumbline gate`: a run before an upgrade, one after it, and whether the upgrade is good."""
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from contracts.exit_codes import (
+    EXIT_CONFORMS,
+    EXIT_INTERRUPTED,
+    EXIT_UNDECIDED,
+    EXIT_VIOLATES,
+)
+from launcher import gate_unit, setup
+from launcher import run as run_command
+from launcher.arguments import Parser, split_at_dashes
+from launcher.gate_folder import (
+    COMPARISON,
+    DEFAULT,
+    PAGE,
+    Gate,
+    GateFolder,
+    Step,
+    begun,
+    boot_id,
+    machine_id,
+)
+from launcher.launcher_error import LauncherError, UsageError
+from launcher.pytest_command import ROOT
+
+# With fewer no change of a speed could be shown: docs/compare.md.
+SAMPLES = ("--samples=10", "--interleave")
+# After these the run has a record that can be compared.
+COMPARABLE = (EXIT_CONFORMS, EXIT_VIOLATES, EXIT_UNDECIDED)
+WORDS = {EXIT_CONFORMS: "open", EXIT_VIOLATES: "closed"}
+REASONS_SHOWN = 3
+# Source: Debian policy for packages that need it, update-notifier and unattended-upgrades.
+RESTART_WANTED = Path("/run/reboot-required")
+
+EXAMPLES = (
+    ("sudo ./plumbline gate -- apt-get -y full-upgrade", "run, upgrade, run, compare"),
+    ("sudo ./plumbline gate --topology nat -- apt-get -y upgrade", "with the options of run"),
+    (
+        "sudo ./plumbline gate --restart -- apt-get -y full-upgrade",
+        "with a restart before the last",
+    ),
+    ("sudo ./plumbline gate --before", "the run before what somebody does by hand"),
+    ("sudo ./plumbline gate --after", "the run after it, with the same options; the answer"),
+)
+
+
+def parser() -> Parser:
+    """Return the parser of `gate`'s own options; all others are `run`'s."""
+    own = Parser(
+        "gate",
+        "Qualify an upgrade: a run before it, a run after it, one answer. Takes run's options too.",
+        EXAMPLES,
+    )
+    own.add_argument("--before", action="store_true", help="only the run before")
+    own.add_argument("--after", action="store_true", help="the run after, and the answer")
+    own.add_argument(
+        "--restart",
+        action="store_true",
+        help="restart the machine after the command; a systemd unit goes on, once",
+    )
+    own.add_argument("--resume", action="store_true", help="go on after a restart: for systemd")
+    own.add_argument(
+        "--folder",
+        type=Path,
+        default=DEFAULT,
+        metavar="DIR",
+        help=f"where the two runs and the answer go; default: {DEFAULT}",
+    )
+    own.add_argument(
+        "--fetch-upgrade",
+        metavar="NAME",
+        help="with --host staged: the packages of an upgrade to that release, fetched beforehand",
+    )
+    return own
+
+
+def main(argv: Sequence[str]) -> int:
+    """Do the steps that are asked for; return 0 open, 1 closed, 10 undecided."""
+    typed, command = split_at_dashes(argv)
+    own, words = parser().parse_known_args(typed)
+    _require_one(own, words, command)
+    setup.require_root("gate")
+    folder = GateFolder(own.folder)
+    if own.resume:
+        return _resume(folder)
+    if own.after:
+        return _after(folder, _under_way(folder))
+    options = _run_options(words)
+    between = _between(options, command, own.fetch_upgrade)
+    gate = _before(folder, words, between)
+    if own.before:
+        print(f"gate: the run before is in {folder.before}; next: ./plumbline gate --after")
+        return EXIT_CONFORMS
+    upgraded = _upgraded(folder, gate, restart=own.restart)
+    if upgraded is None:
+        print(f"gate: the machine restarts; the answer will be in {folder.place / 'after.log'}")
+        return EXIT_UNDECIDED
+    return _after(folder, upgraded)
+
+
+def _require_one(own: argparse.Namespace, words: Sequence[str], command: Sequence[str]) -> None:
+    asked = [name for name in ("before", "after", "resume") if getattr(own, name)]
+    if len(asked) + bool(command) != 1:
+        raise UsageError(
+            "gate: expected one of --before, --after, and a command after --",
+            "sudo ./plumbline gate -- apt-get -y full-upgrade",
+        )
+    if own.restart and not command:
+        raise UsageError("gate --restart: it follows a command", "leave it out")
+    if own.restart and not gate_unit.is_possible():
+        raise UsageError(
+            "gate --restart: systemd does not run this machine, and goes on with nothing after it",
+            "gate --before, the upgrade, the restart, gate --after",
+        )
+    if words and (own.after or own.resume):
+        raise UsageError(
+            f"gate --{asked[0]}: unexpected {words[0]!r}", "it takes the options of the run before"
+        )
+
+
+def _run_options(words: Sequence[str]) -> argparse.Namespace:
+    """Read the options of both runs, and refuse those that make no sense here."""
+    options = run_command.parser().parse(words)
+    for name in ("output", "plan", "expect_verdicts"):
+        if getattr(options, name):
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(f"gate: not with {flag}", "leave it out; --folder says where all goes")
+    return options
+
+
+def _between(
+    options: argparse.Namespace, command: Sequence[str], fetched: str | None
+) -> tuple[str, ...]:
+    """Return the command as it is run on the host; () without one."""
+    # Imported here: --help needs none of it.
+    from launcher.host_launch import LAUNCHES
+
+    return LAUNCHES[options.host].upgrade_argv(options, command, fetched)
+
+
+def _before(folder: GateFolder, words: Sequence[str], command: Sequence[str]) -> Gate:
+    folder.make_room()
+    measured = any(word.partition("=")[0] == "--samples" for word in words)
+    gate = begun([*words, *(() if measured else SAMPLES)], command)
+    folder.write(gate)
+    code = _run(gate, folder.before)
+    if code not in COMPARABLE:
+        _stop(f"the run before ended with {code}", "nothing was changed by the gate", code)
+    return gate
+
+
+def _upgraded(folder: GateFolder, gate: Gate, *, restart: bool) -> Gate | None:
+    """Run the command; a restart of the machine, by it or after it, is gone on from.
+
+    Returns:
+        The gate; None: the machine is about to be restarted.
+    """
+    resumable = gate_unit.is_possible()
+    if resumable:
+        gate_unit.install(folder.place)
+    gate = folder.step(gate, Step.COMMAND)
+    said = shlex.join(gate.command)
+    print(f"gate: {said}", flush=True)
+    code = subprocess.run(gate.command, check=False, cwd=gate.place).returncode
+    if code == 0 and restart:
+        subprocess.run(["systemctl", "reboot"], check=True)
+        return None
+    if resumable:
+        gate_unit.remove()
+    if code != 0:
+        _stop(
+            f"{said} ended with {code}; the run before is in {folder.before}",
+            "once that is mended: ./plumbline gate --after",
+        )
+    return gate
+
+
+def _resume(folder: GateFolder) -> int:
+    """Go on after a restart; for the unit, which is gone then."""
+    gate_unit.remove()
+    gate = _under_way(folder)
+    if gate.step is not Step.COMMAND or gate.boot == boot_id():
+        raise UsageError(
+            f"gate --resume: the machine was not restarted in the middle of {folder.place}'s gate",
+            "./plumbline gate --after",
+        )
+    print(f"gate: the machine is up again: {gate_unit.wait_for_the_start()}", flush=True)
+    return _after(folder, gate)
+
+
+def _under_way(folder: GateFolder) -> Gate:
+    """Return the gate whose run before is there; one that is done can have another run after."""
+    gate = folder.read()
+    if gate is None or not folder.before.exists():
+        raise UsageError(
+            f"gate: there is no run before in {folder.place}", "sudo ./plumbline gate --before"
+        )
+    if gate.machine != machine_id():
+        raise UsageError(
+            f"gate: the run before in {folder.place} is another machine's",
+            "an upgrade is judged by two runs of one host",
+        )
+    return gate
+
+
+def _after(folder: GateFolder, gate: Gate) -> int:
+    folder.put_aside_after()
+    gate = folder.step(gate, Step.AFTER)
+    code = _run(gate, folder.after)
+    if code not in COMPARABLE:
+        _stop(f"the run after ended with {code}", "once that is mended: gate --after", code)
+    return _answer(folder, gate)
+
+
+def _answer(folder: GateFolder, gate: Gate) -> int:
+    """Compare the two runs, write the page, and end with one sentence."""
+    runs = [str(folder.before), str(folder.after)]
+    found = folder.place / COMPARISON
+    for output in (found, folder.place / PAGE):
+        _plumbline(gate, "compare", *runs, "--output", str(output))
+    code = _plumbline(gate, "compare", *runs)
+    comparison: dict[str, Any] = json.loads(found.read_text(encoding="utf-8"))
+    if code != comparison["exit_code"]:
+        _stop(f"compare ended with {code}, and wrote {comparison['exit_code']}", "run it by hand")
+    folder.step(gate, Step.DONE, code)
+    print()
+    print(sentence(comparison), f"{folder.place / PAGE}", sep="\n", flush=True)
+    if gate.command and RESTART_WANTED.exists():
+        print(
+            "the machine still runs what it ran before: restart it, then ./plumbline gate --after"
+        )
+    return code
+
+
+def sentence(comparison: dict[str, Any]) -> str:
+    """Return the answer: open, closed or undecided, and what it rests on.
+
+    Args:
+        comparison: as `./plumbline compare --format json` writes it.
+    """
+    because: list[str] = comparison["because"]
+    slower = [each for each in because if each.endswith(" regressed")]
+    reasons = [*_worse(comparison["flips"]), *slower] or because
+    more = len(reasons) - REASONS_SHOWN
+    rests = "; ".join(reasons[:REASONS_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+    same = comparison["same"]
+    steady = f"checks that conform as before: {same.get('conforms', 0)}"
+    if broken := same.get("violates", 0):
+        steady += f"; that are violated as before: {broken}"
+    return f"gate {WORDS.get(comparison['exit_code'], 'undecided')}: {rests} ({steady})"
+
+
+def _worse(flips: Sequence[dict[str, Any]]) -> list[str]:
+    """Return, by topology, the claims that conformed and are violated."""
+    claims: dict[str, list[str]] = {}
+    for flip in flips:
+        if flip["effect"] == "regressed":
+            claims.setdefault(flip["topology"] or flip["id"], []).extend(flip["claims"])
+    return [
+        f"{place}: {' '.join(dict.fromkeys(ids))} regressed" for place, ids in claims.items() if ids
+    ]
+
+
+def _run(gate: Gate, output: Path) -> int:
+    return _plumbline(gate, "run", *gate.words, "--output", str(output))
+
+
+def _plumbline(gate: Gate, *words: str) -> int:
+    """Run a subcommand; an interrupt ends it in its own way, and then the gate."""
+    argv = [sys.executable, str(ROOT / "plumbline"), *words]
+    quiet = subprocess.DEVNULL if "--output" in words and words[0] == "compare" else None
+    with subprocess.Popen(argv, stdout=quiet, cwd=gate.place) as child:
+        try:
+            code = child.wait()
+        except KeyboardInterrupt:
+            child.wait()
+            raise
+    if code == EXIT_INTERRUPTED:
+        raise KeyboardInterrupt
+    return code
+
+
+def _stop(what: str, hint: str, code: int = EXIT_UNDECIDED) -> None:
+    error = LauncherError(f"gate undecided: {what}", hint)
+    error.exit_code = code if code > 0 else EXIT_UNDECIDED
+    raise error

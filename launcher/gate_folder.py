@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The folder of a gate: its two runs, and how far it is, on disk before each step."""
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from contracts.exit_codes import EXIT_USAGE
+from launcher.launcher_error import LauncherError, UsageError
+
+SCHEMA = "plumbline/gate/1"
+DEFAULT = Path("/var/lib/plumbline/gate")
+FILE, BEFORE, AFTER = "gate.json", "before", "after"
+PAGE, COMPARISON = "gate.html", "comparison.json"
+MACHINE_ID = Path("/etc/machine-id")
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Step(StrEnum):
+    """How far a gate is."""
+
+    BEFORE = "before"
+    """The run before is made."""
+    COMMAND = "command"
+    """The command was started, and its end was not seen yet."""
+    AFTER = "after"
+    """The command is done; the run after is made."""
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One gate.
+
+    Attributes:
+        step: how far it is.
+        words: the options of both runs, as they are typed.
+        command: what is done to the host between them; empty: somebody does it by hand.
+        place: the folder in which it was begun: paths among the words are from there.
+        machine: the machine's id, from systemd.
+        boot: the id of the boot in which the step began.
+        begun: when the gate began, in seconds since 1970.
+        exit_code: its result; None: there is none yet.
+    """
+
+    step: Step
+    words: tuple[str, ...]
+    command: tuple[str, ...]
+    place: str
+    machine: str
+    boot: str
+    begun: float
+    exit_code: int | None = None
+
+
+def begun(words: Sequence[str], command: Sequence[str]) -> Gate:
+    """Return a new gate on this machine."""
+    here, machine = str(Path.cwd()), machine_id()
+    return Gate(Step.BEFORE, tuple(words), tuple(command), here, machine, boot_id(), time.time())
+
+
+def machine_id() -> str:
+    """Return this machine's id; "" where it has none."""
+    return MACHINE_ID.read_text().strip() if MACHINE_ID.exists() else ""
+
+
+def boot_id() -> str:
+    """Return the id of this boot of the kernel."""
+    return BOOT_ID.read_text().strip()
+
+
+class GateFolder:
+    """The folder on disk."""
+
+    def __init__(self, place: Path) -> None:
+        """Take a folder, which need not be there."""
+        self.place = place.absolute()
+
+    @property
+    def before(self) -> Path:
+        """The record of the run before."""
+        return self.place / BEFORE
+
+    @property
+    def after(self) -> Path:
+        """The record of the run after."""
+        return self.place / AFTER
+
+    def read(self) -> Gate | None:
+        """Return the gate; None: there is none.
+
+        Raises:
+            LauncherError: its file is damaged.
+        """
+        file = self.place / FILE
+        if not file.exists():
+            return None
+        try:
+            data = json.loads(file.read_text(encoding="utf-8"))
+            if data.pop("schema") != SCHEMA:
+                raise ValueError("it is of another version")
+            words, command = tuple(data.pop("words")), tuple(data.pop("command"))
+            return Gate(Step(data.pop("step")), words, command, **data)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            error_ = LauncherError(
+                f"{file}: no gate can be read from it: {error}",
+                "move the folder away, and begin again with gate --before",
+            )
+            error_.exit_code = EXIT_USAGE
+            raise error_ from error
+
+    def write(self, gate: Gate) -> None:
+        """Put a gate on disk, whole or not at all, so that a restart goes on from there."""
+        self.place.mkdir(parents=True, exist_ok=True)
+        new = self.place / f".{FILE}"
+        with new.open("w", encoding="utf-8") as stream:
+            json.dump({"schema": SCHEMA, **asdict(gate)}, stream, indent=1)
+            stream.write("\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        new.replace(self.place / FILE)
+
+    def step(self, gate: Gate, step: Step, exit_code: int | None = None) -> Gate:
+        """Write down that a step begins, and return the gate."""
+        gone_on = replace(gate, step=step, boot=boot_id(), exit_code=exit_code)
+        self.write(gone_on)
+        return gone_on
+
+    def make_room(self) -> None:
+        """Put a gate that is done beside its folder, so that a new one begins.
+
+        Raises:
+            UsageError: one is under way, or something else is in the folder.
+        """
+        gate = self.read()
+        if gate is None:
+            if self.place.exists() and any(self.place.iterdir()):
+                raise UsageError(
+                    f"--folder {self.place}: the folder is not empty, and has no gate in it",
+                    "name another folder",
+                )
+            return
+        if gate.step is not Step.DONE:
+            raise UsageError(
+                f"a gate is under way in {self.place}, begun {_moment(gate)}",
+                "./plumbline gate --after ends it; or move that folder away, or name another one "
+                "with --folder",
+            )
+        self.place.rename(self.place.with_name(f"{self.place.name}-{_moment(gate)}"))
+
+    def put_aside_after(self) -> None:
+        """Keep an earlier run after, under a number."""
+        if self.after.exists():
+            taken = len(list(self.place.glob(f"{AFTER}-*")))
+            self.after.rename(self.place / f"{AFTER}-{taken + 1}")
+
+
+def _moment(gate: Gate) -> str:
+    return time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime(gate.begun))

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The systemd unit that goes on with a gate when the machine has been restarted: once."""
+
+import subprocess
+from pathlib import Path
+
+from launcher.launcher_error import LauncherError
+from launcher.pytest_command import ROOT
+
+NAME = "plumbline-gate.service"
+FILE = Path("/etc/systemd/system") / NAME
+# Source: sd_booted(3).
+BOOTED = Path("/run/systemd/system")
+START_S = 600.0
+
+TEXT = """\
+# Written by ./plumbline gate, and removed by it when the machine is up again.
+[Unit]
+Description=Plumbline's run after an upgrade
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=exec
+WorkingDirectory={root}
+ExecStart="{root}/plumbline" gate --resume --folder "{folder}"
+StandardOutput=append:{folder}/after.log
+StandardError=inherit
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def is_possible() -> bool:
+    """Whether systemd runs this machine."""
+    return BOOTED.is_dir()
+
+
+def install(folder: Path) -> None:
+    """Have systemd go on with a gate at the next start of the machine.
+
+    Args:
+        folder: the gate's.
+
+    Raises:
+        LauncherError: systemd does not take the unit.
+    """
+    # systemd takes % for a specifier.
+    paths = {"root": str(ROOT).replace("%", "%%"), "folder": str(folder).replace("%", "%%")}
+    FILE.write_text(TEXT.format(**paths), encoding="utf-8")
+    _systemctl("daemon-reload")
+    _systemctl("enable", NAME)
+
+
+def remove() -> None:
+    """Take the unit away; without it nothing is done."""
+    if not FILE.exists():
+        return
+    _systemctl("disable", NAME)
+    FILE.unlink(missing_ok=True)
+    _systemctl("daemon-reload")
+
+
+def wait_for_the_start() -> str:
+    """Wait until the machine is up, and return systemd's word for it.
+
+    It is `running`, or `degraded` with a unit that failed, which the run sees if it matters.
+    """
+    argv = ["systemctl", "is-system-running", "--wait"]
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=START_S, check=False)
+    except subprocess.TimeoutExpired:
+        return f"not up after {START_S:g} s"
+    return done.stdout.strip()
+
+
+def _systemctl(*words: str) -> None:
+    done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise LauncherError(
+            f"systemctl {' '.join(words)} ended with {done.returncode}: {done.stderr.strip()}",
+            f"{FILE} is what it is about",
+        )

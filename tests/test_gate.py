@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`./plumbline gate`: an upgrade between two runs, on hosts that are kept."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from launcher.gate import sentence
+from launcher.gate_folder import FILE, Gate, GateFolder, Step, begun
+from launcher.launcher_error import LauncherError, UsageError
+
+ROOT = Path(__file__).resolve().parent.parent
+DEADLINE_S = 1200
+RUN = ("--host", "staged", "--profile", "plain", "--topology", "nat", "--claim", "NT-09")
+# What an upgrade may leave behind: a hook that takes the rules away whenever a network starts.
+BREAK = r"""
+mkdir -p /etc/libvirt/hooks
+printf '#!/bin/sh\n[ "$2" = started ] && { sleep 0.2; iptables -t nat -F LIBVIRT_PRT; }\nexit 0\n' \
+    >/etc/libvirt/hooks/network
+chmod +x /etc/libvirt/hooks/network
+"""
+
+
+def plumbline(*words: str, deadline_s: float = DEADLINE_S) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "plumbline"), *words],
+        capture_output=True,
+        text=True,
+        timeout=deadline_s,
+        check=False,
+    )
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Path]:
+    """A folder for a host's state, which overlays leave with a folder that nobody may enter."""
+    yield tmp_path / "host"
+    shutil.rmtree(tmp_path / "host", ignore_errors=True)
+
+
+def flip(*claims: str, effect: str = "regressed") -> dict[str, object]:
+    return {"effect": effect, "topology": "nat", "id": "x[nat]", "claims": list(claims)}
+
+
+@pytest.mark.parametrize(
+    ("code", "flips", "because", "said"),
+    [
+        (0, [], ["nothing is worse"], "gate open: nothing is worse (checks that conform as before"),
+        (1, [flip("NT-09"), flip("NT-09", "NT-10")], ["a", "b"], "closed: nat: NT-09 NT-10 reg"),
+        (1, [], ["TCP on nat regressed"], "gate closed: TCP on nat regressed ("),
+        (10, [flip("NT-09", effect="lost")], ["a", "b", "c", "d"], "undecided: a; b; c; and 1 mo"),
+    ],
+)
+def test_the_answer_is_one_sentence(
+    code: int, flips: list[object], because: list[str], said: str
+) -> None:
+    found = {"exit_code": code, "flips": flips, "because": because, "same": {"conforms": 7}}
+    assert said in sentence(found)
+    assert "conform as before: 7)" in sentence(found)
+    assert "\n" not in sentence(found)
+
+
+def test_a_gate_comes_back_from_disk_as_it_was(tmp_path: Path) -> None:
+    folder = GateFolder(tmp_path / "gate")
+    assert folder.read() is None
+    gate = begun(["--topology=nat"], ["apt-get", "-y", "upgrade"])
+    folder.write(gate)
+    assert folder.read() == gate
+    done = folder.step(gate, Step.DONE, 1)
+    assert folder.read() == done
+    assert done.exit_code == 1
+
+
+def test_a_gate_that_is_under_way_is_not_written_over(tmp_path: Path) -> None:
+    folder = GateFolder(tmp_path / "gate")
+    gate = begun([], [])
+    folder.write(gate)
+    with pytest.raises(UsageError, match="a gate is under way"):
+        folder.make_room()
+    folder.step(gate, Step.DONE, 0)
+    folder.make_room()
+    assert folder.read() is None
+    [earlier] = tmp_path.glob("gate-*")
+    assert (earlier / FILE).exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "plumbline/gate/9"}'])
+def test_a_damaged_gate_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / FILE).write_text(text)
+    with pytest.raises(LauncherError, match="no gate can be read") as caught:
+        GateFolder(tmp_path).read()
+    assert caught.value.exit_code == 4
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine").touch()
+    with pytest.raises(UsageError, match="has no gate in it"):
+        GateFolder(tmp_path).make_room()
+
+
+def of_another_machine(folder: Path) -> None:
+    gate = begun([], [])
+    other = Gate(**{**vars_of(gate), "machine": "0" * 32})
+    GateFolder(folder).write(other)
+    (folder / "before").mkdir()
+
+
+def vars_of(gate: Gate) -> dict[str, object]:
+    return {name: getattr(gate, name) for name in gate.__dataclass_fields__}
+
+
+@pytest.mark.host
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "expected one of --before, --after, and a command after --"),
+        (("--before", "--after"), "expected one of"),
+        (("--before", "--", "true"), "expected one of"),
+        (("--after",), "there is no run before"),
+        (("--resume",), "there is no run before"),
+        (("--after", "--topology", "nat"), "it takes the options of the run before"),
+        (("--before", "--topolgy", "nat"), "did you mean '--topology'?"),
+        (("--before", "--output", "x"), "not with --output"),
+        (("--before", "--plan"), "not with --plan"),
+        (("--restart", "--before"), "--restart: it follows a command"),
+        (("--host", "lab", "--", "true"), "each run has a machine of its own"),
+        (("--host", "staged", "--", "true"), "name --state DIR"),
+        (("--fetch-upgrade", "trixie", "--", "true"), "it is for --host staged"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_at_once(
+    tmp_path: Path, words: Sequence[str], said: str
+) -> None:
+    done = plumbline("gate", "--folder", str(tmp_path / "gate"), *words, deadline_s=60)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert said in done.stderr
+    assert not (tmp_path / "gate").exists()
+
+
+@pytest.mark.host
+def test_two_runs_of_two_machines_are_no_gate(tmp_path: Path) -> None:
+    of_another_machine(tmp_path)
+    done = plumbline("gate", "--folder", str(tmp_path), "--after", deadline_s=60)
+    assert done.returncode == 4
+    assert "another machine's" in done.stderr
+
+
+@pytest.mark.staged
+def test_a_change_that_breaks_nat_closes_the_gate_until_it_is_mended(
+    tmp_path: Path, kept: Path
+) -> None:
+    gate = ("gate", "--folder", str(tmp_path / "gate"))
+    host = ("--state", str(kept))
+    done = plumbline(*gate, *RUN, *host, "--", "sh", "-ec", BREAK)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "gate closed: nat: NT-09 regressed" in done.stdout
+    page = tmp_path / "gate" / "gate.html"
+    assert done.stdout.strip().endswith(str(page))
+    assert "NT-09" in page.read_text()
+
+    mended = plumbline("stage", *host, "--", "rm", "/etc/libvirt/hooks/network")
+    assert mended.returncode == 0, mended.stdout + mended.stderr
+    again = plumbline(*gate, "--after")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "gate open: " in again.stdout
+    assert (tmp_path / "gate" / "after-1" / "run.json").exists()
+
+
+@pytest.mark.staged
+def test_a_restart_in_the_middle_is_gone_on_from_once(tmp_path: Path, kept: Path) -> None:
+    folder = tmp_path / "gate"
+    words = ("--host", "local", "--topology", "nat", "--claim", "NT-09", "--folder", str(folder))
+    host = ("stage", "--state", str(kept), "--writable", str(tmp_path), "--")
+    own = ("./plumbline", "gate")
+    # The end of its first process is a restart for the host: nothing of the gate is left in it.
+    cut = plumbline(*host, *own, *words, "--", "kill", "-RTMIN+4", "1")
+    assert json.loads((folder / FILE).read_text())["step"] == "command", cut.stdout + cut.stderr
+
+    unit = "plumbline-gate.service"
+    # The clone comes to a staged host after its start, so that systemd is asked for the unit again.
+    resumed = (
+        f"systemctl is-enabled {unit} && systemctl restart {unit} && "
+        f"while systemctl is-active -q {unit}; do sleep 1; done; "
+        f"cat {folder}/after.log; ! systemctl is-enabled {unit}"
+    )
+    done = plumbline(*host, "sh", "-c", resumed)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "gate open: " in done.stdout
+    assert json.loads((folder / FILE).read_text())["exit_code"] == 0
