@@ -44,13 +44,13 @@ RESTART_WANTED = Path("/run/reboot-required")
 
 EXAMPLES = (
     ("sudo ./plumbline gate -- apt-get -y full-upgrade", "run, upgrade, run, compare"),
-    ("sudo ./plumbline gate --topology nat -- apt-get -y upgrade", "with the options of run"),
+    ("sudo ./plumbline gate --topology nat -- apt-get -y upgrade", "the options of run"),
     (
         "sudo ./plumbline gate --restart -- apt-get -y full-upgrade",
-        "with a restart before the last",
+        "with a restart",
     ),
-    ("sudo ./plumbline gate --before", "the run before what somebody does by hand"),
-    ("sudo ./plumbline gate --after", "the run after it, with the same options; the answer"),
+    ("sudo ./plumbline gate --before", "the run before, alone"),
+    ("sudo ./plumbline gate --after", "the run after, and the answer"),
 )
 
 
