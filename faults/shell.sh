@@ -74,12 +74,14 @@ keep_dnsmasq() {
     dnsmasq_words >/run/fault.words
 }
 
-# Starts the server as it ran then, whether it runs now or not.
+# Starts the server as it ran then, whether it runs now or not. libvirtd, which remembers the one that
+# it started, reads the new one's number when it is restarted.
 restore_dnsmasq() {
     if kill -0 "$(cat "$dnsmasq_pid")" 2>/dev/null; then stop_dnsmasq; fi
     cat /run/fault.conf >"$dnsmasq_conf"
     # shellcheck disable=SC2046 - libvirt's words have no spaces in them
     start_dnsmasq $(cat /run/fault.words)
+    restart_libvirtd
 }
 
 # Saves whether iptables is called for bridged packets; a kernel without that has nothing to change.

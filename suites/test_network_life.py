@@ -14,7 +14,7 @@ from fixtures.host.host import Host
 from fixtures.host.links import add_address, link_mac
 from fixtures.probe.dhcp import Clients
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.libvirt_leftovers import libvirt_leftovers
+from fixtures.probe.libvirt_leftovers import LibvirtLeftovers, libvirt_leftovers
 from fixtures.probe.packets import is_request
 from fixtures.probe.reach import PROTOCOLS, End, send
 from fixtures.probe.station import NIC, station
@@ -50,7 +50,8 @@ def test_two_side_by_side(testbed: Testbed, evidence: Evidence) -> None:
           shares none of them
         - the client gets a lease of the second network's range, from that network's address alone
         - all probes are answered, and arrive outside from the host's uplink address
-        - destroyed, nothing of the second network is left on the host
+        - destroyed, nothing of the second network is left on the host; rules that named its bridge
+          or its subnet before it was made are the site's
         - the first network's bridge, dnsmasq and rules are what they were alone
         - control: the first network is whole and works before the second is made; else the check is
           inconclusive
@@ -58,7 +59,7 @@ def test_two_side_by_side(testbed: Testbed, evidence: Evidence) -> None:
     first = testbed.topology.network
     # A port of a bridge with STP would first listen and learn for 4 s.
     second = _beside(testbed, "plumb-second").model_copy(update={"stp": False})
-    alone = libvirt_leftovers(testbed.host, first)
+    alone, before = (libvirt_leftovers(testbed.host, network) for network in (first, second))
     if not alone.all_there:
         raise Inconclusive(f"{first.name} is not whole even alone: {alone}")
     if wrong := _wrong(testbed, "alone", evidence):
@@ -78,7 +79,7 @@ def test_two_side_by_side(testbed: Testbed, evidence: Evidence) -> None:
         assert not wrong, wrong
         served = _client_of(testbed, second, evidence)
         network.destroy()
-        _require_gone(testbed.host, second)
+        _require_gone(testbed.host, second, before)
     left = libvirt_leftovers(testbed.host, first)
     assert left == alone, f"without {second.name}, {first.name} has {left}, it had {alone}"
     wrong = _wrong(testbed, f"{second.name} down", evidence)
@@ -117,7 +118,7 @@ def test_destroyed_and_undefined(testbed: Testbed, evidence: Evidence) -> None:
         if not (running.all_there and files and _known(testbed.host, gone.name)):
             raise Inconclusive(f"control failed: started, there is {running}, and {files}")
         network.destroy()
-        _require_gone(testbed.host, gone)
+        _require_gone(testbed.host, gone, before)
         assert _known(testbed.host, gone.name), (
             "destroyed, the network's definition is gone as well"
         )
@@ -136,9 +137,9 @@ def _beside(testbed: Testbed, name: str) -> Network:
     return libvirt_network.beside(testbed.topology.network, name, testbed.taken_networks)
 
 
-def _require_gone(host: Host, network: Network) -> None:
+def _require_gone(host: Host, network: Network, before: LibvirtLeftovers) -> None:
     left = poll(
-        lambda: libvirt_leftovers(host, network),
+        lambda: libvirt_leftovers(host, network).beyond(before),
         lambda seen: seen.none_there,
         deadline_s=GONE_DEADLINE_S,
         interval_s=0.2,
