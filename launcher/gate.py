@@ -22,12 +22,13 @@ from launcher.arguments import Parser, split_at_dashes
 from launcher.gate_folder import (
     COMPARISON,
     DEFAULT,
+    MARK,
     PAGE,
     Gate,
     GateFolder,
     Step,
     begun,
-    boot_id,
+    is_restarted,
     machine_id,
 )
 from launcher.launcher_error import LauncherError, UsageError
@@ -189,7 +190,7 @@ def _resume(folder: GateFolder) -> int:
     """Go on after a restart; for the unit, which is gone then."""
     gate_unit.remove()
     gate = _under_way(folder)
-    if gate.step is not Step.COMMAND or gate.boot == boot_id():
+    if gate.step is not Step.COMMAND or not is_restarted(gate):
         raise UsageError(
             f"gate --resume: the machine was not restarted in the middle of {folder.place}'s gate",
             "./plumbline gate --after",
@@ -233,6 +234,7 @@ def _answer(folder: GateFolder, gate: Gate) -> int:
     if code != comparison["exit_code"]:
         _stop(f"compare ended with {code}, and wrote {comparison['exit_code']}", "run it by hand")
     folder.step(gate, Step.DONE, code)
+    MARK.unlink(missing_ok=True)
     print()
     print(sentence(comparison), f"{folder.place / PAGE}", sep="\n", flush=True)
     if gate.command and RESTART_WANTED.exists():

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from uuid import uuid4
 
 from contracts.exit_codes import EXIT_USAGE
 from launcher.launcher_error import LauncherError, UsageError
@@ -17,7 +18,8 @@ DEFAULT = Path("/var/lib/plumbline/gate")
 FILE, BEFORE, AFTER = "gate.json", "before", "after"
 PAGE, COMPARISON = "gate.html", "comparison.json"
 MACHINE_ID = Path("/etc/machine-id")
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+# Gone after a restart, of a container too, whose boot id is the kernel's.
+MARK = Path("/run/plumbline-gate")
 
 
 class Step(StrEnum):
@@ -42,7 +44,7 @@ class Gate:
         command: what is done to the host between them; empty: somebody does it by hand.
         place: the folder in which it was begun: paths among the words are from there.
         machine: the machine's id, from systemd.
-        boot: the id of the boot in which the step began.
+        mark: what a file of this boot has since the gate began.
         begun: when the gate began, in seconds since 1970.
         exit_code: its result; None: there is none yet.
     """
@@ -52,7 +54,7 @@ class Gate:
     command: tuple[str, ...]
     place: str
     machine: str
-    boot: str
+    mark: str
     begun: float
     exit_code: int | None = None
 
@@ -60,7 +62,7 @@ class Gate:
 def begun(words: Sequence[str], command: Sequence[str]) -> Gate:
     """Return a new gate on this machine."""
     here, machine = str(Path.cwd()), machine_id()
-    return Gate(Step.BEFORE, tuple(words), tuple(command), here, machine, boot_id(), time.time())
+    return Gate(Step.BEFORE, tuple(words), tuple(command), here, machine, uuid4().hex, time.time())
 
 
 def machine_id() -> str:
@@ -68,9 +70,9 @@ def machine_id() -> str:
     return MACHINE_ID.read_text().strip() if MACHINE_ID.exists() else ""
 
 
-def boot_id() -> str:
-    """Return the id of this boot of the kernel."""
-    return BOOT_ID.read_text().strip()
+def is_restarted(gate: Gate) -> bool:
+    """Whether the machine was restarted since the gate's step began."""
+    return not MARK.exists() or MARK.read_text() != gate.mark
 
 
 class GateFolder:
@@ -126,8 +128,9 @@ class GateFolder:
 
     def step(self, gate: Gate, step: Step, exit_code: int | None = None) -> Gate:
         """Write down that a step begins, and return the gate."""
-        gone_on = replace(gate, step=step, boot=boot_id(), exit_code=exit_code)
+        gone_on = replace(gate, step=step, exit_code=exit_code)
         self.write(gone_on)
+        MARK.write_text(gate.mark)
         return gone_on
 
     def make_room(self) -> None:

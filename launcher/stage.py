@@ -54,6 +54,7 @@ def main(argv: Sequence[str]) -> int:
     from launcher import seen_folders, setup
     from launcher.pytest_command import ROOT
     from launcher.staged import profile, root_folder
+    from launcher.staged.entered import wait
     from launcher.staged.staged_host import Share
     from launcher.staged.staging import VARIABLES, StateOrder, staged
 
@@ -72,7 +73,8 @@ def main(argv: Sequence[str]) -> int:
         variables = VARIABLES | {"TERM": os.environ.get("TERM", "dumb")}
         with _interrupts_ignored():
             argv = host.argv(command or SHELL, variables, folder)
-            return subprocess.run(argv, check=False).returncode
+            with subprocess.Popen(argv) as entered:
+                return wait(entered)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from launcher import firewall_backend, inner_record, seen_folders, watched_run
 from launcher.launcher_error import UsageError
 from launcher.pytest_command import ROOT, pytest_argv
 from launcher.staged import profile, root_folder
+from launcher.staged.entered import wait
 from launcher.staged.expected_file import expected_file
 from launcher.staged.staged_host import Share, StagedFailed, StagedHost
 from launcher.staged.staging import VARIABLES, StateOrder, staged
@@ -92,7 +93,7 @@ def _run_in(host: StagedHost, command: Sequence[str], variables: dict[str, str])
 
 def _waited(harness: subprocess.Popen[bytes]) -> int:
     try:
-        return harness.wait()
+        return wait(harness)
     except KeyboardInterrupt:
         os.killpg(harness.pid, signal.SIGINT)
     try:
