@@ -99,7 +99,8 @@ def _neighbours(testbed: Testbed) -> list[Neighbour]:
         (guest, NIC, GUEST_TOOL) for guest in testbed.guests
     ]
     host_speaks = testbed.host.sysctl("net.ipv6.conf.default.disable_ipv6") == "0"
-    if testbed.topology.type.host_end_has_ipv6 and host_speaks:
+    network, type_ = testbed.topology.network, testbed.topology.type
+    if (type_.host_end_has_ipv6 or network.address6 is not None) and host_speaks:
         found.append((testbed.host, testbed.switch.name, testbed.tool))
     if testbed.topology.network.is_on_physical_network and testbed.has_outside:
         found.append((testbed.outside, OUTSIDE_NIC, testbed.tool))

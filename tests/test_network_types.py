@@ -14,7 +14,7 @@ from topologies.library import load
 from topologies.network_types import NETWORK_TYPES, type_of
 from topologies.network_types.build_steps import HostBridge, LibvirtNetwork, VirtualFunctions
 from topologies.network_types.network_type import CELLS
-from topologies.topology import promises_of
+from topologies.default_promises import promises_of
 
 FORWARD_MODES = {"nat": "nat", "isolated": None, "routed": "route", "open": "open"}
 

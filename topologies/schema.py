@@ -5,13 +5,13 @@ Each part knows its own shape. Rules between parts (an address inside its networ
 are in `topologies.rules`.
 """
 
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface, IPv4Network, IPv6Interface
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, PrivateAttr
 
-from contracts.address_family import IPV4, AddressFamily, family_of
+from contracts.address_family import IPV4, IPV6, AddressFamily, FamilyName, family_of
 from topologies.dhcp import Dhcp, DhcpRange, DnsmasqOption, Tftp
 from topologies.dns import Dns, Domain
 from topologies.field_types import (
@@ -20,6 +20,7 @@ from topologies.field_types import (
     GuestAddress,
     GuestName,
     Interface,
+    Interface6,
     InterfaceName,
     Mac,
     NetworkName,
@@ -28,6 +29,7 @@ from topologies.field_types import (
 )
 from topologies.given_xml import GivenXml
 from topologies.part import Part
+from topologies.physical_ipv6 import PhysicalIpv6
 
 Switch = Literal["linux", "ovs", "nic"]
 """The switch: a Linux bridge, an Open vSwitch bridge, or an SR-IOV NIC itself."""
@@ -73,6 +75,14 @@ class Network(Part):
     address: Interface | None = Field(
         default=None,
         description="The host's address on the bridge, with hostdev on the uplink; null: none.",
+    )
+    address6: Interface6 | None = Field(
+        default=None,
+        description="The host's IPv6 address on the bridge, from whose prefix guests take theirs; "
+        "null: none.",
+    )
+    nat6: bool = Field(
+        default=False, description="libvirt's <nat ipv6='yes'/>: IPv6 is translated, too."
     )
     stp: bool | None = Field(
         default=None, description="Spanning tree; null: libvirt's or the kernel's default."
@@ -179,6 +189,15 @@ class Network(Part):
         """The network that the bridge's address lies in; None without an address."""
         return self.address.network if self.address else None
 
+    def interface(self, family: AddressFamily) -> IPv4Interface | IPv6Interface | None:
+        """Return the host's address of a family on the bridge; None: it has none."""
+        return {IPV4: self.address, IPV6: self.address6}[family]
+
+    @property
+    def families(self) -> frozenset[AddressFamily]:
+        """The families of which guests take their addresses from the host's, without a client."""
+        return frozenset() if self.address6 is None else frozenset({IPV6})
+
     @property
     def is_on_physical_network(self) -> bool:
         """Whether its guests are on the physical network: the uplink is a port or the PF."""
@@ -196,6 +215,13 @@ class Physical(Part):
         description="The host's address on it: on the NIC, or on the bridge with the NIC as a port."
     )
     outside: Address = Field(description="A machine on it other than host and router.")
+    ipv6: PhysicalIpv6 | None = Field(
+        default=None, description="Its IPv6 addresses; null: there are none."
+    )
+
+    def of(self, family: AddressFamily) -> "Physical | PhysicalIpv6 | None":
+        """Return the figures of a family; None: the network has none."""
+        return {IPV4: self, IPV6: self.ipv6}[family]
 
     @property
     def host_interface(self) -> IPv4Interface:
@@ -244,6 +270,9 @@ class Promise(Part):
 
     from_: Role = Field(alias="from", description="The end that sends first.")
     to: Role = Field(description="The end that answers.")
+    family: FamilyName | None = Field(
+        default=None, description="The address family; null: each that the guests have."
+    )
     reach: bool = Field(description="true: packets arrive and are answered. false: none arrives.")
     source: Literal["host", "self"] | None = Field(
         default=None,
@@ -257,6 +286,10 @@ class Promise(Part):
     def cell(self) -> str:
         """The cell's name, as in `guest → outside`."""
         return f"{self.from_} → {self.to}"
+
+    def is_about(self, family: AddressFamily) -> bool:
+        """Whether it promises something about packets of a family."""
+        return self.family in (None, family.name)
 
 
 class Throughput(Part):

@@ -9,10 +9,14 @@ from ipaddress import IPv4Address
 from typing import ClassVar
 from xml.etree import ElementTree as ET
 
+from contracts.address_family import IPV6
 from topologies.network_types.build_steps import BootFolder, BuildStep, LibvirtNetwork
 from topologies.network_types.dnsmasq_xml import add_dhcp, add_names, add_options
 from topologies.network_types.network_type import Breach, Hop, NetworkType
 from topologies.schema import Network, Physical, Role
+
+NAT = "nat"
+"""The only forward mode with a `<nat>` in it."""
 
 
 class LibvirtBridge(NetworkType):
@@ -45,6 +49,12 @@ class LibvirtBridge(NetworkType):
                 "uplink",
                 "libvirt adds no physical NIC to the bridge it makes; expected null",
                 "write made_by: host for a bridge with an uplink",
+            )
+        if network.nat6 and (network.address6 is None or network.forward != NAT):
+            yield Breach(
+                "nat6",
+                "true without something to translate; expected forward: nat and an address6",
+                "write both, or leave it out",
             )
         if network.dhcp is not None and network.address is None:
             yield Breach(
@@ -89,7 +99,9 @@ class LibvirtBridge(NetworkType):
         if network.uuid is not None:
             ET.SubElement(root, "uuid").text = str(network.uuid)
         if self.mode is not None:
-            ET.SubElement(root, "forward", mode=self.mode)
+            forward = ET.SubElement(root, "forward", mode=self.mode)
+            if network.nat6:
+                ET.SubElement(forward, "nat", ipv6="yes")
         bridge = ET.SubElement(root, "bridge", name=network.bridge)
         if network.stp is not None:
             bridge.set("stp", "on" if network.stp else "off")
@@ -105,6 +117,10 @@ class LibvirtBridge(NetworkType):
                 ET.SubElement(ip, "tftp", root=network.tftp.root)
             if network.dhcp is not None:
                 add_dhcp(ip, network.dhcp)
+        if network.address6 is not None:
+            # Without <dhcp> dnsmasq advertises the prefix, and serves no addresses.
+            address, prefix = str(network.address6.ip), str(network.address6.network.prefixlen)
+            ET.SubElement(root, "ip", family=IPV6.name, address=address, prefix=prefix)
         for route in network.routes:
             to, prefix = str(route.to.network_address), str(route.to.prefixlen)
             added = ET.SubElement(root, "route", address=to, prefix=prefix)

@@ -37,7 +37,7 @@ class Passthrough(NetworkType):
             )
         for key in (
             *("bridge_name", "domain", "dns", "tftp", "routes", "dnsmasq_options", "dhcp"),
-            *("stp", "forward_delay_s", "mac", "libvirt_name"),
+            *("stp", "forward_delay_s", "mac", "libvirt_name", "address6", "nat6"),
         ):
             if network.asks_for(key):
                 yield Breach(
