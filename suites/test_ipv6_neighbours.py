@@ -114,7 +114,8 @@ def _neighbour(runner: Machine | Guest, link: str, tool: str) -> Neighbour:
     def look() -> Neighbour:
         argv = ["ip", "-6", "-json", "address", "show", "dev", link, "scope", "link"]
         listed = json.loads(runner.run(argv).stdout or "[]")
-        held = [entry for each in listed for entry in each.get("addr_info", ())]
+        # `ip` lists an address of another scope as an empty entry.
+        held = [entry for each in listed for entry in each.get("addr_info", ()) if entry]
         usable = [e for e in held if not {"tentative", "dadfailed"} & e.keys()]
         flags = ", ".join(f"{e['local']} {', '.join(sorted(e.keys()))}" for e in held)
         address = str(usable[0]["local"]) if usable else ""
