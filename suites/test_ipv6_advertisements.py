@@ -38,7 +38,7 @@ def _advertised(testbed: Testbed, guest: Guest, evidence: Evidence) -> list[Adve
         return solicit(guest, frames)
 
 
-@pytest.mark.claims("V6-01")
+@pytest.mark.claims("V6-01", "V6-06")
 def test_prefix_is_advertised(testbed: Testbed, evidence: Evidence) -> None:
     """A guest that asks gets one router's advertisement: of the host, with the network's prefix.
 
@@ -107,7 +107,7 @@ class Taken:
     neighbours: bool
 
 
-@pytest.mark.claims("V6-02")
+@pytest.mark.claims("V6-02", "V6-06")
 def test_guests_take_the_prefix(testbed: Testbed, evidence: Evidence) -> None:
     """Each guest's kernel makes of the advertisement what it says: address, neighbours, router.
 

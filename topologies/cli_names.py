@@ -20,6 +20,7 @@ SHIPPED: Final = (
     "nat-dnsmasq",
     "nat-dual-stack",
     "isolated",
+    "isolated-dual-stack",
     "routed",
     "open",
     "bridged",

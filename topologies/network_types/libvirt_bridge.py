@@ -121,12 +121,7 @@ class LibvirtBridge(NetworkType):
             # Without <dhcp> dnsmasq advertises the prefix, and serves no addresses.
             address, prefix = str(network.address6.ip), str(network.address6.network.prefixlen)
             ET.SubElement(root, "ip", family=IPV6.name, address=address, prefix=prefix)
-        for route in network.routes:
-            to, prefix = str(route.to.network_address), str(route.to.prefixlen)
-            added = ET.SubElement(root, "route", address=to, prefix=prefix)
-            added.set("gateway", str(route.gateway))
-            if route.metric is not None:
-                added.set("metric", str(route.metric))
+        _add_routes(root, network)
         add_options(root, network.dnsmasq_options)
         return as_text(root)
 
@@ -161,6 +156,15 @@ def bridge_breaches(network: Network) -> Iterator[Breach]:
             f"{network.vfs} virtual functions for a bridge; expected null",
             "leave it out, or write forward: hostdev",
         )
+
+
+def _add_routes(root: ET.Element, network: Network) -> None:
+    for route in network.routes:
+        to, prefix = str(route.to.network_address), str(route.to.prefixlen)
+        added = ET.SubElement(root, "route", address=to, prefix=prefix)
+        added.set("gateway", str(route.gateway))
+        if route.metric is not None:
+            added.set("metric", str(route.metric))
 
 
 def as_text(root: ET.Element) -> str:
