@@ -17,6 +17,7 @@ from topologies.dhcp import Tftp
 from topologies.given_xml import GivenXml, Replacements
 from topologies.placement.dnsmasq_moves import moved_dhcp, moved_dns
 from topologies.placement.free_names import FreeMacs, FreeNames, free_prefix
+from topologies.placement.ipv6_moves import Ipv6Moves
 from topologies.placement.taken import Taken
 from topologies.subnet_pool import free_pool, free_subnets, pool_in
 from topologies.topology import DhcpRange, Guest, Network, Physical, Topology
@@ -85,6 +86,7 @@ class Placement:
         lengths = [each.prefixlen for each in documented]
         free = free_subnets(self.pool, self.taken.networks, lengths)
         moves = dict(zip(documented, free, strict=True))
+        moves6 = Ipv6Moves(topology, self.prefix, self.taken.ipv6_networks)
         names = FreeNames(self.prefix, self.taken.names)
         macs = FreeMacs(self.taken.macs, [guest.mac for guest in topology.guests])
         uplink = {
@@ -96,7 +98,9 @@ class Placement:
             {guest.name: names.guest(guest.name) for guest in topology.guests},
         )
         networks = tuple(
-            self._network(network, moves, names, macs, uplink, clients)
+            self._network(network, moves, names, macs, uplink, clients).model_copy(
+                update={"address6": network.address6 and moves6.interface(network.address6)}
+            )
             for network in topology.networks
         )
         renamed = dict(
@@ -118,6 +122,9 @@ class Placement:
             for guest in topology.guests
         )
         physical = topology.physical and _physical(topology.physical, moves, uplink)
+        if physical is not None and physical.ipv6 is not None:
+            placed = moves6.physical(physical.ipv6)
+            physical = physical.model_copy(update={"ipv6": placed})
         update = {"networks": networks, "guests": guests, "physical": physical}
         return topology.model_copy(update=update)
 

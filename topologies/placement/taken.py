@@ -2,7 +2,7 @@
 """Names, networks and addresses that a host has already."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from uuid import UUID
 
 
@@ -13,11 +13,13 @@ class Taken:
     Attributes:
         names: of links, bridges, domains, libvirt's networks and network namespaces.
         networks: those that a route, an address or a network of libvirt's names.
+        ipv6_networks: the same of IPv6.
         macs: of links, and of the NICs of domains and bridges of networks, in lower case.
         uuids: of libvirt's networks.
     """
 
     names: frozenset[str] = frozenset()
     networks: tuple[IPv4Network, ...] = ()
+    ipv6_networks: tuple[IPv6Network, ...] = ()
     macs: frozenset[str] = frozenset()
     uuids: frozenset[UUID] = frozenset()
