@@ -33,7 +33,8 @@ SERVED_DEADLINE_S = 10.0
 def test_without_translation_it_is_routed(testbed: Testbed, evidence: Evidence) -> None:
     """A NAT network with an IPv6 address, and no `<nat ipv6='yes'/>`, is open to the outside.
 
-    Source: libvirt, "Network XML format", "Connectivity", `nat`: IPv6 is forwarded by plain routing.
+    Source: libvirt, "Network XML format", "Connectivity", `nat`: IPv6 is
+    forwarded by plain routing.
 
     Preconditions:
         - the host has no network and no bridge `plumb-routed6`
