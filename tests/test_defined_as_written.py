@@ -7,6 +7,7 @@ from pathlib import Path
 import libvirt
 import pytest
 
+from contracts.address_family import IPV6
 from fixtures.errors import HostAtFault
 from fixtures.host.host import Host
 from fixtures.host.sandbox import sandbox
@@ -80,6 +81,8 @@ NOT_READ = {
     "dns": "network/dns/host",
     "tftp": "network/ip/tftp",
     "routes": "network/route",
+    "address6": "network/ip",
+    "nat6": "network/forward/nat",
     "dnsmasq_options": "network/dnsmasq:options",
 }
 
@@ -97,8 +100,15 @@ def test_the_dump_of_a_shipped_network_is_the_same_model(
     one, other = (each.network.model_dump(exclude=left_out) for each in (shipped, read))
     assert other == one
     assert read.network.dhcp_range == shipped.network.dhcp_range
-    assert (read.kind, read.families) == (shipped.kind, shipped.families)
-    assert [p.model_dump() for p in read.promises] == [p.model_dump() for p in shipped.promises]
+    assert read.kind == shipped.kind
+    # An address that is not read brings no family, and no claim about it.
+    unread = {IPV6} if "address6" in not_read else set()
+    assert set(read.families) == set(shipped.families) - unread
+    about = {id_ for id_, claim in claims().items() if claim.family not in {f.name for f in unread}}
+    assert [p.model_dump() for p in read.promises] == [
+        p.model_copy(update={"claims": tuple(id_ for id_ in p.claims if id_ in about)}).model_dump()
+        for p in shipped.promises
+    ]
     assert {guest.static_address is None for guest in read.guests} == {
         guest.static_address is None for guest in shipped.guests
     }
