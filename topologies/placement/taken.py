@@ -13,13 +13,13 @@ class Taken:
     Attributes:
         names: of links, bridges, domains, libvirt's networks and network namespaces.
         networks: those that a route, an address or a network of libvirt's names.
-        ipv6_networks: the same of IPv6.
         macs: of links, and of the NICs of domains and bridges of networks, in lower case.
         uuids: of libvirt's networks.
+        ipv6_networks: those of IPv6 that a route, an address or a network of libvirt's names.
     """
 
     names: frozenset[str] = frozenset()
     networks: tuple[IPv4Network, ...] = ()
-    ipv6_networks: tuple[IPv6Network, ...] = ()
     macs: frozenset[str] = frozenset()
     uuids: frozenset[UUID] = frozenset()
+    ipv6_networks: tuple[IPv6Network, ...] = ()
