@@ -55,6 +55,18 @@ def test_the_xml_has_the_address_and_the_translation(tmp_path: Path) -> None:
     assert ET.fromstring(definition(plain.network)).find("forward/nat") is None
 
 
+def test_guests_may_have_ipv6_among_themselves(tmp_path: Path) -> None:
+    alone = written(
+        tmp_path,
+        ("address6: fd00:10:10:66::1/64", "guests_ipv6: true"),
+        (", V6-03", ""),
+        (", V6-07", ""),
+        name="isolated-dual-stack",
+    )
+    assert ET.fromstring(definition(alone.network)).get("ipv6") == "yes"
+    assert alone.families == (IPV4,)
+
+
 @pytest.mark.parametrize("name", ["nat", "isolated", "routed"])
 def test_a_network_of_ipv4_alone_has_no_part_of_it(name: str) -> None:
     assert "ipv6" not in definition(load(name).network)
@@ -96,9 +108,9 @@ def test_claims_are_asked_where_there_is_ipv6() -> None:
     about = {i for i, claim in known.items() if i.startswith("V6-")}
     assert not {i for i in about if load("nat").applies(known[i])}
     asked = {i for i in about if load("nat-dual-stack").applies(known[i])}
-    assert asked == about - {"V6-06", "V6-07"}
+    assert asked == about - {"V6-06", "V6-07", "V6-10"}
     isolated = {i for i in about if load("isolated-dual-stack").applies(known[i])}
-    assert isolated == {"V6-03", "V6-06", "V6-07"}
+    assert isolated == {"V6-03", "V6-06", "V6-07", "V6-10"}
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,11 @@ class Network(Part):
     nat6: bool = Field(
         default=False, description="libvirt's <nat ipv6='yes'/>: IPv6 is translated, too."
     )
+    guests_ipv6: bool = Field(
+        default=False,
+        description="libvirt's <network ipv6='yes'>: guests have IPv6 among themselves, without an "
+        "IPv6 address of the host's.",
+    )
     stp: bool | None = Field(
         default=None, description="Spanning tree; null: libvirt's or the kernel's default."
     )

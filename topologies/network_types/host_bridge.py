@@ -37,7 +37,7 @@ class HostMadeBridge(NetworkType):
                     "none",
                     "write made_by: libvirt, or leave it out",
                 )
-        for key in ("address6", "nat6"):
+        for key in ("address6", "nat6", "guests_ipv6"):
             if network.asks_for(key):
                 yield Breach(
                     key,

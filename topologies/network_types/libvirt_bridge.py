@@ -94,7 +94,7 @@ class LibvirtBridge(NetworkType):
         """Return the network's definition: the user's own, else the keys of the data, no others."""
         if network.given is not None:
             return network.given.text
-        root = ET.Element("network")
+        root = ET.Element("network", {"ipv6": "yes"} if network.guests_ipv6 else {})
         ET.SubElement(root, "name").text = network.name
         if network.uuid is not None:
             ET.SubElement(root, "uuid").text = str(network.uuid)
