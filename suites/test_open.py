@@ -16,6 +16,7 @@ from fixtures.probe.libvirt_leftovers import rules_naming
 from fixtures.probe.reach import PROTOCOLS
 from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
+from suites.blocked import require_blocked
 
 
 @pytest.mark.claims("OP-02")
@@ -69,14 +70,7 @@ def test_own_rules_decide(testbed: Testbed, evidence: Evidence) -> None:
         closed = _each_way(testbed, evidence, "closed")
     again = _each_way(testbed, evidence, "open-again")
     tried = {name: Blocking(former[name], closed[name], again[name]) for name in former}
-    evidence.reason = "; ".join(
-        f"{name}: {seen.before}, with policy DROP {seen.during}, with the former one {seen.after}"
-        for name, seen in tried.items()
-    )
-    for name, seen in tried.items():
-        assert seen.complete, f"{name} with policy DROP: {seen.during}"
-    for name, seen in tried.items():
-        seen.require_controls(f"{name} with the former policy")
+    require_blocked(tried, evidence, during="with policy DROP", after="with the former policy")
 
 
 def _each_way(testbed: Testbed, evidence: Evidence, phase: str) -> dict[str, Attempt]:

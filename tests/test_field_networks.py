@@ -114,3 +114,18 @@ def test_a_verdict_that_must_not_be_is_named() -> None:
     record = {"topologies": [{"reason": None}], "checks": [undecided]}
     assert list(Expected(kind="nat", undecided=["NT-08"]).differences(record)) == []
     assert list(Expected(kind="nat").differences(record)) != []
+
+
+def test_what_is_not_decided_for_want_of_another_capability_is_named() -> None:
+    reason = "the host lacks iommu (probe: no groups)"
+    check = {"id": "passthrough.x", "claims": ["PT-03"], "verdict": "not-testable"}
+    record = {"topologies": [{"reason": None}], "checks": [{**check, "reason": reason}]}
+    assert list(Expected(kind="passthrough", lacks="iommu").differences(record)) == []
+    assert list(Expected(kind="passthrough", lacks="sriov").differences(record)) == [
+        f"passthrough.x, not for want of sriov: {reason}"
+    ]
+    decided = {**check, "verdict": "conforms", "reason": "4 functions"}
+    record = {"topologies": [{"reason": None}], "checks": [decided]}
+    assert list(Expected(kind="passthrough", lacks="iommu").differences(record)) == [
+        "passthrough.x conforms, not not-testable: 4 functions"
+    ]
