@@ -66,12 +66,25 @@ def test_what_libvirt_fills_in_and_writes_otherwise_is_no_difference() -> None:
         (("<range", "<range start='192.168.77.200' end='192.168.77.201'/><range"), "was not asked"),
         (("mode='nat'", "mode='route'"), 'line 3: network/forward@mode is "route"'),
         (("<domain", "<domain localOnly='yes'"), '@localOnly="yes" is live, and was not asked'),
+        # libvirt fills these in, with other values.
+        (("stp='on'", "stp='off'"), 'network/bridge@stp="off" is live, and was not asked for'),
+        (("delay='0'", "delay='7'"), 'network/bridge@delay="7" is live, and was not asked for'),
+        (("'1024'", "'2048'"), 'nat/port@start="2048" is live, and was not asked for'),
+        (("<nat>", "<nat ipv6='yes'>"), 'forward/nat@ipv6="yes" is live, and was not asked for'),
     ],
 )
 def test_every_other_difference_is_named(change: tuple[str, str], said: str) -> None:
     found = seen(LIVE.replace(*change))
     assert len(found) == 1, found
     assert said in found[0]
+
+
+def test_only_the_mode_that_libvirt_takes_is_filled_in() -> None:
+    asked = ASKED.replace(" mode='nat'", "")
+    assert seen(LIVE, asked) == []
+    assert seen(LIVE.replace("mode='nat'", "mode='route'"), asked) == [
+        'network/forward@mode="route" is live, and was not asked for'
+    ]
 
 
 def test_metadata_belongs_to_others() -> None:

@@ -52,14 +52,17 @@ def _missing(asked: Element, live: Element) -> Iterator[str]:
 
 def _more(asked: Element, live: Element) -> Iterator[str]:
     for name, value in live.attributes.items():
-        if name not in asked.attributes and not _is_filled_in(f"{live.path}@{name}"):
+        if name not in asked.attributes and not _is_filled_in(f"{live.path}@{name}", value):
             yield f'{live.path}@{name}="{value}" is live, and was not asked for'
     for one, other in _pairs(asked, live):
         if other is None or other.path.startswith(FOREIGN):
             continue
         if one is not None:
             yield from _more(one, other)
-        elif not _is_filled_in(other.path):
+        elif _is_filled_in(other.path, other.text):
+            # What is below an element that libvirt adds has to be its own as well.
+            yield from _more(Element(other.path, other.line, {}), other)
+        else:
             yield f"{_described(other)} is live, and was not asked for"
 
 
@@ -88,9 +91,12 @@ def _are_alike(one: Element, other: Element) -> bool:
     return one.path == other.path and not list(_missing(one, other))
 
 
-def _is_filled_in(place: str) -> bool:
+def _is_filled_in(place: str, value: str) -> bool:
+    """Whether libvirt adds an element or attribute with a value by itself."""
     rule = RULES.get(place)
-    return rule is not None and rule.filled_in
+    if rule is None or isinstance(rule.filled_in, bool):
+        return rule is not None and bool(rule.filled_in)
+    return value in rule.filled_in
 
 
 def _described(element: Element) -> str:

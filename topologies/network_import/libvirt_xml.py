@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from topologies.data_error import DataError, gathered
 from topologies.network_import.bridge_facts import BridgeFacts
+from topologies.network_import.dnsmasq_keys import DnsmasqKeys, dnsmasq_keys, unserved
 from topologies.network_import.elements import settings
 from topologies.network_import.imported import NETWORK, Imported
 from topologies.network_import.reading import Reading
@@ -81,7 +82,8 @@ def imported(
         network, bridge = read.network()
     except ValidationError as error:
         raise gathered(read.refusals(error)) from error
-    found = [*settings(root, f"network {name}", built=built), *(bridge.settings if bridge else ())]
+    found = [*settings(root, f"network {name}", read.served.unread, built=built)]
+    found += bridge.settings if bridge else ()
     return Imported(
         network,
         "network",
@@ -91,6 +93,7 @@ def imported(
         router=None if bridge is None else bridge.router,
         device=device(root),
         spoken_for=frozenset(addresses(root)),
+        places=read.served.places,
     )
 
 
@@ -116,6 +119,8 @@ class _Read:
         self._facts = facts
         self._file = file
         self._built = built
+        # As long as libvirt starts no dnsmasq.
+        self.served: DnsmasqKeys = unserved(root)
 
     def error(self, element: Element, what: str, hint: str) -> DataError:
         """Return an error about an element."""
@@ -178,18 +183,20 @@ class _Read:
                 f'delay="{delay}"; expected a number of seconds',
                 "correct it, or leave it out",
             )
+        address = self._address()
         data = self._common() | {
             "made_by": "libvirt",
             "bridge": bridge or FIRST_BRIDGE,
             "switch": "linux",
             "forward": mode,
-            "address": self._address(),
             "stp": None if stp is None else stp == "on",
             "forward_delay_s": None if delay is None else int(delay),
             "mac": root.get("mac", "address"),
-            "dhcp": self._range(),
+            "address": address,
         }
-        return Network.model_validate(data), None
+        if (ip := self._ip()) is not None and address is not None:
+            self.served = dnsmasq_keys(root, ip, address)
+        return Network.model_validate(data | self.served.keys), None
 
     def _bridge_of_host(self) -> tuple[Network, BridgeFacts | None]:
         root, forward = self._root, self._root.first("forward")
@@ -241,14 +248,6 @@ class _Read:
             raise self.error(
                 ip, f"{error}; expected an IPv4 address", "take the XML from virsh net-dumpxml"
             ) from error
-
-    def _range(self) -> dict[str, str | None] | None:
-        ip = self._ip()
-        served = None if ip is None else ip.first("dhcp")
-        first = None if served is None else served.first("range")
-        if first is None:
-            return None
-        return {key: first.attributes.get(key) for key in ("start", "end")}
 
 
 READERS: Final[Mapping[str | None, Callable[[_Read], tuple[Network, BridgeFacts | None]]]] = (

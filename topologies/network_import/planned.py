@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A network that exists, or is defined, as one that a run makes: what a sandbox adds to it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from itertools import islice
 from typing import Any, Final
 
 from topologies.dhcp import DhcpRange
-from topologies.network_import.imported import GUESTS, Imported
+from topologies.field_types import GUEST_PATTERN
+from topologies.network_import.imported import GUEST_NAMES, GUESTS, Imported, macs_for
 from topologies.network_types import type_of
 from topologies.schema import Network, Physical
 
@@ -84,10 +87,58 @@ def planned(imported: Imported, physical: Physical | None) -> Network:
     return network.model_copy(update=more)
 
 
-def static_addresses(imported: Imported, network: Network) -> list[IPv4Interface]:
-    """Return static addresses for guests on a network without DHCP; none where it has it."""
-    if network.dhcp is not None or network.is_on_physical_network:
-        return []
+@dataclass(frozen=True)
+class PlannedGuests:
+    """The guests that a run adds to a network that it makes.
+
+    Attributes:
+        macs: one each.
+        names: one each.
+        addresses: their static addresses; none: they ask by DHCP.
+    """
+
+    macs: Sequence[str]
+    names: Sequence[str] = GUEST_NAMES
+    addresses: Sequence[IPv4Interface] = ()
+
+
+def planned_guests(imported: Imported, network: Network) -> PlannedGuests:
+    """Return the guests of a network that a run makes.
+
+    Where its DHCP server has no addresses but reserved ones, they are the clients of the first two
+    reservations; else with static addresses.
+    """
+    macs = macs_for(imported.name, ())
+    if network.is_on_physical_network or _serves_strangers(network):
+        return PlannedGuests(macs)
+    if len(kept := list(islice(_clients(network), GUESTS))) == GUESTS:
+        return PlannedGuests(*zip(*kept, strict=True))
+    return PlannedGuests(macs, addresses=_static_addresses(imported, network))
+
+
+def _serves_strangers(network: Network) -> bool:
+    """Whether a network's DHCP server has addresses for guests without a reservation."""
+    dhcp, served = network.dhcp, network.dhcp_range
+    if dhcp is None or served is None:
+        return False
+    own = None if network.address is None else network.address.ip
+    taken = {each for each in (own, *(host.ip for host in dhcp.hosts)) if each and each in served}
+    return served.size - len(taken) >= GUESTS
+
+
+def _clients(network: Network) -> Iterator[tuple[str, str]]:
+    """Give MAC and host name of the clients that a guest may be; a reservation's name is its."""
+    default = iter(GUEST_NAMES)
+    for each in network.dhcp.hosts if network.dhcp is not None else ():
+        if each.mac is None:
+            continue
+        if each.name is None:
+            yield each.mac, next(default)
+        elif GUEST_PATTERN.fullmatch(each.name):
+            yield each.mac, each.name
+
+
+def _static_addresses(imported: Imported, network: Network) -> list[IPv4Interface]:
     subnet = network.subnet or UNKNOWN_SUBNET
     own = None if network.address is None else network.address.ip
     taken = imported.spoken_for | {own}

@@ -14,15 +14,12 @@ from uuid import UUID, uuid5
 
 from topologies.data_error import DataError
 from topologies.dhcp import Tftp
-from topologies.given_xml import GivenXml, Replacements
-from topologies.placement.dnsmasq_moves import moved_dhcp, moved_dns
+from topologies.given_xml import GivenXml, Replacements, moved_text
+from topologies.placement.dnsmasq_moves import Moves, moved_dhcp, moved_dns
 from topologies.placement.free_names import FreeMacs, FreeNames, free_prefix
 from topologies.placement.taken import Taken
 from topologies.subnet_pool import free_pool, free_subnets, pool_in
 from topologies.topology import DhcpRange, Guest, Network, Physical, Topology
-
-Moves = Mapping[IPv4Network, IPv4Network]
-"""Documented subnet → the one in its place."""
 
 
 @dataclass(frozen=True)
@@ -146,14 +143,16 @@ class Placement:
                 "bridge_name": network.bridge_name and names.link(network.bridge_name),
                 "libvirt_name": network.libvirt_name and names.network(network.libvirt_name),
                 "address": network.address and _interface(network.address, moves),
-                "dns": network.dns
-                and moved_dns(network.dns, functools.partial(_if_own, moves=moves)),
-                "dhcp": network.dhcp and moved_dhcp(network.dhcp, move, *clients),
+                "dns": network.dns and moved_dns(network.dns, moves),
+                "dhcp": network.dhcp and moved_dhcp(network.dhcp, moves, *clients),
                 # A folder of the run's own, in place of one that the host may have.
                 "tftp": network.tftp and Tftp(root=f"/run/{names.network(network.name)}-tftp"),
                 "routes": tuple(
                     each.model_copy(update={"gateway": move(each.gateway)})
                     for each in network.routes
+                ),
+                "dnsmasq_options": tuple(
+                    moved_text(each, moves) for each in network.dnsmasq_options
                 ),
                 "uplink": network.uplink and uplink[network.uplink],
                 "mac": network.mac and macs.mac(network.mac),
@@ -162,10 +161,15 @@ class Placement:
         )
         if network.given is None:
             return placed
-        return placed.given_by(self._definition(network.given, placed, moves, uplink))
+        return placed.given_by(self._definition(network.given, placed, moves, uplink, clients))
 
     def _definition(
-        self, given: GivenXml, placed: Network, moves: Moves, uplink: Mapping[str, str]
+        self,
+        given: GivenXml,
+        placed: Network,
+        moves: Moves,
+        uplink: Mapping[str, str],
+        clients: "_Clients",
     ) -> GivenXml:
         if given.has_ipv6:
             raise DataError(
@@ -183,6 +187,9 @@ class Placement:
                 uuid=given.uuid and str(self._uuid(UUID(given.uuid))),
                 subnets=moves,
                 devices=uplink,
+                macs=clients.macs,
+                guests=clients.names,
+                tftp_root=None if placed.tftp is None else placed.tftp.root,
             )
         )
 
@@ -274,11 +281,6 @@ def _range(served: DhcpRange, moves: Moves) -> DhcpRange:
 
 def _interface(address: IPv4Interface, moves: Moves) -> IPv4Interface:
     return IPv4Interface((_address(address.ip, moves), address.network.prefixlen))
-
-
-def _if_own(address: IPv4Address, moves: Moves) -> IPv4Address:
-    """Return the address in place of one of the topology's; another one as it is."""
-    return _address(address, moves) if any(address in each for each in moves) else address
 
 
 def _address(address: IPv4Address, moves: Moves) -> IPv4Address:
