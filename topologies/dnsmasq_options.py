@@ -46,7 +46,6 @@ OF_LEASES: Final[Mapping[int, tuple[str, ...]]] = {
     3: ROUTED,
     6: (*LEASED, "DN-05"),
     15: ("DN-01",),
-    26: ("GN-07", "GN-08", "NT-22"),
     33: ROUTED,
     51: ("NT-07", "DH-03", "DH-04"),
     54: SERVED,

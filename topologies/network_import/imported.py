@@ -20,8 +20,9 @@ from topologies.yaml_reader import FieldPath
 
 TOPOLOGY_NAME_MAX = 32
 DIGEST_MAX = 6
-GUEST_NAMES = ("kvm1", "kvm2")
-GUESTS = len(GUEST_NAMES)
+GUEST = "kvm"
+GUESTS = 2
+GUEST_NAMES = tuple(f"{GUEST}{number + 1}" for number in range(GUESTS))
 NETWORK, BRIDGE = "--network", "--bridge"
 # QEMU's own prefix; the rest is of the host and the network.
 MAC_PREFIX = "52:54:00"

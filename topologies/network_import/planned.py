@@ -4,12 +4,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from itertools import islice
+from itertools import count, islice
 from typing import Any, Final
 
 from topologies.dhcp import DhcpRange
 from topologies.field_types import GUEST_PATTERN
-from topologies.network_import.imported import GUEST_NAMES, GUESTS, Imported, macs_for
+from topologies.network_import.imported import GUEST, GUESTS, Imported, macs_for
 from topologies.network_types import type_of
 from topologies.schema import Network, Physical
 
@@ -98,7 +98,7 @@ class PlannedGuests:
     """
 
     macs: Sequence[str]
-    names: Sequence[str] = GUEST_NAMES
+    names: Sequence[str]
     addresses: Sequence[IPv4Interface] = ()
 
 
@@ -108,12 +108,30 @@ def planned_guests(imported: Imported, network: Network) -> PlannedGuests:
     Where its DHCP server has no addresses but reserved ones, they are the clients of the first two
     reservations; else with static addresses.
     """
-    macs = macs_for(imported.name, ())
+    macs = macs_for(imported.name, _reserved_macs(network))
+    names = list(islice(_free_names(network), GUESTS))
     if network.is_on_physical_network or _serves_strangers(network):
-        return PlannedGuests(macs)
+        return PlannedGuests(macs, names)
     if len(kept := list(islice(_clients(network), GUESTS))) == GUESTS:
         return PlannedGuests(*zip(*kept, strict=True))
-    return PlannedGuests(macs, addresses=_static_addresses(imported, network))
+    return PlannedGuests(macs, names, _static_addresses(imported, network))
+
+
+def _reserved_macs(network: Network) -> list[str]:
+    hosts = () if network.dhcp is None else network.dhcp.hosts
+    return [each.mac for each in hosts if each.mac is not None]
+
+
+def _free_names(network: Network) -> Iterator[str]:
+    """Give names for guests that are those of no reservation and no entry.
+
+    dnsmasq gives a reserved address to a client with the reservation's name, whatever its MAC.
+    """
+    kept = () if network.dhcp is None else network.dhcp.hosts
+    entries = () if network.dns is None else network.dns.hosts
+    names = [each.name or "" for each in kept] + [name for each in entries for name in each.names]
+    taken = {name.partition(".")[0].lower() for name in names}
+    return (name for number in count(1) if (name := f"{GUEST}{number}") not in taken)
 
 
 def _serves_strangers(network: Network) -> bool:
@@ -128,7 +146,7 @@ def _serves_strangers(network: Network) -> bool:
 
 def _clients(network: Network) -> Iterator[tuple[str, str]]:
     """Give MAC and host name of the clients that a guest may be; a reservation's name is its."""
-    default = iter(GUEST_NAMES)
+    default = _free_names(network)
     for each in network.dhcp.hosts if network.dhcp is not None else ():
         if each.mac is None:
             continue

@@ -83,7 +83,7 @@ class Placement:
         free = free_subnets(self.pool, self.taken.networks, lengths)
         moves = dict(zip(documented, free, strict=True))
         names = FreeNames(self.prefix, self.taken.names)
-        macs = FreeMacs(self.taken.macs, [guest.mac for guest in topology.guests])
+        macs = FreeMacs(self.taken.macs, list(_macs(topology)))
         uplink = {
             name: name if topology.type.uplink_is_real else self.uplink or names.link(name)
             for name in _uplinks(topology)
@@ -235,6 +235,14 @@ def _subnets(topology: Topology) -> Iterator[IPv4Network]:
     for network in topology.networks:
         if network.subnet is not None and not network.is_on_physical_network:
             yield network.subnet
+
+
+def _macs(topology: Topology) -> Iterator[str]:
+    """Give the MACs of a topology's guests, and of the clients that addresses are kept for."""
+    yield from (guest.mac for guest in topology.guests)
+    for network in topology.networks:
+        kept = () if network.dhcp is None else network.dhcp.hosts
+        yield from (each.mac for each in kept if each.mac is not None)
 
 
 def _uplinks(topology: Topology) -> Iterator[str]:
