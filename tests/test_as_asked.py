@@ -87,6 +87,44 @@ def test_only_the_mode_that_libvirt_takes_is_filled_in() -> None:
     ]
 
 
+DEFAULTS = """\
+<network ipv6='no'>
+  <name>lab</name>
+  <dns>
+    <srv service='ldap' protocol='tcp' target='api.test' port='389' priority='0' weight='0'/>
+  </dns>
+  <ip address='192.168.77.1' prefix='24'>
+    <dhcp>
+      <range start='192.168.77.2' end='192.168.77.99'><lease expiry='10'/></range>
+      <host mac='52:54:00:00:00:02' ip='192.168.77.102'><lease expiry='0' unit='hours'/></host>
+    </dhcp>
+  </ip>
+</network>
+"""
+# libvirt 9.0, virsh net-dumpxml.
+DEFAULTS_LIVE = """\
+<network>
+  <name>lab</name>
+  <dns>
+    <srv service='ldap' protocol='tcp' target='api.test' port='389'/>
+  </dns>
+  <ip address='192.168.77.1' prefix='24'>
+    <dhcp>
+      <range start='192.168.77.2' end='192.168.77.99'><lease expiry='10' unit='minutes'/></range>
+      <host mac='52:54:00:00:00:02' ip='192.168.77.102'><lease expiry='0'/></host>
+    </dhcp>
+  </ip>
+</network>
+"""
+
+
+def test_what_asks_for_nothing_is_left_out() -> None:
+    assert seen(DEFAULTS_LIVE, DEFAULTS) == []
+    assert len(seen(DEFAULTS_LIVE, DEFAULTS.replace("weight='0'", "weight='5'"))) == 1
+    other = DEFAULTS.replace("expiry='0' unit", "expiry='3' unit")
+    assert len(seen(DEFAULTS_LIVE.replace("expiry='0'", "expiry='3'"), other)) == 1
+
+
 def test_metadata_belongs_to_others() -> None:
     text = "<network><name>x</name><metadata><a:b xmlns:a='u'>c</a:b></metadata></network>"
     live = "<network><name>x</name><metadata>\n <z:b xmlns:z='u'>c</z:b>\n</metadata></network>"

@@ -232,7 +232,7 @@ SERVED = """\
       <bootp file='pxelinux.0' server='192.0.2.4'/>
     </dhcp>
   </ip>
-  <route address='198.51.100.0' gateway='10.10.20.6'/>
+  <route address='198.51.100.0' prefix='24' gateway='10.10.20.6'/>
   <route address='203.0.113.64' netmask='255.255.255.192' gateway='10.10.20.6' metric='2'/>
   <dnsmasq:options>
     <dnsmasq:option value='dhcp-option=42,10.10.20.1'/>

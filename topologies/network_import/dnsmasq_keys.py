@@ -15,7 +15,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from topologies.dhcp import Bootp, DnsmasqOption, LeaseTime, Reservation, Tftp
 from topologies.dns import Dns, DnsHost, DnsSrv, DnsTxt, Domain, Forwarder
-from topologies.network_import.xml_figures import classful
 from topologies.network_import.xml_reader import Element
 from topologies.part import Part
 from topologies.schema import StaticRoute
@@ -24,7 +23,6 @@ from topologies.yaml_reader import FieldPath
 # What only a network with an address has: there libvirt starts dnsmasq.
 SERVED: Final = ("domain", "dns", "route", "dnsmasq:options")
 YES_NO: Final = MappingProxyType({"yes": True, "no": False})
-ANY: Final = "0.0.0.0"  # noqa: S104 - the default route
 
 P = TypeVar("P", bound=Part)
 
@@ -216,12 +214,9 @@ def _lease(element: Element) -> LeaseTime:
 
 def _route(element: Element) -> StaticRoute:
     given = element.attributes
-    address = given.get("address", "")
-    # libvirt takes the class of an address for its size where none is given.
-    size = (
-        given.get("prefix") or given.get("netmask") or (classful(address) if address != ANY else 0)
-    )
-    to, metric = f"{address}/{size}", _number(given.get("metric"))
+    # Without either it is that of all addresses.
+    size = given.get("prefix") or given.get("netmask") or 0
+    to, metric = f"{given.get('address')}/{size}", _number(given.get("metric"))
     return StaticRoute.model_validate({"to": to, "gateway": given.get("gateway"), "metric": metric})
 
 

@@ -37,6 +37,8 @@ class Rule:
         filled_in: libvirt may add it to the live XML by itself: any value, or one of these.
         unread: claims that it takes the ground from where the model cannot have its value; then it
             is not looked at.
+        left_out: attributes of its element with values beside which libvirt leaves it out of the
+            live XML, for it asks for nothing there.
         undecides_by: gives the claims that a value takes the ground from.
     """
 
@@ -48,6 +50,7 @@ class Rule:
     built: Treatment | None = None
     filled_in: bool | tuple[str, ...] = False
     unread: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
     undecides_by: Callable[[str], tuple[str, ...]] | None = None
 
 
@@ -57,9 +60,12 @@ def _used(
     return Rule("used", by, undecides, values, filled_in=filled_in)
 
 
-def _read(key: str, *unread: str) -> Rule:
+def _read(
+    key: str, *unread: str, filled_in: tuple[str, ...] | bool = False, **left_out: str
+) -> Rule:
     """Return the rule of a key that a value may be no value of; then these claims are undecided."""
-    return Rule("used", f"`networks.{key}`", unread=unread)
+    by = f"`networks.{key}`"
+    return Rule("used", by, filled_in=filled_in, unread=unread, left_out=left_out)
 
 
 def _checked(by: str, *, filled_in: bool = False) -> Rule:
@@ -76,9 +82,11 @@ def _not(*undecides: str, by: str = "", checked: str = "", filled_in: bool = Fal
     return Rule("not looked at", by, undecides, values, filled_in=filled)
 
 
-def _default(value: str) -> Rule:
+def _default(value: str, **left_out: str) -> Rule:
     """Return the rule of what is not looked at, unless it asks for what is so without it."""
-    return Rule("not looked at", f"`{value}` is as without it", values={value: "used"})
+    return Rule(
+        "not looked at", f"`{value}` is as without it", values={value: "used"}, left_out=left_out
+    )
 
 
 _DEVICE: Final = Rule("not looked at", "`physical.uplink`", built="used", filled_in=True)
@@ -89,7 +97,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "network": _used("one network"),
     "network@connections": Rule("checked", "NT-18", filled_in=True),
     "network@xmlns:dnsmasq": _used("the name space of `dnsmasq:options`", filled_in=True),
-    "network@ipv6": _default("no"),
+    "network@ipv6": _default("no", ipv6="no"),
     "network@trustGuestRxFilters": _default("no"),
     "network/name": _used("`networks.name`, or `networks.libvirt_name`"),
     "network/uuid": _used("`networks.uuid`", filled_in=True),
@@ -220,8 +228,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "network/dns/srv@domain": _read("dns.srv.domain"),
     "network/dns/srv@target": _read("dns.srv.target"),
     "network/dns/srv@port": _read("dns.srv.port"),
-    "network/dns/srv@priority": _read("dns.srv.priority"),
-    "network/dns/srv@weight": _read("dns.srv.weight"),
+    "network/dns/srv@priority": _read("dns.srv.priority", priority="0"),
+    "network/dns/srv@weight": _read("dns.srv.weight", weight="0"),
     "network/dns/host": _read("dns.hosts", "DN-03"),
     "network/dns/host@ip": _read("dns.hosts.ip"),
     "network/dns/host/hostname": _read("dns.hosts.names"),
@@ -243,7 +251,9 @@ RULES: Final[Mapping[str, Rule]] = {
     "network/ip/dhcp/range@end": _used("`networks.dhcp.end`"),
     "network/ip/dhcp/range/lease": _read("dhcp.lease", "DH-03", "DH-04"),
     "network/ip/dhcp/range/lease@expiry": _read("dhcp.lease.expiry"),
-    "network/ip/dhcp/range/lease@unit": _read("dhcp.lease.unit"),
+    "network/ip/dhcp/range/lease@unit": _read(
+        "dhcp.lease.unit", filled_in=("minutes",), expiry="0"
+    ),
     "network/ip/dhcp/host": _read("dhcp.hosts", *RESERVED),
     "network/ip/dhcp/host@mac": _read("dhcp.hosts.mac"),
     # Of IPv4 libvirt does not hand it to dnsmasq.
@@ -252,7 +262,9 @@ RULES: Final[Mapping[str, Rule]] = {
     "network/ip/dhcp/host@ip": _read("dhcp.hosts.ip"),
     "network/ip/dhcp/host/lease": _read("dhcp.hosts.lease"),
     "network/ip/dhcp/host/lease@expiry": _read("dhcp.hosts.lease.expiry"),
-    "network/ip/dhcp/host/lease@unit": _read("dhcp.hosts.lease.unit"),
+    "network/ip/dhcp/host/lease@unit": _read(
+        "dhcp.hosts.lease.unit", filled_in=("minutes",), expiry="0"
+    ),
     "network/ip/dhcp/bootp": _read("dhcp.bootp", "DH-06"),
     "network/ip/dhcp/bootp@file": _read("dhcp.bootp.file"),
     "network/ip/dhcp/bootp@server": _read("dhcp.bootp.server"),
