@@ -104,7 +104,9 @@ def _is_filled_in(place: str, value: str) -> bool:
 def _is_left_out(place: str, element: Element) -> bool:
     """Whether libvirt leaves an attribute out that asks for nothing beside the others."""
     rule = RULES.get(place)
-    return bool(rule and rule.left_out) and rule.left_out.items() <= element.attributes.items()
+    if rule is None or not rule.left_out:
+        return False
+    return rule.left_out.items() <= element.attributes.items()
 
 
 def _described(element: Element) -> str:
