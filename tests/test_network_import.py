@@ -355,6 +355,32 @@ def test_an_option_takes_the_ground_from_what_it_changes(
         assert not {claim for claim in decided if topology.obstacle([claim])}
 
 
+def test_further_addresses_are_read_and_the_guests_are_where_leases_are(tmp_path: Path) -> None:
+    first = "<ip address='10.9.9.1' netmask='255.255.255.0'><tftp root='/srv/tftp'/></ip>\n  "
+    last = "<ip address='10.10.20.2' prefix='24'/>\n  <ip address='172.30.0.1' prefix='32'/>\n"
+    text = SERVED.replace("<ip ", f"{first}<ip ").replace("  <route", f"  {last}  <route", 1)
+    found = read(text)
+    assert found.network.address == IPv4Interface("10.10.20.1/24")
+    assert found.network.further_addresses == (
+        IPv4Interface("10.9.9.1/24"),
+        IPv4Interface("172.30.0.1/32"),
+    )
+    listed = {(each.element, each.value) for each in found.reading.not_looked_at}
+    # Of one subnet's two addresses the guests' is read.
+    assert listed == {
+        ("network/ip/tftp", ""),
+        ("network/ip/tftp", "/srv/tftp"),
+        ("network/ip", ""),
+        ("network/ip", "10.10.20.2"),
+        ("network/ip", "24"),
+    }
+    assert found.reading.obstacle(["NT-03"]) is not None
+    file = tmp_path / f"{found.name}.yaml"
+    file.write_text(topology_yaml(found, "a host"))
+    written = load(str(file)).network
+    assert written.further_addresses == found.network.further_addresses
+
+
 RESERVED = """\
 <network>
   <name>known</name>

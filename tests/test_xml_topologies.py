@@ -14,6 +14,7 @@ from topologies.cli_names import expanded
 from topologies.data_error import DataError
 from topologies.network_import.xml_reader import read_xml
 from topologies.placement import Placement, Taken
+from topologies.schema import OF_LIBVIRT
 from topologies.topology import Topology
 
 FIELD = Path(__file__).resolve().parent / "networks"
@@ -139,6 +140,12 @@ def test_a_folder_without_a_network_is_an_error(tmp_path: Path) -> None:
         (NAT, "a.xml:7: network/mac: 52:54:00:0a:0b:0c is also that of"),
         (NAT, "a.xml:9: network/ip: 192.168.77.0/24 is also that of"),
         (NAT.replace("'255.255.255.0'", "'255.255.0.0'"), "overlaps 192.168."),
+        (
+            NAT.replace("192.168.77", "192.168.79").replace(
+                "</network>", "<ip address='192.168.77.1' prefix='24'/></network>"
+            ),
+            "192.168.77.0/24 is also that of",
+        ),
     ],
 )
 def test_networks_that_one_host_cannot_have_are_named_with_both_lines(
@@ -206,6 +213,7 @@ SERVED = """\
       <bootp file='pxelinux.0' server='192.0.2.4'/>
     </dhcp>
   </ip>
+  <ip address='192.168.78.1' prefix='28'/>
   <route address='198.51.100.0' prefix='24' gateway='192.168.77.9'/>
   <dnsmasq:options>
     <dnsmasq:option value='dhcp-option=42,192.168.77.9,192.0.2.4'/>
@@ -224,8 +232,9 @@ def test_what_is_served_there_is_the_same_in_the_xml_and_in_the_model(tmp_path: 
     used, _ = placed(topology, taken)
     file = written(tmp_path, placed_xml=definition(used.network)) / "placed.xml"
     read = library.load(str(file)).network
-    for key in ("domain", "dns", "dhcp", "tftp", "routes", "dnsmasq_options", "address"):
+    for key in ("address", "dhcp", *OF_LIBVIRT):
         assert getattr(read, key) == getattr(used.network, key), key
+    assert all(net.subnet_of(IPv4Network("10.99.0.0/16")) for net in used.network.subnets)
     assert used.network.dhcp is not None
     for guest, last in zip(used.guests, (11, 12), strict=True):
         kept = used.network.dhcp.reservation(guest.mac, guest.name)

@@ -233,8 +233,11 @@ RULES: Final[Mapping[str, Rule]] = {
     "network/dns/host": _read("dns.hosts", "DN-03"),
     "network/dns/host@ip": _read("dns.hosts.ip"),
     "network/dns/host/hostname": _read("dns.hosts.names"),
-    "network/ip": _used(
-        "`networks.address`: the first one of IPv4; one of IPv6 leaves NT-04 undecided"
+    "network/ip": Rule(
+        "used",
+        "`networks.address`: of IPv4 the one with `<dhcp>`, or the first; "
+        "`networks.further_addresses`: the others; one of IPv6 leaves NT-04 undecided",
+        unread=("NT-03",),
     ),
     "network/ip@address": _used("`networks.address`"),
     "network/ip@netmask": _used("`networks.address`"),

@@ -14,7 +14,7 @@ from topologies.network_import.xml_reader import Element
 
 UNKNOWN: Final = Rule("not looked at", subtree=True)
 # Of these the first one is used, and the model has no place for another.
-SINGLE: Final = ("network/ip", "network/ip/dhcp/range", "network/forward/interface")
+SINGLE: Final = ("network/ip/dhcp/range", "network/forward/interface")
 # Of IPv6 they are beside those of IPv4, and change nothing of these.
 OF_EACH_FAMILY: Final = ("network/dns/host", "network/route")
 # What a newer libvirt adds here may change who reaches whom.
@@ -85,15 +85,18 @@ class _Reader:
             yield from self.settings(child, below)
 
     def _rule_of(self, element: Element) -> Rule:
-        if element.path in SINGLE and (
-            _is_ipv6(element) or self._first_of.setdefault(element.path, element) is not element
-        ):
+        if element.path == "network/ip" and _is_ipv6(element):
             # A range of the other family is in the same configuration of dnsmasq.
-            more = LEASES if "dhcp" in element.path else SERVER if _is_ipv6(element) else ()
+            return Rule("not looked at", undecides=SERVER, subtree=True)
+        if (
+            element.path in SINGLE
+            and self._first_of.setdefault(element.path, element) is not element
+        ):
+            more = LEASES if "dhcp" in element.path else ()
             return Rule("not looked at", undecides=more, subtree=True)
         if id(element) in self._unread:
             beside = element.path in OF_EACH_FAMILY and _is_ipv6(element)
-            claims = () if beside else RULES[element.path].unread
+            claims = () if beside else RULES.get(element.path, UNKNOWN).unread
             return Rule("not looked at", undecides=claims, subtree=True)
         return RULES.get(element.path, UNKNOWN)
 

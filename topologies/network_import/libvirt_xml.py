@@ -38,6 +38,7 @@ ELEMENTS: Final[Mapping[str, str]] = MappingProxyType(
         "mac": "mac",
         "uuid": "uuid",
         "address": "ip",
+        "further_addresses": "ip",
         "dhcp": "ip/dhcp/range",
         "forward": "forward",
         "uplink": "forward/pf",
@@ -183,7 +184,7 @@ class _Read:
                 f'delay="{delay}"; expected a number of seconds',
                 "correct it, or leave it out",
             )
-        address = self._address()
+        address = self._address(self._ip())
         data = self._common() | {
             "made_by": "libvirt",
             "bridge": bridge or FIRST_BRIDGE,
@@ -196,6 +197,7 @@ class _Read:
         }
         if (ip := self._ip()) is not None and address is not None:
             self.served = dnsmasq_keys(root, ip, address)
+            data["further_addresses"] = tuple(self._further(ip, address))
         return Network.model_validate(data | self.served.keys), None
 
     def _bridge_of_host(self) -> tuple[Network, BridgeFacts | None]:
@@ -233,12 +235,29 @@ class _Read:
         return Network.model_validate(data), None
 
     def _ip(self) -> Element | None:
-        """Return the first element of an IPv4 address."""
-        every = self._root.find("ip")
-        return next((e for e in every if e.attributes.get("family", "ipv4") == "ipv4"), None)
+        """Return the element of the guests' IPv4 address: that with a DHCP server, or the first."""
+        every = list(self._ipv4())
+        return next((each for each in every if each.first("dhcp")), next(iter(every), None))
 
-    def _address(self) -> IPv4Interface | None:
-        if (ip := self._ip()) is None or (address := ip.attributes.get("address")) is None:
+    def _ipv4(self) -> Iterator[Element]:
+        every = self._root.find("ip")
+        return (each for each in every if each.attributes.get("family", "ipv4") == "ipv4")
+
+    def _further(self, own: Element, address: IPv4Interface) -> Iterator[IPv4Interface]:
+        """Give the other IPv4 addresses; what shares a subnet, or is below one, is left unread."""
+        used = [address.network]
+        for each in self._ipv4():
+            held = None if each is own else self._address(each)
+            if held is not None and not any(held.network.overlaps(other) for other in used):
+                self.served.places["further_addresses", len(used) - 1] = each
+                used.append(held.network)
+                self.served.unread |= {id(below): below for below in each.children}
+                yield held
+            elif each is not own:
+                self.served.unread[id(each)] = each
+
+    def _address(self, ip: Element | None) -> IPv4Interface | None:
+        if ip is None or (address := ip.attributes.get("address")) is None:
             return None
         size = ip.attributes.get("prefix") or ip.attributes.get("netmask")
         try:

@@ -31,7 +31,7 @@ def physical_of(imported: Imported) -> Physical | None:
     type_ = type_of(network)
     if not any("outside" in cell for cell in type_.reach):
         return None
-    own, beyond = network.subnet, network.is_on_physical_network
+    own, beyond = network.subnets, network.is_on_physical_network
     if beyond and network.address is not None:
         subnet, host = network.address.network, network.address.ip
         known = _inside(imported.router, subnet)
@@ -40,7 +40,7 @@ def physical_of(imported: Imported) -> Physical | None:
         subnet = next(
             each
             for each in BEYOND
-            if (own is None or not each.overlaps(own))
+            if not any(each.overlaps(other) for other in own)
             and not any(address in each for address in imported.spoken_for)
         )
         host, router = subnet[HOST], subnet[ROUTER]

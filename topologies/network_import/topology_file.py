@@ -19,7 +19,7 @@ KEYS = (
     *("mac", "uuid", "uplink", "vfs", "libvirt_name"),
 )
 # What the network's dnsmasq serves, and routes: only what it has.
-SERVED = ("domain", "dns", "dhcp", "tftp", "routes", "dnsmasq_options")
+SERVED = ("further_addresses", "domain", "dns", "dhcp", "tftp", "routes", "dnsmasq_options")
 
 
 def topology_yaml(imported: Imported, found_on: str) -> str:

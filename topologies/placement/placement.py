@@ -9,7 +9,7 @@ import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 from uuid import UUID, uuid5
 
 from topologies.data_error import DataError
@@ -143,6 +143,9 @@ class Placement:
                 "bridge_name": network.bridge_name and names.link(network.bridge_name),
                 "libvirt_name": network.libvirt_name and names.network(network.libvirt_name),
                 "address": network.address and _interface(network.address, moves),
+                "further_addresses": tuple(
+                    _interface(each, moves) for each in network.further_addresses
+                ),
                 "dns": network.dns and moved_dns(network.dns, moves),
                 "dhcp": network.dhcp and moved_dhcp(network.dhcp, moves, *clients),
                 # A folder of the run's own, in place of one that the host may have.
@@ -204,37 +207,13 @@ class _Clients(NamedTuple):
     names: Mapping[str, str]
 
 
-def moved_fields(documented: Topology, used: Topology) -> list[dict[str, str]]:
-    """Return the fields whose values differ, each with both; none for a topology as documented."""
-    before, after = (dict(_fields(each.model_dump(mode="json"), "")) for each in (documented, used))
-    return [
-        {"field": field, "documented": before[field], "used": after[field]}
-        for field in before
-        if before[field] != after[field]
-    ]
-
-
-def _fields(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Give each field of a topology's data by its path, as in `networks[0].dhcp.start`."""
-    if isinstance(value, dict):
-        for key, each in value.items():
-            # The file's word for it.
-            name = "bridge" if key == "bridge_name" else key
-            yield from _fields(each, f"{path}.{name}" if path else name)
-    elif isinstance(value, list):
-        for number, each in enumerate(value):
-            yield from _fields(each, f"{path}[{number}]")
-    elif value is not None:
-        yield path, str(value)
-
-
 def _subnets(topology: Topology) -> Iterator[IPv4Network]:
     """Give the subnets of a topology, that of the physical network first; none overlap."""
     if topology.physical is not None:
         yield topology.physical.subnet
     for network in topology.networks:
-        if network.subnet is not None and not network.is_on_physical_network:
-            yield network.subnet
+        if not network.is_on_physical_network:
+            yield from network.subnets
 
 
 def _macs(topology: Topology) -> Iterator[str]:
