@@ -12,6 +12,7 @@ from fixtures.errors import Inconclusive
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.name_lookup import PROTOCOLS, Lookup, look_up
 from fixtures.probe.upstream_questions import upstream_questions
+from fixtures.testbed.forwarders import require_beyond
 from fixtures.testbed.name_server import ZONE, require_resolver
 from fixtures.testbed.physical_network import HOST_PORT
 from fixtures.testbed.testbed import Testbed
@@ -95,9 +96,11 @@ def _servers(testbed: Testbed, forwarders: Sequence[Forwarder]) -> set[str]:
     """Return the addresses of forwarders: of one without, that of the host's resolver.
 
     Raises:
-        NotTestable: the host's resolver asks a server that the run cannot see.
+        NotTestable: one of them, or the server that the host's resolver asks, is nowhere that the
+            run can look.
     """
     resolver = str(testbed.figures.router)
+    require_beyond(testbed.topology, forwarders)
     if any(each.address is None for each in forwarders):
         require_resolver(testbed.host, resolver)
     return {str(each.address or resolver) for each in forwarders}

@@ -40,6 +40,10 @@ OriginName = Literal["made", "existing"]
 MbitPerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+OF_LIBVIRT = (*("further_addresses", "domain", "dns", "tftp", "routes", "dnsmasq_options"),)
+"""Keys of what libvirt adds to a bridge of its own that has an address, beside a DHCP server."""
+
+
 class StaticRoute(Part):
     """A route of the host's by way of a guest: `<route address=… gateway=…/>`."""
 
@@ -73,6 +77,11 @@ class Network(Part):
     address: Interface | None = Field(
         default=None,
         description="The host's address on the bridge, with hostdev on the uplink; null: none.",
+    )
+    further_addresses: Annotated[tuple[Interface, ...], Field(strict=False)] = Field(
+        default=(),
+        description="More of the host's addresses on the bridge, each of a subnet of its own; "
+        "guests are on that of `address`.",
     )
     stp: bool | None = Field(
         default=None, description="Spanning tree; null: libvirt's or the kernel's default."
@@ -178,6 +187,12 @@ class Network(Part):
     def subnet(self) -> IPv4Network | None:
         """The network that the bridge's address lies in; None without an address."""
         return self.address.network if self.address else None
+
+    @property
+    def subnets(self) -> tuple[IPv4Network, ...]:
+        """The networks that the bridge's addresses lie in, that of the guests first."""
+        every = (self.address, *self.further_addresses)
+        return tuple(each.network for each in every if each is not None)
 
     @property
     def is_on_physical_network(self) -> bool:

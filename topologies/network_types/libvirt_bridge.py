@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 from topologies.network_types.build_steps import BootFolder, BuildStep, LibvirtNetwork
 from topologies.network_types.dnsmasq_xml import add_dhcp, add_names, add_options
 from topologies.network_types.network_type import Breach, Hop, NetworkType
-from topologies.schema import Network, Physical, Role
+from topologies.schema import OF_LIBVIRT, Network, Physical, Role
 
 
 class LibvirtBridge(NetworkType):
@@ -52,12 +52,12 @@ class LibvirtBridge(NetworkType):
                 "a DHCP range without an address on the bridge; expected both or none",
                 "give the network its address",
             )
-        for key in ("domain", "dns", "tftp", "routes", "dnsmasq_options"):
+        for key in OF_LIBVIRT:
             if network.asks_for(key) and network.address is None:
                 yield Breach(
                     key,
-                    "libvirt starts no dnsmasq on a bridge without an address; expected both or "
-                    "none",
+                    "libvirt starts no dnsmasq on a bridge without an address, and routes by none; "
+                    "expected both or none",
                     "give the network its address",
                 )
         if self.mode is not None and network.address is None:
@@ -105,6 +105,9 @@ class LibvirtBridge(NetworkType):
                 ET.SubElement(ip, "tftp", root=network.tftp.root)
             if network.dhcp is not None:
                 add_dhcp(ip, network.dhcp)
+        for further in network.further_addresses:
+            held, netmask = str(further.ip), str(further.netmask)
+            ET.SubElement(root, "ip", address=held, netmask=netmask)
         for route in network.routes:
             to, prefix = str(route.to.network_address), str(route.to.prefixlen)
             added = ET.SubElement(root, "route", address=to, prefix=prefix)

@@ -9,20 +9,17 @@ import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 from uuid import UUID, uuid5
 
 from topologies.data_error import DataError
 from topologies.dhcp import Tftp
-from topologies.given_xml import GivenXml, Replacements
-from topologies.placement.dnsmasq_moves import moved_dhcp, moved_dns
+from topologies.given_xml import GivenXml, Replacements, moved_text
+from topologies.placement.dnsmasq_moves import Moves, moved_dhcp, moved_dns
 from topologies.placement.free_names import FreeMacs, FreeNames, free_prefix
 from topologies.placement.taken import Taken
 from topologies.subnet_pool import free_pool, free_subnets, pool_in
 from topologies.topology import DhcpRange, Guest, Network, Physical, Topology
-
-Moves = Mapping[IPv4Network, IPv4Network]
-"""Documented subnet → the one in its place."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ class Placement:
         free = free_subnets(self.pool, self.taken.networks, lengths)
         moves = dict(zip(documented, free, strict=True))
         names = FreeNames(self.prefix, self.taken.names)
-        macs = FreeMacs(self.taken.macs, [guest.mac for guest in topology.guests])
+        macs = FreeMacs(self.taken.macs, list(_macs(topology)))
         uplink = {
             name: name if topology.type.uplink_is_real else self.uplink or names.link(name)
             for name in _uplinks(topology)
@@ -146,14 +143,19 @@ class Placement:
                 "bridge_name": network.bridge_name and names.link(network.bridge_name),
                 "libvirt_name": network.libvirt_name and names.network(network.libvirt_name),
                 "address": network.address and _interface(network.address, moves),
-                "dns": network.dns
-                and moved_dns(network.dns, functools.partial(_if_own, moves=moves)),
-                "dhcp": network.dhcp and moved_dhcp(network.dhcp, move, *clients),
+                "further_addresses": tuple(
+                    _interface(each, moves) for each in network.further_addresses
+                ),
+                "dns": network.dns and moved_dns(network.dns, moves),
+                "dhcp": network.dhcp and moved_dhcp(network.dhcp, moves, *clients),
                 # A folder of the run's own, in place of one that the host may have.
                 "tftp": network.tftp and Tftp(root=f"/run/{names.network(network.name)}-tftp"),
                 "routes": tuple(
                     each.model_copy(update={"gateway": move(each.gateway)})
                     for each in network.routes
+                ),
+                "dnsmasq_options": tuple(
+                    moved_text(each, moves) for each in network.dnsmasq_options
                 ),
                 "uplink": network.uplink and uplink[network.uplink],
                 "mac": network.mac and macs.mac(network.mac),
@@ -162,10 +164,15 @@ class Placement:
         )
         if network.given is None:
             return placed
-        return placed.given_by(self._definition(network.given, placed, moves, uplink))
+        return placed.given_by(self._definition(network.given, placed, moves, uplink, clients))
 
     def _definition(
-        self, given: GivenXml, placed: Network, moves: Moves, uplink: Mapping[str, str]
+        self,
+        given: GivenXml,
+        placed: Network,
+        moves: Moves,
+        uplink: Mapping[str, str],
+        clients: "_Clients",
     ) -> GivenXml:
         if given.has_ipv6:
             raise DataError(
@@ -183,6 +190,9 @@ class Placement:
                 uuid=given.uuid and str(self._uuid(UUID(given.uuid))),
                 subnets=moves,
                 devices=uplink,
+                macs=clients.macs,
+                guests=clients.names,
+                tftp_root=None if placed.tftp is None else placed.tftp.root,
             )
         )
 
@@ -197,37 +207,21 @@ class _Clients(NamedTuple):
     names: Mapping[str, str]
 
 
-def moved_fields(documented: Topology, used: Topology) -> list[dict[str, str]]:
-    """Return the fields whose values differ, each with both; none for a topology as documented."""
-    before, after = (dict(_fields(each.model_dump(mode="json"), "")) for each in (documented, used))
-    return [
-        {"field": field, "documented": before[field], "used": after[field]}
-        for field in before
-        if before[field] != after[field]
-    ]
-
-
-def _fields(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Give each field of a topology's data by its path, as in `networks[0].dhcp.start`."""
-    if isinstance(value, dict):
-        for key, each in value.items():
-            # The file's word for it.
-            name = "bridge" if key == "bridge_name" else key
-            yield from _fields(each, f"{path}.{name}" if path else name)
-    elif isinstance(value, list):
-        for number, each in enumerate(value):
-            yield from _fields(each, f"{path}[{number}]")
-    elif value is not None:
-        yield path, str(value)
-
-
 def _subnets(topology: Topology) -> Iterator[IPv4Network]:
     """Give the subnets of a topology, that of the physical network first; none overlap."""
     if topology.physical is not None:
         yield topology.physical.subnet
     for network in topology.networks:
-        if network.subnet is not None and not network.is_on_physical_network:
-            yield network.subnet
+        if not network.is_on_physical_network:
+            yield from network.subnets
+
+
+def _macs(topology: Topology) -> Iterator[str]:
+    """Give the MACs of a topology's guests, and of the clients that addresses are kept for."""
+    yield from (guest.mac for guest in topology.guests)
+    for network in topology.networks:
+        kept = () if network.dhcp is None else network.dhcp.hosts
+        yield from (each.mac for each in kept if each.mac is not None)
 
 
 def _uplinks(topology: Topology) -> Iterator[str]:
@@ -274,11 +268,6 @@ def _range(served: DhcpRange, moves: Moves) -> DhcpRange:
 
 def _interface(address: IPv4Interface, moves: Moves) -> IPv4Interface:
     return IPv4Interface((_address(address.ip, moves), address.network.prefixlen))
-
-
-def _if_own(address: IPv4Address, moves: Moves) -> IPv4Address:
-    """Return the address in place of one of the topology's; another one as it is."""
-    return _address(address, moves) if any(address in each for each in moves) else address
 
 
 def _address(address: IPv4Address, moves: Moves) -> IPv4Address:
