@@ -8,7 +8,6 @@ from fixtures.probe.blocking import CONTROL_WAIT_S, WAIT_S, Attempt, attempt
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.forward_bypass import route
 from fixtures.probe.reach import ping
-from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 
 
@@ -69,7 +68,7 @@ def attempt_cell(
     label = f"{guest.name}-{phase.replace(' ', '-')}"
     wait_s = WAIT_S if phase == "in place" else CONTROL_WAIT_S
     if cell.promise.to == "outside":
-        with evidence.capture(testbed.outside, OUTSIDE_NIC, label) as frames:
+        with evidence.capture(testbed.outside, testbed.outside_nic, label) as frames:
             return attempt(cell.proto, inside, outside, frames, wait_s=wait_s)
     with evidence.capture(testbed.host, guest.tap, label) as frames:
         return attempt(cell.proto, outside, inside, frames, wait_s=wait_s)

@@ -23,7 +23,6 @@ from fixtures.probe.input_exception import Port, said
 from fixtures.probe.packets import is_request, sender
 from fixtures.probe.reach import ANSWER_S, ECHO_PORT, Answer, End, ping, send
 from fixtures.testbed.packet_path import trace
-from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.ports_let_in import ports_let_in
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
@@ -263,7 +262,7 @@ def _watched(testbed: Testbed, promise: Promise, evidence: Evidence) -> Iterator
     if promise.to != "outside" or promise.source is None:
         yield None
         return
-    with evidence.capture(testbed.outside, OUTSIDE_NIC) as frames:
+    with evidence.capture(testbed.outside, testbed.outside_nic) as frames:
         yield frames
 
 

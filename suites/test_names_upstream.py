@@ -69,7 +69,7 @@ def _servers(testbed: Testbed, forwarders: Sequence[Forwarder]) -> set[str]:
     Raises:
         NotTestable: the host's resolver asks a server that the run cannot see.
     """
-    resolver = str(testbed.figures.router)
+    resolver = testbed.own_router
     if any(each.address is None for each in forwarders):
         require_resolver(testbed.host, resolver)
     return {str(each.address or resolver) for each in forwarders}

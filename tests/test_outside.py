@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fixtures.outside.ssh_address import SshAddress, read_address
+from fixtures.host.outside.ssh_address import SshAddress, read_address
 from fixtures.waiting import until
 from launcher.staged import profile
 from launcher.staged.staged_host import StagedHost
@@ -39,8 +39,8 @@ import os, sys
 from pathlib import Path
 from fixtures.guest import image
 from fixtures.host.local import LocalHost
-from fixtures.outside.remote_machine import remote_machine
-from fixtures.outside.ssh_address import read_address
+from fixtures.host.outside.remote_machine import remote_machine
+from fixtures.host.outside.ssh_address import read_address
 from fixtures.probe.reach import End, send
 image_ = image.cached()
 assert image_ is not None
