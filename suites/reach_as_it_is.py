@@ -6,7 +6,6 @@ from fixtures.guest.guest import Guest, default_route
 from fixtures.plugin.collection import Cell
 from fixtures.probe.blocking import CONTROL_WAIT_S, WAIT_S, Attempt, attempt
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.forward_bypass import route
 from fixtures.probe.reach import ping
 from fixtures.testbed.testbed import Testbed
 
@@ -49,7 +48,7 @@ def no_reach_as_it_is(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
         where = f"{router}, its router"
     else:
         where = testbed.end("outside", cell.family).address
-        with route(testbed.outside, testbed.subnet, testbed.uplink_address):
+        with testbed.way_from_outside():
             for guest in testbed.guests:
                 done = attempt_cell(testbed, cell, guest, phase=phase, evidence=evidence)
                 assert done.answer.none_answered, f"{name}, {guest.name}: {done}"

@@ -17,7 +17,7 @@ from fixtures.packet_filter.questions import Surroundings, decide, inwards, outw
 from fixtures.packet_filter.ruleset import Ruleset
 from fixtures.probe.blocking import IN_FLIGHT_S
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.forward_bypass import forward_bypass, forwarding, route
+from fixtures.probe.forward_bypass import forward_bypass, forwarding
 from fixtures.probe.samples import SAMPLES, Sample, sample_of, send_samples
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause
@@ -88,7 +88,7 @@ def test_no_sample_comes_in(testbed: Testbed, evidence: Evidence) -> None:
         - with the host's own rules none of them is seen at the TAP
         - control: with the filter lifted each of them is; else the check is inconclusive
     """
-    with route(testbed.outside, testbed.subnet, str(testbed.figures.host)):
+    with testbed.way_from_outside():
         _decide_on_the_wire(
             testbed, evidence, functools.partial(_sent, testbed, evidence, inwards=True)
         )

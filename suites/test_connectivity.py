@@ -18,7 +18,7 @@ from fixtures.plugin.collection import Cell
 from fixtures.probe.blocking import Attempt
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.forward_bypass import forward_bypass, forwarding, route
+from fixtures.probe.forward_bypass import forward_bypass, forwarding
 from fixtures.probe.input_exception import Port, said
 from fixtures.probe.packets import is_request, sender
 from fixtures.probe.reach import ANSWER_S, ECHO_PORT, Answer, End, ping, send
@@ -115,7 +115,7 @@ def test_no_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
     tried: dict[str, dict[str, Attempt]] = {}
     refused: set[str] = set()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(route(testbed.outside, testbed.subnet, str(testbed.figures.host)))
+        stack.enter_context(testbed.way_from_outside())
         stack.enter_context(forwarding(testbed.host, cell.family, testbed.host_links))
         for guest in testbed.guests:
             stack.enter_context(default_route(guest, testbed.host_address))

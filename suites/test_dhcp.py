@@ -16,6 +16,7 @@ from fixtures.host.nic_state import nic_addresses
 from fixtures.probe.evidence import Evidence
 from fixtures.switch.libvirt_network import has_dns
 from fixtures.testbed.testbed import Testbed
+from fixtures.testbed.vantage import nearest
 from fixtures.waiting import pause
 
 BOOTREPLY = 2  # RFC 951
@@ -77,7 +78,7 @@ def test_lease(testbed: Testbed, evidence: Evidence) -> None:
         - every DHCP answer in the capture comes from the host's address on the bridge
     """
     for guest in testbed.dhcp_guests:
-        vantage = testbed.nearest(guest)
+        vantage = nearest(testbed, guest)
         with evidence.capture(vantage.machine, vantage.link) as frames:
             lease = _lease(guest, evidence)
             pause(LATE_ANSWER_S)

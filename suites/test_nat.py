@@ -27,7 +27,7 @@ from fixtures.packet_filter.questions import (
 from fixtures.packet_filter.spans import Spans
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.forward_bypass import forward_bypass, forwarding, route
+from fixtures.probe.forward_bypass import forward_bypass, forwarding
 from fixtures.probe.packets import is_request
 from fixtures.probe.reach import PROTOCOLS, Proto, send, send_one
 from fixtures.testbed.testbed import Testbed
@@ -194,7 +194,7 @@ def test_isolated_is_not_masqueraded(testbed: Testbed, evidence: Evidence) -> No
         return
     seen = set()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(route(testbed.outside, testbed.subnet, str(testbed.figures.host)))
+        stack.enter_context(testbed.way_from_outside())
         stack.enter_context(default_route(guest, testbed.host_address))
         stack.enter_context(forwarding(testbed.host, IPV4, testbed.host_links))
         bypass = forward_bypass(testbed.host, testbed.switch.name, rules)

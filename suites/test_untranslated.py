@@ -182,7 +182,7 @@ def _own_subnet_outside(testbed: Testbed) -> Iterator[End]:
         stack.callback(
             testbed.outside.netlink.addr, "del", index=index, address=str(address), prefixlen=32
         )
-        stack.enter_context(route(testbed.outside, testbed.subnet, str(testbed.figures.host)))
+        stack.enter_context(testbed.way_from_outside())
         stack.enter_context(route(testbed.host, only, str(testbed.figures.outside)))
         yield testbed.outside_end(str(address))
 
