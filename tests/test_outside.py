@@ -2,38 +2,18 @@
 """A machine reached by SSH: probes from and to it, clear refusals, and nothing left there."""
 
 import subprocess
-import tempfile
 from collections.abc import Iterator
 
 import pytest
 
 from fixtures.host.outside.ssh_address import SshAddress, read_address
 from fixtures.waiting import until
-from launcher.staged import profile
 from launcher.staged.staged_host import StagedHost
 from launcher.staged.staging import VARIABLES, staged
+from tests.host_with_ssh import DEADLINE_S, FOLDERS, SERVER, WITH_SSH, left, must
 from tests.launched import ROOT
 from topologies.data_error import DataError
 
-WITH_SSH = profile.Profile(
-    "ssh",
-    "an SSH server in the namespace at the other end of eth0's wire",
-    packages=("openssh-server",),
-    masked=("ssh.service",),
-)
-# The namespace has the host's files: its user root, its keys, its temporary folder.
-SERVER = """\
-ip address add 10.77.0.2/24 dev eth0; ip link set eth0 up
-mkdir -p -m 700 /run/sshd /root/.ssh
-ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
-cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys
-useradd --create-home guest
-install -d -o guest /home/guest/.ssh
-install -o guest /root/.ssh/authorized_keys /home/guest/.ssh/authorized_keys
-ip netns exec lan /usr/sbin/sshd -o PidFile=/run/sshd.pid
-until ssh-keyscan 10.77.0.1 >/root/.ssh/known_hosts 2>/dev/null && [ -s /root/.ssh/known_hosts ]
-do :; done
-"""
 PREAMBLE = """\
 import os, sys
 from pathlib import Path
@@ -57,6 +37,43 @@ with remote_machine("outside", read_address("ssh:root@10.77.0.1"), program) as o
                 print(one.name, other.name, proto, send(proto, one, other).all_answered)
     print("without its server", send("tcp", near, far).none_answered)
 """
+# On the link of the connection itself, whose frames would each make another one.
+CAPTURES = """
+from contracts.address_family import IPV4
+from fixtures.host.links import add_address, link_mac, set_up
+from fixtures.probe.capture import capture
+from scapy.layers.inet import ICMP, IP, TCP
+from scapy.layers.l2 import Dot1Q
+host = LocalHost()
+with remote_machine("outside", read_address("ssh:root@10.77.0.1"), program) as outside:
+    near, far = End(host, "10.77.0.2", str(program)), End(outside, "10.77.0.1", outside.tool)
+    with capture(outside, "lan0") as there, capture(host, "eth0") as here:
+        send("icmp", near, far)
+        macs = link_mac(outside, "lan0") + link_mac(host, "eth0")
+        tagged = macs.replace(":", "") + "8100002a" + "9999" + 46 * "77"
+        host.run([str(program), "frame", "eth0", tagged])
+        pings = [each.frames(lambda p: ICMP in p) for each in (there, here)]
+        asked = [p for p in pings[0] if p.packet[IP].dst == "10.77.0.1"]
+        print("the same", sorted(f.raw for f in pings[0]) == sorted(f.raw for f in pings[1]))
+        print("sent there", {f.outgoing for f in asked}, {f.outgoing for f in pings[0]})
+        [one] = there.frames(lambda p: Dot1Q in p and p[Dot1Q].vlan == 42)
+        print("tagged", one.raw.hex() == tagged)
+        late = [abs(one.time - other.time) for one, other in zip(*pings)]
+        print("clock", max(late) < 1)
+        own = there.frames(lambda p: TCP in p and 22 in (p.sport, p.dport))
+        print("its own connection", len(own))
+        there.require_whole()
+    print(outside.link_addresses("lan0", IPV4), outside.has_link("eth9"))
+    for change, *words in ((add_address, "lan0", "10.77.0.9/24"), (set_up, "lan0")):
+        try:
+            change(outside, *words)
+        except Exception as error:
+            print(type(error).__name__, error)
+    try:
+        outside.frames("eth9")
+    except Exception as error:
+        print(str(error).splitlines())
+"""
 STAYS = """
 with remote_machine("outside", read_address("ssh:root@10.77.0.1"), program) as outside:
     with outside.background([outside.tool, "serve"]):
@@ -71,13 +88,6 @@ try:
 except HarnessError as error:
     print(error)
 """
-DEADLINE_S = 120.0
-FOLDERS = f"{tempfile.gettempdir()}/plumbline."
-# Beside the namespace's own DHCP server.
-LEFT = f"""\
-ls -d {FOLDERS}* 2>/dev/null
-ip netns pids lan | xargs -r ps -o args= -p | grep -v -e '^sshd: ' -e sbin/sshd -e '^dnsmasq '
-"""
 
 
 @pytest.fixture(scope="module")
@@ -85,12 +95,6 @@ def host() -> Iterator[StagedHost]:
     with staged("bookworm", WITH_SSH, []) as made:
         must(made, SERVER)
         yield made
-
-
-def must(host: StagedHost, script: str) -> str:
-    done = host.capture(["sh", "-ec", script], VARIABLES, DEADLINE_S)
-    assert done.returncode == 0, done.stdout
-    return done.stdout
 
 
 def python(host: StagedHost, script: str, *words: str) -> list[str]:
@@ -106,11 +110,6 @@ def said(host: StagedHost, script: str, *words: str) -> str:
     return done.stdout
 
 
-def left(host: StagedHost) -> str:
-    """The folders and processes of a run on the other machine."""
-    return host.capture(["sh", "-c", LEFT], VARIABLES).stdout
-
-
 @pytest.mark.staged
 def test_probes_go_both_ways_and_nothing_is_left(host: StagedHost) -> None:
     lines = said(host, PROBES).splitlines()
@@ -118,6 +117,26 @@ def test_probes_go_both_ways_and_nothing_is_left(host: StagedHost) -> None:
         *(f"{one} True" for one in ("host outside icmp", "host outside tcp", "host outside udp")),
         *(f"{one} True" for one in ("outside host icmp", "outside host tcp", "outside host udp")),
         "without its server True",
+    ]
+    assert left(host) == ""
+
+
+@pytest.mark.staged
+def test_captures_there_are_as_those_here(host: StagedHost) -> None:
+    refused = (
+        "SitesMachine the check changes links, addresses, routes or neighbours of the outside: "
+        "ssh:root@10.77.0.1 is a machine of the site's, where nothing is configured"
+    )
+    assert said(host, CAPTURES).splitlines() == [
+        "the same True",
+        "sent there {False} {False, True}",
+        "tagged True",
+        "clock True",
+        "its own connection 0",
+        "['10.77.0.1/24'] False",
+        refused,
+        refused,
+        "['no frame of eth9 of outside can be taken', 'plumbline: eth9: No such device']",
     ]
     assert left(host) == ""
 
