@@ -145,8 +145,8 @@ RUN_OPTIONS = (
     ),
     RunOption(
         "outside",
-        "a machine of the site's on the wire of --uplink, as the outside: a program is copied "
-        "there by SSH, used and removed; its addresses and routes stay as they are",
+        "a machine of the site's on the wire of --uplink, or beyond existing networks, as the "
+        "outside: a program is copied there by SSH, used and removed; nothing is configured there",
         metavar="ssh:USER@HOST[:PORT]",
         subcommands=(RUN,),
         rerun=True,

@@ -30,7 +30,7 @@ class RunSettings:
         allow_management_uplink: whether the uplink may carry the operator's own connection.
         management_path: the far end of that connection; None: it is found out.
         peer_nic: a NIC on the wire of either, for the outside.
-        outside: a machine of the site's on the wire of `uplink`, as it was typed.
+        outside: a machine of the site's on the wire of `uplink` or beyond existing networks.
         spare_nic: a NIC on that wire that a guest may be given as it is.
         profile: the profile of a staged host.
         state: the folder that keeps a staged host's changes.

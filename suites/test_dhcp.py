@@ -126,7 +126,7 @@ def test_lease_from_the_physical_network(testbed: Testbed, evidence: Evidence) -
         - the server of the lease is the physical network's router; of an existing network, of whose
           router and range the run knows nothing, it is not the host
     """
-    if testbed.lacks_outside:
+    if not testbed.topology.origin.is_the_runs:
         held = {each.partition("/")[0] for each in nic_addresses(testbed.host, testbed.switch.name)}
         for guest in testbed.dhcp_guests:
             lease = _lease(guest, evidence)
