@@ -18,12 +18,11 @@ from fixtures.plugin.collection import Cell
 from fixtures.probe.blocking import Attempt
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.forward_bypass import forward_bypass, forwarding, route
+from fixtures.probe.forward_bypass import forward_bypass, forwarding
 from fixtures.probe.input_exception import Port, said
 from fixtures.probe.packets import is_request, sender
 from fixtures.probe.reach import ANSWER_S, COUNT, ECHO_PORT, Answer, End, ping, send
 from fixtures.testbed.packet_path import trace
-from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.ports_let_in import ports_let_in
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
@@ -116,7 +115,7 @@ def test_no_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
     tried: dict[str, dict[str, Attempt]] = {}
     refused: set[str] = set()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(route(testbed.outside, testbed.subnet, str(testbed.figures.host)))
+        stack.enter_context(testbed.way_from_outside())
         stack.enter_context(forwarding(testbed.host, cell.family, testbed.host_links))
         for guest in testbed.guests:
             stack.enter_context(default_route(guest, testbed.host_address))
@@ -263,7 +262,7 @@ def _watched(testbed: Testbed, promise: Promise, evidence: Evidence) -> Iterator
     if promise.to != "outside" or promise.source is None:
         yield None
         return
-    with evidence.capture(testbed.outside, OUTSIDE_NIC) as frames:
+    with evidence.capture(testbed.outside, testbed.outside_nic) as frames:
         yield frames
 
 

@@ -87,7 +87,7 @@ def test_guests_resolve_outside_names(testbed: Testbed, evidence: Evidence) -> N
           isolated network, whose server asks no other, that one answers that it has none
         - control: the name server answers the host by both; else the check is inconclusive
     """
-    guests, upstream = testbed.dhcp_guests, str(testbed.figures.router)
+    guests, upstream = testbed.dhcp_guests, testbed.own_router
     testbed.require_dns()
     rest = ZONE_ADDRESS if testbed.topology.type.names_from_outside else ""
     if rest:

@@ -99,7 +99,7 @@ def _servers(testbed: Testbed, forwarders: Sequence[Forwarder]) -> set[str]:
         NotTestable: one of them, or the server that the host's resolver asks, is nowhere that the
             run can look.
     """
-    resolver = str(testbed.figures.router)
+    resolver = testbed.own_router
     require_beyond(testbed.topology, forwarders)
     if any(each.address is None for each in forwarders):
         require_resolver(testbed.host, resolver)

@@ -14,7 +14,6 @@ from fixtures.probe.blocking import CONTROL_WAIT_S, WAIT_S, Attempt, Blocking, a
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.libvirt_leftovers import rules_naming
 from fixtures.probe.reach import PROTOCOLS
-from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 from suites.blocked import require_blocked
 
@@ -81,7 +80,9 @@ def _each_way(testbed: Testbed, evidence: Evidence, phase: str) -> dict[str, Att
     for guest, proto in itertools.product(testbed.guests, PROTOCOLS):
         end = testbed.guest_end(guest)
         label = f"{guest.name}-{proto}"
-        with evidence.capture(testbed.outside, OUTSIDE_NIC, f"{label}-out-{phase}") as frames:
+        with evidence.capture(
+            testbed.outside, testbed.outside_nic, f"{label}-out-{phase}"
+        ) as frames:
             out = attempt(proto, end, outside, frames, wait_s=wait_s)
         with evidence.capture(testbed.host, guest.tap, f"{label}-in-{phase}") as frames:
             back = attempt(proto, outside, end, frames, wait_s=wait_s)

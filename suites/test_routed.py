@@ -19,7 +19,6 @@ from fixtures.probe.blocking import CONTROL_WAIT_S, WAIT_S, Attempt, Blocking, a
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.packets import is_request
 from fixtures.probe.reach import PROTOCOLS, Proto, send_one
-from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 from suites.blocked import require_blocked
 
@@ -73,7 +72,9 @@ def test_nothing_is_translated(testbed: Testbed, evidence: Evidence) -> None:
     seen = []
     for guest in testbed.guests:
         for proto in PROTOCOLS:
-            with evidence.capture(testbed.outside, OUTSIDE_NIC, f"{guest.name}-{proto}") as frames:
+            with evidence.capture(
+                testbed.outside, testbed.outside_nic, f"{guest.name}-{proto}"
+            ) as frames:
                 send_one(proto, testbed.guest_end(guest), far, port=SOURCE_PORT)
                 wanted = functools.partial(is_request, proto=proto, to=far.address)
                 arrived = frames.collect(wanted)

@@ -5,7 +5,7 @@ Each part knows its own shape. Rules between parts (an address inside its networ
 are in `topologies.rules`.
 """
 
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -211,6 +211,11 @@ class Physical(Part):
         description="The host's address on it: on the NIC, or on the bridge with the NIC as a port."
     )
     outside: Address = Field(description="A machine on it other than host and router.")
+
+    @property
+    def gateway(self) -> IPv4Address | None:
+        """The router as a machine on it knows it; None where the network is not the run's."""
+        return self.router if self.router in self.subnet else None
 
     @property
     def host_interface(self) -> IPv4Interface:

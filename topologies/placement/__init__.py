@@ -4,5 +4,6 @@
 from topologies.placement.moved_fields import moved_fields
 from topologies.placement.placement import Placement
 from topologies.placement.taken import Taken
+from topologies.placement.wire import Wire
 
-__all__ = ["Placement", "Taken", "moved_fields"]
+__all__ = ["Placement", "Taken", "Wire", "moved_fields"]

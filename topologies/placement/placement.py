@@ -7,7 +7,7 @@ place in it.
 
 import functools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import NamedTuple, Self
 from uuid import UUID, uuid5
@@ -18,6 +18,7 @@ from topologies.given_xml import GivenXml, Replacements, moved_text
 from topologies.placement.dnsmasq_moves import Moves, moved_dhcp, moved_dns
 from topologies.placement.free_names import FreeMacs, FreeNames, free_prefix
 from topologies.placement.taken import Taken
+from topologies.placement.wire import Wire, without_dhcp
 from topologies.subnet_pool import free_pool, free_subnets, pool_in
 from topologies.topology import DhcpRange, Guest, Network, Physical, Topology
 
@@ -33,6 +34,7 @@ class Placement:
         uplink: the NIC that is the topologies' uplink; None: the run makes one.
         serves_dhcp: the run's physical network has its DHCP server; without, guests on it have
             static addresses.
+        wire: the site's network that the uplink is on; None: the physical network is the run's.
     """
 
     prefix: str
@@ -40,6 +42,7 @@ class Placement:
     taken: Taken
     uplink: str | None = None
     serves_dhcp: bool = True
+    wire: Wire | None = None
 
     @classmethod
     def beside(
@@ -50,6 +53,7 @@ class Placement:
         uplink: str | None = None,
         *,
         serves_dhcp: bool = True,
+        wire: Wire | None = None,
     ) -> Self:
         """Return the placement beside what a host has.
 
@@ -59,12 +63,15 @@ class Placement:
             subnets: the value of `--subnets`; None: a free private network.
             uplink: the NIC that is the topologies' uplink; None: the run makes one.
             serves_dhcp: the run's physical network has its DHCP server.
+            wire: the site's network that the uplink is on.
 
         Raises:
             DataError: `subnets` is no network, or there is no free one.
         """
+        if wire is not None:
+            taken = replace(taken, networks=(*taken.networks, wire.subnet))
         pool = free_pool(taken.networks) if subnets is None else pool_in(subnets)
-        return cls(free_prefix(stem, taken.names), pool, taken, uplink, serves_dhcp)
+        return cls(free_prefix(stem, taken.names), pool, taken, uplink, serves_dhcp, wire)
 
     def place(self, topology: Topology) -> Topology:
         """Return a topology under free names, on free subnets, with free MACs and UUIDs.
@@ -77,11 +84,15 @@ class Placement:
         if not topology.made_networks:
             return self._attached(topology)
         if not self.serves_dhcp:
-            topology = _without_dhcp(topology)
-        documented = list(_subnets(topology))
+            topology = without_dhcp(topology)
+        on_wire: dict[IPv4Network, IPv4Network] = {}
+        if self.wire is not None:
+            topology = self.wire.moved(topology)
+            on_wire = {self.wire.subnet: self.wire.subnet}
+        documented = [each for each in _subnets(topology) if each not in on_wire]
         lengths = [each.prefixlen for each in documented]
         free = free_subnets(self.pool, self.taken.networks, lengths)
-        moves = dict(zip(documented, free, strict=True))
+        moves = on_wire | dict(zip(documented, free, strict=True))
         names = FreeNames(self.prefix, self.taken.names)
         macs = FreeMacs(self.taken.macs, list(_macs(topology)))
         uplink = {
@@ -234,27 +245,13 @@ def _physical(physical: Physical, moves: Moves, uplink: Mapping[str, str]) -> Ph
         update={
             "uplink": uplink[physical.uplink],
             "subnet": moves[physical.subnet],
-            "router": _address(physical.router, moves),
+            # On a wire of the site's both are not moved: it has its own.
+            "router": _if_own(physical.router, moves),
             "dhcp": _range(physical.dhcp, moves),
             "host": _address(physical.host, moves),
             "outside": _address(physical.outside, moves),
         }
     )
-
-
-def _without_dhcp(topology: Topology) -> Topology:
-    """Return a topology whose guests on the physical network have addresses of its DHCP range."""
-    physical = topology.physical
-    if physical is None:
-        return topology
-    free = iter(range(int(physical.dhcp.start), int(physical.dhcp.end) + 1))
-    guests = [
-        guest.model_copy(update={"address": IPv4Interface((next(free), physical.subnet.prefixlen))})
-        if topology.network_of(guest).is_on_physical_network and guest.static_address is None
-        else guest
-        for guest in topology.guests
-    ]
-    return topology.model_copy(update={"guests": tuple(guests)})
 
 
 def _guest_address(guest: Guest, moves: Moves) -> IPv4Interface | str:
@@ -263,11 +260,16 @@ def _guest_address(guest: Guest, moves: Moves) -> IPv4Interface | str:
 
 
 def _range(served: DhcpRange, moves: Moves) -> DhcpRange:
-    return DhcpRange(start=_address(served.start, moves), end=_address(served.end, moves))
+    return DhcpRange(start=_if_own(served.start, moves), end=_if_own(served.end, moves))
 
 
 def _interface(address: IPv4Interface, moves: Moves) -> IPv4Interface:
     return IPv4Interface((_address(address.ip, moves), address.network.prefixlen))
+
+
+def _if_own(address: IPv4Address, moves: Moves) -> IPv4Address:
+    """Return the address in place of one of the topology's; another one as it is."""
+    return _address(address, moves) if any(address in each for each in moves) else address
 
 
 def _address(address: IPv4Address, moves: Moves) -> IPv4Address:
