@@ -76,7 +76,7 @@ RUN_OPTIONS = (
     ),
     RunOption(
         "addresses",
-        "addresses set aside for the guests on existing networks, as in "
+        "addresses set aside for guests on existing networks, and on the wire of --outside, as in "
         "192.168.1.200-192.168.1.210; repeatable; default: the network's own DHCP",
         metavar="FIRST-LAST[/PREFIX]",
         action="append",
@@ -114,8 +114,8 @@ RUN_OPTIONS = (
     ),
     RunOption(
         "uplink",
-        "on a shared host: a NIC that is the uplink of topologies, on one wire with --peer-nic; "
-        "default: a cable to a network namespace",
+        "on a shared host: a NIC that is the uplink of topologies, on one wire with --peer-nic or "
+        "with --outside; default: a cable to a network namespace",
         metavar="NIC",
         subcommands=(RUN,),
         rerun=True,
@@ -142,6 +142,14 @@ RUN_OPTIONS = (
         metavar="NIC",
         rerun=True,
         names_a_nic=True,
+    ),
+    RunOption(
+        "outside",
+        "a machine of the site's on the wire of --uplink, or beyond existing networks, as the "
+        "outside: a program is copied there by SSH, used and removed; nothing is configured there",
+        metavar="ssh:USER@HOST[:PORT]",
+        subcommands=(RUN,),
+        rerun=True,
     ),
     RunOption(
         "spare_nic",

@@ -23,13 +23,14 @@ class RunSettings:
         network: names of libvirt networks that the host has.
         bridge: names of bridges that the host has.
         existing: all of them.
-        addresses: ranges set aside for guests on these.
+        addresses: ranges set aside for guests on these, and on the wire of `outside`.
         host: the host under test.
         pf: the SR-IOV NIC whose functions guests get.
         uplink: the NIC that is the uplink of other topologies; None: the run makes one.
         allow_management_uplink: whether the uplink may carry the operator's own connection.
         management_path: the far end of that connection; None: it is found out.
         peer_nic: a NIC on the wire of either, for the outside.
+        outside: a machine of the site's on the wire of `uplink` or beyond existing networks.
         spare_nic: a NIC on that wire that a guest may be given as it is.
         profile: the profile of a staged host.
         state: the folder that keeps a staged host's changes.
@@ -76,6 +77,7 @@ class RunSettings:
     allow_management_uplink: bool = False
     management_path: str | None = None
     peer_nic: str | None = None
+    outside: str | None = None
     spare_nic: str | None = None
     profile: str | None = None
     state: str | None = None

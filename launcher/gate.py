@@ -16,6 +16,7 @@ from contracts.exit_codes import (
     EXIT_UNDECIDED,
     EXIT_VIOLATES,
 )
+from contracts.run_files import RECORD
 from launcher import gate_unit, setup
 from launcher import run as run_command
 from launcher.arguments import Parser, split_at_dashes
@@ -154,9 +155,7 @@ def _before(folder: GateFolder, words: Sequence[str], command: Sequence[str]) ->
     measured = any(word.partition("=")[0] == "--samples" for word in words)
     gate = begun([*words, *(() if measured else SAMPLES)], command)
     folder.write(gate)
-    code = _run(gate, folder.before)
-    if code not in COMPARABLE:
-        _stop(f"the run before ended with {code}", "nothing was changed by the gate", code)
+    _require_record("before", _run(gate, folder.before), folder.before, "nothing was changed by it")
     return gate
 
 
@@ -218,8 +217,7 @@ def _after(folder: GateFolder, gate: Gate) -> int:
     folder.put_aside_after()
     gate = folder.step(gate, Step.AFTER)
     code = _run(gate, folder.after)
-    if code not in COMPARABLE:
-        _stop(f"the run after ended with {code}", "once that is mended: gate --after", code)
+    _require_record("after", code, folder.after, "once that is mended: ./plumbline gate --after")
     return _answer(folder, gate)
 
 
@@ -271,6 +269,14 @@ def _worse(flips: Sequence[dict[str, Any]]) -> list[str]:
     return [
         f"{place}: {' '.join(dict.fromkeys(ids))} regressed" for place, ids in claims.items() if ids
     ]
+
+
+def _require_record(which: str, code: int, output: Path, hint: str) -> None:
+    """Stop where a run decided nothing that could be compared."""
+    if code not in COMPARABLE:
+        _stop(f"the run {which} ended with {code}", hint, code)
+    if not (output / RECORD).exists():
+        _stop(f"the run {which} was not begun: it ended with {code}, without a record", hint)
 
 
 def _run(gate: Gate, output: Path) -> int:

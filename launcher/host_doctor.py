@@ -14,14 +14,18 @@ from contracts.exit_codes import EXIT_CONFORMS, EXIT_MISSING_CAPABILITY
 from fixtures.host.obstacles.host_obstacles import host_obstacles
 from fixtures.host.obstacles.obstacle import Level, Obstacle, in_the_way, note, ok
 from launcher import tool_probes
+from launcher.colours import Colour, painter
 from launcher.finding import Finding, State
 from launcher.launcher_error import UsageError
 from launcher.staged_detection import is_staged
 from launcher.wrapped import wrapped
 
 SCHEMA = "plumbline/doctor-host/1"
-COLOURS = {Level.OK: "32", Level.NOTE: "33", Level.IN_THE_WAY: "31"}
-DIM = "2"
+COLOURS = {
+    Level.OK: Colour.GREEN,
+    Level.NOTE: Colour.YELLOW,
+    Level.IN_THE_WAY: Colour.RED,
+}
 INDENT = " " * 12
 # Whatever refuses a run comes first.
 ORDER = (Level.IN_THE_WAY, Level.NOTE, Level.OK)
@@ -113,11 +117,7 @@ def _as_json(found: Sequence[Obstacle], code: int) -> dict[str, object]:
 
 def render(found: Sequence[Obstacle], out: TextIO) -> None:
     """Print the findings; colours only on a terminal, and not where NO_COLOR is set."""
-    coloured = out.isatty() and not os.environ.get("NO_COLOR")
-
-    def paint(text: str, code: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if coloured else text
-
+    paint = painter(out)
     for level in ORDER:
         for each in (one for one in found if one.level == level):
             print(paint(f"{level:<{len(INDENT)}}", COLOURS[level]), end="", file=out)
@@ -125,7 +125,7 @@ def render(found: Sequence[Obstacle], out: TextIO) -> None:
             if each.effect:
                 print(INDENT + wrapped(f"effect: {each.effect}", INDENT), file=out)
             if each.fix:
-                print(paint(INDENT + wrapped(f"fix: {each.fix}", INDENT), DIM), file=out)
+                print(paint(INDENT + wrapped(f"fix: {each.fix}", INDENT), Colour.DIM), file=out)
     print(file=out)
     print(wrapped(conclusion(found), ""), file=out)
 

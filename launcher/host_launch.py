@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How the launcher starts a run on each kind of host: one class per word of `--host`."""
+"""Each kind of host to the launcher: how a run on it starts, and doctor."""
 
 import argparse
 import time
@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 
 from contracts.host_kinds import host_kind
 from contracts.run_option import PROVE
-from launcher import release, setup, watched_run
+from launcher import host_doctor, release, sandbox_doctor, setup, watched_run
 from launcher.lab import lab_run
 from launcher.lab_detection import is_lab
 from launcher.launcher_error import UsageError
@@ -23,10 +23,12 @@ class HostLaunch:
     Attributes:
         kind: the word of `--host`.
         keeps_faults: state left by a fault stays on the host; so only passthrough is broken there.
+        has_doctor: it can be looked at before a run.
     """
 
     kind: ClassVar[str]
     keeps_faults: ClassVar[bool] = True
+    has_doctor: ClassVar[bool] = True
 
     def require(self, subcommand: str, options: argparse.Namespace) -> None:
         """Refuse options that this kind of host does not take, and fill in its fixed ones.
@@ -78,6 +80,20 @@ class HostLaunch:
             raise UsageError("--fetch-upgrade: it is for --host staged", "leave it out")
         return tuple(command)
 
+    def doctor(self, options: argparse.Namespace) -> int:
+        """Look at the host before a run, print what is found, and return the exit code.
+
+        Args:
+            options: those of `doctor`.
+
+        Raises:
+            UsageError: it has nothing to look at.
+        """
+        del options
+        raise UsageError(
+            f"doctor: not with --host {self.kind}", "a run makes it, and says the rest"
+        )
+
 
 class SandboxLaunch(HostLaunch):
     """Sandboxes, several at once for each core of the machine."""
@@ -100,6 +116,10 @@ class SandboxLaunch(HostLaunch):
         if options.workers != "auto":
             return int(options.workers)
         return auto_workers(builds)
+
+    def doctor(self, options: argparse.Namespace) -> int:
+        """See `HostLaunch.doctor`: what this machine can test in sandboxes."""
+        return sandbox_doctor.sandbox(as_json=options.json)
 
 
 class LocalLaunch(HostLaunch):
@@ -132,11 +152,16 @@ class LocalLaunch(HostLaunch):
                 "leave it out, or use --host sandbox or lab",
             )
 
+    def doctor(self, options: argparse.Namespace) -> int:
+        """See `HostLaunch.doctor`: what of this machine is in the way of a run on it."""
+        return host_doctor.local(as_json=options.json)
+
 
 class LabLaunch(HostLaunch):
     """A virtual machine that is started for the run."""
 
     kind = "lab"
+    has_doctor = False
 
     def upgrade_argv(
         self, options: argparse.Namespace, command: Sequence[str], fetched: str | None
@@ -203,6 +228,10 @@ class StagedLaunch(HostLaunch):
         """See `HostLaunch.start`: the exit status is pytest's."""
         del workers
         return staged_run.run(options, words, command)
+
+    def doctor(self, options: argparse.Namespace) -> int:
+        """See `HostLaunch.doctor`: it is booted, and looked at from within."""
+        return host_doctor.staged(options.release, options.profile, as_json=options.json)
 
 
 LAUNCHES: Final = MappingProxyType(

@@ -43,11 +43,25 @@ def results(
     of: dict[str, list[Check]] = {}
     for check in checks:
         of.setdefault(check.topology, []).append(check)
-    broken = {topology.name for topology in topologies if topology.reason is not None}
+    ended = {topology.name: topology for topology in topologies if topology.reason is not None}
     return [
-        _result(fault, of.get(fault.topology, []), was_built=fault.topology not in broken)
+        _result(
+            fault,
+            of.get(fault.topology, []),
+            was_built=_was_built_with(fault, ended.get(fault.topology)),
+        )
         for fault in faults
     ]
+
+
+def _was_built_with(fault: FaultResult, ended: TopologyRecord | None) -> bool:
+    """Whether a fault's topology was up, or kept from it by the fault, of which it then shows all.
+
+    Args:
+        fault: the fault.
+        ended: its topology, if it could not be built or ended early.
+    """
+    return ended is None or (fault.before is not None and ended.refused)
 
 
 def is_named(entry: str, check: Check) -> bool:

@@ -207,6 +207,11 @@ class ExpectedVerdicts(RecordPart):
         description="by topology the claims that have an expectation: to conform, but for the "
         "exceptions; and beginnings of the ids of checks that decide no claim"
     )
+    unseen: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="by topology beginnings of the ids of checks that have no expectation, though "
+        "`seen` has a shorter beginning: they were seen on hosts with other capabilities alone",
+    )
     exceptions: list[ExpectedException]
 
 

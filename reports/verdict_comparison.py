@@ -151,7 +151,10 @@ def _names(check: Check) -> list[str]:
 def _is_seen(expected: ExpectedVerdicts, topology: str, name: str) -> bool:
     seen = expected.seen.get(topology, ())
     # The beginning of a check's id has a dot, a claim's id has none.
-    return name in seen or ("." in name and any(name.startswith(e) for e in seen if "." in e))
+    if "." not in name:
+        return name in seen
+    is_unseen = name.startswith(tuple(expected.unseen.get(topology, ())))
+    return not is_unseen and name.startswith(tuple(each for each in seen if "." in each))
 
 
 def _by_place(checks: Iterable[Check]) -> dict[Place, list[Check]]:

@@ -6,9 +6,7 @@ from fixtures.guest.guest import Guest, default_route
 from fixtures.plugin.collection import Cell
 from fixtures.probe.blocking import CONTROL_WAIT_S, WAIT_S, Attempt, attempt
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.forward_bypass import route
 from fixtures.probe.reach import ping
-from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 
 
@@ -50,7 +48,7 @@ def no_reach_as_it_is(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
         where = f"{router}, its router"
     else:
         where = testbed.end("outside", cell.family).address
-        with route(testbed.outside, testbed.subnet, testbed.uplink_address):
+        with testbed.way_from_outside():
             for guest in testbed.guests:
                 done = attempt_cell(testbed, cell, guest, phase=phase, evidence=evidence)
                 assert done.answer.none_answered, f"{name}, {guest.name}: {done}"
@@ -69,7 +67,7 @@ def attempt_cell(
     label = f"{guest.name}-{phase.replace(' ', '-')}"
     wait_s = WAIT_S if phase == "in place" else CONTROL_WAIT_S
     if cell.promise.to == "outside":
-        with evidence.capture(testbed.outside, OUTSIDE_NIC, label) as frames:
+        with evidence.capture(testbed.outside, testbed.outside_nic, label) as frames:
             return attempt(cell.proto, inside, outside, frames, wait_s=wait_s)
     with evidence.capture(testbed.host, guest.tap, label) as frames:
         return attempt(cell.proto, outside, inside, frames, wait_s=wait_s)

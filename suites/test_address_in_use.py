@@ -14,6 +14,7 @@ from fixtures.testbed.testbed import Testbed
 
 
 @pytest.mark.claims("DH-05")
+@pytest.mark.changes_network("takes an address of the range without a lease")
 def test_address_in_use_is_not_offered(testbed: Testbed, evidence: Evidence) -> None:
     """An address of the range that somebody uses without a lease is offered to no client.
 

@@ -16,7 +16,6 @@ from fixtures.probe.checksums import (
     require_found,
 )
 from fixtures.probe.evidence import Evidence
-from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 
 
@@ -78,6 +77,6 @@ def _outside(testbed: Testbed, evidence: Evidence) -> list[Passed]:
     if not (reached and testbed.has_outside):
         return []
     far = testbed.end("outside")
-    with evidence.capture(testbed.outside, OUTSIDE_NIC, "outside") as frames:
+    with evidence.capture(testbed.outside, testbed.outside_nic, "outside") as frames:
         exchange([(near, far) for near in testbed.ends("guest")])
         return [Passed("outside", checksums(frames.frames()), ON_A_WIRE)]

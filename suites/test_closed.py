@@ -17,9 +17,8 @@ from fixtures.packet_filter.questions import Surroundings, decide, inwards, outw
 from fixtures.packet_filter.ruleset import Ruleset
 from fixtures.probe.blocking import IN_FLIGHT_S
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.forward_bypass import forward_bypass, forwarding, route
+from fixtures.probe.forward_bypass import forward_bypass, forwarding
 from fixtures.probe.samples import SAMPLES, Sample, sample_of, send_samples
-from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause
 
@@ -89,7 +88,7 @@ def test_no_sample_comes_in(testbed: Testbed, evidence: Evidence) -> None:
         - with the host's own rules none of them is seen at the TAP
         - control: with the filter lifted each of them is; else the check is inconclusive
     """
-    with route(testbed.outside, testbed.subnet, str(testbed.figures.host)):
+    with testbed.way_from_outside():
         _decide_on_the_wire(
             testbed, evidence, functools.partial(_sent, testbed, evidence, inwards=True)
         )
@@ -175,7 +174,9 @@ def _sent(testbed: Testbed, evidence: Evidence, phase: str, *, inwards: bool) ->
     def to_or_from(guest: Guest) -> frozenset[Sample]:
         inside = testbed.guest_end(guest)
         near, far = (outside, inside) if inwards else (inside, outside)
-        machine, link = (testbed.host, guest.tap) if inwards else (testbed.outside, OUTSIDE_NIC)
+        machine, link = (
+            (testbed.host, guest.tap) if inwards else (testbed.outside, testbed.outside_nic)
+        )
         # What gets out may have the host's address by then.
         sources = {near.address} if inwards else {near.address, str(testbed.figures.host)}
         with evidence.capture(machine, link, f"{guest.name}-{phase}") as frames:

@@ -16,6 +16,7 @@ from fixtures.host.nic_state import nic_addresses
 from fixtures.probe.evidence import Evidence
 from fixtures.switch.libvirt_network import has_dns
 from fixtures.testbed.testbed import Testbed
+from fixtures.testbed.vantage import nearest
 from fixtures.waiting import pause
 
 BOOTREPLY = 2  # RFC 951
@@ -77,7 +78,7 @@ def test_lease(testbed: Testbed, evidence: Evidence) -> None:
         - every DHCP answer in the capture comes from the host's address on the bridge
     """
     for guest in testbed.dhcp_guests:
-        vantage = testbed.nearest(guest)
+        vantage = nearest(testbed, guest)
         with evidence.capture(vantage.machine, vantage.link) as frames:
             lease = _lease(guest, evidence)
             pause(LATE_ANSWER_S)
@@ -125,7 +126,7 @@ def test_lease_from_the_physical_network(testbed: Testbed, evidence: Evidence) -
         - the server of the lease is the physical network's router; of an existing network, of whose
           router and range the run knows nothing, it is not the host
     """
-    if testbed.lacks_outside:
+    if not testbed.topology.origin.is_the_runs:
         held = {each.partition("/")[0] for each in nic_addresses(testbed.host, testbed.switch.name)}
         for guest in testbed.dhcp_guests:
             lease = _lease(guest, evidence)
@@ -136,7 +137,7 @@ def test_lease_from_the_physical_network(testbed: Testbed, evidence: Evidence) -
         lease = _lease(guest, evidence)
         address = IPv4Address(lease.address)
         assert address in figures.dhcp, f"{address} is not of the physical network's range"
-        server = str(figures.router)
+        server = testbed.own_router
         assert lease.server == server, f"{guest.name} was served by {lease.server}, not {server}"
 
 

@@ -38,7 +38,7 @@ def test_guests_names_with_and_without_the_domain(testbed: Testbed, evidence: Ev
     domain, guests = _domain(testbed), testbed.dhcp_guests
     testbed.require_dns()
     leases = {guest.name: request_lease(guest) for guest in guests}
-    named = {name: lease and lease.domain for name, lease in leases.items()}
+    named = {name: lease and lease.domain.lower() for name, lease in leases.items()}
     seen: dict[str, Lookup] = {}
     wrong = []
     for asking in guests:

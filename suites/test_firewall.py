@@ -28,7 +28,6 @@ from fixtures.probe.bridge_filter import (
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import PROTOCOLS, End, Runner, ping
-from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause
 
@@ -104,7 +103,7 @@ def test_bridged_ipv6_is_not_filtered(testbed: Testbed, evidence: Evidence) -> N
           the check is inconclusive
     """
     near = testbed.guest_end(testbed.guests[0])
-    mine, theirs = _link_local(near.runner, NIC), _link_local(testbed.outside, OUTSIDE_NIC)
+    mine, theirs = _link_local(near.runner, NIC), _link_local(testbed.outside, testbed.outside_nic)
 
     def is_echo(packet: Packet) -> bool:
         return ICMPv6EchoRequest in packet and bool(packet[IPv6].src == mine)
@@ -174,13 +173,15 @@ def _decide(
     """
     own = testbed.host.sysctl(which.sysctl)
     tried: dict[str, list[Attempt]] = {}
-    with evidence.capture(testbed.outside, OUTSIDE_NIC, "as-found") as frames:
+    with evidence.capture(testbed.outside, testbed.outside_nic, "as-found") as frames:
         tried[AS_FOUND] = probe(frames, CONTROL_WAIT_S)
     for phase, on, drop in PHASES:
         with (
             called(testbed.host, which, testbed.switch.name, on=on),
             dropped(testbed.host, which, *matches) if drop else contextlib.nullcontext(),
-            evidence.capture(testbed.outside, OUTSIDE_NIC, phase.replace(" ", "-")) as frames,
+            evidence.capture(
+                testbed.outside, testbed.outside_nic, phase.replace(" ", "-")
+            ) as frames,
         ):
             # An answer that is due is waited for; silence is, for a second.
             tried[phase] = probe(frames, WAIT_S if on and drop else CONTROL_WAIT_S)

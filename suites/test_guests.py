@@ -14,7 +14,8 @@ from fixtures.probe.evidence import Evidence
 from fixtures.probe.guest_nics import guest_nics
 from fixtures.probe.packets import sender
 from fixtures.probe.reach import ping
-from fixtures.testbed.testbed import Testbed, Vantage
+from fixtures.testbed.testbed import Testbed
+from fixtures.testbed.vantage import Vantage, nearest
 from fixtures.waiting import poll
 from topologies.network_types import type_of
 
@@ -92,7 +93,7 @@ def test_guest_carries_its_mac(testbed: Testbed, evidence: Evidence) -> None:
     for guest in testbed.guests:
         mac = guest.run(["cat", f"/sys/class/net/{NIC}/address"]).stdout.strip()
         assert mac == guest.mac, f"{NIC} in {guest.name} has {mac}, its domain XML has {guest.mac}"
-        vantage = testbed.nearest(guest)
+        vantage = nearest(testbed, guest)
         with evidence.capture(vantage.machine, vantage.link) as frames:
             # Where nothing answers its ARP request, that is the only frame; it has the MAC as well.
             ping(testbed.guest_end(guest), vantage.peer, count=1)

@@ -3,7 +3,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 from scapy.layers.dhcp import BOOTP, DHCP
@@ -15,10 +15,9 @@ from contracts.address_family import IPV4
 from fixtures.errors import HarnessError, Inconclusive, NotTestable
 from fixtures.host.dhcp_client import default_gateways, leased, without_address
 from fixtures.host.links import add_address, addresses, link_mac
-from fixtures.host.machine import Machine
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import PROTOCOLS, End, send
-from fixtures.testbed.physical_network import HOST_PORT, OUTSIDE_NIC
+from fixtures.testbed.physical_network import HOST_PORT
 from fixtures.testbed.testbed import Testbed
 
 DHCP_ACK = 5  # RFC 2132, section 9.6
@@ -50,7 +49,7 @@ def test_address_by_dhcp(testbed: Testbed, evidence: Evidence) -> None:
     mac = link_mac(host, bridge)
     with (
         _put_back(testbed),
-        evidence.capture(_lan(testbed), HOST_PORT) as wire,
+        evidence.capture(testbed.lan, HOST_PORT) as wire,
         leased(host, bridge, IPV4) as lease,
     ):
         assert not lease.failure, lease.failure
@@ -117,10 +116,10 @@ def _reached(testbed: Testbed, address: str, evidence: Evidence) -> str:
     """Probe an address of the host's from outside; it is the bridge's MAC that answers."""
     near, far = testbed.end("outside"), _host_at(testbed, address)
     own, bridge = (
-        link_mac(testbed.outside, OUTSIDE_NIC),
+        link_mac(testbed.outside, testbed.outside_nic),
         link_mac(testbed.host, testbed.switch.name),
     )
-    with evidence.capture(testbed.outside, OUTSIDE_NIC) as frames:
+    with evidence.capture(testbed.outside, testbed.outside_nic) as frames:
         for proto in PROTOCOLS:
             answer = send(proto, near, far)
             assert answer.all_answered, f"the outside does not reach {address} by {proto}: {answer}"
@@ -129,12 +128,6 @@ def _reached(testbed: Testbed, address: str, evidence: Evidence) -> str:
     sources = {frame.packet[Ether].src for frame in answers}
     assert sources == {bridge}, f"{address} answers from {sorted(sources)}, the bridge has {bridge}"
     return f"answered by {', '.join(PROTOCOLS)}"
-
-
-def _lan(testbed: Testbed) -> Machine:
-    if testbed.physical is None:
-        raise testbed.without("a physical network", "physical is null")
-    return testbed.physical.lan
 
 
 def _host_at(testbed: Testbed, address: str) -> End:
@@ -149,8 +142,9 @@ def _is_ack(packet: Packet, mac: str) -> bool:
 
 def _free_address(testbed: Testbed) -> IPv4Interface:
     """Return an address of the physical network that nothing of the topology has or may get."""
-    figures = testbed.figures
-    taken = {figures.host, figures.router, figures.outside}
+    # Of the run's own network: on one of the site's an address may be another machine's.
+    figures, router = testbed.figures, IPv4Address(testbed.own_router)
+    taken = {figures.host, router, figures.outside}
     taken |= {guest.static_address.ip for guest in testbed.topology.guests if guest.static_address}
     for address in figures.subnet.hosts():
         if address not in taken and address not in figures.dhcp:

@@ -12,7 +12,6 @@ from fixtures.guest.guest import GUEST_TOOL, NIC, Guest
 from fixtures.host.machine import Machine
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import Answer, End, ping
-from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
 
@@ -103,7 +102,7 @@ def _neighbours(testbed: Testbed) -> list[Neighbour]:
     if (type_.host_end_has_ipv6 or network.address6 is not None) and host_speaks:
         found.append((testbed.host, testbed.switch.name, testbed.tool))
     if testbed.topology.network.is_on_physical_network and testbed.has_outside:
-        found.append((testbed.outside, OUTSIDE_NIC, testbed.tool))
+        found.append((testbed.outside, testbed.outside_nic, testbed.end("outside").tool))
     with ThreadPoolExecutor(len(found)) as pool:
         return list(pool.map(lambda place: _neighbour(*place), found))
 

@@ -18,7 +18,6 @@ from fixtures.probe.reach import PROTOCOLS, End, send, send_one
 from fixtures.probe.station import NIC, wait_for_port
 from fixtures.switch import libvirt_network
 from fixtures.switch.linux_bridge import LinuxBridge
-from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
 from topologies.topology import Network
@@ -59,8 +58,8 @@ def test_without_translation_it_is_routed(testbed: Testbed, evidence: Evidence) 
         assert not said, f"libvirt does not start it: {said}"
         with (
             _machine(testbed, second) as inside,
-            route(testbed.outside, SECOND.network, str(figures.host)),
-            evidence.capture(testbed.outside, OUTSIDE_NIC) as frames,
+            route(testbed.own_outside, SECOND.network, str(figures.host)),
+            evidence.capture(testbed.outside, testbed.outside_nic) as frames,
         ):
             outside = testbed.end("outside", IPV6)
             for proto in PROTOCOLS:

@@ -13,7 +13,6 @@ from fixtures.probe.dhcp import Clients, clients, new_mac
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.station import NIC, station
 from fixtures.testbed.testbed import Testbed
-from topologies.topology import DhcpRange
 
 # libvirt writes its list of leases anew for each lease, so that time grows with the square of their
 # number: 65534 would take hours.
@@ -122,14 +121,6 @@ def _taken(testbed: Testbed) -> _Taken:
     )
 
 
-def _sampled(served: DhcpRange) -> frozenset[IPv4Address]:
-    """Return the addresses of a large range that clients ask for; of another one none."""
-    if served.size <= WHOLE_MAX:
-        return frozenset()
-    step = (served.size - 1) / (SAMPLES - 1)
-    return frozenset(served.start + round(number * step) for number in range(SAMPLES))
-
-
 def _outside(testbed: Testbed) -> Iterator[IPv4Address]:
     """Give addresses that are not in the range: its neighbours, the subnet's ends, elsewhere."""
     near = (
@@ -211,7 +202,8 @@ def _lease_samples(testbed: Testbed, asking: Clients, held: _Taken) -> str:
     """
     served = testbed.dhcp
     step = (served.size - 1) / (SAMPLES - 1)
-    free = [asked for asked in sorted(_sampled(served)) if asked not in held.all]
+    sampled = (served.start + round(number * step) for number in range(SAMPLES))
+    free = [asked for asked in sampled if asked not in held.all]
     for asked in free:
         given = _lease(testbed, asking, held, asked)
         assert given == asked, f"a client asked for {asked}, which is free, and got {given}"

@@ -2,19 +2,19 @@
 """The time of a lease: as it is offered, renewed, and given back."""
 
 import time
-from collections.abc import Sequence
 from ipaddress import IPv4Address
 
 import pytest
 
 from fixtures.errors import Inconclusive
+from fixtures.guest.guest_address import request_lease
 from fixtures.host.links import link_mac
 from fixtures.probe.dhcp import Clients, Reply, clients, new_mac
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.station import NIC, station
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause, poll
-from topologies.dhcp import LeaseTime, Reservation
+from topologies.dhcp import Dhcp, LeaseTime, Reservation
 
 # RFC 2131, 4.4.5: 0.5 and 0.875 of the lease time.
 RENEWAL, REBINDING = 0.5, 0.875
@@ -22,48 +22,95 @@ ENDLESS = 2**32 - 1
 # The end of a lease is kept in whole seconds: so long makes a difference that is seen.
 BEFORE_RENEWAL_S = 2.0
 LISTED_DEADLINE_S = 5.0
+# dnsmasq(8), --dhcp-range: one hour where it is given no lease time.
+DEFAULT = LeaseTime(expiry=1, unit="hours")
 
 
-def _served(testbed: Testbed) -> tuple[LeaseTime, Sequence[Reservation]]:
-    """Return the lease time of the network's range, and its reservations."""
+def _server(testbed: Testbed) -> Dhcp:
+    """Return the network's DHCP server."""
     dhcp = testbed.topology.network.dhcp
-    if dhcp is None or dhcp.range is None or dhcp.lease is None:
-        raise testbed.without("a lease time of a range", "networks[0].dhcp.lease is null")
-    return dhcp.lease, dhcp.hosts
+    if dhcp is None:
+        raise testbed.without("a DHCP server", "networks[0].dhcp is null")
+    return dhcp
+
+
+def _time_of_range(dhcp: Dhcp) -> LeaseTime:
+    return dhcp.lease or DEFAULT
+
+
+def _time_of(dhcp: Dhcp, kept: Reservation | None) -> LeaseTime:
+    """Return the time of a client's lease: its reservation's, and without one the range's."""
+    own = None if kept is None else kept.lease
+    return own or _time_of_range(dhcp)
 
 
 @pytest.mark.claims("DH-03")
+@pytest.mark.changes_network("takes leases as clients that are no guests")
 def test_lease_time(testbed: Testbed, evidence: Evidence) -> None:
     """Offer and lease have the network's lease time, with renewal and rebinding at their part.
 
     Source: libvirt, "Network XML format", `<lease>`; RFC 2131, 4.4.5.
 
     Preconditions:
-        - the network's `dhcp.lease` has a lease time
+        - the network's `dhcp.lease`, or one of its `dhcp.hosts`, has a lease time
     Steps:
-        1. Have a client without a reservation take a lease.
-        2. Have a client with each reservation that has a lease time of its own and a MAC that no
-           guest has ask for its address.
+        1. Have a client without a reservation take a lease, where the network has a range.
+        2. Have a client with the MAC, or the host name, of each reservation that is no guest's ask
+           for an address.
     Verify:
-        - offer and lease have the range's time (option 51), the others that of their reservation
+        - offer and lease have the range's time (option 51), the others that of their reservation,
+          or else the range's; where neither is given, dnsmasq's hour
         - renewal (option 58) is at half of it, rebinding (option 59) at seven eighths, unless the
           lease never ends
     """
-    of_range, reservations = _served(testbed)
-    guests = {guest.mac for guest in testbed.guests}
-    own = [(h.mac, h.lease) for h in reservations if h.mac and h.lease and h.mac not in guests]
+    dhcp = _server(testbed)
+    absent = [h for h in dhcp.hosts if not any(h.is_for(g.mac, g.name) for g in testbed.guests)]
+    seen: list[tuple[str, Reply | None, LeaseTime]] = []
     with (
         station(testbed.host, testbed.switch, "st1") as port,
         evidence.capture(port.machine, NIC) as frames,
         clients(port, frames) as asking,
     ):
-        mac = new_mac()
-        lease = asking.lease(mac)
-        offer = next((r for r in asking.replies() if r.kind == "offer"), None)
-        seen = [("an offer", offer, of_range), ("a lease", lease, of_range)]
-        seen += [(f"the offer to {mac}", asking.offer(mac), time) for mac, time in own]
+        if dhcp.range is not None:
+            lease = asking.lease(new_mac())
+            offer = next((r for r in asking.replies() if r.kind == "offer"), None)
+            whole = _time_of_range(dhcp)
+            seen += [("an offer", offer, whole), ("a lease", lease, whole)]
+        for each in absent:
+            named = () if each.mac else (("hostname", each.name),)
+            kept = asking.offer(each.mac or new_mac(), more=named)
+            seen.append((f"the offer to {each.mac or each.name}", kept, _time_of(dhcp, each)))
+    if not seen:
+        raise testbed.without("a client that is no guest", "each reservation is a guest's")
     wrong = [fault for what, reply, wanted in seen if (fault := _fault(what, reply, wanted))]
     evidence.reason = "; ".join(f"{what}: {_times(reply)}" for what, reply, _ in seen)
+    assert not wrong, "; ".join(wrong)
+
+
+@pytest.mark.claims("DH-03")
+def test_lease_time_of_guests(testbed: Testbed, evidence: Evidence) -> None:
+    """Each guest's lease has the lease time of its reservation, or else the network's.
+
+    Source: libvirt, "Network XML format", `<lease>`; RFC 2131, 4.4.5.
+
+    Preconditions:
+        - the network's `dhcp.lease`, or one of its `dhcp.hosts`, has a lease time
+        - at least one guest has its address by DHCP
+    Steps:
+        1. Have each such guest ask by DHCP again.
+    Verify:
+        - the lease has the time (option 51) of the guest's reservation; without one the range's,
+          and where neither is given, dnsmasq's hour
+    """
+    dhcp, seen, wrong = _server(testbed), [], []
+    for guest in testbed.dhcp_guests:
+        wanted = _time_of(dhcp, dhcp.reservation(guest.mac, guest.name)).seconds
+        lease = request_lease(guest)
+        given = "no lease" if lease is None else f"a lease of {lease.seconds} s"
+        seen.append(f"{guest.name}: {given}")
+        if lease is None or lease.seconds != wanted:
+            wrong.append(f"{guest.name} gets {given}; expected {wanted} s")
+    evidence.reason = "; ".join(seen)
     assert not wrong, "; ".join(wrong)
 
 
@@ -90,6 +137,7 @@ def _fault(what: str, reply: Reply | None, wanted: LeaseTime) -> str:
 
 
 @pytest.mark.claims("DH-04")
+@pytest.mark.changes_network("takes a lease as a client that is no guest")
 def test_renewed_and_released(testbed: Testbed, evidence: Evidence) -> None:
     """A renewed lease keeps its address and begins anew; a released one is free.
 
@@ -107,7 +155,10 @@ def test_renewed_and_released(testbed: Testbed, evidence: Evidence) -> None:
         - the released lease leaves libvirt's list, and the other client is offered its address
         - control: the lease is in libvirt's list at first; else the check is inconclusive
     """
-    whole = _served(testbed)[0].seconds
+    dhcp = _server(testbed)
+    if dhcp.range is None:
+        raise testbed.without("a DHCP range", "networks[0].dhcp has no start and end")
+    whole = _time_of_range(dhcp).seconds
     with (
         station(testbed.host, testbed.switch, "st1") as port,
         evidence.capture(port.machine, NIC) as frames,

@@ -17,6 +17,7 @@ from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import ping
 from fixtures.switch import libvirt_network
 from fixtures.testbed.testbed import Testbed
+from fixtures.testbed.vantage import nearest
 from fixtures.waiting import poll
 
 AUTO, MANUAL, FILED = "plumb-auto", "plumb-manual", "plumb-filed"
@@ -140,7 +141,7 @@ def _guests_answered(testbed: Testbed) -> str:
         except libvirt.libvirtError as error:
             raise AssertionError(f"after the restart libvirt lost {guest.name}: {error}") from error
         assert running, f"after the restart {guest.name} is off"
-        peer = testbed.nearest(guest).peer
+        peer = nearest(testbed, guest).peer
         answer = poll(
             functools.partial(ping, testbed.guest_end(guest), peer),
             lambda each: each.all_answered,

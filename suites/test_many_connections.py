@@ -15,7 +15,6 @@ from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.packets import opened_from
 from fixtures.probe.reach import ECHO_PORT, Answer, End, send_at_once, send_one
-from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.ports_let_in import ports_let_in
 from fixtures.testbed.testbed import Testbed
 
@@ -51,7 +50,7 @@ def test_many_connections_at_once(testbed: Testbed, evidence: Evidence, sampling
     """
     [far], guests = testbed.ends("outside"), testbed.ends("guest")
     for label in ("", "again"):
-        with evidence.capture(testbed.outside, OUTSIDE_NIC, label) as frames:
+        with evidence.capture(testbed.outside, testbed.outside_nic, label) as frames:
             with sampling.watch() as load:
                 answers = _at_once(guests, far)
             sources = _sources(frames, far)

@@ -14,8 +14,10 @@ from fixtures.guest.guest import Guest
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.name_lookup import PROTOCOLS, Lookup, Proto, look_up
 from fixtures.probe.reach import End
+from fixtures.testbed.forwarders import require_beyond
 from fixtures.testbed.name_server import ZONE, ZONE_ADDRESS, require_resolver
 from fixtures.testbed.testbed import Testbed
+from topologies.dns import Forwarder
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,12 @@ def test_guests_resolve_outside_names(testbed: Testbed, evidence: Evidence) -> N
           isolated network, whose server asks no other, that one answers that it has none
         - control: the name server answers the host by both; else the check is inconclusive
     """
-    guests, upstream = testbed.dhcp_guests, str(testbed.figures.router)
+    guests, upstream = testbed.dhcp_guests, testbed.own_router
     testbed.require_dns()
     rest = ZONE_ADDRESS if testbed.topology.type.names_from_outside else ""
     if rest:
         require_resolver(testbed.host, upstream)
+        require_beyond(testbed.topology, _asked_for_all(testbed))
     seen = _from_the_guests(testbed, guests, lambda _guest: [_new_name()])
     _keep(evidence, seen)
     wrong = _wrong(testbed, seen, {}, rest)
@@ -99,6 +102,12 @@ def test_guests_resolve_outside_names(testbed: Testbed, evidence: Evidence) -> N
         said = "; ".join(f"{proto}: {answer}" for proto, answer in control.items())
         raise Inconclusive(f"control failed: {upstream} answers the host {said}")
     assert not wrong, "; ".join(wrong)
+
+
+def _asked_for_all(testbed: Testbed) -> Sequence[Forwarder]:
+    """Return the forwarders that the network's server asks in place of the host's resolver."""
+    dns = testbed.topology.network.dns
+    return [each for each in (dns.forwarders if dns is not None else ()) if each.domain is None]
 
 
 def _keep(evidence: Evidence, seen: Sequence[Asked]) -> None:

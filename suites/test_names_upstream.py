@@ -4,58 +4,87 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import pytest
 
 from fixtures.errors import Inconclusive
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.name_lookup import Lookup, look_up
+from fixtures.probe.name_lookup import PROTOCOLS, Lookup, look_up
 from fixtures.probe.upstream_questions import upstream_questions
+from fixtures.testbed.forwarders import require_beyond
 from fixtures.testbed.name_server import ZONE, require_resolver
 from fixtures.testbed.physical_network import HOST_PORT
 from fixtures.testbed.testbed import Testbed
 from topologies.dns import Forwarder
 
+# Of names without a dot.
+NO_DOMAIN = ""
+
 
 @dataclass(frozen=True)
-class Questions:
-    """What became of a guest's questions.
+class Asked:
+    """One question of a guest, and what became of it.
 
     Attributes:
-        answers: name → the answer of the network's server.
-        asked: name → the servers beyond the uplink that were asked for it.
+        who: the guest and how it asked, as in `kvm1 by udp`.
+        domain: the domain of the name.
+        name: the name.
+        answer: the answer of the network's server.
+        servers: the servers beyond the uplink that were asked for it.
     """
 
-    answers: dict[str, Lookup]
-    asked: dict[str, list[str]]
+    who: str
+    domain: str
+    name: str
+    answer: Lookup
+    servers: Sequence[str]
 
     def __str__(self) -> str:
-        return "; ".join(
-            f"{name}: {', '.join(self.asked.get(name, ())) or 'asked of none'}, {answer}"
-            for name, answer in self.answers.items()
-        )
+        asked = f"asked of {', '.join(self.servers) or 'none'}"
+        return f"{self.who}: {self.name}: {asked}, {self.answer}"
 
 
-def _new_label() -> str:
-    """Return a label that no server has in its cache, nor any entry."""
-    return f"n{secrets.token_hex(6)}"
+def _ask(testbed: Testbed, evidence: Evidence, domains: Sequence[str]) -> list[Asked]:
+    """Ask at the bridge's address for new names, with a look at what is asked beyond the uplink.
 
+    Each guest asks by UDP and by TCP, and for a name of its own of each domain: no server has it in
+    its cache, nor any entry.
 
-def _new_name() -> str:
-    """Return a name of a domain that is no network's, for a question that does leave."""
-    return f"{_new_label()}.{ZONE}"
-
-
-def _ask(testbed: Testbed, evidence: Evidence, names: Sequence[str]) -> Questions:
-    """Ask at the bridge's address from a guest, with a look at what is asked beyond the uplink."""
-    near = testbed.guest_end(testbed.guests[0])
+    Args:
+        testbed: the topology.
+        evidence: keeps what was seen.
+        domains: those of the names; the last is one for which a server beyond is asked.
+    """
+    answers: list[tuple[str, str, str, Lookup]] = []
     with upstream_questions(evidence, testbed.lan, HOST_PORT) as upstream:
-        answers = {name: look_up(near, testbed.host_address, name, "udp") for name in names}
-        seen = Questions(answers, upstream.servers_asked(names))
-    evidence.json("asked.json", seen.asked)
-    evidence.json("answers.json", {name: str(answer) for name, answer in answers.items()})
-    evidence.reason = str(seen)
+        for guest, proto in product(testbed.guests, PROTOCOLS):
+            near = testbed.guest_end(guest)
+            for domain in domains:
+                name = f"n{secrets.token_hex(6)}.{domain}".rstrip(".")
+                answer = look_up(near, testbed.host_address, name, proto)
+                answers.append((f"{guest.name} by {proto}", domain, name, answer))
+        servers = upstream.servers_asked([name for _, _, name, _ in answers])
+    seen = [Asked(*each, servers.get(each[2], ())) for each in answers]
+    evidence.text("asked.txt", "\n".join(map(str, seen)))
+    evidence.reason = "; ".join(map(str, seen))
     return seen
+
+
+def _require_asked(seen: Sequence[Asked]) -> None:
+    """Raise `Inconclusive` unless a server beyond was asked for each name of the control."""
+    if unasked := [str(each) for each in seen if each.domain == ZONE and not each.servers]:
+        raise Inconclusive(f"control failed: {'; '.join(unasked)}")
+
+
+def _require_kept(seen: Sequence[Asked], domain: str) -> None:
+    """Assert that the names of a domain were denied, and asked of no server beyond."""
+    own = [each for each in seen if each.domain == domain]
+    left = [str(each) for each in own if each.servers]
+    assert not left, f"expected to be asked of none: {'; '.join(left)}"
+    _require_asked(seen)
+    open_ = [str(each) for each in own if not each.answer.is_denied]
+    assert not open_, f"expected an answer that there is no such name: {'; '.join(open_)}"
 
 
 def _forwarders(testbed: Testbed) -> Sequence[Forwarder]:
@@ -67,9 +96,11 @@ def _servers(testbed: Testbed, forwarders: Sequence[Forwarder]) -> set[str]:
     """Return the addresses of forwarders: of one without, that of the host's resolver.
 
     Raises:
-        NotTestable: the host's resolver asks a server that the run cannot see.
+        NotTestable: one of them, or the server that the host's resolver asks, is nowhere that the
+            run can look.
     """
-    resolver = str(testbed.figures.router)
+    resolver = testbed.own_router
+    require_beyond(testbed.topology, forwarders)
     if any(each.address is None for each in forwarders):
         require_resolver(testbed.host, resolver)
     return {str(each.address or resolver) for each in forwarders}
@@ -79,12 +110,6 @@ def _others(testbed: Testbed) -> set[str]:
     """Return the servers that are asked for names of no forwarder's domain; see `_servers`."""
     general = [each for each in _forwarders(testbed) if each.domain is None]
     return _servers(testbed, general or [Forwarder()])
-
-
-def _require_asked(seen: Questions, control: str) -> None:
-    """Raise `Inconclusive` unless a name was asked of a server beyond."""
-    if control not in seen.asked:
-        raise Inconclusive(f"control failed: no server beyond was asked for {control}")
 
 
 @pytest.mark.claims("DN-02")
@@ -97,27 +122,25 @@ def test_names_of_the_domain_stay(testbed: Testbed, evidence: Evidence) -> None:
         - the network has a domain
         - the host's resolver asks a name server on the physical network
     Steps:
-        1. Ask at the bridge's address from a guest for a new name of the domain, then for one of
-           another domain, with a capture beyond the uplink.
+        1. Ask at the bridge's address from each guest, by UDP and TCP, for a new name of the
+           domain, then for one of another domain, with a capture beyond the uplink.
     Verify:
-        - with `localOnly` the name of the domain is denied, and asked of no server beyond
-        - without it, the name is asked of a server beyond
-        - control: the name of the other domain is asked of the name server beyond; else the check
-          is inconclusive
+        - with `localOnly` each name of the domain is denied, and asked of no server beyond
+        - without it, each is asked of a server beyond
+        - control: each name of the other domain is asked of a server beyond; else the check is
+          inconclusive
     """
     domain = testbed.topology.network.domain
     if domain is None:
         raise testbed.without("a domain", "networks[0].domain is null")
     _others(testbed)
-    own, other = f"{_new_label()}.{domain.name}", _new_name()
-    seen = _ask(testbed, evidence, [own, other])
-    _require_asked(seen, other)
-    asked, answers = seen.asked, seen.answers
+    seen = _ask(testbed, evidence, [domain.name, ZONE])
     if domain.local_only:
-        assert own not in asked, f"{own} of the local domain was asked of {asked.get(own)}"
-        assert answers[own].is_denied, f"{own}: {answers[own]}; expected an answer that it is none"
-    else:
-        assert own in asked, f"{own} was asked of no server beyond, and the domain is not local"
+        _require_kept(seen, domain.name)
+        return
+    _require_asked(seen)
+    kept = [str(each) for each in seen if not each.servers]
+    assert not kept, f"the domain is not local, and is asked of none: {'; '.join(kept)}"
 
 
 @pytest.mark.claims("DN-07")
@@ -129,18 +152,14 @@ def test_plain_names_stay(testbed: Testbed, evidence: Evidence) -> None:
     Preconditions:
         - the network's `forward_plain_names` is false
     Steps:
-        1. Ask at the bridge's address from a guest for a new name without a dot, then for one with
-           dots, with a capture beyond the uplink.
+        1. Ask at the bridge's address from each guest, by UDP and TCP, for a new name without a
+           dot, then for one with dots, with a capture beyond the uplink.
     Verify:
-        - the name without a dot is denied, and asked of no server beyond
-        - control: the other name is asked of a server beyond; else the check is inconclusive
+        - each name without a dot is denied, and asked of no server beyond
+        - control: each other name is asked of a server beyond; else the check is inconclusive
     """
     _others(testbed)
-    plain, other = _new_label(), _new_name()
-    seen = _ask(testbed, evidence, [plain, other])
-    _require_asked(seen, other)
-    assert plain not in seen.asked, f"{plain}, without a dot, was asked of {seen.asked[plain]}"
-    assert seen.answers[plain].is_denied, f"{plain}: {seen.answers[plain]}; expected a denial"
+    _require_kept(_ask(testbed, evidence, [NO_DOMAIN, ZONE]), NO_DOMAIN)
 
 
 @pytest.mark.claims("DN-06")
@@ -152,23 +171,25 @@ def test_forwarders(testbed: Testbed, evidence: Evidence) -> None:
     Preconditions:
         - the network has a forwarder, which answers beyond the uplink
     Steps:
-        1. Ask at the bridge's address from a guest for a new name of each forwarder's domain, then
-           for one of a domain that is no forwarder's, with a capture beyond the uplink.
+        1. Ask at the bridge's address from each guest, by UDP and TCP, for a new name of each
+           forwarder's domain, then for one of a domain that is no forwarder's, with a capture
+           beyond the uplink.
     Verify:
-        - the name of a forwarder's domain is asked of that forwarder alone; of one without an
+        - each name of a forwarder's domain is asked of that forwarder alone; of one without an
           address, of the host's resolver
-        - the name of another domain is asked of the forwarders without a domain, where there are
+        - each name of another domain is asked of the forwarders without a domain, where there are
           any, and else of the host's resolver; of no other
     """
     given = _forwarders(testbed)
-    wanted = {_new_name(): _others(testbed)}
-    for domain in dict.fromkeys(each.domain for each in given if each.domain is not None):
-        of_it = [each for each in given if each.domain == domain]
-        wanted[f"{_new_label()}.{domain}"] = _servers(testbed, of_it)
-    seen = _ask(testbed, evidence, list(wanted))
+    wanted = {
+        domain: _servers(testbed, [each for each in given if each.domain == domain])
+        for domain in (each.domain for each in given)
+        if domain is not None
+    }
+    wanted[ZONE] = _others(testbed)
     wrong = [
-        f"{name} was asked of {', '.join(asked) or 'none'}, not of {', '.join(sorted(servers))}"
-        for name, servers in wanted.items()
-        if not (asked := seen.asked.get(name, [])) or not set(asked) <= servers
+        f"{each}; expected {', '.join(sorted(wanted[each.domain]))}"
+        for each in _ask(testbed, evidence, list(wanted))
+        if not each.servers or not set(each.servers) <= wanted[each.domain]
     ]
     assert not wrong, "; ".join(wrong)

@@ -27,10 +27,9 @@ from fixtures.packet_filter.questions import (
 from fixtures.packet_filter.spans import Spans
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.forward_bypass import forward_bypass, forwarding, route
+from fixtures.probe.forward_bypass import forward_bypass, forwarding
 from fixtures.probe.packets import is_request
 from fixtures.probe.reach import PROTOCOLS, Proto, send, send_one
-from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 
 NAT_PORTS = range(1024, 65536)
@@ -103,7 +102,9 @@ def test_outside_sees_the_host(testbed: Testbed, evidence: Evidence) -> None:
     for guest in testbed.guests:
         near = testbed.guest_end(guest)
         for proto in PROTOCOLS:
-            with evidence.capture(testbed.outside, OUTSIDE_NIC, f"{guest.name}-{proto}") as frames:
+            with evidence.capture(
+                testbed.outside, testbed.outside_nic, f"{guest.name}-{proto}"
+            ) as frames:
                 asked = [send(proto, near, far)]
                 if proto != "icmp":
                     asked.append(send_one(proto, near, far, port=PRIVILEGED_PORT))
@@ -193,12 +194,12 @@ def test_isolated_is_not_masqueraded(testbed: Testbed, evidence: Evidence) -> No
         return
     seen = set()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(route(testbed.outside, testbed.subnet, str(testbed.figures.host)))
+        stack.enter_context(testbed.way_from_outside())
         stack.enter_context(default_route(guest, testbed.host_address))
         stack.enter_context(forwarding(testbed.host, IPV4, testbed.host_links))
         bypass = forward_bypass(testbed.host, testbed.switch.name, rules)
         refused = stack.enter_context(bypass)
-        frames = stack.enter_context(evidence.capture(testbed.outside, OUTSIDE_NIC))
+        frames = stack.enter_context(evidence.capture(testbed.outside, testbed.outside_nic))
         for proto in PROTOCOLS:
             send(proto, testbed.guest_end(guest), testbed.end("outside"))
             arrived = _requests(testbed, proto, frames)
@@ -227,7 +228,9 @@ def test_outside_sees_the_guest(testbed: Testbed, evidence: Evidence) -> None:
     for guest in testbed.guests:
         near = testbed.guest_end(guest)
         for proto in PROTOCOLS:
-            with evidence.capture(testbed.outside, OUTSIDE_NIC, f"{guest.name}-{proto}") as frames:
+            with evidence.capture(
+                testbed.outside, testbed.outside_nic, f"{guest.name}-{proto}"
+            ) as frames:
                 send(proto, near, far)
                 packets = _arrived(testbed, proto, frames)
             seen = {(packet[Ether].src, packet[IP].src) for packet in packets}

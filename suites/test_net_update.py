@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import libvirt
 import pytest
 
-from fixtures.errors import Inconclusive, NotTestable
+from fixtures.errors import Inconclusive
 from fixtures.guest.guest_address import request_lease
 from fixtures.probe.dhcp import Clients, clients, new_mac
 from fixtures.probe.dnsmasq import serving
@@ -155,7 +155,8 @@ def _unserved(testbed: Testbed) -> IPv4Address:
     for address in testbed.subnet.hosts():
         if address not in taken and (served is None or address not in served):
             return address
-    raise NotTestable("an address outside the range", f"{testbed.subnet} has none that is free")
+    said = f"of {testbed.subnet} none is free beside networks[0].dhcp"
+    raise testbed.without("an address outside the range", said)
 
 
 @pytest.mark.lengthy

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a client learns to boot over the network, and the file that it fetches."""
 
+import re
 from hashlib import sha256
 from ipaddress import AddressValueError, IPv4Address
 from pathlib import PurePosixPath
@@ -13,22 +14,16 @@ from fixtures.probe.evidence import Evidence
 from fixtures.probe.station import NIC, station
 from fixtures.testbed.testbed import Testbed
 from topologies.dhcp import Bootp
+from topologies.dnsmasq_options import DHCP_OPTION, option_number
 
 # RFC 2132, 9.4 and 9.5; RFC 4578, 2.1.
 TFTP_SERVER, BOOT_FILE, ARCHITECTURE = 66, 67, 93
 BIOS, UEFI_X64 = 0, 7
-DHCP_OPTION = "dhcp-option="
-OPTION_WORD = "option:"
-# dnsmasq's names (`dnsmasq --help dhcp`) of options that are often given.
-NUMBERS = {
-    "router": 3,
-    "dns-server": 6,
-    "domain-name": 15,
-    "mtu": 26,
-    "ntp-server": 42,
-    "tftp-server": 66,
-    "bootfile-name": 67,
-}
+# dnsmasq gives these another form than text or addresses: domains, routes, what a vendor defines.
+OF_OWN_FORM = {43, 119, 120, 121, 124, 125, 249}
+# 43:41:4e:57, octets
+OCTETS = re.compile(r"[0-9a-fA-F]{1,2}(:[0-9a-fA-F]{1,2})+")
+OWN_ADDRESS = "0.0.0.0"  # noqa: S104 - dnsmasq puts its own address in its place
 
 
 def _pxe(architecture: int) -> Options:
@@ -112,16 +107,17 @@ def test_dhcp_options_of_dnsmasq(testbed: Testbed, evidence: Evidence) -> None:
     Source: libvirt, "Network XML format", "Network namespaces"; dnsmasq(8), `--dhcp-option`.
 
     Preconditions:
-        - the network's `dnsmasq_options` has a `dhcp-option` by number, or by a name of this list:
-          router, dns-server, domain-name, mtu, ntp-server, tftp-server, bootfile-name
+        - the network's `dnsmasq_options` has a `dhcp-option` for all clients, by number or by one
+          of dnsmasq's names that Plumbline knows, with a text, a number or addresses as value
     Steps:
         1. Have a client ask for these options.
     Verify:
         - the offer has each with its value: addresses, a number, or a text
     """
-    wanted = dict(filter(None, map(_given, testbed.topology.network.dnsmasq_options)))
+    options = testbed.topology.network.dnsmasq_options
+    wanted = dict(filter(None, (_given(each, testbed.host_address) for each in options)))
     if not wanted:
-        raise testbed.without("a dhcp-option", "networks[0].dnsmasq_options has none of the list")
+        raise testbed.without("a dhcp-option", "networks[0].dnsmasq_options has none to look for")
     with (
         station(testbed.host, testbed.switch, "st1") as port,
         evidence.capture(port.machine, NIC) as frames,
@@ -139,21 +135,24 @@ def test_dhcp_options_of_dnsmasq(testbed: Testbed, evidence: Evidence) -> None:
     assert not wrong, "; ".join(wrong)
 
 
-def _given(option: str) -> tuple[int, list[bytes]] | None:
+def _given(option: str, own: str) -> tuple[int, list[bytes]] | None:
     """Return the number of a `dhcp-option` and the forms that its value may have; None: another.
 
     `dhcp-option=42,10.10.10.1` and `dhcp-option=option:ntp-server,10.10.10.1` are the same.
+
+    Args:
+        option: the line of dnsmasq's configuration.
+        own: the server's address.
     """
-    if not option.startswith(DHCP_OPTION):
-        return None
-    word, *values = option.removeprefix(DHCP_OPTION).split(",")
-    name = word.removeprefix(OPTION_WORD)
-    number = int(name) if name.isdecimal() else NUMBERS.get(name)
-    if number is None:
+    name, _, rest = option.partition("=")
+    word, *values = rest.split(",")
+    number = option_number(word) if name == DHCP_OPTION else None
+    if number is None or number in OF_OWN_FORM or any(map(OCTETS.fullmatch, values)):
         return None
     forms = [",".join(values).encode()]
     try:
-        forms.append(b"".join(IPv4Address(each).packed for each in values))
+        addresses = [IPv4Address(own if each == OWN_ADDRESS else each) for each in values]
+        forms.append(b"".join(each.packed for each in addresses))
     except AddressValueError:
         if len(values) == 1 and values[0].isdecimal():
             forms += [

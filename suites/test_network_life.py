@@ -20,7 +20,6 @@ from fixtures.probe.reach import PROTOCOLS, End, send
 from fixtures.probe.station import NIC, station
 from fixtures.switch import libvirt_network
 from fixtures.switch.linux_bridge import LinuxBridge
-from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
 from topologies.topology import Network
@@ -203,7 +202,7 @@ def _not_masqueraded(testbed: Testbed, near: End, when: str, evidence: Evidence)
     """Return in what the outside does not see an end under the host's address; "" if it does."""
     far, host = testbed.end("outside"), str(testbed.figures.host)
     label = f"{near.name}-{when.replace(' ', '-')}"
-    with evidence.capture(testbed.outside, OUTSIDE_NIC, label) as frames:
+    with evidence.capture(testbed.outside, testbed.outside_nic, label) as frames:
         for proto in PROTOCOLS:
             answer = send(proto, near, far)
             if not answer.all_answered:

@@ -14,8 +14,8 @@ from fixtures.probe.blocking import CONTROL_WAIT_S, WAIT_S, Attempt, Blocking, a
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.libvirt_leftovers import rules_naming
 from fixtures.probe.reach import PROTOCOLS
-from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
+from suites.blocked import require_blocked
 
 
 @pytest.mark.claims("OP-02")
@@ -69,14 +69,7 @@ def test_own_rules_decide(testbed: Testbed, evidence: Evidence) -> None:
         closed = _each_way(testbed, evidence, "closed")
     again = _each_way(testbed, evidence, "open-again")
     tried = {name: Blocking(former[name], closed[name], again[name]) for name in former}
-    evidence.reason = "; ".join(
-        f"{name}: {seen.before}, with policy DROP {seen.during}, with the former one {seen.after}"
-        for name, seen in tried.items()
-    )
-    for name, seen in tried.items():
-        assert seen.complete, f"{name} with policy DROP: {seen.during}"
-    for name, seen in tried.items():
-        seen.require_controls(f"{name} with the former policy")
+    require_blocked(tried, evidence, during="with policy DROP", after="with the former policy")
 
 
 def _each_way(testbed: Testbed, evidence: Evidence, phase: str) -> dict[str, Attempt]:
@@ -87,7 +80,9 @@ def _each_way(testbed: Testbed, evidence: Evidence, phase: str) -> dict[str, Att
     for guest, proto in itertools.product(testbed.guests, PROTOCOLS):
         end = testbed.guest_end(guest)
         label = f"{guest.name}-{proto}"
-        with evidence.capture(testbed.outside, OUTSIDE_NIC, f"{label}-out-{phase}") as frames:
+        with evidence.capture(
+            testbed.outside, testbed.outside_nic, f"{label}-out-{phase}"
+        ) as frames:
             out = attempt(proto, end, outside, frames, wait_s=wait_s)
         with evidence.capture(testbed.host, guest.tap, f"{label}-in-{phase}") as frames:
             back = attempt(proto, outside, end, frames, wait_s=wait_s)

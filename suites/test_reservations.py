@@ -2,10 +2,13 @@
 """Reservations: who gets the addresses that a network keeps for single clients."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Address
 
 import pytest
 
 from fixtures.errors import Inconclusive
+from fixtures.guest.guest import Guest
 from fixtures.guest.guest_address import request_lease
 from fixtures.probe.dhcp import Clients, clients, new_mac
 from fixtures.probe.evidence import Evidence
@@ -31,6 +34,7 @@ def _reservations(testbed: Testbed) -> Sequence[Reservation]:
 
 
 @pytest.mark.claims("DH-01")
+@pytest.mark.changes_network("takes leases as the clients of reservations")
 def test_reserved_address_for_its_client(testbed: Testbed, evidence: Evidence) -> None:
     """A client with a reservation gets its address, whatever it asks for.
 
@@ -39,22 +43,30 @@ def test_reserved_address_for_its_client(testbed: Testbed, evidence: Evidence) -
     Preconditions:
         - the network's `dhcp.hosts` has a reservation
     Steps:
-        1. Have each guest with a reservation ask by DHCP again.
-        2. Have a client with the MAC, or the host name, of each other reservation ask for the
-           address of another reservation, and take a lease.
+        1. Have each guest with a reservation ask by DHCP again: for any address, for the one of
+           each other reservation, and for one of the range that is kept for nobody.
+        2. Have a client with the MAC, or the host name, of each other reservation ask for the same,
+           and take a lease.
     Verify:
-        - each gets the address of its reservation
+        - each is given the address of its reservation, each time
     """
     kept, wrong, seen = _reservations(testbed), [], []
-    for guest in testbed.guests:
-        of_guest = next((r for r in kept if r.is_for(guest.mac, guest.name)), None)
-        if of_guest is None:
-            continue
-        lease = request_lease(guest)
-        given = "no address" if lease is None else lease.address
-        seen.append(f"{guest.name} {given}")
-        if given != str(of_guest.ip):
-            wrong.append(f"{guest.name} gets {given}; {of_guest.ip} is kept for it")
+
+    def note(who: str, reservation: Reservation, wish: Wish, given: object) -> None:
+        seen.append(f"{who}, asking for {wish or 'any'}: {given or 'no address'}")
+        if given != reservation.ip:
+            wrong.append(f"{seen[-1]}; {reservation.ip} is kept for it")
+
+    def ask_again(guest: Guest) -> None:
+        reservation = next((r for r in kept if r.is_for(guest.mac, guest.name)), None)
+        if reservation is None:
+            return
+        for wish in _wishes(testbed, reservation):
+            lease = request_lease(guest, wish=wish)
+            note(guest.name, reservation, wish, lease and IPv4Address(lease.address))
+
+    with ThreadPoolExecutor(len(testbed.guests)) as pool:
+        list(pool.map(ask_again, testbed.guests))
     with (
         station(testbed.host, testbed.switch, "st1") as port,
         evidence.capture(port.machine, NIC) as frames,
@@ -62,14 +74,26 @@ def test_reserved_address_for_its_client(testbed: Testbed, evidence: Evidence) -
     ):
         for each in _absent(testbed):
             named = () if each.mac else (("hostname", each.name),)
-            other = next((r.ip for r in kept if r is not each), None)
-            reply = asking.lease(each.mac or new_mac(), other, named)
-            given = "no address" if reply is None else str(reply.address)
-            seen.append(f"{each.mac or each.name} {given}")
-            if given != str(each.ip):
-                wrong.append(f"{each.mac or each.name} gets {given}; {each.ip} is kept for it")
+            mac = each.mac or new_mac()
+            for wish in _wishes(testbed, each):
+                offer = asking.offer(mac, wish, more=named)
+                note(each.mac or str(each.name), each, wish, offer and offer.address)
+            reply = asking.lease(mac, more=named)
+            note(f"{each.mac or each.name} in the end", each, None, reply and reply.address)
     evidence.reason = "; ".join(seen)
     assert not wrong, "; ".join(wrong)
+
+
+Wish = IPv4Address | None
+
+
+def _wishes(testbed: Testbed, reservation: Reservation) -> list[Wish]:
+    """Return what a client with a reservation may ask for but its own address; None: any."""
+    kept, served = [each.ip for each in _reservations(testbed)], testbed.topology.network.dhcp_range
+    of_range = () if served is None else (served.start + n for n in range(served.size))
+    free = next((address for address in of_range if address not in kept), None)
+    others = [address for address in kept if address != reservation.ip]
+    return [None, *others, *(() if free is None else (free,))]
 
 
 @pytest.mark.claims("DH-02")
@@ -82,10 +106,11 @@ def test_reserved_address_for_no_other(testbed: Testbed, evidence: Evidence) -> 
         - the network's `dhcp.hosts` has a reservation
     Steps:
         1. Have a client that has none ask for the address of each reservation.
-        2. Have a client with a reservation ask for its address.
+        2. Have a guest ask by DHCP again; where all have static addresses, a client with a
+           reservation.
     Verify:
         - no reserved address is offered to the first; on a network without a range nothing is
-        - control: the client with a reservation is answered; else the check is inconclusive
+        - control: the guest, or the client, is answered; else the check is inconclusive
     """
     kept, reserved = _reservations(testbed), {each.ip for each in _reservations(testbed)}
     with (
@@ -96,8 +121,8 @@ def test_reserved_address_for_no_other(testbed: Testbed, evidence: Evidence) -> 
         stranger = new_mac()
         transactions = {asking.ask(stranger, each.ip) for each in kept}
         # The server answers in order: then it has answered the stranger, too.
-        if not _answers_one_of_them(testbed, asking):
-            raise Inconclusive("control failed: no client with a reservation is answered")
+        if not _answers_another(testbed, asking):
+            raise Inconclusive("control failed: the server answers no other client either")
         frames.require_whole()
         offers = [r.address for r in asking.replies() if r.transaction in transactions]
     given = ", ".join(map(str, dict.fromkeys(offers))) or "nothing"
@@ -108,12 +133,13 @@ def test_reserved_address_for_no_other(testbed: Testbed, evidence: Evidence) -> 
         assert not offers, f"without a range a stranger is offered {given}"
 
 
-def _answers_one_of_them(testbed: Testbed, asking: Clients) -> bool:
-    """Whether the server answers a client with a reservation."""
-    for each in _absent(testbed):
-        named = () if each.mac else (("hostname", each.name),)
-        return asking.offer(each.mac or new_mac(), more=named) is not None
-    kept = _reservations(testbed)
-    served = (g for g in testbed.guests if any(r.is_for(g.mac, g.name) for r in kept))
-    guest = next(served, None)
-    return guest is not None and request_lease(guest) is not None
+def _answers_another(testbed: Testbed, asking: Clients) -> bool:
+    """Whether the server answers a guest; where none asks, on the run's network, a client."""
+    guest = next((each for each in testbed.guests if each.name in testbed.leases), None)
+    if guest is not None:
+        return request_lease(guest) is not None
+    if not testbed.topology.origin.is_the_runs:
+        raise testbed.without("a guest that asks by DHCP", "all addresses are static")
+    each = _absent(testbed)[0]
+    named = () if each.mac else (("hostname", each.name),)
+    return asking.offer(each.mac or new_mac(), more=named) is not None

@@ -19,8 +19,8 @@ from fixtures.probe.blocking import CONTROL_WAIT_S, WAIT_S, Attempt, Blocking, a
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.packets import is_request
 from fixtures.probe.reach import PROTOCOLS, Proto, send_one
-from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
+from suites.blocked import require_blocked
 
 # A port that nothing takes by itself: a translation would change it.
 SOURCE_PORT = 777
@@ -72,7 +72,9 @@ def test_nothing_is_translated(testbed: Testbed, evidence: Evidence) -> None:
     seen = []
     for guest in testbed.guests:
         for proto in PROTOCOLS:
-            with evidence.capture(testbed.outside, OUTSIDE_NIC, f"{guest.name}-{proto}") as frames:
+            with evidence.capture(
+                testbed.outside, testbed.outside_nic, f"{guest.name}-{proto}"
+            ) as frames:
                 send_one(proto, testbed.guest_end(guest), far, port=SOURCE_PORT)
                 wanted = functools.partial(is_request, proto=proto, to=far.address)
                 arrived = frames.collect(wanted)
@@ -116,14 +118,7 @@ def test_outside_needs_a_route(testbed: Testbed, evidence: Evidence) -> None:
                     _without_route(testbed, guest.name, proto, evidence),
                     _attempt(testbed, guest.name, proto, "route-again", evidence),
                 )
-    evidence.reason = "; ".join(
-        f"{name}: {seen.before}, without the route {seen.during}, with it again {seen.after}"
-        for name, seen in tried.items()
-    )
-    for name, seen in tried.items():
-        assert seen.complete, f"{name} without a route: {seen.during}"
-    for name, seen in tried.items():
-        seen.require_controls(f"{name} with the route")
+    require_blocked(tried, evidence, during="without the route", after="with the route")
 
 
 def _attempt(

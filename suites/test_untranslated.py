@@ -19,7 +19,6 @@ from fixtures.probe.evidence import Evidence
 from fixtures.probe.forward_bypass import route
 from fixtures.probe.packets import is_request
 from fixtures.probe.reach import PROTOCOLS, End, Proto, send_one
-from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 
 MULTICAST, BROADCAST = "224.0.0.251", "255.255.255.255"
@@ -55,7 +54,7 @@ def test_own_subnet_is_not_masqueraded(testbed: Testbed, evidence: Evidence) -> 
         for guest in testbed.guests:
             with (
                 _route_in_guest(guest, near_by.address, testbed.host_address),
-                evidence.capture(testbed.outside, OUTSIDE_NIC, guest.name) as frames,
+                evidence.capture(testbed.outside, testbed.outside_nic, guest.name) as frames,
             ):
                 for proto in PROTOCOLS:
                     for to in (near_by, far):
@@ -101,7 +100,9 @@ def test_local_multicast_and_broadcast_are_not_masqueraded(
     """
     bridge, tap = testbed.switch.name, testbed.guests[1].tap
     seen = [
-        _keeps_its_source(testbed, testbed.figures.uplink, testbed.outside, OUTSIDE_NIC, evidence),
+        _keeps_its_source(
+            testbed, testbed.figures.uplink, testbed.outside, testbed.outside_nic, evidence
+        ),
         _keeps_its_source(testbed, bridge, testbed.host, tap, evidence),
     ]
     guests = testbed.guests
@@ -174,16 +175,16 @@ def _own_subnet_outside(testbed: Testbed) -> Iterator[End]:
     """Put a free address of the guests' subnet on the outside machine, and route to it."""
     used = {testbed.host_address, *(guest.address for guest in (*testbed.guests, *testbed.others))}
     address = next(a for a in _from_the_end(testbed.subnet) if str(a) not in used)
-    index = link_index(testbed.outside, OUTSIDE_NIC)
+    index = link_index(testbed.outside, testbed.outside_nic)
     only = IPv4Network(address)
     with contextlib.ExitStack() as stack:
-        add_address(testbed.outside, OUTSIDE_NIC, str(only))
+        add_address(testbed.outside, testbed.outside_nic, str(only))
         stack.callback(
             testbed.outside.netlink.addr, "del", index=index, address=str(address), prefixlen=32
         )
-        stack.enter_context(route(testbed.outside, testbed.subnet, str(testbed.figures.host)))
+        stack.enter_context(testbed.way_from_outside())
         stack.enter_context(route(testbed.host, only, str(testbed.figures.outside)))
-        yield End(testbed.outside, str(address), testbed.tool)
+        yield testbed.outside_end(str(address))
 
 
 def _from_the_end(subnet: IPv4Network) -> Iterator[IPv4Address]:

@@ -20,7 +20,6 @@ from fixtures.probe.evidence import Evidence
 from fixtures.probe.input_exception import said
 from fixtures.probe.reach import ECHO_PORT, PROTOCOLS, End, ping, send
 from fixtures.switch.default_network import default_network, network_names
-from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.ports_let_in import ports_let_in
 from fixtures.testbed.testbed import Testbed
 
@@ -118,10 +117,10 @@ def test_host_stays_reachable(testbed: Testbed, evidence: Evidence) -> None:
         - the host's answers, ARP and IP, come from the bridge's MAC and no other
     """
     near, far = testbed.end("outside"), testbed.end("host")
-    own = link_mac(testbed.outside, OUTSIDE_NIC)
+    own = link_mac(testbed.outside, testbed.outside_nic)
     with (
         ports_let_in(testbed, far.family, PROBED) as let_in,
-        evidence.capture(testbed.outside, OUTSIDE_NIC) as frames,
+        evidence.capture(testbed.outside, testbed.outside_nic) as frames,
     ):
         for proto in PROTOCOLS:
             answer = send(proto, near, far)

@@ -15,7 +15,6 @@ from fixtures.host.links import add_address, addresses, link_mac
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import PROTOCOLS, End, send
 from fixtures.switch.ovs_bridge import interface_row
-from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.testbed import Testbed
 
 
@@ -84,6 +83,8 @@ def test_address_by_dhcp(testbed: Testbed, evidence: Evidence) -> None:
         - every request to a guest is answered, by the guest's own MAC
     """
     host, figures, bridge = testbed.host, testbed.figures, testbed.switch.name
+    # Before a client of the host's asks: on a network of the site's its server would answer.
+    router = testbed.own_router
     with without_address(host, bridge), leased(host, bridge, IPV4) as lease:
         assert not lease.failure, lease.failure
         cidr = lease.address
@@ -94,7 +95,7 @@ def test_address_by_dhcp(testbed: Testbed, evidence: Evidence) -> None:
         assert gateways == testbed.uplink_gateways, f"the default routes go to {gateways}"
         reached = _reached(testbed, str(held.ip), link_mac(host, bridge), evidence)
         guests = _guests_are_outside(testbed, evidence)
-    evidence.reason = f"{cidr} by DHCP: {reached}; {guests}"
+    evidence.reason = f"{cidr} by DHCP, from {router}: {reached}; {guests}"
 
 
 @contextlib.contextmanager
@@ -132,14 +133,14 @@ def _require_port(testbed: Testbed) -> None:
 
 def _forget_neighbours(testbed: Testbed) -> None:
     """Have the outside resolve addresses anew: their former MACs are flushed."""
-    testbed.outside.run(["ip", "neighbour", "flush", "dev", OUTSIDE_NIC])
+    testbed.own_outside.run(["ip", "neighbour", "flush", "dev", testbed.outside_nic])
 
 
 def _reached(testbed: Testbed, address: str, mac: str, evidence: Evidence, label: str = "") -> str:
     """Probe an address from outside by all protocols; every answer comes from one MAC."""
-    near, own = testbed.end("outside"), link_mac(testbed.outside, OUTSIDE_NIC)
+    near, own = testbed.end("outside"), link_mac(testbed.outside, testbed.outside_nic)
     _forget_neighbours(testbed)
-    with evidence.capture(testbed.outside, OUTSIDE_NIC, label or "host") as frames:
+    with evidence.capture(testbed.outside, testbed.outside_nic, label or "host") as frames:
         for proto in PROTOCOLS:
             answer = send(proto, near, End(testbed.host, address, testbed.tool))
             assert answer.all_answered, f"the outside does not reach {address} by {proto}: {answer}"

@@ -15,7 +15,6 @@ from fixtures.probe.input_exception import said
 from fixtures.probe.qemu_process import qemu_pid
 from fixtures.probe.reach import ECHO_PORT, End, Proto, ping, send_one
 from fixtures.probe.user_nic import ADDRESS, GATEWAY, forwarded, user_nic
-from fixtures.testbed.physical_network import OUTSIDE_NIC
 from fixtures.testbed.ports_let_in import ports_let_in
 from fixtures.testbed.testbed import Testbed
 
@@ -56,7 +55,7 @@ def test_outwards(testbed: Testbed, evidence: Evidence) -> None:
         host = End(testbed.host, str(GATEWAY), testbed.tool)
         answers = {"host by icmp": ping(near, str(GATEWAY))}
         answers |= {f"host by {proto}": send_one(proto, near, host) for proto in PROTOCOLS}
-        with evidence.capture(testbed.outside, OUTSIDE_NIC) as frames:
+        with evidence.capture(testbed.outside, testbed.outside_nic) as frames:
             answers |= {f"outside by {p}": send_one(p, near, outside) for p in PROTOCOLS}
             arrived = frames.collect(lambda p: IP in p and p[IP].dst == outside.address)
     assert listed == ("user", None), f"libvirt lists the NIC as {listed}"

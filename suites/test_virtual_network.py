@@ -143,7 +143,7 @@ def test_bridge_is_up(testbed: Testbed, evidence: Evidence) -> None:
         1. Read state, addresses and STP of the bridge.
     Verify:
         - the bridge is up
-        - it holds the network's address with its prefix, and no other of that subnet
+        - it holds each address of the network's with its prefix, and no other of their subnets
         - STP is on, unless the topology turns it off
     """
     network = testbed.topology.network
@@ -154,8 +154,9 @@ def test_bridge_is_up(testbed: Testbed, evidence: Evidence) -> None:
     assert is_up(testbed.host, network.bridge), f"{network.bridge} is down"
     assert network.address is not None, "the topology's data gives the network no address"
     # An address of another subnet is the site's own affair.
-    own = [each for each in held if IPv4Interface(each).ip in network.address.network]
-    assert own == [str(network.address)], f"{network.bridge} has {held}, not {network.address}"
+    own = {each for each in held if any(IPv4Interface(each).ip in s for s in network.subnets)}
+    asked = {str(each) for each in (network.address, *network.further_addresses)}
+    assert own == asked, f"{network.bridge} has {held}, not {', '.join(sorted(asked))}"
     wanted = network.stp is not False
     assert testbed.linux_bridge.stp() == wanted, f"STP on {network.bridge} is {not wanted}"
 

@@ -8,6 +8,15 @@ from topologies.cli_names import require_part
 
 # Two of the networks; CI has another part each time.
 FIRST_PART = "1/15"
+# Whole runs, some with a host booted for each. CI makes a part of these tests each time, dealt out
+# one by one; without the option all are made.
+WHOLE_RUNS = (
+    *("test_as_it_was", "test_bystander", "test_existing_networks", "test_existing_record"),
+    *("test_expected_run", "test_gate", "test_host_network", "test_local", "test_obstacles"),
+    *("test_outside", "test_outside_run", "test_placed_run", "test_prove", "test_release"),
+    *("test_runs", "test_sampling", "test_staged", "test_tidiness", "test_watchdog"),
+    "test_xml_topologies",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -17,6 +26,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=FIRST_PART,
         metavar="all|I/N",
         help="the networks of tests/networks that are run for real: all, or the I-th of N parts",
+    )
+    parser.addoption(
+        "--whole-runs",
+        default="1/1",
+        metavar="I/N",
+        help="of the tests of whole runs only every N-th, from the I-th on",
     )
 
 
@@ -28,6 +43,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("in_turn", list(expected())[first - 1 :: step])
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the linters: mypy takes longest, and one worker has it while others go on."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out whole runs whose turn it is not; begin with the linters.
+
+    mypy takes longest, and one worker has it while others go on.
+    """
+    first, step = require_part(config.getoption("--whole-runs"))
+    whole = [item for item in items if item.path.stem in WHOLE_RUNS and _is_real(item)]
+    left_out = [item for number, item in enumerate(whole) if number % step != first - 1]
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
     items.sort(key=lambda item: item.name not in ("test_mypy", "test_ruff_check"))
+
+
+def _is_real(item: pytest.Item) -> bool:
+    """Whether a test needs a sandbox, a staged host or a lab, and not the launcher alone."""
+    return any(item.get_closest_marker(name) for name in ("host", "staged", "lab"))

@@ -31,16 +31,32 @@ from topologies.library import load
 from topologies.topology import Guest as GuestData
 
 DEFAULT = """\
-<network>
+<network xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'>
   <name>default</name>
   <forward mode='nat'/>
   <bridge name='virbr0'/>
   <domain name='site.test'/>
+  <dns>
+    <host ip='192.168.122.5'>
+      <hostname>files.site.test</hostname>
+    </host>
+    <host ip='2001:db8:122::5'>
+      <hostname>files6.site.test</hostname>
+    </host>
+  </dns>
   <ip address='192.168.122.1' netmask='255.255.255.0'>
     <dhcp>
-      <range start='192.168.122.2' end='192.168.122.254'/>
+      <range start='192.168.122.2' end='192.168.122.254'>
+        <lease expiry='20' unit='minutes'/>
+      </range>
+      <host mac='52:54:00:0b:0b:55' name='files' ip='192.168.122.5'/>
+      <bootp file='pxelinux.0' server='192.168.122.5'/>
     </dhcp>
   </ip>
+  <route address='198.51.100.0' prefix='24' gateway='192.168.122.5'/>
+  <dnsmasq:options>
+    <dnsmasq:option value='dhcp-option=42,192.168.122.5'/>
+  </dnsmasq:options>
 </network>
 """
 # Of a type that Plumbline does not know, and one that is defined and not started.

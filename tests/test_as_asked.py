@@ -66,12 +66,63 @@ def test_what_libvirt_fills_in_and_writes_otherwise_is_no_difference() -> None:
         (("<range", "<range start='192.168.77.200' end='192.168.77.201'/><range"), "was not asked"),
         (("mode='nat'", "mode='route'"), 'line 3: network/forward@mode is "route"'),
         (("<domain", "<domain localOnly='yes'"), '@localOnly="yes" is live, and was not asked'),
+        # libvirt fills these in, with other values.
+        (("stp='on'", "stp='off'"), 'network/bridge@stp="off" is live, and was not asked for'),
+        (("delay='0'", "delay='7'"), 'network/bridge@delay="7" is live, and was not asked for'),
+        (("'1024'", "'2048'"), 'nat/port@start="2048" is live, and was not asked for'),
+        (("<nat>", "<nat ipv6='yes'>"), 'forward/nat@ipv6="yes" is live, and was not asked for'),
     ],
 )
 def test_every_other_difference_is_named(change: tuple[str, str], said: str) -> None:
     found = seen(LIVE.replace(*change))
     assert len(found) == 1, found
     assert said in found[0]
+
+
+def test_only_the_mode_that_libvirt_takes_is_filled_in() -> None:
+    asked = ASKED.replace(" mode='nat'", "")
+    assert seen(LIVE, asked) == []
+    assert seen(LIVE.replace("mode='nat'", "mode='route'"), asked) == [
+        'network/forward@mode="route" is live, and was not asked for'
+    ]
+
+
+DEFAULTS = """\
+<network ipv6='no'>
+  <name>lab</name>
+  <dns>
+    <srv service='ldap' protocol='tcp' target='api.test' port='389' priority='0' weight='0'/>
+  </dns>
+  <ip address='192.168.77.1' prefix='24'>
+    <dhcp>
+      <range start='192.168.77.2' end='192.168.77.99'><lease expiry='10'/></range>
+      <host mac='52:54:00:00:00:02' ip='192.168.77.102'><lease expiry='0' unit='hours'/></host>
+    </dhcp>
+  </ip>
+</network>
+"""
+# libvirt 9.0, virsh net-dumpxml.
+DEFAULTS_LIVE = """\
+<network>
+  <name>lab</name>
+  <dns>
+    <srv service='ldap' protocol='tcp' target='api.test' port='389'/>
+  </dns>
+  <ip address='192.168.77.1' prefix='24'>
+    <dhcp>
+      <range start='192.168.77.2' end='192.168.77.99'><lease expiry='10' unit='minutes'/></range>
+      <host mac='52:54:00:00:00:02' ip='192.168.77.102'><lease expiry='0'/></host>
+    </dhcp>
+  </ip>
+</network>
+"""
+
+
+def test_what_asks_for_nothing_is_left_out() -> None:
+    assert seen(DEFAULTS_LIVE, DEFAULTS) == []
+    assert len(seen(DEFAULTS_LIVE, DEFAULTS.replace("weight='0'", "weight='5'"))) == 1
+    other = DEFAULTS.replace("expiry='0' unit", "expiry='3' unit")
+    assert len(seen(DEFAULTS_LIVE.replace("expiry='0'", "expiry='3'"), other)) == 1
 
 
 def test_metadata_belongs_to_others() -> None:

@@ -99,6 +99,9 @@ def test_a_range_with_addresses_in_use_is_taken_with_a_warning() -> None:
         ("dns.enable", False),
         ("dhcp.bootp.server", False),
         ("dhcp.hosts", True),
+        ("dhcp.hosts.lease", True),
+        ("dns.srv.weight", True),
+        ("routes.metric", False),
         ("vfs", False),
     ],
 )
@@ -110,9 +113,8 @@ def test_a_key_is_asked_for_with_another_value_than_its_default(key: str, asked:
 def test_claims_are_about_keys_that_there_are() -> None:
     known = set(keys_of(Network))
     assert {key for claim in claims().values() for key in claim.keys} <= known
-    # Of a list's entries each has its own keys.
-    assert "dhcp.hosts" in known
-    assert "dhcp.hosts.mac" not in known
+    # Of a list's entries, too.
+    assert {"dhcp.hosts", "dhcp.hosts.mac", "dhcp.hosts.lease.expiry"} <= known
 
 
 @pytest.mark.parametrize(

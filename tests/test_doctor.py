@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from launcher.capabilities import CAPABILITIES, HERE
-from launcher.doctor import Diagnosis, conclusion, exit_code, render
 from launcher.finding import Finding, State
+from launcher.sandbox_doctor import Diagnosis, conclusion, exit_code, render
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -19,6 +19,10 @@ pytestmark = pytest.mark.host
 # On the wire of br0 .10 is the outside's, so the next ones are taken; on br-ex nobody is.
 SET_ASIDE = ("192.168.1.10-192.168.1.20", "10.99.0.50-10.99.0.59")
 CLAIMS = ("NT-03", "NT-06", "NT-08", "NT-10", "NT-12", "GN-06", "OV-04", "OV-12", "BR-01", "BR-06")
+SERVED = (
+    *("DF-01", "NT-25", "DN-01", "DN-02", "DN-03", "DN-08", "DN-09"),
+    *("DH-01", "DH-02", "DH-03", "DH-04", "DH-05", "DH-06", "DH-07", "DH-08"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +75,12 @@ def test_a_run_decides_and_leaves_everything_as_it_is(
     assert "is not active" in seen["network-asleep"]["reason"]
     # What no check looks at, with its line in the live XML.
     listed = seen["network-default"]["not_looked_at"]
-    assert {each["element"] for each in listed} == {"network/domain"}
-    [domain] = [each for each in listed if each["attribute"] == "name"]
+    assert {each["element"] for each in listed} == {
+        *("network/dns/host", "network/dns/host/hostname")
+    }
+    [entry] = [each for each in listed if each["attribute"] == "ip"]
     live = machine.host.libvirt.networkLookupByName("default").XMLDesc().splitlines()
-    assert "site.test" in live[domain["line"] - 1]
+    assert "2001:db8:122::5" in live[entry["line"] - 1]
     verdicts = {each["id"]: (each["verdict"], each["reason"]) for each in record["checks"]}
     undecided = {name: said for name, said in verdicts.items() if said[0] != "conforms"}
     assert {said[0] for said in undecided.values()} == {"not-testable"}, undecided
@@ -92,6 +98,48 @@ def test_a_run_decides_and_leaves_everything_as_it_is(
         "host_as_it_was.host_is_as_it_was",
     ):
         assert verdicts[conforming][0] == "conforms", verdicts[conforming]
+
+
+def test_what_its_dnsmasq_serves_is_looked_at_and_nothing_is_taken(
+    machine: MachineWithNetworks, tmp_path: Path
+) -> None:
+    before = machine.snapshot()
+    done, record = run_on(machine, tmp_path, "--network", "default", *words("--claim", SERVED))
+    assert differences(before, machine.snapshot()) == [], str(done)
+    verdicts = {
+        each["id"].partition("[")[0]: (each["verdict"], each["reason"])
+        for each in record["checks"]
+        if each["id"].endswith("[network-default]")
+    }
+    looked_at = {
+        "asked_for.live_is_what_was_asked_for",
+        "dns_entries.host_entries",
+        "domain_names.addresses_resolve_to_names",
+        "domain_names.guests_names_with_and_without_the_domain",
+        "lease_time.lease_time_of_guests",
+        "network_boot.dhcp_options_of_dnsmasq",
+        "network_boot.file_to_boot",
+        "reservations.reserved_address_for_no_other",
+        "static_routes.static_routes_in_the_table",
+    }
+    conforming = {name for name, said in verdicts.items() if said[0] == "conforms"}
+    assert conforming == looked_at, verdicts
+    # The others say what they would take, and none of them is made.
+    left = {name: verdicts[name] for name in verdicts.keys() - looked_at}
+    assert {said[0] for said in left.values()} == {"not-testable"}
+    words_of = {
+        "reservations.reserved_address_for_its_client": "takes leases as the clients of",
+        "lease_time.lease_time": "takes leases as clients that are no guests",
+        "lease_time.renewed_and_released": "takes a lease as a client that is no guest",
+        "address_in_use.address_in_use_is_not_offered": "takes an address of the range",
+        "static_routes.static_routes_are_used": "takes the address of a route's gateway",
+        "net_update.reservation_of_a_running_network": "adds a reservation",
+        "net_update.dns_entry_of_a_running_network": "adds a DNS entry",
+        "names_upstream.names_of_the_domain_stay": "beyond which the run has no machine",
+        "lease_range.range_is_leased_whole": "leases every address",
+    }
+    assert left.keys() == words_of.keys()
+    assert all(words_of[name] in said[1] for name, said in left.items()), left
 
 
 def test_addresses_that_somebody_answers_for_are_not_used(
@@ -148,7 +196,9 @@ def test_its_networks_are_written_as_topology_files(
     assert (br0.kind, over_ovs.kind, default.kind) == ("bridged", "ovs", "nat")
     assert br0.physical is not None
     assert (str(br0.physical.router), str(br0.physical.host)) == ("192.168.1.1", "192.168.1.2")
-    assert "network/domain@name = site.test" in files[2].read_text()
+    assert (default.network.domain, default.network.dhcp) != (None, None)
+    assert default.network.asks_for("dhcp.hosts")
+    assert "network/dns/host@ip = 2001:db8:122::5" in files[2].read_text()
     again = machine.plumbline(*ask, folder=tmp_path)
     assert again.status == 4
     assert "no edited one is lost" in again.stderr

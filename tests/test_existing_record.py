@@ -4,13 +4,14 @@
 from io import StringIO
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from contracts.exit_code_decision import exit_code_of_run
 from contracts.exit_codes import EXIT_CONFORMS
 from reports.exports import job_summary
 from reports.html.report_page import render
-from reports.record import RunRecord, TopologyRecord, UnreadSetting, Verdict, parse
+from reports.record import MovedField, RunRecord, TopologyRecord, UnreadSetting, Verdict, parse
 from reports.recording.ledger import Ledger
 from reports.terminal.summary import print_findings
 from reports.unread_settings import unread_settings
@@ -44,6 +45,24 @@ def test_the_page_lists_what_no_check_looks_at(tmp_path: Path) -> None:
     assert "What it is asked for, and no check looks at (1)" in page
     assert "<dt>network/dnsmasq:options</dt><dd>given (network default, line 14)</dd>" in page
     assert "does not know" in page
+
+
+@pytest.mark.parametrize(
+    ("origin", "said", "not_said"),
+    [
+        ("existing", ["(existing)", "without other users: nat"], ["in place of"]),
+        ("made", ["in place of the documented ones", "documented: nat"], ["(existing)"]),
+        (None, ["in place of the documented ones", "documented: nat"], ["(existing)"]),
+    ],
+)
+def test_the_page_has_the_words_of_a_networks_origin(
+    tmp_path: Path, origin: str | None, said: list[str], not_said: list[str]
+) -> None:
+    moved = MovedField(field="networks[0].name", documented="nat", used="plumb-nat")
+    topology = DEFAULT.model_copy(update={"origin": origin, "placement": [moved]})
+    page = render(records.record(run().checks, topologies=[topology]), tmp_path)
+    assert all(each in page for each in said)
+    assert not any(each in page for each in not_said)
 
 
 def test_the_terminal_names_what_was_left_out() -> None:

@@ -11,6 +11,7 @@ from topologies.data_error import DataError
 from topologies.expected_verdicts import KnownNames, load
 
 KNOWN = KnownNames(root_folder.RELEASES, tuple(CAPABILITIES))
+NARROW = "connectivity.reach[guest-to-guest"
 GOOD = """\
 schema: plumbline/verdicts/1
 seen:
@@ -63,6 +64,27 @@ def test_what_was_seen_for_want_of_a_capability_is_nothing_to_expect_of_a_host_w
     assert other.seen["linux-bridge"] == ()
     assert [each.claims for each in other.exceptions] == [("NT-02", "NT-03")]
     assert other.seen["nat"] == whole.seen["nat"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "exception", "left"),
+    [
+        ("connectivity.reach[guest-to-guest", "connectivity.reach[guest-to-guest-tcp", True),
+        ("connectivity.reach[guest-to-guest-tcp", "connectivity.reach[guest-to-guest", False),
+    ],
+    ids=["part of what was seen", "more than was seen"],
+)
+def test_checks_that_were_seen_by_another_capability_are_not_expected_of_a_host_without_it(
+    tmp_path: Path, seen: str, exception: str, left: bool
+) -> None:
+    text = GOOD.replace(f'"{NARROW}"', f'"{seen}"', 1).replace(
+        f'checks: ["{NARROW}"]', f'checks: ["{exception}"]'
+    )
+    whole = load(written(tmp_path, text), KNOWN)["bookworm"]
+    assert whole.on(["bridge-nf"]).unseen == {}
+    without = whole.on([])
+    assert without.unseen == {"linux-bridge": (exception,)}
+    assert (seen in without.seen["linux-bridge"]) == left
 
 
 def test_a_shared_file_counts_where_its_claims_were_seen(tmp_path: Path) -> None:

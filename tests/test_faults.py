@@ -222,6 +222,24 @@ def test_a_topology_that_broke_decides_nothing() -> None:
     assert results([FAULT], [RULES, REACH], broke)[0].outcome == "not decided"
 
 
+@pytest.mark.parametrize(
+    ("before", "verdict", "outcome"),
+    [
+        ("iptables -P FORWARD DROP", Verdict.VIOLATES, "caught"),
+        (None, Verdict.VIOLATES, "not decided"),
+        ("iptables -P FORWARD DROP", Verdict.ERROR, "not decided"),
+    ],
+    ids=["kept from being built by the fault", "by something else", "the harness broke"],
+)
+def test_a_topology_that_a_fault_keeps_from_being_built_shows_it(
+    before: str | None, verdict: Verdict, outcome: str
+) -> None:
+    fault = FAULT.model_copy(update={"before": before})
+    refused = [TopologyRecord(name="nat+f", verdict=verdict, reason="kvm1 got no address")]
+    undecided = check("x.y", "NT-05", Verdict.INCONCLUSIVE, "kvm1 got no address")
+    assert results([fault], [RULES, REACH, undecided], refused)[0].outcome == outcome
+
+
 def test_what_was_missed_and_what_cried_is_told() -> None:
     cried = check("dhcp.lease[nat+f]", "NT-05", Verdict.VIOLATES, "no lease")
     stands = [TopologyRecord(name="nat+f", verdict=Verdict.VIOLATES)]

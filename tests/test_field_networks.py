@@ -15,13 +15,27 @@ from topologies import library
 from topologies.catalogue import claims
 from topologies.data_error import DataError
 
-# What decides a network's type, its addresses and who reaches whom; the rest of the catalogue is
-# about more than its XML, and is seen on the shipped topologies.
+# What decides a network's type, its addresses, its names and who reaches whom; the rest of the
+# catalogue is about more than its XML, and is seen on the shipped topologies.
 CLAIMS = (
-    *("DF-01", "GN-01", "NT-01", "NT-02", "NT-04", "NT-05", "NT-06", "NT-08", "NT-10", "NT-11"),
+    *(
+        "DF-01",
+        "GN-01",
+        "NT-01",
+        "NT-02",
+        "NT-03",
+        "NT-04",
+        "NT-05",
+        "NT-06",
+        "NT-08",
+        "NT-10",
+        "NT-11",
+    ),
     *("NT-12", "NT-21", "IS-01", "IS-02", "IS-03", "IS-04", "IS-05", "RT-01", "RT-02", "RT-03"),
     *("RT-06", "RT-07", "OP-01", "OP-03", "OP-04", "OP-06", "OP-07", "BR-01", "BR-05", "BR-06"),
-    *("BR-07", "BR-08", "PT-03"),
+    *("BR-07", "BR-08", "PT-03", "NT-25"),
+    *(f"DN-0{number}" for number in range(1, 10)),
+    *(f"DH-0{number}" for number in range(1, 9)),
 )
 NETWORKS = expected()
 
@@ -114,3 +128,18 @@ def test_a_verdict_that_must_not_be_is_named() -> None:
     record = {"topologies": [{"reason": None}], "checks": [undecided]}
     assert list(Expected(kind="nat", undecided=["NT-08"]).differences(record)) == []
     assert list(Expected(kind="nat").differences(record)) != []
+
+
+def test_what_is_not_decided_for_want_of_another_capability_is_named() -> None:
+    reason = "the host lacks iommu (probe: no groups)"
+    check = {"id": "passthrough.x", "claims": ["PT-03"], "verdict": "not-testable"}
+    record = {"topologies": [{"reason": None}], "checks": [{**check, "reason": reason}]}
+    assert list(Expected(kind="passthrough", lacks="iommu").differences(record)) == []
+    assert list(Expected(kind="passthrough", lacks="sriov").differences(record)) == [
+        f"passthrough.x, not for want of sriov: {reason}"
+    ]
+    decided = {**check, "verdict": "conforms", "reason": "4 functions"}
+    record = {"topologies": [{"reason": None}], "checks": [decided]}
+    assert list(Expected(kind="passthrough", lacks="iommu").differences(record)) == [
+        "passthrough.x conforms, not not-testable: 4 functions"
+    ]

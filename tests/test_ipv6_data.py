@@ -18,7 +18,7 @@ from scapy.layers.l2 import Ether
 from contracts.address_family import IPV4, IPV6
 from fixtures.probe.advertisement import interface_identifier, read_advertisement
 from fixtures.switch.libvirt_network import definition
-from fixtures.testbed.outside_routes import outside_routes
+from fixtures.testbed.outside_routes import routed_subnets
 from topologies.catalogue import claims
 from topologies.data_error import DataError
 from topologies.default_promises import promises_of
@@ -91,8 +91,12 @@ def test_without_translation_each_family_has_its_promises(tmp_path: Path) -> Non
     assert said[("outside → guest", "ipv6")] == (True, None)
     assert said[("guest → guest", None)] == (True, None)
     # The outside needs a way to what is not translated.
-    assert list(outside_routes(plain)) == [(IPv6Network("fd00:10:10:10::/64"), "2001:db8:1::2")]
-    assert list(outside_routes(load("nat-dual-stack"))) == []
+    beyond = plain.physical
+    assert beyond is not None
+    assert list(routed_subnets(plain, beyond)) == [IPv6Network("fd00:10:10:10::/64")]
+    assert list(routed_subnets(load("nat-dual-stack"), beyond)) == []
+    without = beyond.model_copy(update={"ipv6": None})
+    assert list(routed_subnets(plain, without)) == []
 
 
 def test_a_claim_of_a_family_is_decided_by_its_packets_alone() -> None:

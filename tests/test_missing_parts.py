@@ -74,9 +74,8 @@ def made(
 ) -> Testbed:
     """Return the nat topology with these links on its host."""
     topology = load("nat")
-    netlink = SimpleNamespace(link_lookup=lambda ifname: [1] if ifname in links else [])
     daemon = SimpleNamespace(networkLookupByUUIDString=lambda uuid: {UUID: network}[uuid].found())
-    host = cast(Any, SimpleNamespace(netlink=netlink, name="host", libvirt=daemon))
+    host = cast(Any, SimpleNamespace(has_link=links.__contains__, name="host", libvirt=daemon))
     domain = SimpleNamespace(isActive=lambda: int(runs))
     guests: Any = [
         SimpleNamespace(name=guest.name, tap=f"vnet{number}", domain=domain)

@@ -148,6 +148,30 @@ def test_a_warning_is_shown_once_with_its_place(tmp_path: Path, workers: Sequenc
     assert ended.stdout.count("UserWarning: this module is old") == 1
 
 
+DOUBTFUL = """
+import warnings
+
+def pytest_configure(config):
+    if hasattr(config, "workerinput"):
+        return
+    doubtful = warnings.WarningMessage(UserWarning("a range in use"), UserWarning, "my.yaml", 22)
+    given = {"warning_message": doubtful, "when": "config", "nodeid": "", "location": None}
+    config.hook.pytest_warning_recorded.call_historic(kwargs=given)
+"""
+
+
+@alone_and_with_workers
+def test_a_warning_of_a_file_of_data_is_shown_once_and_without_a_class(
+    tmp_path: Path, workers: Sequence[str]
+) -> None:
+    (tmp_path / "doubtful.py").write_text(DOUBTFUL)
+
+    ended = run(tmp_path, CONFORMING, SHOWN, "-p", "doubtful", *workers)
+
+    assert ended.stdout.count("a range in use") == 1
+    assert "\n  my.yaml:22: a range in use\n" in ended.stdout
+
+
 def test_a_dead_worker_is_named(tmp_path: Path) -> None:
     suite = """
 import os

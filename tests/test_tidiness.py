@@ -10,12 +10,15 @@ from benchmarks.tidiness import phases
 from benchmarks.tidiness.host_series import staged_series
 from benchmarks.tidiness.strikes import STRIKES
 from benchmarks.tidiness.table import table
-from benchmarks.tidiness.trials import KILLS, RESULTS, Order, Trial, append_trial, orders, read
+from benchmarks.tidiness.trials import KILLS as KILLS_BY_WAY
+from benchmarks.tidiness.trials import RESULTS, Order, Trial, append_trial, orders, read
 
 STAGED = [way for way in STRIKES if "staged" in STRIKES[way].hosts]
 # Behind most of the building.
 FRACTION = 0.8
 TRIAL = Trial(Order(1, "both", "nat", 0.5, 1.25), "staged", 12.3, 24.6, phases.BUILDING)
+
+KILLS = list(KILLS_BY_WAY)
 
 
 def test_a_series_is_the_same_for_a_seed_however_long_it_is() -> None:

@@ -119,6 +119,20 @@ def test_what_was_never_seen_has_no_expectation_and_counts_as_in_any_run(
     assert "no expectation, as no run on such a host has shown it yet: ovs OV-01" in text(found)
 
 
+def test_a_check_that_was_seen_on_other_hosts_alone_has_no_expectation() -> None:
+    narrow = "connectivity.reach_by_tcp"
+    by_tcp = check(narrow, Verdict.VIOLATES, [])
+    record = run(check("connectivity.reach", claims=[]), by_tcp)
+    assert record.expected is not None
+    assert [each.claim for each in compared(record).differences] == [narrow]
+    other = record.expected.model_copy(update={"unseen": {"nat": [narrow]}})
+    record = record.model_copy(update={"expected": other})
+    found = compared(record)
+    assert found.as_expected == [("nat", "connectivity.reach")]
+    assert (found.without, found.differences) == ({"nat": [narrow]}, [])
+    assert exit_code(record) == EXIT_VIOLATES
+
+
 def test_a_run_in_which_nothing_was_compared_is_no_success() -> None:
     untestable = check("c.c", Verdict.NOT_TESTABLE, ["OV-01"], "ovs")
     assert exit_code(run(untestable)) == EXIT_UNDECIDED

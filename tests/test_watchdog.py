@@ -7,9 +7,11 @@ The host is a staged one, whose router on the LAN is the far end of the path.
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ import pytest
 from contracts.exit_codes import EXIT_UNDECIDED, EXIT_USAGE
 from contracts.verdicts import NOT_DECIDED, Verdict
 from fixtures.host import watchdog
-from fixtures.host.path_probe import PathTarget, answers, probe_of
+from fixtures.host.path_probe import PathProbe, PathTarget, answers, probe_of
 from launcher import watched_run
 from launcher.staged import profile
 from launcher.staged.staging import VARIABLES, staged
@@ -245,6 +247,82 @@ def test_loopback_answers(word: str) -> None:
 def test_an_address_that_the_host_does_not_have_gets_no_answer() -> None:
     with probe_of(PathTarget.of("127.0.0.1"), "192.0.2.1") as probe:
         assert not answers(probe, 0.5, 0.2)
+
+
+class Silent(PathProbe):
+    """A path that answers once something was taken back so many times; 0: at once; None: never."""
+
+    means = "a test"
+
+    def __init__(self, tries: int | None) -> None:
+        super().__init__(PathTarget("192.0.2.7"), "192.0.2.1")
+        self.tries = tries
+        self.taken_down = 0
+
+    def send(self) -> None:
+        """See `PathProbe.send`."""
+
+    def sockets(self) -> list[socket.socket]:
+        """See `PathProbe.sockets`."""
+        return []
+
+    def wait(self, deadline_s: float) -> None:
+        """See `PathProbe.wait`."""
+        time.sleep(deadline_s)
+
+    def answered(self) -> bool:
+        """See `PathProbe.answered`."""
+        return self.tries is not None and self.taken_down >= self.tries
+
+
+@pytest.mark.parametrize(
+    ("tries", "said"),
+    [
+        (0, ["the topology is down, and the path answers"]),
+        (
+            2,
+            [
+                *["the path does not answer yet", "taken back once more"] * 2,
+                "the topology is down, and the path answers",
+            ],
+        ),
+    ],
+    ids=["at once", "after two tries"],
+)
+def test_it_stays_until_the_path_answers(
+    monkeypatch: pytest.MonkeyPatch, tries: int, said: list[str]
+) -> None:
+    watching, probe = stays(monkeypatch, tries, stay_s=60.0)
+    assert list(watching.stay()) == said
+    assert watching.is_back
+    assert probe.taken_down == tries
+
+
+def test_it_does_not_stay_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    watching, probe = stays(monkeypatch, None, stay_s=0.2)
+    assert list(watching.stay())[-1] == "the topology is down, and the path does not answer"
+    assert not watching.is_back
+    assert probe.taken_down > 0
+
+
+def stays(
+    monkeypatch: pytest.MonkeyPatch, tries: int | None, stay_s: float
+) -> tuple[watchdog.Watchdog, Silent]:
+    """Return a watchdog whose topology is down, with a journal that has a change left."""
+    probe = Silent(tries)
+
+    def take_down(journal: object) -> Iterator[str]:
+        assert journal == "the rest"
+        probe.taken_down += 1
+        yield "taken back once more"
+
+    monkeypatch.setattr(watchdog, "load", lambda: "the rest")
+    monkeypatch.setattr(watchdog, "take_down", take_down)
+    monkeypatch.setattr(watchdog, "STAY_S", stay_s)
+    monkeypatch.setattr(watchdog, "AGAIN_S", 0.05)
+    monkeypatch.setattr(watchdog, "INTERVAL_S", 0.01)
+    watch = watchdog.Watch("192.0.2.7", "192.0.2.1", "the path", 15.0, -1, -1, "")
+    return watchdog.Watchdog(watch, probe), probe
 
 
 def test_a_record_that_was_cut_off_says_why() -> None:

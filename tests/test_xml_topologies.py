@@ -14,6 +14,7 @@ from topologies.cli_names import expanded
 from topologies.data_error import DataError
 from topologies.network_import.xml_reader import read_xml
 from topologies.placement import Placement, Taken
+from topologies.schema import OF_LIBVIRT
 from topologies.topology import Topology
 
 FIELD = Path(__file__).resolve().parent / "networks"
@@ -63,12 +64,9 @@ def test_a_network_gets_guests_a_physical_network_and_its_types_promises(lab: To
     assert lab.physical.uplink == "eno1"
     assert {(p.from_, p.to): p.reach for p in lab.promises} == dict(lab.type.reach)
     assert lab.reading is not None
-    listed = [setting.place for setting in lab.reading.not_looked_at]
-    assert listed == [
-        "line 8: network/dns/host",
-        "line 8: network/dns/host@ip",
-        "line 8: network/dns/host/hostname",
-    ]
+    assert not lab.reading.not_looked_at
+    assert lab.network.dns is not None
+    assert [host.names for host in lab.network.dns.hosts] == [("time",)]
 
 
 def test_libvirt_is_given_the_text_itself(lab: Topology) -> None:
@@ -142,6 +140,12 @@ def test_a_folder_without_a_network_is_an_error(tmp_path: Path) -> None:
         (NAT, "a.xml:7: network/mac: 52:54:00:0a:0b:0c is also that of"),
         (NAT, "a.xml:9: network/ip: 192.168.77.0/24 is also that of"),
         (NAT.replace("'255.255.255.0'", "'255.255.0.0'"), "overlaps 192.168."),
+        (
+            NAT.replace("192.168.77", "192.168.79").replace(
+                "</network>", "<ip address='192.168.77.1' prefix='24'/></network>"
+            ),
+            "192.168.77.0/24 is also that of",
+        ),
     ],
 )
 def test_networks_that_one_host_cannot_have_are_named_with_both_lines(
@@ -189,6 +193,57 @@ def test_on_a_shared_host_only_what_must_change_does(lab: Topology) -> None:
     assert root.findtext("name") == used.network.name == "plumb1-lab"
     assert root.findtext("uuid") == "7bd40d1f-3c0f-4c26-9cb2-6f0a9e3b2c55"
     assert "<!-- The laboratory's. -->" in definition(used.network)
+
+
+SERVED = """\
+<network xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'>
+  <name>served</name>
+  <forward mode='nat'/>
+  <bridge name='virbr8'/>
+  <dns>
+    <forwarder addr='192.0.2.53'/>
+    <txt name='who.example' value='ip4:192.168.77.9'/>
+  </dns>
+  <ip address='192.168.77.1' prefix='24'>
+    <tftp root='/srv/tftp'/>
+    <dhcp>
+      <host mac='52:54:00:AA:00:01' name='alpha' ip='192.168.77.11'/>
+      <host mac='52:54:00:aa:00:02' ip='192.168.77.12'/>
+      <host mac='52:54:00:aa:00:03' name='gamma' ip='192.168.77.13'/>
+      <bootp file='pxelinux.0' server='192.0.2.4'/>
+    </dhcp>
+  </ip>
+  <ip address='192.168.78.1' prefix='28'/>
+  <route address='198.51.100.0' prefix='24' gateway='192.168.77.9'/>
+  <dnsmasq:options>
+    <dnsmasq:option value='dhcp-option=42,192.168.77.9,192.0.2.4'/>
+  </dnsmasq:options>
+</network>
+"""
+
+
+def test_what_is_served_there_is_the_same_in_the_xml_and_in_the_model(tmp_path: Path) -> None:
+    topology = library.load(str(written(tmp_path, net_xml=SERVED) / "net.xml"))
+    assert [(guest.name, guest.mac) for guest in topology.guests] == [
+        ("alpha", "52:54:00:aa:00:01"),
+        ("kvm1", "52:54:00:aa:00:02"),
+    ]
+    taken = Taken(frozenset(), (), frozenset({"52:54:00:aa:00:01"}), frozenset())
+    used, _ = placed(topology, taken)
+    file = written(tmp_path, placed_xml=definition(used.network)) / "placed.xml"
+    read = library.load(str(file)).network
+    for key in ("address", "dhcp", *OF_LIBVIRT):
+        assert getattr(read, key) == getattr(used.network, key), key
+    assert all(net.subnet_of(IPv4Network("10.99.0.0/16")) for net in used.network.subnets)
+    assert used.network.dhcp is not None
+    for guest, last in zip(used.guests, (11, 12), strict=True):
+        kept = used.network.dhcp.reservation(guest.mac, guest.name)
+        assert kept is not None
+        assert used.network.subnet is not None
+        assert kept.ip == used.network.subnet[last]
+    assert used.guests[0].mac != "52:54:00:aa:00:01"
+    assert read.tftp is not None
+    assert read.tftp.root.startswith("/run/plumb1-")
 
 
 def test_uuid_and_mac_are_others_where_the_host_has_them(lab: Topology) -> None:

@@ -87,6 +87,10 @@ class Claim(_Entry):
         default=False,
         description="Whether it is violated where the host refuses to build the network.",
     )
+    leases: bool = Field(
+        default=False,
+        description="Whether it is violated where the host keeps a guest from its DHCP server.",
+    )
 
     def applies_to(self, type_: str, switch: str | None = None) -> bool:
         """Whether the claim is about a network type on a switch (None: any)."""
@@ -125,6 +129,9 @@ class _WrittenClaim(_Entry):
     statement: str = Field(min_length=1, description="The statement.")
     foundation: bool = Field(
         default=False, description="Violated where the host refuses to build the network."
+    )
+    leases: bool = Field(
+        default=False, description="Violated where the host keeps a guest from its DHCP server."
     )
 
 
@@ -205,6 +212,7 @@ def _by_id(catalogue: _Catalogue, document: Document) -> dict[str, Claim]:
                 family=written.family,
                 sources=written.sources,
                 foundation=written.foundation,
+                leases=written.leases,
             )
     if errors:
         raise gathered(errors)

@@ -19,13 +19,14 @@ UNIT_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600}
 # dnsmasq takes no shorter lease; libvirt refuses what is below.
 LEASE_MIN_S = 120
 # What a sandbox keeps to itself of the host's file system.
-TFTP_ROOTS = ("/var/", "/run/")
+TFTP_ROOTS = ("/var/", "/run/", "/srv/")
 OPTION_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]*(=[^\n]+)?")  # dhcp-option=42,10.10.10.1
-HOST_PATTERN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")  # web-1
+LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+HOST_PATTERN = re.compile(rf"{LABEL}(\.{LABEL})*")  # web-1, web-1.lab.example
 
 
 def _host_name(value: object) -> str:
-    expected = "a host name without a domain, as in web-1"
+    expected = "a host name, as in web-1 or web-1.lab.example"
     name = text(value, expected, "write it in quotes if it looks like a number")
     if not HOST_PATTERN.fullmatch(name):
         raise refuse(f"{shown(name)} cannot be a name here; expected {expected}", "rename it")
@@ -33,7 +34,7 @@ def _host_name(value: object) -> str:
 
 
 HostName = Annotated[str, BeforeValidator(_host_name)]
-"""One label of a domain name (RFC 1123, 2.1)."""
+"""A host's name (RFC 1123, 2.1), with a domain or without one."""
 
 
 def _tftp_root(value: object) -> str:
@@ -107,8 +108,13 @@ class Reservation(Part):
     lease: LeaseTime | None = Field(default=None, description="Its lease time; null: the range's.")
 
     def is_for(self, mac: str, name: str) -> bool:
-        """Whether it is a client's: by its MAC, or without one by its host name."""
-        return self.mac == mac if self.mac is not None else self.name == name
+        """Whether it is a client's: by its MAC, or without one by its host name.
+
+        dnsmasq compares names without their domains.
+        """
+        if self.mac is not None or self.name is None:
+            return self.mac == mac
+        return self.name.partition(".")[0] == name.partition(".")[0]
 
 
 class Bootp(Part):

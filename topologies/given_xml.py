@@ -31,6 +31,9 @@ class Replacements:
         uuid: its UUID; None: libvirt makes one.
         subnets: documented subnet → the one in its place.
         devices: documented NIC of the host's → the one in its place.
+        macs: documented MAC of a guest → the one in its place.
+        guests: documented name of a guest → the one in its place.
+        tftp_root: the folder of its TFTP server; None: it has none.
     """
 
     name: str
@@ -39,6 +42,9 @@ class Replacements:
     uuid: str | None
     subnets: Mapping[IPv4Network, IPv4Network] = field(default_factory=dict)
     devices: Mapping[str, str] = field(default_factory=dict)
+    macs: Mapping[str, str] = field(default_factory=dict)
+    guests: Mapping[str, str] = field(default_factory=dict)
+    tftp_root: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,9 +86,15 @@ class GivenXml:
             _child(root, "bridge").set("name", by.bridge)
         for element in root.iter():
             for key, value in list(element.attrib.items()):
-                element.set(key, _moved(value, by.subnets))
+                element.set(key, moved_text(value, by.subnets))
         for device in _devices(root):
-            device.set("dev", by.devices.get(device.get("dev", ""), device.get("dev", "")))
+            _exchange(device, "dev", by.devices)
+        for client in root.iterfind("ip/dhcp/host"):
+            _exchange(client, "mac", by.macs)
+            _exchange(client, "name", by.guests)
+        if by.tftp_root is not None:
+            for tftp in root.iterfind("ip/tftp"):
+                tftp.set("root", by.tftp_root)
         return replace(self, text=ET.tostring(root, encoding="unicode"))
 
     def over(self, pf: str) -> Self:
@@ -108,13 +120,20 @@ def _child(root: ET.Element, name: str) -> ET.Element:
     return found
 
 
+def _exchange(element: ET.Element, key: str, others: Mapping[str, str]) -> None:
+    """Set an attribute to what is in place of its value; a MAC may be in capitals."""
+    value = element.get(key)
+    if value is not None and (other := others.get(value, others.get(value.lower()))) is not None:
+        element.set(key, other)
+
+
 def _devices(root: ET.Element) -> Iterator[ET.Element]:
     """Give the elements that name a NIC which packets leave the host by."""
     for path in ("forward", "forward/interface"):
         yield from (each for each in root.findall(path) if "dev" in each.attrib)
 
 
-def _moved(value: str, subnets: Mapping[IPv4Network, IPv4Network]) -> str:
+def moved_text(value: str, subnets: Mapping[IPv4Network, IPv4Network]) -> str:
     """Return a value with each address of a documented subnet at its place in the other one."""
 
     def other(match: re.Match[str]) -> str:

@@ -2,7 +2,7 @@
 """What all parts of a topology file have in common."""
 
 from collections.abc import Iterator
-from typing import Any, get_args, get_origin
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,12 +16,15 @@ class Part(BaseModel):
         """Whether it has a key with another value than that of a file without the key.
 
         Args:
-            path: the key, as in `domain` or `dhcp.hosts`.
+            path: the key, as in `domain` or `dhcp.hosts`; of a list's entries that of any of them,
+                as in `dhcp.hosts.lease`.
         """
         key, _, below = path.partition(".")
         value = getattr(self, key)
         if value == type(self).model_fields[key].default:
             return False
+        if isinstance(value, tuple) and below:
+            return any(each.asks_for(below) for each in value)
         return value.asks_for(below) if below else True
 
 
@@ -33,9 +36,7 @@ def keys_of(part: type[Part]) -> tuple[str, ...]:
 def _keys(part: type[Part]) -> Iterator[str]:
     for name, field in part.model_fields.items():
         yield name
-        # Of a list's entries each has its own keys.
-        parts = () if get_origin(field.annotation) is tuple else get_args(field.annotation)
-        for below in (field.annotation, *parts):
+        for below in (field.annotation, *get_args(field.annotation)):
             if _is_part(below):
                 yield from (f"{name}.{key}" for key in _keys(below))
 

@@ -5,7 +5,7 @@ Each part knows its own shape. Rules between parts (an address inside its networ
 are in `topologies.rules`.
 """
 
-from ipaddress import IPv4Interface, IPv4Network, IPv6Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -40,6 +40,10 @@ Model = Literal["virtio", "rtl8139", "e1000", "e1000e"]
 OriginName = Literal["made", "existing"]
 """Where a network comes from (`topologies.origins`)."""
 MbitPerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+OF_LIBVIRT = (*("further_addresses", "domain", "dns", "tftp", "routes", "dnsmasq_options"),)
+"""Keys of what libvirt adds to a bridge of its own that has an address, beside a DHCP server."""
 
 
 class StaticRoute(Part):
@@ -88,6 +92,11 @@ class Network(Part):
         default=False,
         description="libvirt's <network ipv6='yes'>: guests have IPv6 among themselves, without an "
         "IPv6 address of the host's.",
+    )
+    further_addresses: Annotated[tuple[Interface, ...], Field(strict=False)] = Field(
+        default=(),
+        description="More of the host's addresses on the bridge, each of a subnet of its own; "
+        "guests are on that of `address`.",
     )
     stp: bool | None = Field(
         default=None, description="Spanning tree; null: libvirt's or the kernel's default."
@@ -204,6 +213,12 @@ class Network(Part):
         return frozenset() if self.address6 is None else frozenset({IPV6})
 
     @property
+    def subnets(self) -> tuple[IPv4Network, ...]:
+        """The networks that the bridge's addresses lie in, that of the guests first."""
+        every = (self.address, *self.further_addresses)
+        return tuple(each.network for each in every if each is not None)
+
+    @property
     def is_on_physical_network(self) -> bool:
         """Whether its guests are on the physical network: the uplink is a port or the PF."""
         return self.uplink is not None
@@ -227,6 +242,11 @@ class Physical(Part):
     def of(self, family: AddressFamily) -> "Physical | PhysicalIpv6 | None":
         """Return the figures of a family; None: the network has none."""
         return {IPV4: self, IPV6: self.ipv6}[family]
+
+    @property
+    def gateway(self) -> IPv4Address | None:
+        """The router as a machine on it knows it; None where the network is not the run's."""
+        return self.router if self.router in self.subnet else None
 
     @property
     def host_interface(self) -> IPv4Interface:

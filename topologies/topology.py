@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A topology: one documented network as data, with its promises."""
 
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -12,8 +13,9 @@ from topologies.catalogue import Claim
 from topologies.data_error import DataError, near_miss
 from topologies.default_promises import promises_of
 from topologies.dhcp import DhcpRange
+from topologies.dnsmasq_options import undecided_by
 from topologies.field_types import Sentence, TopologyName, found, refuse
-from topologies.network_import.reading import Reading
+from topologies.network_import.reading import Reading, Setting
 from topologies.network_types import NETWORK_TYPES, NetworkType, type_of
 from topologies.origins import Origin, origin_of
 from topologies.part import Part
@@ -197,6 +199,18 @@ class Topology(Shape):
     def reading(self) -> Reading | None:
         """What was read of an existing network of a host; None for a topology of a file."""
         return self._reading
+
+    def obstacle(self, claims: Iterable[str]) -> Setting | None:
+        """Return a setting by which its network is to do otherwise than these claims say."""
+        read = self._reading or Reading("--topology", self.name, tuple(self._options()))
+        return read.obstacle(claims)
+
+    def _options(self) -> Iterator[Setting]:
+        """Give the options that a topology file passes through to dnsmasq."""
+        for number, option in enumerate(self.network.dnsmasq_options):
+            place = f"networks[0].dnsmasq_options[{number}]"
+            source = f"topology {self.name}"
+            yield Setting(source, place, None, None, option, "used", undecided_by(option))
 
     @property
     def selection(self) -> tuple[str, str]:

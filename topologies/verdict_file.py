@@ -2,7 +2,7 @@
 """The format of a file of expected verdicts, and what is read from it."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -51,30 +51,37 @@ class ExpectedVerdicts:
     Attributes:
         seen: by topology the claims that were seen there, and beginnings of check ids.
         exceptions: those that do not conform.
+        unseen: by topology beginnings of check ids that were not seen, though `seen` has a shorter
+            beginning of them.
     """
 
     seen: Mapping[TopologyName, tuple[str, ...]]
     exceptions: tuple[ExpectedException, ...]
+    unseen: Mapping[TopologyName, tuple[str, ...]] = field(default_factory=dict)
 
     def on(self, had: Collection[str]) -> "ExpectedVerdicts":
         """Return what is expected where a host has these capabilities, and no other.
 
         What was seen for want of a capability was not seen on a host that has it.
         """
-        gone = {
-            (topology, name)
-            for each in self.exceptions
-            if not each.holds(had)
-            for topology in each.topologies
-            for name in each.claims or each.checks
-        }
-        return replace(
-            self,
+        unmet = [each for each in self.exceptions if not each.holds(had)]
+        gone = {(t, claim) for each in unmet for t in each.topologies for claim in each.claims}
+        unseen: dict[TopologyName, tuple[str, ...]] = dict(self.unseen)
+        for each in unmet:
+            for topology in () if each.claims else each.topologies:
+                unseen[topology] = unseen.get(topology, ()) + each.checks
+        return ExpectedVerdicts(
             seen={
-                topology: tuple(name for name in names if (topology, name) not in gone)
+                topology: tuple(
+                    name
+                    for name in names
+                    if (topology, name) not in gone
+                    and not name.startswith(unseen.get(topology, ()))
+                )
                 for topology, names in self.seen.items()
             },
             exceptions=tuple(each for each in self.exceptions if each.holds(had)),
+            unseen=unseen,
         )
 
 

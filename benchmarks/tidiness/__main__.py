@@ -34,7 +34,8 @@ from benchmarks.tidiness.table import table
 from benchmarks.tidiness.trials import KILLS, RESULTS, Order, orders, read
 
 # A lab is one boot, and nothing of it is on a disk.
-KILLS_OF = {"staged": KILLS, "sandbox": KILLS[:2], "lab": KILLS[:2]}
+STAYING = [way for way, kill in KILLS.items() if not kill.restarts_host]
+KILLS_OF = {"staged": list(KILLS), "sandbox": STAYING, "lab": STAYING}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -73,7 +74,7 @@ def _make(options: argparse.Namespace, folder: Path, wanted: Sequence[Order]) ->
     else:
         # A host that is restarted keeps its changes; the other ways need none of that.
         for kept in (False, True):
-            if part := [order for order in wanted if (order.way == "restart") == kept]:
+            if part := [order for order in wanted if order.restarts_host == kept]:
                 staged_series(folder, part, release, options.profile)
 
 

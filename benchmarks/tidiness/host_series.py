@@ -42,7 +42,7 @@ def staged_series(folder: Path, orders: Sequence[Order], release: str, profile: 
     argv = [sys.executable, str(ROOT / "plumbline"), "stage", "--release", release]
     argv += ["--profile", profile or str(PROFILE), "--writable", str(folder)]
     state = folder / "state"
-    if any(order.way == "restart" for order in orders):
+    if any(order.restarts_host for order in orders):
         argv += ["--state", str(state)]
     failures = 0
     while _missing(folder, orders):

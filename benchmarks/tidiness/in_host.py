@@ -22,8 +22,8 @@ from pathlib import Path
 from benchmarks.tidiness import leftovers, phases
 from benchmarks.tidiness.strikes import STRIKES
 from benchmarks.tidiness.trials import (
-    KILLS,
     RESULTS,
+    Kill,
     Order,
     Trial,
     append,
@@ -84,10 +84,11 @@ class HostSeries:
         for order in orders:
             if not tidy:
                 return NOT_TIDY
-            if order.way == "restart":
+            if order.restarts_host:
                 self._begin_restart(order)
                 return RESTART
-            tidy = self._killed(order) if order.way in KILLS else self._struck(order)
+            kill = order.kill
+            tidy = self._struck(order) if kill is None else self._killed(order, kill)
         return 0 if tidy else NOT_TIDY
 
     def whole(self, order: Order) -> float:
@@ -108,7 +109,7 @@ class HostSeries:
         append(self.results, entry | {"left": left, "differs": differs})
         return seconds
 
-    def _killed(self, order: Order) -> bool:
+    def _killed(self, order: Order, kill: Kill) -> bool:
         """Kill a run, or it and its guardian; return whether it was tidy."""
         length = self.whole(order)
         before, listed = self._look()
@@ -118,16 +119,16 @@ class HostSeries:
             moment = self._wait_for(order, length, begin, run)
             phase = _phase(output, run)
             guardians = _children(run.pid, GUARDIAN)
-            if order.way == "both" and not order.delay_s:
+            if kill.takes_guardian and not order.delay_s:
                 _kill(guardians)
             run.kill()
             run.wait()
-            if order.way == "both" and order.delay_s:
+            if kill.takes_guardian and order.delay_s:
                 time.sleep(order.delay_s)
                 _kill(guardians)
         ended = time.monotonic()
         trial = Trial(order, self.kind, moment, length, phase)
-        if order.way == "harness":
+        if not kill.takes_guardian:
             _until(lambda: not _children(None, GUARDIAN), TAKEN_BACK_DEADLINE_S)
             # An earlier trial's is older.
             since = LOG.exists() and LOG.stat().st_mtime >= started
@@ -228,7 +229,7 @@ class HostSeries:
 
     def _claims(self, order: Order) -> list[str]:
         # In a lab each takes minutes.
-        is_long = order.way not in KILLS and self.kind == "staged"
+        is_long = order.kill is None and self.kind == "staged"
         more = MORE_CLAIMS.get(order.topology, ()) if is_long else ()
         return [CLAIMS[order.topology], *more]
 

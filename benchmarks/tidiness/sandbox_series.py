@@ -59,7 +59,7 @@ def _trial(folder: Path, order: Order) -> None:
         phase = phases.OVER
         if run.poll() is None:
             phase = phases.phase(output, has_begun=has_begun)
-        if order.way == "both":
+        if order.kill is not None and order.kill.takes_guardian:
             for pid in own:
                 if HOLDER in _words(pid):
                     os.kill(pid, signal.SIGKILL)

@@ -7,13 +7,39 @@ import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
-# Who is killed. `restart`: the host itself, which starts anew.
-KILLS = ("harness", "both", "restart")
 # A guardian that begins its work at once may be in the middle of it after so long.
 DELAY_MAX_S = 2.0
 RESULTS = "trials.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """A way to kill a run.
+
+    Attributes:
+        way: its word.
+        takes_guardian: the guardian is killed as well, or in a sandbox its first process.
+        restarts_host: the host itself ends, and starts anew.
+    """
+
+    way: str
+    takes_guardian: bool = False
+    restarts_host: bool = False
+
+
+KILLS: Final = MappingProxyType(
+    {
+        each.way: each
+        for each in (
+            Kill("harness"),
+            Kill("both", takes_guardian=True),
+            Kill("restart", restarts_host=True),
+        )
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +59,16 @@ class Order:
     topology: str
     fraction: float
     delay_s: float = 0.0
+
+    @property
+    def kill(self) -> Kill | None:
+        """How its run is killed; None: it is not, and something happens to it."""
+        return KILLS.get(self.way)
+
+    @property
+    def restarts_host(self) -> bool:
+        """Whether the host starts anew, and has to keep what was changed on it."""
+        return self.kill is not None and self.kill.restarts_host
 
 
 @dataclass
@@ -86,7 +122,8 @@ def orders(
         chance = random.Random(f"{seed} {number}")  # noqa: S311 - moments are no secret
         low, high = between
         way = ways[(number - 1) % len(ways)]
-        late = way == "both" and chance.random() < 0.5
+        takes_guardian = way in KILLS and KILLS[way].takes_guardian
+        late = takes_guardian and chance.random() < 0.5
         made.append(
             Order(
                 number,

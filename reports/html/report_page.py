@@ -11,6 +11,7 @@ from reports.html import claim_entries as claims
 from reports.html.claim_entries import ClaimEntry
 from reports.html.fault_entries import FaultEntry, by_fault
 from reports.html.measurement_plots import SideBySide, side_by_side
+from reports.html.origin_words import OriginWords, words_for
 from reports.html.reach_table import Way, ways
 from reports.html.shown_evidence import PAGE_MAX, EvidenceFiles, ShownEvidence
 from reports.html.template_environment import environment
@@ -39,6 +40,11 @@ class TopologyEntry:
     drawing: TopologyDrawing | None
     facts: list[tuple[str, str]]
     evidence: list[ShownEvidence]
+
+    @property
+    def words(self) -> OriginWords:
+        """What is said of it by the origin of its networks."""
+        return words_for(self.topology.origin)
 
     @property
     def verdict(self) -> Verdict:

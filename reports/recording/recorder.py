@@ -79,6 +79,7 @@ class Recorder:
         self._broken = False
         self._blamed: set[Key] = set()
         self._announced_faults: set[str] = set()
+        self._refused: set[str] = set()
         self._exit_code: int | None = None
         self._files = RecordFiles(output)
         self._save = PacedSave(lambda: self._files.write(self._ledger.record()))
@@ -192,9 +193,16 @@ class Recorder:
             topology = self._ledger.topology(name)
             self._config.hook.pytest_plumbline_topology(topology=topology)
             if topology.teardown_s is not None or topology.reason is not None:
-                for fault in self._ledger.faults(name):
-                    self._announce_fault(fault)
+                self._announce_faults(name, refused=topology.refused)
+            if topology.refused:
+                self._refused.add(name)
         return bool(changed)
+
+    def _announce_faults(self, topology: str, *, refused: bool) -> None:
+        """Announce the outcome of a topology's faults; where the host refused it, checks follow."""
+        for fault in self._ledger.faults(topology):
+            if not refused or fault.outcome != "not decided":
+                self._announce_fault(fault)
 
     def _announce_fault(self, fault: FaultResult) -> None:
         """Announce the outcome of a fault, once: a topology that stays up is taken down later."""
@@ -214,6 +222,8 @@ class Recorder:
             # A failure seen by pytest stays, even if the check later reports success.
             if key not in self._blamed:
                 news |= self._decide(check, report)
+        for topology in self._refused & {topology for topology, _ in last}:
+            self._announce_faults(topology, refused=True)
         return news
 
     def _enter_what_pytest_saw(self, report: pytest.TestReport) -> bool:

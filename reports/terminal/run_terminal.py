@@ -154,8 +154,10 @@ class Terminal:
         self, warning_message: warnings.WarningMessage, nodeid: str
     ) -> None:
         """Keep a warning for the end, once however often it comes."""
-        place = nodeid or f"{warning_message.filename}:{warning_message.lineno}"
-        text = f"{place}: {warning_message.category.__name__}: {warning_message.message}"
+        file = warning_message.filename
+        # The class is of use to who reads the code; a file of data is read by its user.
+        kind = f"{warning_message.category.__name__}: " if nodeid or file.endswith(".py") else ""
+        text = f"{nodeid or f'{file}:{warning_message.lineno}'}: {kind}{warning_message.message}"
         self._warnings[text] = self._warnings.get(text, 0) + 1
 
     @pytest.hookimpl(optionalhook=True)

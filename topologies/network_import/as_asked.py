@@ -37,6 +37,8 @@ def _missing(asked: Element, live: Element) -> Iterator[str]:
             continue
         place = f"{asked.path}@{name}"
         found = live.attributes.get(name)
+        if found is None and _is_left_out(place, asked):
+            continue
         if found is None:
             yield f'line {asked.line}: {place}="{value}" is not live'
         elif _form(place, found) != _form(place, value):
@@ -52,14 +54,17 @@ def _missing(asked: Element, live: Element) -> Iterator[str]:
 
 def _more(asked: Element, live: Element) -> Iterator[str]:
     for name, value in live.attributes.items():
-        if name not in asked.attributes and not _is_filled_in(f"{live.path}@{name}"):
+        if name not in asked.attributes and not _is_filled_in(f"{live.path}@{name}", value):
             yield f'{live.path}@{name}="{value}" is live, and was not asked for'
     for one, other in _pairs(asked, live):
         if other is None or other.path.startswith(FOREIGN):
             continue
         if one is not None:
             yield from _more(one, other)
-        elif not _is_filled_in(other.path):
+        elif _is_filled_in(other.path, other.text):
+            # What is below an element that libvirt adds has to be its own as well.
+            yield from _more(Element(other.path, other.line, {}), other)
+        else:
             yield f"{_described(other)} is live, and was not asked for"
 
 
@@ -88,9 +93,20 @@ def _are_alike(one: Element, other: Element) -> bool:
     return one.path == other.path and not list(_missing(one, other))
 
 
-def _is_filled_in(place: str) -> bool:
+def _is_filled_in(place: str, value: str) -> bool:
+    """Whether libvirt adds an element or attribute with a value by itself."""
     rule = RULES.get(place)
-    return rule is not None and rule.filled_in
+    if rule is None or isinstance(rule.filled_in, bool):
+        return rule is not None and bool(rule.filled_in)
+    return value in rule.filled_in
+
+
+def _is_left_out(place: str, element: Element) -> bool:
+    """Whether libvirt leaves an attribute out that asks for nothing beside the others."""
+    rule = RULES.get(place)
+    if rule is None or not rule.left_out:
+        return False
+    return rule.left_out.items() <= element.attributes.items()
 
 
 def _described(element: Element) -> str:

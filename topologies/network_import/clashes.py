@@ -2,7 +2,7 @@
 """Networks of one run's XML files that no host can have side by side."""
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 from topologies.data_error import DataError
@@ -40,9 +40,9 @@ def _figures(one: Topology, other: Topology) -> Iterator[tuple[str, str, str]]:
     bridges = [_written_bridge(each) for each in (one, other)]
     if bridges[0] is not None and bridges[0] == bridges[1]:
         yield "bridge", bridges[0], bridges[0]
-    nets = [each.network.subnet for each in (one, other)]
-    if nets[0] is not None and nets[1] is not None and nets[0].overlaps(nets[1]):
-        yield "address", str(nets[0]), str(nets[1])
+    for mine, theirs in product(one.network.subnets, other.network.subnets):
+        if mine.overlaps(theirs):
+            yield "address", str(mine), str(theirs)
 
 
 def _value(topology: Topology, key: str) -> str | None:

@@ -25,13 +25,16 @@ def _treatment(rule: Rule) -> str:
     treatment: str = rule.treatment
     if rule.built is not None:
         treatment = f"{rule.built} where a run builds it, else {treatment}"
+    if rule.unread:
+        treatment = f"{treatment}; not looked at where the model cannot have it"
     others = [f"`{value}`: {each}" for value, each in rule.values.items() if each != treatment]
     return "; ".join([treatment, *others])
 
 
 def _by(rule: Rule) -> str:
     undecided = f"undecided: {', '.join(rule.undecides)}" if rule.undecides else ""
-    return "; ".join(filter(None, (rule.by, undecided)))
+    unread = f"undecided then: {', '.join(rule.unread)}" if rule.unread else ""
+    return "; ".join(filter(None, (rule.by, undecided, unread)))
 
 
 def written(text: str) -> str:

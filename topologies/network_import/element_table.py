@@ -5,16 +5,20 @@ A line moves from "not looked at" to "used" or "checked" once a key of the model
 at it. `docs/topologies.md` shows the table; tests hold both, and libvirt's own schema, against it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from topologies.dnsmasq_options import EVERYTHING, FORWARDED, undecided_by
 from topologies.network_import.reading import Treatment
 
 TRANSLATION: Final = ("NT-08", "NT-09", "NT-10")
-LEASES: Final = ("NT-04", "NT-05", "NT-06", "IS-05", "RT-06", "OP-06")
+LEASES: Final = (
+    *("NT-04", "NT-05", "NT-06", "IS-05", "RT-06", "OP-06"),
+    *("DH-02", "DH-03", "DH-04", "DH-05"),
+)
 SERVER: Final = ("NT-04",)
-NAMES: Final = ("NT-21", "DN-08")
+RESERVED: Final = ("NT-06", "IS-05", "DH-01", "DH-02", "DH-05", "DH-08")
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,12 @@ class Rule:
             libvirt fills in by itself, and those that a check looks at.
         subtree: the rule is that of everything below it, too.
         built: the treatment where a run makes the network of the XML; None: the same.
-        filled_in: libvirt may add it to the live XML by itself.
+        filled_in: libvirt may add it to the live XML by itself: any value, or one of these.
+        unread: claims that it takes the ground from where the model cannot have its value; then it
+            is not looked at.
+        left_out: attributes of its element with values beside which libvirt leaves it out of the
+            live XML, for it asks for nothing there.
+        undecides_by: gives the claims that a value takes the ground from.
     """
 
     treatment: Treatment
@@ -39,11 +48,24 @@ class Rule:
     values: Mapping[str, Treatment] = field(default_factory=dict)
     subtree: bool = False
     built: Treatment | None = None
-    filled_in: bool = False
+    filled_in: bool | tuple[str, ...] = False
+    unread: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    undecides_by: Callable[[str], tuple[str, ...]] | None = None
 
 
-def _used(by: str, *undecides: str, filled_in: bool = False, **values: Treatment) -> Rule:
+def _used(
+    by: str, *undecides: str, filled_in: bool | tuple[str, ...] = False, **values: Treatment
+) -> Rule:
     return Rule("used", by, undecides, values, filled_in=filled_in)
+
+
+def _read(
+    key: str, *unread: str, filled_in: tuple[str, ...] | bool = False, **left_out: str
+) -> Rule:
+    """Return the rule of a key that a value may be no value of; then these claims are undecided."""
+    by = f"`networks.{key}`"
+    return Rule("used", by, filled_in=filled_in, unread=unread, left_out=left_out)
 
 
 def _checked(by: str, *, filled_in: bool = False) -> Rule:
@@ -51,14 +73,20 @@ def _checked(by: str, *, filled_in: bool = False) -> Rule:
 
 
 def _not(*undecides: str, by: str = "", checked: str = "", filled_in: bool = False) -> Rule:
-    """Return the rule of what is not looked at, unless it has the value that a check looks at."""
+    """Return the rule of what is not looked at, unless it has the value that a check looks at.
+
+    Such a value is the one that libvirt fills in, if it does.
+    """
     values: Mapping[str, Treatment] = {checked: "checked"} if checked else {}
-    return Rule("not looked at", by, undecides, values, filled_in=filled_in)
+    filled = (checked,) if checked and filled_in else filled_in
+    return Rule("not looked at", by, undecides, values, filled_in=filled)
 
 
-def _default(value: str) -> Rule:
+def _default(value: str, **left_out: str) -> Rule:
     """Return the rule of what is not looked at, unless it asks for what is so without it."""
-    return Rule("not looked at", f"`{value}` is as without it", values={value: "used"})
+    return Rule(
+        "not looked at", f"`{value}` is as without it", values={value: "used"}, left_out=left_out
+    )
 
 
 _DEVICE: Final = Rule("not looked at", "`physical.uplink`", built="used", filled_in=True)
@@ -69,7 +97,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "network": _used("one network"),
     "network@connections": Rule("checked", "NT-18", filled_in=True),
     "network@xmlns:dnsmasq": _used("the name space of `dnsmasq:options`", filled_in=True),
-    "network@ipv6": _default("no"),
+    "network@ipv6": _default("no", ipv6="no"),
     "network@trustGuestRxFilters": _default("no"),
     "network/name": _used("`networks.name`, or `networks.libvirt_name`"),
     "network/uuid": _used("`networks.uuid`", filled_in=True),
@@ -77,7 +105,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "network/description": _not(),
     "network/metadata": _ANYTHING,
     "network/forward": _used("`networks.forward`"),
-    "network/forward@mode": _used("`networks.forward`", filled_in=True),
+    "network/forward@mode": _used("`networks.forward`", filled_in=("nat",)),
     "network/forward@managed": _checked("PT-03"),
     # With it only packets to that device are forwarded.
     "network/forward@dev": _DEVICE,
@@ -113,8 +141,8 @@ RULES: Final[Mapping[str, Rule]] = {
     ),
     "network/bridge": _used("`networks.bridge`", filled_in=True),
     "network/bridge@name": _used("`networks.bridge`", filled_in=True),
-    "network/bridge@stp": _used("`networks.stp`", filled_in=True),
-    "network/bridge@delay": _used("`networks.forward_delay_s`", filled_in=True),
+    "network/bridge@stp": _used("`networks.stp`", filled_in=("on",)),
+    "network/bridge@delay": _used("`networks.forward_delay_s`", filled_in=("0",)),
     "network/bridge@zone": _not(),
     "network/bridge@macTableManager": _default("kernel"),
     "network/mac": _used("`networks.mac`", filled_in=True),
@@ -122,10 +150,9 @@ RULES: Final[Mapping[str, Rule]] = {
     # A frame of 1500 octets does not fit a smaller one; the probes send such frames.
     "network/mtu": _checked("NT-22"),
     "network/mtu@size": _not("NT-22", by="NT-22", checked="1500"),
-    # A name by its address is then in the domain.
-    "network/domain": _not("DN-08"),
-    "network/domain@name": _not("DN-08"),
-    "network/domain@localOnly": _default("no"),
+    "network/domain": _read("domain", "DN-08"),
+    "network/domain@name": _read("domain.name"),
+    "network/domain@localOnly": _read("domain.local_only"),
     "network/domain@register": _default("no"),
     "network/bandwidth": _FLOORS,
     "network/bandwidth@classID": _not(filled_in=True),
@@ -186,65 +213,77 @@ RULES: Final[Mapping[str, Rule]] = {
     "network/portgroup/vlan/tag": _not(),
     "network/portgroup/vlan/tag@id": _not(),
     "network/portgroup/vlan/tag@nativeMode": _not(),
-    "network/dns": _checked("NT-21"),
-    "network/dns@enable": _not(*NAMES, by="NT-04, NT-21", checked="yes"),
-    "network/dns@forwardPlainNames": _not(*NAMES, by="NT-21", checked="yes"),
-    "network/dns/forwarder": _not(*NAMES),
-    "network/dns/forwarder@addr": _not(*NAMES),
-    "network/dns/forwarder@domain": _not(*NAMES),
-    "network/dns/txt": _not(),
-    "network/dns/txt@name": _not(),
-    "network/dns/txt@value": _not(),
-    "network/dns/srv": _not(),
-    "network/dns/srv@service": _not(),
-    "network/dns/srv@protocol": _not(),
-    "network/dns/srv@domain": _not(),
-    "network/dns/srv@target": _not(),
-    "network/dns/srv@port": _not(),
-    "network/dns/srv@priority": _not(),
-    "network/dns/srv@weight": _not(),
-    "network/dns/host": _not(),
-    "network/dns/host@ip": _not(),
-    "network/dns/host/hostname": _not(),
-    "network/ip": _used(
-        "`networks.address`: the first one of IPv4; one of IPv6 leaves NT-04 undecided"
+    "network/dns": _read("dns"),
+    "network/dns@enable": _read("dns.enable"),
+    "network/dns@forwardPlainNames": _read("dns.forward_plain_names"),
+    "network/dns/forwarder": _read("dns.forwarders", *FORWARDED),
+    "network/dns/forwarder@addr": _read("dns.forwarders.address"),
+    "network/dns/forwarder@domain": _read("dns.forwarders.domain"),
+    "network/dns/txt": _read("dns.txt", "DN-04"),
+    "network/dns/txt@name": _read("dns.txt.name"),
+    "network/dns/txt@value": _read("dns.txt.value"),
+    "network/dns/srv": _read("dns.srv", "DN-04"),
+    "network/dns/srv@service": _read("dns.srv.service"),
+    "network/dns/srv@protocol": _read("dns.srv.protocol"),
+    "network/dns/srv@domain": _read("dns.srv.domain"),
+    "network/dns/srv@target": _read("dns.srv.target"),
+    "network/dns/srv@port": _read("dns.srv.port"),
+    "network/dns/srv@priority": _read("dns.srv.priority", priority="0"),
+    "network/dns/srv@weight": _read("dns.srv.weight", weight="0"),
+    "network/dns/host": _read("dns.hosts", "DN-03"),
+    "network/dns/host@ip": _read("dns.hosts.ip"),
+    "network/dns/host/hostname": _read("dns.hosts.names"),
+    "network/ip": Rule(
+        "used",
+        "`networks.address`: of IPv4 the one with `<dhcp>`, or the first; "
+        "`networks.further_addresses`: the others; one of IPv6 leaves NT-04 undecided",
+        unread=("NT-03",),
     ),
     "network/ip@address": _used("`networks.address`"),
     "network/ip@netmask": _used("`networks.address`"),
     "network/ip@prefix": _used("`networks.address`"),
     "network/ip@family": _used("`networks.address`"),
     "network/ip@localPtr": _default("no"),
-    "network/ip/tftp": _not(),
-    "network/ip/tftp@root": _not(),
+    "network/ip/tftp": _read("tftp"),
+    "network/ip/tftp@root": _read("tftp.root"),
     "network/ip/dhcp": _used("`networks.dhcp`"),
     "network/ip/dhcp/range": _used(
         "`networks.dhcp`: the first one; another leaves leases undecided"
     ),
     "network/ip/dhcp/range@start": _used("`networks.dhcp.start`"),
     "network/ip/dhcp/range@end": _used("`networks.dhcp.end`"),
-    "network/ip/dhcp/range/lease": _not(),
-    "network/ip/dhcp/range/lease@expiry": _not(),
-    "network/ip/dhcp/range/lease@unit": _not(),
-    "network/ip/dhcp/host": _not("NT-04", "NT-06", "IS-05"),
-    "network/ip/dhcp/host@mac": _not("NT-04", "NT-06", "IS-05"),
-    "network/ip/dhcp/host@id": _not("NT-04", "NT-06", "IS-05"),
-    "network/ip/dhcp/host@name": _not("NT-04", "NT-06", "IS-05"),
-    "network/ip/dhcp/host@ip": _not("NT-04", "NT-06", "IS-05"),
-    "network/ip/dhcp/host/lease": _not(),
-    "network/ip/dhcp/host/lease@expiry": _not(),
-    "network/ip/dhcp/host/lease@unit": _not(),
-    "network/ip/dhcp/bootp": _not(),
-    "network/ip/dhcp/bootp@file": _not(),
-    "network/ip/dhcp/bootp@server": _not(),
-    "network/route": _not(),
-    "network/route@family": _not(),
-    "network/route@address": _not(),
-    "network/route@netmask": _not(),
-    "network/route@prefix": _not(),
-    "network/route@gateway": _not(),
-    "network/route@metric": _not(),
-    # Passed through to dnsmasq, whose answers they may change in any way.
-    "network/dnsmasq:options": _not(*LEASES, *NAMES),
-    "network/dnsmasq:options/dnsmasq:option": _not(*LEASES, *NAMES),
-    "network/dnsmasq:options/dnsmasq:option@value": _not(*LEASES, *NAMES),
+    "network/ip/dhcp/range/lease": _read("dhcp.lease", "DH-03", "DH-04"),
+    "network/ip/dhcp/range/lease@expiry": _read("dhcp.lease.expiry"),
+    "network/ip/dhcp/range/lease@unit": _read(
+        "dhcp.lease.unit", filled_in=("minutes",), expiry="0"
+    ),
+    "network/ip/dhcp/host": _read("dhcp.hosts", *RESERVED),
+    "network/ip/dhcp/host@mac": _read("dhcp.hosts.mac"),
+    # Of IPv4 libvirt does not hand it to dnsmasq.
+    "network/ip/dhcp/host@id": _not(),
+    "network/ip/dhcp/host@name": _read("dhcp.hosts.name"),
+    "network/ip/dhcp/host@ip": _read("dhcp.hosts.ip"),
+    "network/ip/dhcp/host/lease": _read("dhcp.hosts.lease"),
+    "network/ip/dhcp/host/lease@expiry": _read("dhcp.hosts.lease.expiry"),
+    "network/ip/dhcp/host/lease@unit": _read(
+        "dhcp.hosts.lease.unit", filled_in=("minutes",), expiry="0"
+    ),
+    "network/ip/dhcp/bootp": _read("dhcp.bootp", "DH-06"),
+    "network/ip/dhcp/bootp@file": _read("dhcp.bootp.file"),
+    "network/ip/dhcp/bootp@server": _read("dhcp.bootp.server"),
+    "network/route": _read("routes", "NT-25"),
+    "network/route@family": _read("routes"),
+    "network/route@address": _read("routes.to"),
+    "network/route@netmask": _read("routes.to"),
+    "network/route@prefix": _read("routes.to"),
+    "network/route@gateway": _read("routes.gateway"),
+    "network/route@metric": _read("routes.metric"),
+    "network/dnsmasq:options": _read("dnsmasq_options"),
+    "network/dnsmasq:options/dnsmasq:option": _read("dnsmasq_options", *EVERYTHING),
+    # Passed through to dnsmasq, whose answers it may change.
+    "network/dnsmasq:options/dnsmasq:option@value": Rule(
+        "used",
+        "`networks.dnsmasq_options`; undecided: the claims about what the option changes",
+        undecides_by=undecided_by,
+    ),
 }

@@ -5,7 +5,7 @@ What is not in the table is unknown to this release, and is listed as not looked
 the XML asks for is passed over in silence.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from topologies.network_import.element_table import LEASES, RULES, SERVER, Rule
@@ -14,20 +14,25 @@ from topologies.network_import.xml_reader import Element
 
 UNKNOWN: Final = Rule("not looked at", subtree=True)
 # Of these the first one is used, and the model has no place for another.
-SINGLE: Final = ("network/ip", "network/ip/dhcp/range", "network/forward/interface")
+SINGLE: Final = ("network/ip/dhcp/range", "network/forward/interface")
+# Of IPv6 they are beside those of IPv4, and change nothing of these.
+OF_EACH_FAMILY: Final = ("network/dns/host", "network/route")
 # What a newer libvirt adds here may change who reaches whom.
 DECIDES_REACH: Final = ("network/forward", "network/port")
 
 
-def settings(root: Element, source: str, *, built: bool = False) -> Iterator[Setting]:
+def settings(
+    root: Element, source: str, unread: Collection[int] = (), *, built: bool = False
+) -> Iterator[Setting]:
     """Give every element and attribute of a network's XML, with its treatment.
 
     Args:
         root: the element `<network>`.
         source: whose XML it is.
+        unread: the identities of elements that the model cannot have.
         built: a run makes the network of it; else it exists.
     """
-    yield from _Reader(source, built).settings(root, None)
+    yield from _Reader(source, unread, built).settings(root, None)
 
 
 def unknown(root: Element) -> Iterator[tuple[Element, str]]:
@@ -53,11 +58,13 @@ class _Reader:
 
     Args:
         source: whose XML it is.
+        unread: the identities of elements that the model cannot have.
         built: a run makes the network of it.
     """
 
-    def __init__(self, source: str, built: bool) -> None:
+    def __init__(self, source: str, unread: Collection[int], built: bool) -> None:
         self._source = source
+        self._unread = unread
         self._built = built
         self._first_of: dict[str, Element] = {}
 
@@ -78,17 +85,25 @@ class _Reader:
             yield from self.settings(child, below)
 
     def _rule_of(self, element: Element) -> Rule:
-        if element.path in SINGLE and (
-            _is_ipv6(element) or self._first_of.setdefault(element.path, element) is not element
-        ):
+        if element.path == "network/ip" and _is_ipv6(element):
             # A range of the other family is in the same configuration of dnsmasq.
-            more = LEASES if "dhcp" in element.path else SERVER if _is_ipv6(element) else ()
+            return Rule("not looked at", undecides=SERVER, subtree=True)
+        if (
+            element.path in SINGLE
+            and self._first_of.setdefault(element.path, element) is not element
+        ):
+            more = LEASES if "dhcp" in element.path else ()
             return Rule("not looked at", undecides=more, subtree=True)
+        if id(element) in self._unread:
+            beside = element.path in OF_EACH_FAMILY and _is_ipv6(element)
+            claims = () if beside else RULES.get(element.path, UNKNOWN).unread
+            return Rule("not looked at", undecides=claims, subtree=True)
         return RULES.get(element.path, UNKNOWN)
 
     def _setting(self, rule: Rule, element: Element, name: str | None, value: str) -> Setting:
         treatment = (rule.built if self._built else None) or rule.treatment
         known = value in rule.values
+        undecided = rule.undecides if rule.undecides_by is None else rule.undecides_by(value)
         return Setting(
             self._source,
             element.path,
@@ -96,9 +111,10 @@ class _Reader:
             element.line,
             value,
             rule.values[value] if known else treatment,
-            () if known else rule.undecides,
+            () if known else undecided,
         )
 
 
 def _is_ipv6(element: Element) -> bool:
-    return element.attributes.get("family", "ipv4") != "ipv4"
+    named = element.attributes.get("family", "ipv4") != "ipv4"
+    return named or ":" in element.attributes.get("ip", "")

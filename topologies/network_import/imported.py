@@ -4,7 +4,7 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Any, Literal
 
@@ -13,14 +13,17 @@ from pydantic import ValidationError
 from topologies.data_error import DataError
 from topologies.default_promises import promises_of
 from topologies.network_import.reading import Reading
+from topologies.network_import.xml_reader import Element
 from topologies.network_types import find_type
 from topologies.schema import Network, Physical
 from topologies.topology import SCHEMA, Topology
+from topologies.yaml_reader import FieldPath
 
 TOPOLOGY_NAME_MAX = 32
 DIGEST_MAX = 6
 GUEST = "kvm"
 GUESTS = 2
+GUEST_NAMES = tuple(f"{GUEST}{number + 1}" for number in range(GUESTS))
 NETWORK, BRIDGE = "--network", "--bridge"
 # QEMU's own prefix; the rest is of the host and the network.
 MAC_PREFIX = "52:54:00"
@@ -41,6 +44,7 @@ class Imported:
         router: of the physical network that it is on, as far as the host knows.
         device: the NIC of the host's that alone packets leave by; None: any.
         spoken_for: addresses that its definition gives to somebody.
+        places: the elements that entries of its keys were read from, by the keys' paths.
     """
 
     network: Network
@@ -51,6 +55,7 @@ class Imported:
     router: IPv4Address | None = None
     device: str | None = None
     spoken_for: frozenset[IPv4Address] = frozenset()
+    places: Mapping[FieldPath, Element] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -61,6 +66,7 @@ class Imported:
         self,
         *,
         macs: Sequence[str],
+        names: Sequence[str] = GUEST_NAMES,
         addresses: Sequence[IPv4Interface] = (),
         physical: Physical | None = None,
     ) -> dict[str, Any]:
@@ -68,6 +74,7 @@ class Imported:
 
         Args:
             macs: of the guests, one each.
+            names: of the guests, one each.
             addresses: static addresses of the guests; none: they ask by DHCP.
             physical: the network beyond it; None: none is known.
         """
@@ -85,14 +92,14 @@ class Imported:
             "physical": physical,
             "guests": [
                 {
-                    "name": f"{GUEST}{number}",
+                    "name": name,
                     "network": self.network.name,
                     "attach": self.attach,
                     "mac": mac,
                     "model": "virtio",
                     "address": address,
                 }
-                for number, (mac, address) in enumerate(zip(macs, given, strict=True), 1)
+                for name, mac, address in zip(names, macs, given, strict=True)
             ],
             "promises": [self._as_asked(each) for each in promises_of(self.network, physical)],
             "throughput": self._floors(),

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from topologies.data_error import DataError, gathered
 from topologies.network_import.bridge_facts import BridgeFacts
+from topologies.network_import.dnsmasq_keys import DnsmasqKeys, dnsmasq_keys, unserved
 from topologies.network_import.elements import settings
 from topologies.network_import.imported import NETWORK, Imported
 from topologies.network_import.reading import Reading
@@ -37,6 +38,7 @@ ELEMENTS: Final[Mapping[str, str]] = MappingProxyType(
         "mac": "mac",
         "uuid": "uuid",
         "address": "ip",
+        "further_addresses": "ip",
         "dhcp": "ip/dhcp/range",
         "forward": "forward",
         "uplink": "forward/pf",
@@ -81,7 +83,8 @@ def imported(
         network, bridge = read.network()
     except ValidationError as error:
         raise gathered(read.refusals(error)) from error
-    found = [*settings(root, f"network {name}", built=built), *(bridge.settings if bridge else ())]
+    found = [*settings(root, f"network {name}", read.served.unread, built=built)]
+    found += bridge.settings if bridge else ()
     return Imported(
         network,
         "network",
@@ -91,6 +94,7 @@ def imported(
         router=None if bridge is None else bridge.router,
         device=device(root),
         spoken_for=frozenset(addresses(root)),
+        places=read.served.places,
     )
 
 
@@ -116,6 +120,8 @@ class _Read:
         self._facts = facts
         self._file = file
         self._built = built
+        # As long as libvirt starts no dnsmasq.
+        self.served: DnsmasqKeys = unserved(root)
 
     def error(self, element: Element, what: str, hint: str) -> DataError:
         """Return an error about an element."""
@@ -178,18 +184,21 @@ class _Read:
                 f'delay="{delay}"; expected a number of seconds',
                 "correct it, or leave it out",
             )
+        address = self._address(self._ip())
         data = self._common() | {
             "made_by": "libvirt",
             "bridge": bridge or FIRST_BRIDGE,
             "switch": "linux",
             "forward": mode,
-            "address": self._address(),
             "stp": None if stp is None else stp == "on",
             "forward_delay_s": None if delay is None else int(delay),
             "mac": root.get("mac", "address"),
-            "dhcp": self._range(),
+            "address": address,
         }
-        return Network.model_validate(data), None
+        if (ip := self._ip()) is not None and address is not None:
+            self.served = dnsmasq_keys(root, ip, address)
+            data["further_addresses"] = tuple(self._further(ip, address))
+        return Network.model_validate(data | self.served.keys), None
 
     def _bridge_of_host(self) -> tuple[Network, BridgeFacts | None]:
         root, forward = self._root, self._root.first("forward")
@@ -226,12 +235,29 @@ class _Read:
         return Network.model_validate(data), None
 
     def _ip(self) -> Element | None:
-        """Return the first element of an IPv4 address."""
-        every = self._root.find("ip")
-        return next((e for e in every if e.attributes.get("family", "ipv4") == "ipv4"), None)
+        """Return the element of the guests' IPv4 address: that with a DHCP server, or the first."""
+        every = list(self._ipv4())
+        return next((each for each in every if each.first("dhcp")), next(iter(every), None))
 
-    def _address(self) -> IPv4Interface | None:
-        if (ip := self._ip()) is None or (address := ip.attributes.get("address")) is None:
+    def _ipv4(self) -> Iterator[Element]:
+        every = self._root.find("ip")
+        return (each for each in every if each.attributes.get("family", "ipv4") == "ipv4")
+
+    def _further(self, own: Element, address: IPv4Interface) -> Iterator[IPv4Interface]:
+        """Give the other IPv4 addresses; what shares a subnet, or is below one, is left unread."""
+        used = [address.network]
+        for each in self._ipv4():
+            held = None if each is own else self._address(each)
+            if held is not None and not any(held.network.overlaps(other) for other in used):
+                self.served.places["further_addresses", len(used) - 1] = each
+                used.append(held.network)
+                self.served.unread |= {id(below): below for below in each.children}
+                yield held
+            elif each is not own:
+                self.served.unread[id(each)] = each
+
+    def _address(self, ip: Element | None) -> IPv4Interface | None:
+        if ip is None or (address := ip.attributes.get("address")) is None:
             return None
         size = ip.attributes.get("prefix") or ip.attributes.get("netmask")
         try:
@@ -241,14 +267,6 @@ class _Read:
             raise self.error(
                 ip, f"{error}; expected an IPv4 address", "take the XML from virsh net-dumpxml"
             ) from error
-
-    def _range(self) -> dict[str, str | None] | None:
-        ip = self._ip()
-        served = None if ip is None else ip.first("dhcp")
-        first = None if served is None else served.first("range")
-        if first is None:
-            return None
-        return {key: first.attributes.get(key) for key in ("start", "end")}
 
 
 READERS: Final[Mapping[str | None, Callable[[_Read], tuple[Network, BridgeFacts | None]]]] = (

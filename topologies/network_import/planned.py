@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A network that exists, or is defined, as one that a run makes: what a sandbox adds to it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from itertools import count, islice
 from typing import Any, Final
 
 from topologies.dhcp import DhcpRange
-from topologies.network_import.imported import GUESTS, Imported
+from topologies.field_types import GUEST_PATTERN
+from topologies.network_import.imported import GUEST, GUESTS, Imported, macs_for
 from topologies.network_types import type_of
 from topologies.schema import Network, Physical
 
@@ -28,7 +31,7 @@ def physical_of(imported: Imported) -> Physical | None:
     type_ = type_of(network)
     if not any("outside" in cell for cell in type_.reach):
         return None
-    own, beyond = network.subnet, network.is_on_physical_network
+    own, beyond = network.subnets, network.is_on_physical_network
     if beyond and network.address is not None:
         subnet, host = network.address.network, network.address.ip
         known = _inside(imported.router, subnet)
@@ -37,7 +40,7 @@ def physical_of(imported: Imported) -> Physical | None:
         subnet = next(
             each
             for each in BEYOND
-            if (own is None or not each.overlaps(own))
+            if not any(each.overlaps(other) for other in own)
             and not any(address in each for address in imported.spoken_for)
         )
         host, router = subnet[HOST], subnet[ROUTER]
@@ -84,10 +87,76 @@ def planned(imported: Imported, physical: Physical | None) -> Network:
     return network.model_copy(update=more)
 
 
-def static_addresses(imported: Imported, network: Network) -> list[IPv4Interface]:
-    """Return static addresses for guests on a network without DHCP; none where it has it."""
-    if network.dhcp is not None or network.is_on_physical_network:
-        return []
+@dataclass(frozen=True)
+class PlannedGuests:
+    """The guests that a run adds to a network that it makes.
+
+    Attributes:
+        macs: one each.
+        names: one each.
+        addresses: their static addresses; none: they ask by DHCP.
+    """
+
+    macs: Sequence[str]
+    names: Sequence[str]
+    addresses: Sequence[IPv4Interface] = ()
+
+
+def planned_guests(imported: Imported, network: Network) -> PlannedGuests:
+    """Return the guests of a network that a run makes.
+
+    Where its DHCP server has no addresses but reserved ones, they are the clients of the first two
+    reservations; else with static addresses.
+    """
+    macs = macs_for(imported.name, _reserved_macs(network))
+    names = list(islice(_free_names(network), GUESTS))
+    if network.is_on_physical_network or _serves_strangers(network):
+        return PlannedGuests(macs, names)
+    if len(kept := list(islice(_clients(network), GUESTS))) == GUESTS:
+        return PlannedGuests(*zip(*kept, strict=True))
+    return PlannedGuests(macs, names, _static_addresses(imported, network))
+
+
+def _reserved_macs(network: Network) -> list[str]:
+    hosts = () if network.dhcp is None else network.dhcp.hosts
+    return [each.mac for each in hosts if each.mac is not None]
+
+
+def _free_names(network: Network) -> Iterator[str]:
+    """Give names for guests that are those of no reservation and no entry.
+
+    dnsmasq gives a reserved address to a client with the reservation's name, whatever its MAC.
+    """
+    kept = () if network.dhcp is None else network.dhcp.hosts
+    entries = () if network.dns is None else network.dns.hosts
+    names = [each.name or "" for each in kept] + [name for each in entries for name in each.names]
+    taken = {name.partition(".")[0].lower() for name in names}
+    return (name for number in count(1) if (name := f"{GUEST}{number}") not in taken)
+
+
+def _serves_strangers(network: Network) -> bool:
+    """Whether a network's DHCP server has addresses for guests without a reservation."""
+    dhcp, served = network.dhcp, network.dhcp_range
+    if dhcp is None or served is None:
+        return False
+    own = None if network.address is None else network.address.ip
+    taken = {each for each in (own, *(host.ip for host in dhcp.hosts)) if each and each in served}
+    return served.size - len(taken) >= GUESTS
+
+
+def _clients(network: Network) -> Iterator[tuple[str, str]]:
+    """Give MAC and host name of the clients that a guest may be; a reservation's name is its."""
+    default = _free_names(network)
+    for each in network.dhcp.hosts if network.dhcp is not None else ():
+        if each.mac is None:
+            continue
+        if each.name is None:
+            yield each.mac, next(default)
+        elif GUEST_PATTERN.fullmatch(each.name):
+            yield each.mac, each.name
+
+
+def _static_addresses(imported: Imported, network: Network) -> list[IPv4Interface]:
     subnet = network.subnet or UNKNOWN_SUBNET
     own = None if network.address is None else network.address.ip
     taken = imported.spoken_for | {own}

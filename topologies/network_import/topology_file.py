@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from topologies.network_import.imported import Imported, macs_for
-from topologies.network_import.planned import physical_of, planned, static_addresses
+from topologies.network_import.imported import Imported
+from topologies.network_import.planned import physical_of, planned, planned_guests
 from topologies.schema import Network, Physical
 from topologies.topology import SCHEMA
 
@@ -16,8 +16,10 @@ NUMBER = re.compile(r"0[xob]\w*|[0-9][0-9_.]*([eE][0-9]+)?")  # 12, 1.5, 1e3, 0x
 RESERVED = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
 KEYS = (
     *("name", "made_by", "bridge", "switch", "forward", "address", "stp", "forward_delay_s"),
-    *("mac", "uuid", "dhcp", "uplink", "vfs", "libvirt_name"),
+    *("mac", "uuid", "uplink", "vfs", "libvirt_name"),
 )
+# What the network's dnsmasq serves, and routes: only what it has.
+SERVED = ("further_addresses", "domain", "dns", "dhcp", "tftp", "routes", "dnsmasq_options")
 
 
 def topology_yaml(imported: Imported, found_on: str) -> str:
@@ -29,8 +31,10 @@ def topology_yaml(imported: Imported, found_on: str) -> str:
     """
     physical = physical_of(imported)
     network = planned(imported, physical)
-    addresses = static_addresses(imported, network)
-    data = imported.data(macs=macs_for(imported.name, ()), addresses=addresses, physical=physical)
+    guests = planned_guests(imported, network)
+    data = imported.data(
+        macs=guests.macs, names=guests.names, addresses=guests.addresses, physical=physical
+    )
     return "\n".join([*_head(imported, found_on), *_body(data, network, physical), ""])
 
 
@@ -59,6 +63,9 @@ def _body(data: dict[str, Any], network: Network, physical: Physical | None) -> 
     values = network.model_dump(mode="json", by_alias=True)
     for number, key in enumerate(KEYS):
         yield f"  {'-' if number == 0 else ' '} {key}: {_scalar(values[key])}"
+    served = network.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    for key in SERVED:
+        yield from _block(key, served.get(key), "    ")
     if physical is None:
         yield "\nphysical: null"
     else:
@@ -77,6 +84,21 @@ def _body(data: dict[str, Any], network: Network, physical: Physical | None) -> 
     if data["throughput"]:
         yield "\n# Below the bandwidth that it is limited to."
         yield f"throughput: {_flow(data['throughput'])}"
+
+
+def _block(key: str, value: object, indent: str) -> Iterator[str]:
+    """Give the lines of a key: a list with an entry a line; of a mapping that has one, its keys."""
+    if value is None or value == {}:
+        return
+    if isinstance(value, list) and value:
+        yield f"{indent}{key}:"
+        yield from (f"{indent}  - {_scalar(each)}" for each in value)
+    elif isinstance(value, dict) and any(isinstance(each, list | dict) for each in value.values()):
+        yield f"{indent}{key}:"
+        for name, each in value.items():
+            yield from _block(name, each, f"{indent}  ")
+    else:
+        yield f"{indent}{key}: {_scalar(value)}"
 
 
 def _flow(values: dict[str, Any]) -> str:

@@ -5,16 +5,16 @@ What the XML says nothing of is its type's: guests, the physical network, who re
 topology file with the key `network_xml` replaces any of that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from topologies.data_error import DataError, gathered
 from topologies.given_xml import GivenXml
 from topologies.network_import.elements import unknown
-from topologies.network_import.imported import Imported, macs_for
+from topologies.network_import.imported import Imported
 from topologies.network_import.libvirt_xml import imported, place_of, without_host
-from topologies.network_import.planned import physical_of, planned, static_addresses
+from topologies.network_import.planned import physical_of, planned, planned_guests
 from topologies.network_import.reading import Reading
 from topologies.network_import.xml_reader import Element, read_file, text_of
 from topologies.yaml_reader import Document, FieldPath, Value
@@ -35,12 +35,14 @@ class XmlDocument(Document):
         xml: the XML file.
         root: its element `<network>`.
         reading: everything that was read of it.
+        places: the elements that entries of its keys were read from, by the keys' paths.
         written: the keys of the topology file.
     """
 
     xml: Path = field(kw_only=True)
     root: Element = field(kw_only=True)
     reading: Reading = field(kw_only=True)
+    places: Mapping[FieldPath, Element] = field(kw_only=True)
     written: frozenset[str] = field(kw_only=True, default=frozenset())
 
     def error(self, path: FieldPath, message: str, hint: str) -> DataError:
@@ -48,9 +50,15 @@ class XmlDocument(Document):
         if path and path[0] in self.written:
             return super().error(path, message, hint)
         # networks[0].dhcp.start
-        key = str(path[KEY_AT]) if path[:1] == ("networks",) and len(path) > KEY_AT else ""
-        place = place_of(self.root, key)
+        place = self._place(path[KEY_AT:] if path[:1] == ("networks",) else ())
         return DataError(message, file=self.xml, line=place.line, field=place.path, hint=hint)
+
+    def _place(self, path: FieldPath) -> Element:
+        """Return the element that a key of the network was read from, or the one nearest to it."""
+        for end in range(len(path), 0, -1):
+            if (found := self.places.get(path[:end])) is not None:
+                return found
+        return place_of(self.root, str(path[0]) if path else "")
 
 
 def read_network(file: Path, over: Document | None = None) -> XmlDocument:
@@ -76,6 +84,7 @@ def read_network(file: Path, over: Document | None = None) -> XmlDocument:
         xml=file,
         root=root,
         reading=found.reading,
+        places=found.places,
         written=frozenset(written),
     )
 
@@ -83,10 +92,9 @@ def read_network(file: Path, over: Document | None = None) -> XmlDocument:
 def _data(found: Imported, given: GivenXml) -> dict[str, Value]:
     physical = physical_of(found)
     network = planned(found, physical).given_by(given)
+    guests = planned_guests(found, network)
     data = found.data(
-        macs=macs_for(found.name, ()),
-        addresses=static_addresses(found, network),
-        physical=physical,
+        macs=guests.macs, names=guests.names, addresses=guests.addresses, physical=physical
     )
     return {**data, "networks": [network], "title": f"The network {found.reading.name}"}
 

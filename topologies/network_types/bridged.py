@@ -32,7 +32,7 @@ class Bridged(HostMadeBridge):
     def gateway(self, network: Network, physical: Physical | None) -> IPv4Address | None:
         """See `NetworkType.gateway`: the physical network's router."""
         del network
-        return None if physical is None else physical.router
+        return None if physical is None else physical.gateway
 
     def hops(self, from_: Role, to: Role) -> tuple[Hop, ...]:
         """See `NetworkType.hops`: a frame passes from port to port."""

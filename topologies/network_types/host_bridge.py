@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 from topologies.network_types.build_steps import BuildStep, HostBridge, LibvirtNetwork
 from topologies.network_types.libvirt_bridge import as_text, bridge_breaches
 from topologies.network_types.network_type import Breach, NetworkType
-from topologies.schema import Guest, Network
+from topologies.schema import OF_LIBVIRT, Guest, Network
 from topologies.switch_types import SWITCH_TYPES
 
 
@@ -29,12 +29,12 @@ class HostMadeBridge(NetworkType):
                 "a bridge made by the host has no DHCP server; expected null",
                 "write made_by: libvirt, or give the guests static addresses",
             )
-        for key in ("domain", "dns", "tftp", "routes", "dnsmasq_options"):
+        for key in OF_LIBVIRT:
             if network.asks_for(key):
                 yield Breach(
                     key,
-                    "a bridge made by the host has no dnsmasq and no route of libvirt's; expected "
-                    "none",
+                    "a bridge made by the host has no dnsmasq, address or route of libvirt's; "
+                    "expected none",
                     "write made_by: libvirt, or leave it out",
                 )
         for key in ("address6", "nat6", "guests_ipv6"):

@@ -13,7 +13,7 @@ from contracts.address_family import IPV6
 from topologies.network_types.build_steps import BootFolder, BuildStep, LibvirtNetwork
 from topologies.network_types.dnsmasq_xml import add_dhcp, add_names, add_options
 from topologies.network_types.network_type import Breach, Hop, NetworkType
-from topologies.schema import Network, Physical, Role
+from topologies.schema import OF_LIBVIRT, Network, Physical, Role
 
 NAT = "nat"
 """The only forward mode with a `<nat>` in it."""
@@ -62,12 +62,12 @@ class LibvirtBridge(NetworkType):
                 "a DHCP range without an address on the bridge; expected both or none",
                 "give the network its address",
             )
-        for key in ("domain", "dns", "tftp", "routes", "dnsmasq_options"):
+        for key in OF_LIBVIRT:
             if network.asks_for(key) and network.address is None:
                 yield Breach(
                     key,
-                    "libvirt starts no dnsmasq on a bridge without an address; expected both or "
-                    "none",
+                    "libvirt starts no dnsmasq on a bridge without an address, and routes by none; "
+                    "expected both or none",
                     "give the network its address",
                 )
         if self.mode is not None and network.address is None:
@@ -117,6 +117,9 @@ class LibvirtBridge(NetworkType):
                 ET.SubElement(ip, "tftp", root=network.tftp.root)
             if network.dhcp is not None:
                 add_dhcp(ip, network.dhcp)
+        for further in network.further_addresses:
+            held, netmask = str(further.ip), str(further.netmask)
+            ET.SubElement(root, "ip", address=held, netmask=netmask)
         if network.address6 is not None:
             # Without <dhcp> dnsmasq advertises the prefix, and serves no addresses.
             address, prefix = str(network.address6.ip), str(network.address6.network.prefixlen)

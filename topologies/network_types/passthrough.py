@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from topologies.network_types.build_steps import BuildStep, LibvirtNetwork, VirtualFunctions
 from topologies.network_types.libvirt_bridge import as_text
 from topologies.network_types.network_type import CELLS, Breach, GuestNic, Hop, NetworkType
-from topologies.schema import Guest, Network, Physical, Role
+from topologies.schema import OF_LIBVIRT, Guest, Network, Physical, Role
 
 
 class Passthrough(NetworkType):
@@ -36,7 +36,7 @@ class Passthrough(NetworkType):
                 "name the NIC under uplink, and under physical",
             )
         for key in (
-            *("bridge_name", "domain", "dns", "tftp", "routes", "dnsmasq_options", "dhcp"),
+            *("bridge_name", *OF_LIBVIRT, "dhcp"),
             *("stp", "forward_delay_s", "mac", "libvirt_name", "address6"),
             *("nat6", "guests_ipv6"),
         ):

@@ -60,7 +60,7 @@ class FreeMacs:
 
     Args:
         taken: MACs that the host has.
-        documented: MACs of the topology, which no other of its interfaces gets.
+        documented: MACs of the topology and of its reservations, which no other interface gets.
     """
 
     def __init__(self, taken: Set[str], documented: Collection[str]) -> None:

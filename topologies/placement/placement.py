@@ -7,23 +7,21 @@ place in it.
 
 import functools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 from uuid import UUID, uuid5
 
 from topologies.data_error import DataError
 from topologies.dhcp import Tftp
-from topologies.given_xml import GivenXml, Replacements
-from topologies.placement.dnsmasq_moves import moved_dhcp, moved_dns
+from topologies.given_xml import GivenXml, Replacements, moved_text
+from topologies.placement.dnsmasq_moves import Moves, moved_dhcp, moved_dns
 from topologies.placement.free_names import FreeMacs, FreeNames, free_prefix
 from topologies.placement.ipv6_moves import Ipv6Moves
 from topologies.placement.taken import Taken
+from topologies.placement.wire import Wire, without_dhcp
 from topologies.subnet_pool import free_pool, free_subnets, pool_in
 from topologies.topology import DhcpRange, Guest, Network, Physical, Topology
-
-Moves = Mapping[IPv4Network, IPv4Network]
-"""Documented subnet → the one in its place."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,7 @@ class Placement:
         uplink: the NIC that is the topologies' uplink; None: the run makes one.
         serves_dhcp: the run's physical network has its DHCP server; without, guests on it have
             static addresses.
+        wire: the site's network that the uplink is on; None: the physical network is the run's.
     """
 
     prefix: str
@@ -44,6 +43,7 @@ class Placement:
     taken: Taken
     uplink: str | None = None
     serves_dhcp: bool = True
+    wire: Wire | None = None
 
     @classmethod
     def beside(
@@ -54,6 +54,7 @@ class Placement:
         uplink: str | None = None,
         *,
         serves_dhcp: bool = True,
+        wire: Wire | None = None,
     ) -> Self:
         """Return the placement beside what a host has.
 
@@ -63,12 +64,15 @@ class Placement:
             subnets: the value of `--subnets`; None: a free private network.
             uplink: the NIC that is the topologies' uplink; None: the run makes one.
             serves_dhcp: the run's physical network has its DHCP server.
+            wire: the site's network that the uplink is on.
 
         Raises:
             DataError: `subnets` is no network, or there is no free one.
         """
+        if wire is not None:
+            taken = replace(taken, networks=(*taken.networks, wire.subnet))
         pool = free_pool(taken.networks) if subnets is None else pool_in(subnets)
-        return cls(free_prefix(stem, taken.names), pool, taken, uplink, serves_dhcp)
+        return cls(free_prefix(stem, taken.names), pool, taken, uplink, serves_dhcp, wire)
 
     def place(self, topology: Topology) -> Topology:
         """Return a topology under free names, on free subnets, with free MACs and UUIDs.
@@ -81,14 +85,18 @@ class Placement:
         if not topology.made_networks:
             return self._attached(topology)
         if not self.serves_dhcp:
-            topology = _without_dhcp(topology)
-        documented = list(_subnets(topology))
+            topology = without_dhcp(topology)
+        on_wire: dict[IPv4Network, IPv4Network] = {}
+        if self.wire is not None:
+            topology = self.wire.moved(topology)
+            on_wire = {self.wire.subnet: self.wire.subnet}
+        documented = [each for each in _subnets(topology) if each not in on_wire]
         lengths = [each.prefixlen for each in documented]
         free = free_subnets(self.pool, self.taken.networks, lengths)
-        moves = dict(zip(documented, free, strict=True))
+        moves = on_wire | dict(zip(documented, free, strict=True))
         moves6 = Ipv6Moves(topology, self.prefix, self.taken.ipv6_networks)
         names = FreeNames(self.prefix, self.taken.names)
-        macs = FreeMacs(self.taken.macs, [guest.mac for guest in topology.guests])
+        macs = FreeMacs(self.taken.macs, list(_macs(topology)))
         uplink = {
             name: name if topology.type.uplink_is_real else self.uplink or names.link(name)
             for name in _uplinks(topology)
@@ -153,14 +161,19 @@ class Placement:
                 "bridge_name": network.bridge_name and names.link(network.bridge_name),
                 "libvirt_name": network.libvirt_name and names.network(network.libvirt_name),
                 "address": network.address and _interface(network.address, moves),
-                "dns": network.dns
-                and moved_dns(network.dns, functools.partial(_if_own, moves=moves)),
-                "dhcp": network.dhcp and moved_dhcp(network.dhcp, move, *clients),
+                "further_addresses": tuple(
+                    _interface(each, moves) for each in network.further_addresses
+                ),
+                "dns": network.dns and moved_dns(network.dns, moves),
+                "dhcp": network.dhcp and moved_dhcp(network.dhcp, moves, *clients),
                 # A folder of the run's own, in place of one that the host may have.
                 "tftp": network.tftp and Tftp(root=f"/run/{names.network(network.name)}-tftp"),
                 "routes": tuple(
                     each.model_copy(update={"gateway": move(each.gateway)})
                     for each in network.routes
+                ),
+                "dnsmasq_options": tuple(
+                    moved_text(each, moves) for each in network.dnsmasq_options
                 ),
                 "uplink": network.uplink and uplink[network.uplink],
                 "mac": network.mac and macs.mac(network.mac),
@@ -169,10 +182,15 @@ class Placement:
         )
         if network.given is None:
             return placed
-        return placed.given_by(self._definition(network.given, placed, moves, uplink))
+        return placed.given_by(self._definition(network.given, placed, moves, uplink, clients))
 
     def _definition(
-        self, given: GivenXml, placed: Network, moves: Moves, uplink: Mapping[str, str]
+        self,
+        given: GivenXml,
+        placed: Network,
+        moves: Moves,
+        uplink: Mapping[str, str],
+        clients: "_Clients",
     ) -> GivenXml:
         if given.has_ipv6:
             raise DataError(
@@ -190,6 +208,9 @@ class Placement:
                 uuid=given.uuid and str(self._uuid(UUID(given.uuid))),
                 subnets=moves,
                 devices=uplink,
+                macs=clients.macs,
+                guests=clients.names,
+                tftp_root=None if placed.tftp is None else placed.tftp.root,
             )
         )
 
@@ -204,37 +225,21 @@ class _Clients(NamedTuple):
     names: Mapping[str, str]
 
 
-def moved_fields(documented: Topology, used: Topology) -> list[dict[str, str]]:
-    """Return the fields whose values differ, each with both; none for a topology as documented."""
-    before, after = (dict(_fields(each.model_dump(mode="json"), "")) for each in (documented, used))
-    return [
-        {"field": field, "documented": before[field], "used": after[field]}
-        for field in before
-        if before[field] != after[field]
-    ]
-
-
-def _fields(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Give each field of a topology's data by its path, as in `networks[0].dhcp.start`."""
-    if isinstance(value, dict):
-        for key, each in value.items():
-            # The file's word for it.
-            name = "bridge" if key == "bridge_name" else key
-            yield from _fields(each, f"{path}.{name}" if path else name)
-    elif isinstance(value, list):
-        for number, each in enumerate(value):
-            yield from _fields(each, f"{path}[{number}]")
-    elif value is not None:
-        yield path, str(value)
-
-
 def _subnets(topology: Topology) -> Iterator[IPv4Network]:
     """Give the subnets of a topology, that of the physical network first; none overlap."""
     if topology.physical is not None:
         yield topology.physical.subnet
     for network in topology.networks:
-        if network.subnet is not None and not network.is_on_physical_network:
-            yield network.subnet
+        if not network.is_on_physical_network:
+            yield from network.subnets
+
+
+def _macs(topology: Topology) -> Iterator[str]:
+    """Give the MACs of a topology's guests, and of the clients that addresses are kept for."""
+    yield from (guest.mac for guest in topology.guests)
+    for network in topology.networks:
+        kept = () if network.dhcp is None else network.dhcp.hosts
+        yield from (each.mac for each in kept if each.mac is not None)
 
 
 def _uplinks(topology: Topology) -> Iterator[str]:
@@ -247,27 +252,13 @@ def _physical(physical: Physical, moves: Moves, uplink: Mapping[str, str]) -> Ph
         update={
             "uplink": uplink[physical.uplink],
             "subnet": moves[physical.subnet],
-            "router": _address(physical.router, moves),
+            # On a wire of the site's both are not moved: it has its own.
+            "router": _if_own(physical.router, moves),
             "dhcp": _range(physical.dhcp, moves),
             "host": _address(physical.host, moves),
             "outside": _address(physical.outside, moves),
         }
     )
-
-
-def _without_dhcp(topology: Topology) -> Topology:
-    """Return a topology whose guests on the physical network have addresses of its DHCP range."""
-    physical = topology.physical
-    if physical is None:
-        return topology
-    free = iter(range(int(physical.dhcp.start), int(physical.dhcp.end) + 1))
-    guests = [
-        guest.model_copy(update={"address": IPv4Interface((next(free), physical.subnet.prefixlen))})
-        if topology.network_of(guest).is_on_physical_network and guest.static_address is None
-        else guest
-        for guest in topology.guests
-    ]
-    return topology.model_copy(update={"guests": tuple(guests)})
 
 
 def _guest_address(guest: Guest, moves: Moves) -> IPv4Interface | str:
@@ -276,7 +267,7 @@ def _guest_address(guest: Guest, moves: Moves) -> IPv4Interface | str:
 
 
 def _range(served: DhcpRange, moves: Moves) -> DhcpRange:
-    return DhcpRange(start=_address(served.start, moves), end=_address(served.end, moves))
+    return DhcpRange(start=_if_own(served.start, moves), end=_if_own(served.end, moves))
 
 
 def _interface(address: IPv4Interface, moves: Moves) -> IPv4Interface:

@@ -33,12 +33,14 @@ def _subnets(draft: Draft) -> Iterator[tuple[FieldPath, IPv4Network]]:
     for index, network in draft.planned.items():
         if network.subnet is not None and not network.is_on_physical_network:
             yield ("networks", index, "address"), network.subnet
+            for number, address in enumerate(network.further_addresses):
+                yield ("networks", index, "further_addresses", number), address.network
 
 
 def subnets_are_large_enough(draft: Draft) -> Iterator[Problem]:
     """A network has room for its bridge and two guests."""
     for path, subnet in _subnets(draft):
-        if subnet.prefixlen > PREFIX_MAX:
+        if subnet.prefixlen > PREFIX_MAX and "further_addresses" not in path:
             yield Problem(
                 path,
                 f"/{subnet.prefixlen} has no room for a bridge and two guests; expected a prefix "
@@ -120,6 +122,11 @@ def addresses_are_used_once(draft: Draft) -> Iterator[Problem]:
         (("networks", i, "address"), n.address.ip)
         for i, n in draft.networks.items()
         if n.address is not None and not n.is_on_physical_network
+    ]
+    used += [
+        (("networks", i, "further_addresses", number), address.ip)
+        for i, n in draft.networks.items()
+        for number, address in enumerate(n.further_addresses)
     ]
     used += [
         (("guests", i, "address"), g.static_address.ip)
