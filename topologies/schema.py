@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The parts of a topology: networks, the physical network, guests, promises and floors.
+"""The parts of a topology: networks, the physical network, guests and promises.
 
 Each part knows its own shape. Rules between parts (an address inside its network, a MAC used once)
 are in `topologies.rules`.
@@ -39,7 +39,6 @@ Model = Literal["virtio", "rtl8139", "e1000", "e1000e"]
 """The model of a guest's NIC, by libvirt's names."""
 OriginName = Literal["made", "existing"]
 """Where a network comes from (`topologies.origins`)."""
-MbitPerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 OF_LIBVIRT = (*("further_addresses", "domain", "dns", "tftp", "routes", "dnsmasq_options"),)
@@ -315,27 +314,3 @@ class Promise(Part):
     def is_about(self, family: AddressFamily) -> bool:
         """Whether it promises something about packets of a family."""
         return self.family in (None, family.name)
-
-
-class Throughput(Part):
-    """Floors under which a measured rate violates GN-07 or, where the file has one, GN-08.
-
-    The defaults are far below the rate of two cores without hardware virtualisation: they catch a
-    broken path, not a slow machine. Raise them for hardware that you know.
-    """
-
-    guest_host_tcp_mbit_s: MbitPerSecond = Field(
-        default=50, description="TCP between guest and host, each direction, in Mbit/s."
-    )
-    guest_host_udp_mbit_s: MbitPerSecond = Field(
-        default=5, description="UDP received between guest and host, in Mbit/s."
-    )
-    udp_offered_mbit_s: MbitPerSecond = Field(
-        default=20, description="The rate at which UDP is sent, in Mbit/s."
-    )
-    udp_loss_max_percent: float = Field(
-        default=5, ge=0, le=100, description="The highest accepted UDP loss, in percent."
-    )
-    guest_guest_tcp_mbit_s: MbitPerSecond | None = Field(
-        default=None, description="TCP between two guests, in Mbit/s; null: no floor."
-    )

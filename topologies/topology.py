@@ -27,9 +27,9 @@ from topologies.schema import (
     Promise,
     Role,
     Switch,
-    Throughput,
 )
 from topologies.switch_types import SWITCH_TYPES
+from topologies.throughput import Throughput
 
 __all__ = [
     "SCHEMA",
