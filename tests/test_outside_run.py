@@ -197,9 +197,8 @@ def test_on_the_wire_of_a_bridge_that_the_host_has(
 def test_a_run_is_refused_before_it_makes_anything(
     host: StagedHost, words: list[str], why: str
 ) -> None:
-    done = ran(
-        host, "--plan", *([] if "--topology=bridged" in words else ["--topology=nat"]), *words
-    )
+    topology = () if "--network=default" in words else ("--topology=bridged",)
+    done = ran(host, "--plan", *topology, *words)
     assert done.returncode == 4, done.stdout
     assert why in done.stdout
     assert left(host) == ""
