@@ -25,7 +25,7 @@ _ALLURES = """
     --allure-severities --allure-stories --alluredir --inversion
 """
 # Of the harness's own tests (tests/conftest.py).
-_TESTS = {"--networks"}
+_TESTS = {"--networks", "--whole-runs"}
 # A run's options, in plain pytest as well.
 _OWN = {option.flag for option in RUN_OPTIONS if option.takes_value} | {"--plumbline-command"}
 TAKE_A_VALUE = frozenset((_PYTESTS + _XDISTS + _ALLURES).split()) | _OWN | _TESTS

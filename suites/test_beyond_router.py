@@ -8,7 +8,7 @@ from scapy.layers.inet import IP
 
 from fixtures.errors import Inconclusive
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.reach import PROTOCOLS, Answer, End, ping, send_one
+from fixtures.probe.reach import PROTOCOLS, Answer, End, ping, send_one, unanswered
 from fixtures.testbed.beyond_router import ADDRESS, NIC, beyond_router
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
@@ -51,8 +51,8 @@ def test_beyond_the_router(testbed: Testbed, evidence: Evidence) -> None:
                 answers = list(pool.map(lambda end: _probed(end, there), ends))
             arrived = frames.collect(lambda p: IP in p and p[IP].dst == far)
     seen = {name: answer for found in answers for name, answer in found.items()}
-    lost = [f"{name}: {answer}" for name, answer in seen.items() if not answer.all_answered]
-    assert not lost, f"behind the router {far} is not reached: {'; '.join(lost)}"
+    lost = unanswered(seen)
+    assert not lost, f"behind the router {far} is not reached: {lost}"
     sources = {frame.packet[IP].src for frame in arrived}
     own = str(testbed.figures.host)
     assert sources == {own}, f"at {far} packets arrive from {sorted(sources)}, the host is {own}"

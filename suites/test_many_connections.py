@@ -14,7 +14,7 @@ from fixtures.plugin.sampling import Sampling
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.packets import opened_from
-from fixtures.probe.reach import ECHO_PORT, Answer, End, send_at_once, send_one
+from fixtures.probe.reach import ECHO_PORT, Answer, End, send_at_once, send_one, unanswered
 from fixtures.testbed.ports_let_in import ports_let_in
 from fixtures.testbed.testbed import Testbed
 
@@ -62,13 +62,13 @@ def test_many_connections_at_once(testbed: Testbed, evidence: Evidence, sampling
     )
     if not all(answer.all_answered for answer in answers.values()):
         one = {guest.name: send_one("tcp", guest, far) for guest in guests}
-        if not all(answer.all_answered for answer in one.values()):
-            raise Inconclusive(f"control failed: of a guest's only connection {one}")
+        if alone := unanswered(one):
+            raise Inconclusive(f"control failed: of a guest's only connection {alone}")
         with ports_let_in(testbed, IPV4, (("tcp", ECHO_PORT),)):
             control = _at_once(guests, testbed.end("host"))
-        if not all(answer.all_answered for answer in control.values()):
-            raise Inconclusive(f"control failed: of connections to the host itself {control}")
-        short = {name: str(a) for name, a in answers.items() if not a.all_answered}
+        if own := unanswered(control):
+            raise Inconclusive(f"control failed: of connections to the host itself {own}")
+        short = unanswered(answers)
         if load.is_high:
             raise Inconclusive(f"of {CONNECTIONS} connections at once: {short}; meanwhile {load}")
         raise AssertionError(f"of {CONNECTIONS} connections at once: {short}")

@@ -13,7 +13,7 @@ from fixtures.host.host import Host
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.input_exception import said
 from fixtures.probe.qemu_process import qemu_pid
-from fixtures.probe.reach import ECHO_PORT, End, Proto, ping, send_one
+from fixtures.probe.reach import ECHO_PORT, End, Proto, ping, send_one, unanswered
 from fixtures.probe.user_nic import ADDRESS, GATEWAY, forwarded, user_nic
 from fixtures.testbed.ports_let_in import ports_let_in
 from fixtures.testbed.testbed import Testbed
@@ -59,7 +59,7 @@ def test_outwards(testbed: Testbed, evidence: Evidence) -> None:
             answers |= {f"outside by {p}": send_one(p, near, outside) for p in PROTOCOLS}
             arrived = frames.collect(lambda p: IP in p and p[IP].dst == outside.address)
     assert listed == ("user", None), f"libvirt lists the NIC as {listed}"
-    lost = {name: str(answer) for name, answer in answers.items() if not answer.all_answered}
+    lost = unanswered(answers)
     assert not lost, f"by user networking {guest.name} does not reach: {lost}"
     assert arrived, frames.missing("the guest's packets")
     sources = {frame.packet[IP].src for frame in arrived}

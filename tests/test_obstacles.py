@@ -318,7 +318,7 @@ def doctor(*words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["--host", "lab"], "'lab' is not one of sandbox, local, staged"),
+        (["--host", "lab"], "'lab' is not one of sandbox, staged, local"),
         (["--host", "local", "--profile", "ufw"], "--profile: not with --host local"),
         (["--release", "trixie"], "--release: not with --host sandbox"),
     ],

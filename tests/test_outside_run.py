@@ -34,7 +34,11 @@ ping -c 1 -w 20 192.0.2.7
 """
 # On a machine with other work; on an idle one a run takes a minute.
 DEADLINE_S = 900.0
-LOOK = "ip -n lan -br address; ip -n lan route; ip -n lan rule; ip netns exec lan nft list ruleset"
+LOOK = """\
+ip -n lan -4 -oneline address | sed 's/valid_lft.*//'
+ip -n lan -4 route; ip -n lan rule; ip -n lan neighbour show nud permanent
+ip netns exec lan nft list ruleset
+"""
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +69,8 @@ def record(folder: Path) -> dict[str, Any]:
 
 
 def site(host: StagedHost) -> list[str]:
-    """Return how the other machine is configured, without IPv6's own addresses and routes."""
-    lines = must(host, LOOK).splitlines()
-    # An address that the kernel makes, and the state of a wire whose other end is down.
-    return [line.split("fe80:")[0].replace("LOWERLAYERDOWN", "DOWN").strip() for line in lines]
+    """Return how the other machine is configured, but for the state of its wire."""
+    return must(host, LOOK).replace(" linkdown", "").splitlines()
 
 
 def test_a_nat_network_beside_a_machine_of_the_sites(host: StagedHost, folder: Path) -> None:
@@ -114,6 +116,57 @@ def test_with_a_route_of_the_sites_it_reaches_the_guests(host: StagedHost, folde
     assert left(host) == ""
 
 
+@pytest.fixture
+def bridge(host: StagedHost) -> Iterator[str]:
+    """A bridge of the host's with eth1 as a port; the other machine is on its wire."""
+    must(host, BRIDGE)
+    yield "br0"
+    must(host, "ip link del br0; ip link set eth1 down")
+
+
+def test_beyond_networks_that_the_host_has(host: StagedHost, folder: Path, bridge: str) -> None:
+    must(host, "virsh -q net-start default")
+    before = site(host)
+    claims = ("NT-09", "NT-10", "BR-06")
+    words = ["--network=default", f"--bridge={bridge}", SET_ASIDE]
+    words += [f"--output={folder / 'existing'}", *(f"--claim={claim}" for claim in claims)]
+    try:
+        done = ran(host, *words, outside=[ROUTED])
+    finally:
+        must(host, "virsh -q net-destroy default")
+    assert done.returncode == 0, done.stdout
+    checks = record(folder / "existing")["checks"]
+    verdicts = {
+        (c["topology"], c["id"].split("[")[0]): c for c in checks if "NT-10" not in c["claims"]
+    }
+    reach = [c for c in checks if "NT-10" in c["claims"] and "connectivity" in c["id"]]
+    assert [each["verdict"] for each in reach] == 3 * ["conforms"]
+    assert all("10.77.0.1: " in each["reason"] for each in reach)
+    assert verdicts["network-default", "nat.outside_sees_the_host"]["verdict"] == "conforms"
+    # That machine is reached over another NIC: so it says nothing of the bridge's wire.
+    off = verdicts["bridge-br0", "nat.outside_sees_the_guest"]
+    assert off["verdict"] == "not-testable"
+    assert "is not on the wire of br0: this host reaches it over eth0" in off["reason"]
+    assert site(host) == before
+    assert left(host) == ""
+
+
+def test_on_the_wire_of_a_bridge_that_the_host_has(
+    host: StagedHost, folder: Path, bridge: str
+) -> None:
+    must(host, "ssh-keyscan 192.0.2.7 >>/root/.ssh/known_hosts 2>/dev/null")
+    before = site(host)
+    claims = ("BR-03", "BR-06", "BR-07")
+    words = [f"--bridge={bridge}", SET_ASIDE, f"--output={folder / 'bridge'}"]
+    words += [f"--claim={claim}" for claim in claims]
+    done = ran(host, *words, outside=["--outside=ssh:root@192.0.2.7"])
+    assert done.returncode == 0, done.stdout
+    verdicts = {each["id"]: each["verdict"] for each in record(folder / "bridge")["claims"]}
+    assert {verdicts[claim] for claim in (*claims, "HR-01")} == {"conforms"}, done.stdout
+    assert site(host) == before
+    assert left(host) == ""
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
@@ -144,9 +197,8 @@ def test_with_a_route_of_the_sites_it_reaches_the_guests(host: StagedHost, folde
 def test_a_run_is_refused_before_it_makes_anything(
     host: StagedHost, words: list[str], why: str
 ) -> None:
-    done = ran(
-        host, "--plan", *([] if "--topology=bridged" in words else ["--topology=nat"]), *words
-    )
+    topology = () if "--network=default" in words else ("--topology=bridged",)
+    done = ran(host, "--plan", *topology, *words)
     assert done.returncode == 4, done.stdout
     assert why in done.stdout
     assert left(host) == ""
