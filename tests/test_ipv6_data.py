@@ -192,3 +192,8 @@ def test_an_interface_identifier_is_the_macs() -> None:
     assert IPv6Network("fe80::/64")[interface_identifier("34:56:78:9a:bc:de")] == IPv6Address(
         "fe80::3656:78ff:fe9a:bcde"
     )
+
+
+def test_each_forwarding_of_a_prefix_has_a_claim_that_says_guests_take_it() -> None:
+    stating = {type_ for each in claims().values() if each.advertisements for type_ in each.types}
+    assert stating == {"nat", "isolated", "routed", "open"}

@@ -91,6 +91,10 @@ class Claim(_Entry):
         default=False,
         description="Whether it is violated where the host keeps a guest from its DHCP server.",
     )
+    advertisements: bool = Field(
+        default=False,
+        description="Whether it is violated where a guest takes no address of the host's prefix.",
+    )
 
     def applies_to(self, type_: str, switch: str | None = None) -> bool:
         """Whether the claim is about a network type on a switch (None: any)."""
@@ -132,6 +136,9 @@ class _WrittenClaim(_Entry):
     )
     leases: bool = Field(
         default=False, description="Violated where the host keeps a guest from its DHCP server."
+    )
+    advertisements: bool = Field(
+        default=False, description="Violated where a guest takes no address of the host's prefix."
     )
 
 
@@ -213,6 +220,7 @@ def _by_id(catalogue: _Catalogue, document: Document) -> dict[str, Claim]:
                 sources=written.sources,
                 foundation=written.foundation,
                 leases=written.leases,
+                advertisements=written.advertisements,
             )
     if errors:
         raise gathered(errors)
