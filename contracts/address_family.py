@@ -13,7 +13,7 @@ from typing import Literal
 
 IpAddress = IPv4Address | IPv6Address
 IpNetwork = IPv4Network | IPv6Network
-FamilyName = Literal["ipv4"]
+FamilyName = Literal["ipv4", "ipv6"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class AddressFamily:
         icmp: the protocol number of its ICMP.
         header_octets: the length of its header without options.
         network: the class of its networks.
+        forwards_by_link: whether the kernel asks the link that a packet came in by; else it asks
+            the one setting for all links alone (Documentation/networking/ip-sysctl).
     """
 
     name: FamilyName
@@ -43,6 +45,7 @@ class AddressFamily:
     icmp: int
     header_octets: int
     network: type[IPv4Network] | type[IPv6Network]
+    forwards_by_link: bool
 
     def __str__(self) -> str:
         """The name that standards have for it: `IPv4`."""
@@ -50,6 +53,8 @@ class AddressFamily:
 
     def forwarding_from(self, link: str) -> str:
         """Return the sysctl by which the kernel forwards what comes in by a link."""
+        if not self.forwards_by_link:
+            return self.forwarding
         # With slashes, as a link's name may have dots.
         return f"net/{self.name}/conf/{link}/forwarding"
 
@@ -70,8 +75,22 @@ IPV4 = AddressFamily(
     icmp=socket.IPPROTO_ICMP,
     header_octets=20,
     network=IPv4Network,
+    forwards_by_link=True,
 )
-FAMILIES = (IPV4,)
+IPV6 = AddressFamily(
+    name="ipv6",
+    version=6,
+    af=socket.AF_INET6,
+    iproute="inet6",
+    nft="ip6",
+    iptables="ip6tables",
+    forwarding="net.ipv6.conf.all.forwarding",
+    icmp=socket.IPPROTO_ICMPV6,
+    header_octets=40,
+    network=IPv6Network,
+    forwards_by_link=False,
+)
+FAMILIES = (IPV4, IPV6)
 """Every family that a topology may have; the first is the one that is meant where none is named."""
 
 

@@ -9,7 +9,9 @@ from faults.change import Change
 from topologies.schema import Model
 from topologies.topology import Topology
 
-Named = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}-[0-9]{2}|[a-z_]+\.[a-z_]+.*)$")]
+Named = Annotated[
+    str, StringConstraints(pattern=r"^([A-Z][A-Z0-9]-[0-9]{2}|[a-z0-9_]+\.[a-z0-9_]+.*)$")
+]
 """A claim's id, or the beginning of a check's id: `connectivity.reach` decides promises too."""
 
 

@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from faults.change import Change
 
-ClaimId = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}-[0-9]{2}$")]
+ClaimId = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]-[0-9]{2}$")]
 
 
 class Harmless(Change):

@@ -115,10 +115,11 @@ def test_no_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
     tried: dict[str, dict[str, Attempt]] = {}
     refused: set[str] = set()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(testbed.way_from_outside())
+        stack.enter_context(testbed.way_from_outside(cell.family))
         stack.enter_context(forwarding(testbed.host, cell.family, testbed.host_links))
         for guest in testbed.guests:
-            stack.enter_context(default_route(guest, testbed.host_address))
+            own = default_route(guest, testbed.host_address_of(cell.family))
+            stack.enter_context(own)
         for phase in ("lifted", "in place", "lifted again"):
             obstacle: contextlib.AbstractContextManager[list[str]] = (
                 contextlib.nullcontext([])
@@ -268,5 +269,5 @@ def _watched(testbed: Testbed, promise: Promise, evidence: Evidence) -> Iterator
 
 def _sources(testbed: Testbed, cell: Cell) -> set[str]:
     if cell.promise.source == "host":
-        return {str(testbed.figures.host)}
+        return {str(testbed.figures_of(cell.family).host)}
     return {end.address for end in testbed.ends("guest", cell.family)}

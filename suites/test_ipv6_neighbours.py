@@ -98,7 +98,8 @@ def _neighbours(testbed: Testbed) -> list[Neighbour]:
         (guest, NIC, GUEST_TOOL) for guest in testbed.guests
     ]
     host_speaks = testbed.host.sysctl("net.ipv6.conf.default.disable_ipv6") == "0"
-    if testbed.topology.type.host_end_has_ipv6 and host_speaks:
+    network, type_ = testbed.topology.network, testbed.topology.type
+    if (type_.host_end_has_ipv6 or network.address6 is not None) and host_speaks:
         found.append((testbed.host, testbed.switch.name, testbed.tool))
     if testbed.topology.network.is_on_physical_network and testbed.has_outside:
         found.append((testbed.outside, testbed.outside_nic, testbed.end("outside").tool))
@@ -112,7 +113,8 @@ def _neighbour(runner: Machine | Guest, link: str, tool: str) -> Neighbour:
     def look() -> Neighbour:
         argv = ["ip", "-6", "-json", "address", "show", "dev", link, "scope", "link"]
         listed = json.loads(runner.run(argv).stdout or "[]")
-        held = [entry for each in listed for entry in each.get("addr_info", ())]
+        # `ip` lists an address of another scope as an empty entry.
+        held = [entry for each in listed for entry in each.get("addr_info", ()) if entry]
         usable = [e for e in held if not {"tentative", "dadfailed"} & e.keys()]
         flags = ", ".join(f"{e['local']} {', '.join(sorted(e.keys()))}" for e in held)
         address = str(usable[0]["local"]) if usable else ""

@@ -30,7 +30,7 @@ from fixtures.probe.throughput import (
 )
 from fixtures.testbed.ports_let_in import ports_let_in
 from fixtures.testbed.testbed import Testbed
-from topologies.schema import Throughput
+from topologies.throughput import Throughput
 
 # A way with less than this share of another's rate is choked. A limit of 100 kB/s lets a tenth of
 # 20 Mbit/s through in the first second, its burst included; healthy ways differ by less than 2.

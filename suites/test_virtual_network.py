@@ -174,7 +174,8 @@ def test_one_dnsmasq(testbed: Testbed, evidence: Evidence) -> None:
     Verify:
         - it is exactly one process
         - the configuration names the network's bridge as interface
-        - its one range is the network's, and its lease limit the size of that
+        - its one range is the network's, and its lease limit the size of that; with an IPv6 address
+          on the bridge, that address's prefix is advertised beside it
         - without a range it serves clients with a reservation alone
         - the process was started with libvirt's own file, and with no option that libvirt does not
           write
@@ -214,7 +215,12 @@ def _check_configuration(text: str, network: Network) -> None:
         wanted = ["" if address is None else str(address.ip), "static"]
     else:
         wanted = [str(served.start), str(served.end)]
-    assert bounds == [wanted], f"it serves {bounds}, the network has {wanted}"
+    # dhcp-range=fd00:10:10:10::1,ra-only
+    own6 = network.address6
+    advertised = [] if own6 is None else [[str(own6.ip), "ra-only"]]
+    assert bounds == [wanted, *advertised], (
+        f"it serves {bounds}, the network has {[wanted, *advertised]}"
+    )
     if served is None:
         return
     limit = f"dhcp-lease-max={served.size}"

@@ -4,18 +4,23 @@
 import ast
 import re
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 
 import pytest
 from scapy.layers.inet import ICMP, IP, UDP
-from scapy.layers.inet6 import IPv6
+from scapy.layers.inet6 import (
+    ICMPv6EchoReply,
+    ICMPv6EchoRequest,
+    IPv6,
+    IPv6ExtHdrFragment,
+)
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet
 
-from contracts.address_family import FAMILIES, IPV4, family_of
+from contracts.address_family import FAMILIES, IPV4, IPV6, family_of
 from fixtures.plugin.collection import Cell
-from fixtures.probe.packets import LAYERS, is_request, protocol_number, sender
+from fixtures.probe.packets import LAYERS, carries, is_request, protocol_number, sender
 from fixtures.probe.reach import ECHO_PORT, PROTOCOLS, full_payload
 from reports.record_types import Reach
 from topologies.library import load, names
@@ -37,11 +42,11 @@ def test_an_ipv4_address_is_of_ipv4(address: str | IPv4Address | IPv4Network) ->
 
 
 @pytest.mark.parametrize(
-    "address", ["2001:db8::1", "2001:db8::/64", ip_address("::1"), ip_network("2001:db8::/64")]
+    "address",
+    ["2001:db8::1", "2001:db8::/64", IPv6Address("::1"), IPv6Network("2001:db8::/64")],
 )
-def test_an_address_of_no_known_family_is_refused(address: str) -> None:
-    with pytest.raises(ValueError, match="is an IPv6 address; expected IPv4"):
-        family_of(address)
+def test_an_ipv6_address_is_of_ipv6(address: str | IPv6Address | IPv6Network) -> None:
+    assert family_of(address) is IPV6
 
 
 def test_what_is_no_address_is_refused() -> None:
@@ -61,11 +66,35 @@ def test_every_family_can_be_recognised_in_a_capture() -> None:
 def test_a_full_frame_is_as_large_as_ethernet_allows() -> None:
     assert len(IP() / UDP() / bytes(full_payload(IPV4))) == 1500
     assert len(IP() / ICMP() / bytes(full_payload(IPV4))) == 1500
+    assert len(IPv6() / UDP() / bytes(full_payload(IPV6))) == 1500
 
 
 def test_protocol_numbers_are_those_in_the_header() -> None:
     numbers = {proto: protocol_number(proto, IPV4) for proto in PROTOCOLS}
     assert numbers == {"icmp": 1, "tcp": 6, "udp": 17}
+    assert protocol_number("icmp", IPV6) == 58
+
+
+def test_a_fragment_carries_its_datagrams_protocol() -> None:
+    whole, part = (IPv6() / UDP()), IPv6() / IPv6ExtHdrFragment(nh=17, offset=1) / b"."
+    assert [carries(each, IPV6, 17) for each in (whole, part, IP() / UDP())] == [True, True, False]
+    assert carries(IP() / UDP(), IPV4, 17)
+
+
+FAR6 = "2001:db8::1"
+
+
+@pytest.mark.parametrize(
+    ("packet", "is_it"),
+    [
+        (IPv6(dst=FAR6) / ICMPv6EchoRequest(), True),
+        (IPv6(dst=FAR6) / ICMPv6EchoReply(), False),
+        (IPv6(dst="2001:db8::2") / ICMPv6EchoRequest(), False),
+        (IP(dst=FAR) / ICMP(type="echo-request"), False),
+    ],
+)
+def test_requests_of_ipv6_are_recognised(packet: Packet, is_it: bool) -> None:
+    assert is_request(Ether() / packet, "icmp", FAR6) is is_it
 
 
 @pytest.mark.parametrize(
@@ -91,14 +120,18 @@ def test_a_frame_says_who_sent_it() -> None:
 
 
 @pytest.mark.parametrize("name", names())
-def test_shipped_topologies_are_of_ipv4_alone(name: str) -> None:
-    assert load(name).families == (IPV4,)
+def test_a_shipped_topology_has_ipv6_where_it_has_an_address_of_it(name: str) -> None:
+    topology = load(name)
+    wanted = (IPV4,) if topology.network.address6 is None else (IPV4, IPV6)
+    assert topology.families == wanted
+    assert (IPV6 in wanted) == name.endswith("-dual-stack")
 
 
 def test_the_first_family_does_not_show_in_the_id_of_a_cell() -> None:
     promise = load("nat").promises[0]
     cell = Cell(promise, "icmp", IPV4)
     assert cell.id == f"{promise.from_}-to-{promise.to}-icmp"
+    assert Cell(promise, "icmp", IPV6).id == f"{cell.id}-ipv6"
 
 
 def test_a_record_from_before_families_is_read_as_of_ipv4() -> None:

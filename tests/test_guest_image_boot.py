@@ -226,6 +226,18 @@ def test_requests_of_several_sizes_come_back(host: Host, image: Image, protocol:
 
 
 @pytest.mark.usefixtures("guest")
+@pytest.mark.parametrize("protocol", ["icmp", "tcp", "udp"])
+def test_requests_of_several_sizes_come_back_by_ipv6(
+    host: Host, image: Image, protocol: str
+) -> None:
+    status, said = ask(host, image, protocol, GUEST6, "--size", "64,1452,4001")
+    assert (status, said["sent"], said["answered"], said["unanswered"]) == (0, 3, 3, [])
+    # An ICMP message has no port.
+    assert said["source"].startswith("[") == (protocol != "icmp")
+    assert ":" in said["source"]
+
+
+@pytest.mark.usefixtures("guest")
 @pytest.mark.parametrize("protocol", ["icmp", "udp"])
 def test_the_size_that_is_lost_is_told(host: Host, image: Image, protocol: str) -> None:
     large = ["OUTPUT", "-p", protocol, "-m", "length", "--length", "1400:", "-j", "DROP"]
@@ -306,7 +318,8 @@ def test_an_icmp_refusal_is_told(host: Host, image: Image) -> None:
         ["icmp", HOST, "7"],
         ["icmp", HOST, "--source-port", "7"],
         ["tcp", HOST, "7", "--source-port", "7", "--count", "2"],
-        ["icmp", "::1"],
+        ["icmp", "::1", "7"],
+        ["icmp", "::1", "--source", HOST],
         ["udp", HOST, "7", "--at-once"],
         ["dns", "udp", "nowhere", "00", "1"],
         ["dns", "udp", HOST, "0", "1"],

@@ -148,6 +148,24 @@ def test_arrows_have_lanes_of_their_own() -> None:
     assert min(lanes) > right
 
 
+def test_each_family_has_its_own_arrow_and_ipv6_is_named() -> None:
+    among, to_host = way("guest", "guest", "icmp"), way("guest", "host", "icmp")
+    checks = [
+        check(f"connectivity.{number}-{family}", C if family == "ipv4" else V, reach=reach)
+        for number, cell in enumerate((among, to_host))
+        for family in ("ipv4", "ipv6")
+        for reach in (cell.model_copy(update={"family": family}),)
+    ]
+    arrows = drawn(graph(), checks).arrows
+    assert len({(a.x1, a.y1, a.x2, a.y2) for a in arrows}) == len(arrows) == 4
+    assert {(a.says, a.verdict) for a in arrows} == {
+        ("guest is to reach guest: ICMP conforms", C),
+        ("guest is to reach guest by IPv6: ICMP violates", V),
+        ("guest is to reach host: ICMP conforms", C),
+        ("guest is to reach host by IPv6: ICMP violates", V),
+    }
+
+
 def test_without_an_outside_no_arrow_leads_there() -> None:
     checks = list(reached("nat", guest_to_outside=C, guest_to_host=C))
     built = graph()

@@ -24,6 +24,7 @@ CHANGING = {
 OF_THEIR_OWN = {
     "connectivity.no_reach": "nothing where the network is not the run's",
     "interfaces.listed_and_not_defined": "a bridge of its own",
+    "ipv6_guests_alone.guests_have_ipv6_among_themselves": "a network of its own",
     "nat.isolated_is_not_masqueraded": "nothing where the network is not the run's",
     "openvswitch.deleted_bridge_is_gone": "a bridge of its own",
     "stp.bpdus_every_hello_time": "a bridge of its own",

@@ -10,11 +10,11 @@ from contracts.address_family import IPV4
 from fixtures.host.lab import LabHost
 from fixtures.switch.libvirt_network import definition
 from topologies.cli_names import FOLDER, SHIPPED
+from topologies.default_promises import promises_of
 from topologies.library import load
 from topologies.network_types import NETWORK_TYPES, type_of
 from topologies.network_types.build_steps import HostBridge, LibvirtNetwork, VirtualFunctions
 from topologies.network_types.network_type import CELLS
-from topologies.topology import promises_of
 
 FORWARD_MODES = {"nat": "nat", "isolated": None, "routed": "route", "open": "open"}
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from contracts.address_family import AddressFamily, FamilyName
 from topologies.data_error import gathered, near_miss
 from topologies.field_types import found, refuse
 from topologies.network_types import NETWORK_TYPES
@@ -18,6 +19,7 @@ from topologies.schema_errors import refusals
 from topologies.switch_types import SWITCH_TYPES
 from topologies.yaml_reader import Document, read
 
+ID = r"^[A-Z][A-Z0-9]-[0-9]{2}$"  # NT-08, V6-01
 CATALOGUE = Path(__file__).resolve().with_name("claims.yaml")
 
 HOST = "host"
@@ -64,7 +66,7 @@ class Claim(_Entry):
     It has its section's attributes as well, so that it can be read alone.
     """
 
-    id: str = Field(pattern=r"^[A-Z]{2}-[0-9]{2}$", description="Stable id, as in NT-08.")
+    id: str = Field(pattern=ID, description="Stable id, as in NT-08.")
     level: Level = Field(description="What its sources say of it.")
     statement: str = Field(min_length=1, description="The statement.")
     section: str = Field(min_length=1, description="The title of its section.")
@@ -77,6 +79,9 @@ class Claim(_Entry):
     keys: tuple[str, ...] = Field(
         default=(),
         description="Keys of a network, one of which a topology has to ask for; none: it need not.",
+    )
+    family: FamilyName | None = Field(
+        default=None, description="The only address family it is about; null: any."
     )
     foundation: bool = Field(
         default=False,
@@ -95,13 +100,17 @@ class Claim(_Entry):
         """Whether a network has one of the keys that the claim is about; True without keys."""
         return not self.keys or any(network.asks_for(key) for key in self.keys)
 
+    def is_about(self, family: AddressFamily) -> bool:
+        """Whether packets of a family can decide it."""
+        return self.family in (None, family.name)
+
     def says(self, from_: str, to: str) -> bool | None:
         """Return whether one end reaches the other by this claim; None: it is about other cells."""
         return next((c.reach for c in self.cells if (c.from_, c.to) == (from_, to)), None)
 
 
 class _WrittenClaim(_Entry):
-    id: str = Field(pattern=r"^[A-Z]{2}-[0-9]{2}$", description="Stable id, as in NT-08.")
+    id: str = Field(pattern=ID, description="Stable id, as in NT-08.")
     level: Level = Field(description="required, named or field.")
     sources: Annotated[tuple[str, ...], Field(strict=False)] = Field(
         min_length=1, description="Ids of documents."
@@ -116,6 +125,7 @@ class _WrittenClaim(_Entry):
     keys: Annotated[tuple[_NetworkKey, ...], Field(strict=False)] = Field(
         default=(), description="Keys of a network, one of which a topology has to ask for."
     )
+    family: FamilyName | None = Field(default=None, description="The only address family.")
     statement: str = Field(min_length=1, description="The statement.")
     foundation: bool = Field(
         default=False, description="Violated where the host refuses to build the network."
@@ -126,7 +136,7 @@ class _WrittenClaim(_Entry):
 
 
 class _Section(_Entry):
-    prefix: str = Field(pattern=r"^[A-Z]{2}$", description="First letters of its ids.")
+    prefix: str = Field(pattern=r"^[A-Z][A-Z0-9]$", description="The beginning of its ids.")
     title: str = Field(min_length=1, description="Its title.")
     types: Annotated[tuple[_TypeName, ...], Field(strict=False)] = Field(
         min_length=1, description="Network types its claims are about."
@@ -199,6 +209,7 @@ def _by_id(catalogue: _Catalogue, document: Document) -> dict[str, Claim]:
                 switch=written.switch,
                 cells=written.cells,
                 keys=written.keys,
+                family=written.family,
                 sources=written.sources,
                 foundation=written.foundation,
                 leases=written.leases,

@@ -18,7 +18,9 @@ SHIPPED: Final = (
     "nat",
     "nat1",
     "nat-dnsmasq",
+    "nat-dual-stack",
     "isolated",
+    "isolated-dual-stack",
     "routed",
     "open",
     "bridged",
@@ -34,7 +36,7 @@ FOLDER: Final = Path(__file__).resolve().parent
 SIZE_MAX_BYTES: Final = 1_000_000
 # 'network_xml: net.xml' of a topology file over libvirt's XML
 _OVER_XML = re.compile(r"""^network_xml: *["']?([^"'#\n]+?)["']? *(#.*)?$""", re.MULTILINE)
-_CLAIM_ID = re.compile(r"^ *- id: ([A-Z]{2}-[0-9]{2})$", re.MULTILINE)  # "      - id: NT-08"
+_CLAIM_ID = re.compile(r"^ *- id: ([A-Z][A-Z0-9]-[0-9]{2})$", re.MULTILINE)  # "      - id: NT-08"
 
 
 def file_of(name_or_path: str) -> Path:

@@ -36,7 +36,7 @@ from topologies.yaml_reader import Document, FieldPath, read
 SUITES = Path(__file__).resolve().parent.parent / "suites"
 CATALOGUE_HINT = "topologies/claims.yaml has the claims"
 # NT-01..NT-12
-_RANGE = re.compile(r"(?P<first>(?P<section>[A-Z]{2})-\d\d)\.\.(?P<last>(?P=section)-\d\d)")
+_RANGE = re.compile(r"(?P<first>(?P<section>[A-Z][A-Z0-9])-\d\d)\.\.(?P<last>(?P=section)-\d\d)")
 
 F = TypeVar("F", bound=SharedFile)
 Seen = Mapping[ReleaseName, Mapping[TopologyName, tuple[str, ...]]]

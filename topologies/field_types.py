@@ -12,6 +12,9 @@ from ipaddress import (
     IPv4Address,
     IPv4Interface,
     IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
     NetmaskValueError,
 )
 from typing import Annotated, Literal
@@ -165,6 +168,41 @@ def _subnet(value: object) -> IPv4Network:
     return written.network
 
 
+def _interface6(value: object) -> IPv6Interface:
+    if isinstance(value, IPv6Interface):
+        return value
+    expected, hint = "an IPv6 address with its prefix length", "write it as in fd00:10:10:10::1/64"
+    written = text(value, expected, hint)
+    if "/" not in written:
+        raise refuse(f"{shown(value)} has no prefix length; expected {expected}", hint)
+    try:
+        return IPv6Interface(written)
+    except (AddressValueError, NetmaskValueError) as error:
+        raise refuse(f"{shown(value)}: {error}; expected {expected}", hint) from error
+
+
+def _address6(value: object) -> IPv6Address:
+    expected, hint = "an IPv6 address without a prefix", "write it as in fd00:192:168:1::1"
+    if isinstance(value, IPv6Address) and not isinstance(value, IPv6Interface):
+        return value
+    try:
+        return IPv6Address(text(value, expected, hint))
+    except AddressValueError as error:
+        raise refuse(f"{shown(value)}: {error}; expected {expected}", hint) from error
+
+
+def _subnet6(value: object) -> IPv6Network:
+    if isinstance(value, IPv6Network):
+        return value
+    written = _interface6(value)
+    if written.ip != written.network.network_address:
+        raise refuse(
+            f"{shown(value)} has host bits set; expected the network itself",
+            f"write {written.network}",
+        )
+    return written.network
+
+
 def _guest_address(value: object) -> object:
     if value == DHCP or isinstance(value, IPv4Interface):
         return value
@@ -231,6 +269,12 @@ Interface = Annotated[IPv4Interface, BeforeValidator(_interface)]
 """An address with the prefix length of its network."""
 Subnet = Annotated[IPv4Network, BeforeValidator(_subnet)]
 """A network without host bits."""
+Address6 = Annotated[IPv6Address, BeforeValidator(_address6)]
+"""An IPv6 address without a prefix."""
+Interface6 = Annotated[IPv6Interface, BeforeValidator(_interface6)]
+"""An IPv6 address with the prefix length of its network."""
+Subnet6 = Annotated[IPv6Network, BeforeValidator(_subnet6)]
+"""An IPv6 network without host bits."""
 GuestAddress = Annotated[Literal["dhcp"] | IPv4Interface, BeforeValidator(_guest_address)]
 """`dhcp`, or a static address with its prefix length."""
 Uuid = Annotated[UUID, BeforeValidator(_uuid)]

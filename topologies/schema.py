@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The parts of a topology: networks, the physical network, guests, promises and floors.
+"""The parts of a topology: networks, the physical network, guests and promises.
 
 Each part knows its own shape. Rules between parts (an address inside its network, a MAC used once)
 are in `topologies.rules`.
 """
 
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, PrivateAttr
 
-from contracts.address_family import IPV4, AddressFamily, family_of
+from contracts.address_family import IPV4, IPV6, AddressFamily, FamilyName, family_of
 from topologies.dhcp import Dhcp, DhcpRange, DnsmasqOption, Tftp
 from topologies.dns import Dns, Domain
 from topologies.field_types import (
@@ -20,6 +20,7 @@ from topologies.field_types import (
     GuestAddress,
     GuestName,
     Interface,
+    Interface6,
     InterfaceName,
     Mac,
     NetworkName,
@@ -28,6 +29,7 @@ from topologies.field_types import (
 )
 from topologies.given_xml import GivenXml
 from topologies.part import Part
+from topologies.physical_ipv6 import PhysicalIpv6
 
 Switch = Literal["linux", "ovs", "nic"]
 """The switch: a Linux bridge, an Open vSwitch bridge, or an SR-IOV NIC itself."""
@@ -37,7 +39,6 @@ Model = Literal["virtio", "rtl8139", "e1000", "e1000e"]
 """The model of a guest's NIC, by libvirt's names."""
 OriginName = Literal["made", "existing"]
 """Where a network comes from (`topologies.origins`)."""
-MbitPerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 OF_LIBVIRT = (*("further_addresses", "domain", "dns", "tftp", "routes", "dnsmasq_options"),)
@@ -77,6 +78,19 @@ class Network(Part):
     address: Interface | None = Field(
         default=None,
         description="The host's address on the bridge, with hostdev on the uplink; null: none.",
+    )
+    address6: Interface6 | None = Field(
+        default=None,
+        description="The host's IPv6 address on the bridge, from whose prefix guests take theirs; "
+        "null: none.",
+    )
+    nat6: bool = Field(
+        default=False, description="libvirt's <nat ipv6='yes'/>: IPv6 is translated, too."
+    )
+    guests_ipv6: bool = Field(
+        default=False,
+        description="libvirt's <network ipv6='yes'>: guests have IPv6 among themselves, without an "
+        "IPv6 address of the host's.",
     )
     further_addresses: Annotated[tuple[Interface, ...], Field(strict=False)] = Field(
         default=(),
@@ -188,6 +202,15 @@ class Network(Part):
         """The network that the bridge's address lies in; None without an address."""
         return self.address.network if self.address else None
 
+    def interface(self, family: AddressFamily) -> IPv4Interface | IPv6Interface | None:
+        """Return the host's address of a family on the bridge; None: it has none."""
+        return {IPV4: self.address, IPV6: self.address6}[family]
+
+    @property
+    def families(self) -> frozenset[AddressFamily]:
+        """The families of which guests take their addresses from the host's, without a client."""
+        return frozenset() if self.address6 is None else frozenset({IPV6})
+
     @property
     def subnets(self) -> tuple[IPv4Network, ...]:
         """The networks that the bridge's addresses lie in, that of the guests first."""
@@ -211,6 +234,13 @@ class Physical(Part):
         description="The host's address on it: on the NIC, or on the bridge with the NIC as a port."
     )
     outside: Address = Field(description="A machine on it other than host and router.")
+    ipv6: PhysicalIpv6 | None = Field(
+        default=None, description="Its IPv6 addresses; null: there are none."
+    )
+
+    def of(self, family: AddressFamily) -> "Physical | PhysicalIpv6 | None":
+        """Return the figures of a family; None: the network has none."""
+        return {IPV4: self, IPV6: self.ipv6}[family]
 
     @property
     def gateway(self) -> IPv4Address | None:
@@ -264,6 +294,9 @@ class Promise(Part):
 
     from_: Role = Field(alias="from", description="The end that sends first.")
     to: Role = Field(description="The end that answers.")
+    family: FamilyName | None = Field(
+        default=None, description="The address family; null: each that the guests have."
+    )
     reach: bool = Field(description="true: packets arrive and are answered. false: none arrives.")
     source: Literal["host", "self"] | None = Field(
         default=None,
@@ -278,26 +311,6 @@ class Promise(Part):
         """The cell's name, as in `guest → outside`."""
         return f"{self.from_} → {self.to}"
 
-
-class Throughput(Part):
-    """Floors under which a measured rate violates GN-07 or, where the file has one, GN-08.
-
-    The defaults are far below the rate of two cores without hardware virtualisation: they catch a
-    broken path, not a slow machine. Raise them for hardware that you know.
-    """
-
-    guest_host_tcp_mbit_s: MbitPerSecond = Field(
-        default=50, description="TCP between guest and host, each direction, in Mbit/s."
-    )
-    guest_host_udp_mbit_s: MbitPerSecond = Field(
-        default=5, description="UDP received between guest and host, in Mbit/s."
-    )
-    udp_offered_mbit_s: MbitPerSecond = Field(
-        default=20, description="The rate at which UDP is sent, in Mbit/s."
-    )
-    udp_loss_max_percent: float = Field(
-        default=5, ge=0, le=100, description="The highest accepted UDP loss, in percent."
-    )
-    guest_guest_tcp_mbit_s: MbitPerSecond | None = Field(
-        default=None, description="TCP between two guests, in Mbit/s; null: no floor."
-    )
+    def is_about(self, family: AddressFamily) -> bool:
+        """Whether it promises something about packets of a family."""
+        return self.family in (None, family.name)

@@ -9,13 +9,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from contracts.address_family import FAMILIES, AddressFamily
-from topologies.catalogue import Claim, claims
+from topologies.catalogue import Claim
 from topologies.data_error import DataError, near_miss
+from topologies.default_promises import promises_of
 from topologies.dhcp import DhcpRange
 from topologies.dnsmasq_options import undecided_by
 from topologies.field_types import Sentence, TopologyName, found, refuse
 from topologies.network_import.reading import Reading, Setting
-from topologies.network_types import NETWORK_TYPES, NetworkType, find_type, type_of
+from topologies.network_types import NETWORK_TYPES, NetworkType, type_of
 from topologies.origins import Origin, origin_of
 from topologies.part import Part
 from topologies.rules import Draft, broken
@@ -26,9 +27,9 @@ from topologies.schema import (
     Promise,
     Role,
     Switch,
-    Throughput,
 )
 from topologies.switch_types import SWITCH_TYPES
+from topologies.throughput import Throughput
 
 __all__ = [
     "SCHEMA",
@@ -92,36 +93,6 @@ class Shape(Part):
     throughput: Throughput = Field(
         default_factory=Throughput, description="Floors under measured rates."
     )
-
-
-def promises_of(network: Network, physical: Physical | None) -> list[dict[str, Any]]:
-    """Return the promises of a network's type, in the form of a topology file.
-
-    Args:
-        network: the network under test; without a type there are no promises.
-        physical: the physical network; without one a planned network has no promises about the
-            outside. An existing one has: there may be something beyond it.
-    """
-    type_ = find_type(network)
-    reach = type_.reach if type_ is not None else {}
-    source = None if type_ is None else type_.source
-    return [
-        {
-            "from": from_,
-            "to": to,
-            "reach": reached,
-            "source": source if reached and to == "outside" else None,
-            "claims": [
-                claim.id
-                for claim in claims().values()
-                if type_ is not None
-                and claim.applies_to(type_.name, network.switch)
-                and claim.says(from_, to) == reached
-            ],
-        }
-        for (from_, to), reached in reach.items()
-        if physical is not None or "outside" not in (from_, to) or not origin_of(network).planned
-    ]
 
 
 class Topology(Shape):
@@ -189,7 +160,7 @@ class Topology(Shape):
     def families(self) -> tuple[AddressFamily, ...]:
         """The address families of the guests on the network under test: each has its promises."""
         tested = [guest for guest in self.guests if guest.network == self.network.name]
-        found = frozenset[AddressFamily]().union(*(guest.families for guest in tested))
+        found = self.network.families.union(*(guest.families for guest in tested))
         return tuple(family for family in FAMILIES if family in found)
 
     def gateway(self, network: Network) -> IPv4Address | None:

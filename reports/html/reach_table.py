@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from contracts.address_family import FamilyName
+from contracts.address_family import FAMILIES, FamilyName
 from contracts.verdicts import Verdict, worst
 from reports.record import Check
 
@@ -64,7 +64,12 @@ class Way:
         each = ", ".join(
             f"{name.upper()} {check.verdict}" for name, check in self.by_protocol.items() if check
         )
-        return f"{self.source} {promise} {self.target}: {each}"
+        return f"{self.source} {promise} {self.target}{self.by_family}: {each}"
+
+    @property
+    def by_family(self) -> str:
+        """Words for its family; none for the first, which every topology has."""
+        return {each.name: f" by {each}" for each in FAMILIES[1:]}.get(self.family, "")
 
 
 def ways(checks: Iterable[Check]) -> list[Way]:

@@ -240,10 +240,11 @@ def _lanes(placed: _Placing, ways: Sequence[Way]) -> tuple[list[DrawnLine], list
     """Place an arrow for each way, and the guides from the boxes to their ends."""
     arrows = []
     x = placed.width + LANE / 2
-    for way in ways:
-        if way.source == way.target:
-            arrows += _between_guests(placed, way)
-            continue
+    among = [way for way in ways if way.source == way.target]
+    for number, way in enumerate(among, 1):
+        # One for each family, none over another.
+        arrows += _between_guests(placed, way, number / (len(among) + 1))
+    for way in _apart(ways):
         begin, end = placed.row(way.source), placed.row(way.target)
         if begin is None or end is None:
             continue
@@ -259,11 +260,12 @@ def _lanes(placed: _Placing, ways: Sequence[Way]) -> tuple[list[DrawnLine], list
     return guides, arrows
 
 
-def _between_guests(placed: _Placing, way: Way) -> list[ReachArrow]:
+def _between_guests(placed: _Placing, way: Way, down: float) -> list[ReachArrow]:
+    """Return the arrow between the guests, at a share of the space below them."""
     boxes = placed.guests_under_test()
     if way.source != "guest" or len(boxes) < 2:  # noqa: PLR2004 - an arrow has two ends
         return []
-    y = max(box.bottom for box in boxes) + BELOW_GUESTS / 2
+    y = max(box.bottom for box in boxes) + BELOW_GUESTS * down
     return [_arrow(way, (boxes[0].middle, y), (boxes[-1].middle, y))]
 
 

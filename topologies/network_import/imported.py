@@ -11,11 +11,12 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from topologies.data_error import DataError
+from topologies.default_promises import promises_of
 from topologies.network_import.reading import Reading
 from topologies.network_import.xml_reader import Element
 from topologies.network_types import find_type
 from topologies.schema import Network, Physical
-from topologies.topology import SCHEMA, Topology, promises_of
+from topologies.topology import SCHEMA, Topology
 from topologies.yaml_reader import FieldPath
 
 TOPOLOGY_NAME_MAX = 32

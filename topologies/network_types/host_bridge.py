@@ -37,6 +37,13 @@ class HostMadeBridge(NetworkType):
                     "expected none",
                     "write made_by: libvirt, or leave it out",
                 )
+        for key in ("address6", "nat6", "guests_ipv6"):
+            if network.asks_for(key):
+                yield Breach(
+                    key,
+                    "on a bridge made by the host nothing advertises its prefix; expected none",
+                    "write made_by: libvirt, or leave it out",
+                )
         if network.uuid is not None:
             yield Breach(
                 "uuid",

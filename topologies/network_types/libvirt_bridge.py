@@ -9,10 +9,14 @@ from ipaddress import IPv4Address
 from typing import ClassVar
 from xml.etree import ElementTree as ET
 
+from contracts.address_family import IPV6
 from topologies.network_types.build_steps import BootFolder, BuildStep, LibvirtNetwork
 from topologies.network_types.dnsmasq_xml import add_dhcp, add_names, add_options
 from topologies.network_types.network_type import Breach, Hop, NetworkType
 from topologies.schema import OF_LIBVIRT, Network, Physical, Role
+
+NAT = "nat"
+"""The only forward mode with a `<nat>` in it."""
 
 
 class LibvirtBridge(NetworkType):
@@ -45,6 +49,12 @@ class LibvirtBridge(NetworkType):
                 "uplink",
                 "libvirt adds no physical NIC to the bridge it makes; expected null",
                 "write made_by: host for a bridge with an uplink",
+            )
+        if network.nat6 and (network.address6 is None or network.forward != NAT):
+            yield Breach(
+                "nat6",
+                "true without something to translate; expected forward: nat and an address6",
+                "write both, or leave it out",
             )
         if network.dhcp is not None and network.address is None:
             yield Breach(
@@ -84,12 +94,14 @@ class LibvirtBridge(NetworkType):
         """Return the network's definition: the user's own, else the keys of the data, no others."""
         if network.given is not None:
             return network.given.text
-        root = ET.Element("network")
+        root = ET.Element("network", {"ipv6": "yes"} if network.guests_ipv6 else {})
         ET.SubElement(root, "name").text = network.name
         if network.uuid is not None:
             ET.SubElement(root, "uuid").text = str(network.uuid)
         if self.mode is not None:
-            ET.SubElement(root, "forward", mode=self.mode)
+            forward = ET.SubElement(root, "forward", mode=self.mode)
+            if network.nat6:
+                ET.SubElement(forward, "nat", ipv6="yes")
         bridge = ET.SubElement(root, "bridge", name=network.bridge)
         if network.stp is not None:
             bridge.set("stp", "on" if network.stp else "off")
@@ -108,12 +120,11 @@ class LibvirtBridge(NetworkType):
         for further in network.further_addresses:
             held, netmask = str(further.ip), str(further.netmask)
             ET.SubElement(root, "ip", address=held, netmask=netmask)
-        for route in network.routes:
-            to, prefix = str(route.to.network_address), str(route.to.prefixlen)
-            added = ET.SubElement(root, "route", address=to, prefix=prefix)
-            added.set("gateway", str(route.gateway))
-            if route.metric is not None:
-                added.set("metric", str(route.metric))
+        if network.address6 is not None:
+            # Without <dhcp> dnsmasq advertises the prefix, and serves no addresses.
+            address, prefix = str(network.address6.ip), str(network.address6.network.prefixlen)
+            ET.SubElement(root, "ip", family=IPV6.name, address=address, prefix=prefix)
+        _add_routes(root, network)
         add_options(root, network.dnsmasq_options)
         return as_text(root)
 
@@ -148,6 +159,15 @@ def bridge_breaches(network: Network) -> Iterator[Breach]:
             f"{network.vfs} virtual functions for a bridge; expected null",
             "leave it out, or write forward: hostdev",
         )
+
+
+def _add_routes(root: ET.Element, network: Network) -> None:
+    for route in network.routes:
+        to, prefix = str(route.to.network_address), str(route.to.prefixlen)
+        added = ET.SubElement(root, "route", address=to, prefix=prefix)
+        added.set("gateway", str(route.gateway))
+        if route.metric is not None:
+            added.set("metric", str(route.metric))
 
 
 def as_text(root: ET.Element) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import ClassVar, Final, Literal, NamedTuple
 
+from contracts.address_family import AddressFamily
 from topologies.network_types.build_steps import BuildStep
 from topologies.schema import Guest, Network, Physical, Role
 
@@ -114,6 +115,11 @@ class NetworkType(ABC):
             and network.forward == self.forward
             and network.switch in self.switches
         )
+
+    def as_forwarded(self, network: Network, family: AddressFamily) -> "NetworkType":
+        """Return the type whose reach, source and route a network's packets of a family have."""
+        del network, family
+        return self
 
     @abstractmethod
     def breaches(self, network: Network) -> Iterator[Breach]:

@@ -17,6 +17,7 @@ from topologies.dhcp import Tftp
 from topologies.given_xml import GivenXml, Replacements, moved_text
 from topologies.placement.dnsmasq_moves import Moves, moved_dhcp, moved_dns
 from topologies.placement.free_names import FreeMacs, FreeNames, free_prefix
+from topologies.placement.ipv6_moves import Ipv6Moves
 from topologies.placement.taken import Taken
 from topologies.placement.wire import Wire, without_dhcp
 from topologies.subnet_pool import free_pool, free_subnets, pool_in
@@ -93,6 +94,7 @@ class Placement:
         lengths = [each.prefixlen for each in documented]
         free = free_subnets(self.pool, self.taken.networks, lengths)
         moves = on_wire | dict(zip(documented, free, strict=True))
+        moves6 = Ipv6Moves(topology, self.prefix, self.taken.ipv6_networks)
         names = FreeNames(self.prefix, self.taken.names)
         macs = FreeMacs(self.taken.macs, list(_macs(topology)))
         uplink = {
@@ -104,7 +106,9 @@ class Placement:
             {guest.name: names.guest(guest.name) for guest in topology.guests},
         )
         networks = tuple(
-            self._network(network, moves, names, macs, uplink, clients)
+            self._network(network, moves, names, macs, uplink, clients).model_copy(
+                update={"address6": network.address6 and moves6.interface(network.address6)}
+            )
             for network in topology.networks
         )
         renamed = dict(
@@ -126,6 +130,9 @@ class Placement:
             for guest in topology.guests
         )
         physical = topology.physical and _physical(topology.physical, moves, uplink)
+        if physical is not None and physical.ipv6 is not None:
+            placed = moves6.physical(physical.ipv6)
+            physical = physical.model_copy(update={"ipv6": placed})
         update = {"networks": networks, "guests": guests, "physical": physical}
         return topology.model_copy(update=update)
 

@@ -2,7 +2,7 @@
 """Names, networks and addresses that a host has already."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from uuid import UUID
 
 
@@ -15,9 +15,11 @@ class Taken:
         networks: those that a route, an address or a network of libvirt's names.
         macs: of links, and of the NICs of domains and bridges of networks, in lower case.
         uuids: of libvirt's networks.
+        ipv6_networks: those of IPv6 that a route, an address or a network of libvirt's names.
     """
 
     names: frozenset[str] = frozenset()
     networks: tuple[IPv4Network, ...] = ()
     macs: frozenset[str] = frozenset()
     uuids: frozenset[UUID] = frozenset()
+    ipv6_networks: tuple[IPv6Network, ...] = ()

@@ -45,7 +45,13 @@ class Wire:
             for guest in topology.guests
         )
         networks = tuple(_with_host(network, host) for network in topology.networks)
-        update = {"subnet": self.subnet, "host": host.ip, "outside": self.outside}
+        # Nothing of IPv6 was set aside on the site's network.
+        update = {
+            "subnet": self.subnet,
+            "host": host.ip,
+            "outside": self.outside,
+            "ipv6": None,
+        }
         return topology.model_copy(
             update={
                 "networks": networks,

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from topologies.network_types import NETWORK_TYPES
 from topologies.origins import origin_of
 from topologies.part import Part
-from topologies.schema import Guest, Network, Physical, Promise, Throughput
+from topologies.schema import Guest, Network, Physical, Promise
+from topologies.throughput import Throughput
 from topologies.yaml_reader import FieldPath, Value, field_name
 
 P = TypeVar("P", bound=Part)

@@ -4,6 +4,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from contracts.address_family import FAMILIES, AddressFamily
 from topologies.catalogue import claims
 from topologies.data_error import near_miss
 from topologies.network_types.network_type import CELLS
@@ -12,7 +13,7 @@ from topologies.rules.draft import Draft, Problem
 
 def cells(draft: Draft) -> Iterator[Problem]:
     """A promise is about a cell of the table, and no cell is promised twice."""
-    first: dict[tuple[str, str], int] = {}
+    first: dict[tuple[str, str, AddressFamily], int] = {}
     for index, promise in draft.promises.items():
         cell = (promise.from_, promise.to)
         if cell not in CELLS:
@@ -23,16 +24,18 @@ def cells(draft: Draft) -> Iterator[Problem]:
                 f"{known}",
                 "remove it",
             )
-        if cell in first:
-            before = draft.promises[first[cell]]
+        about = [(*cell, family) for family in FAMILIES if promise.is_about(family)]
+        if (earlier := next((first[each] for each in about if each in first), None)) is not None:
+            before = draft.promises[earlier]
             same = "the same" if before.reach == promise.reach else "the opposite"
             yield Problem(
                 ("promises", index),
-                f"{promise.cell} is promised again, and {same} in promises[{first[cell]}]; "
-                "expected one promise per cell",
+                f"{promise.cell} is promised again, and {same} in promises[{earlier}]; "
+                "expected one promise per cell and address family",
                 "remove one of the two",
             )
-        first.setdefault(cell, index)
+        for each in about:
+            first.setdefault(each, index)
 
 
 def outside_exists(draft: Draft) -> Iterator[Problem]:
