@@ -4,6 +4,7 @@
 import subprocess
 from pathlib import Path
 
+from launcher.cache import cache_dir
 from launcher.launcher_error import LauncherError
 from launcher.pytest_command import ROOT
 
@@ -23,6 +24,7 @@ After=network-online.target
 [Service]
 Type=exec
 WorkingDirectory={root}
+Environment="PLUMBLINE_CACHE={cache}"
 ExecStart="{root}/plumbline" gate --resume --folder "{folder}"
 StandardOutput=append:{folder}/after.log
 StandardError=inherit
@@ -47,8 +49,9 @@ def install(folder: Path) -> None:
         LauncherError: systemd does not take the unit.
     """
     # systemd takes % for a specifier.
-    paths = {"root": str(ROOT).replace("%", "%%"), "folder": str(folder).replace("%", "%%")}
-    FILE.write_text(TEXT.format(**paths), encoding="utf-8")
+    paths = {"root": ROOT, "folder": folder, "cache": cache_dir()}
+    words = {name: str(path).replace("%", "%%") for name, path in paths.items()}
+    FILE.write_text(TEXT.format(**words), encoding="utf-8")
     _systemctl("daemon-reload")
     _systemctl("enable", NAME)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Placement: every shipped topology beside a host that has all of its names and addresses."""
 
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from itertools import combinations
 
 import pytest
@@ -10,7 +10,7 @@ from topologies import library
 from topologies.data_error import DataError
 from topologies.field_types import INTERFACE_NAME_MAX
 from topologies.network_types import type_of
-from topologies.placement import Placement, Taken, moved_fields
+from topologies.placement import Placement, Taken, Wire, moved_fields
 from topologies.topology import Topology
 
 STEM = "plumb"
@@ -192,3 +192,36 @@ def test_both_values_of_what_moved_are_listed() -> None:
     assert fields["physical.router"] == ("192.168.1.1", "10.213.0.1")
     assert "networks[0].forward" not in fields
     assert moved_fields(documented, documented) == []
+
+
+def wire_with(count: int) -> Wire:
+    first = int(IPv4Address("198.51.100.40"))
+    free = tuple(IPv4Address(first + number) for number in range(count))
+    return Wire(IPv4Network("198.51.100.0/24"), IPv4Address("198.51.100.7"), free)
+
+
+def test_a_network_of_the_sites_is_in_the_place_of_the_physical_one(topology: Topology) -> None:
+    wire = wire_with(8)
+    used = Placement.beside(taken_by(topology), STEM, None, "eth7", wire=wire).place(topology)
+    on_wire = [guest for guest in used.guests if used.network_of(guest).is_on_physical_network]
+    if used.physical is None or topology.type.uplink_is_real:
+        assert wire.subnet not in subnets_of(used)
+        return
+    assert (used.physical.uplink, used.physical.subnet) == ("eth7", wire.subnet)
+    assert (used.physical.host, used.physical.outside) == (wire.set_aside[0], wire.outside)
+    # Its router is not the run's, so guests have none.
+    assert used.physical.gateway is None
+    given = [guest.static_address.ip for guest in on_wire if guest.static_address is not None]
+    assert given == list(wire.set_aside[1 : 1 + len(on_wire)])
+    for network in used.networks:
+        if network.is_on_physical_network and network.address is not None:
+            assert network.address.ip == used.physical.host
+        elif network.subnet is not None:
+            assert not network.subnet.overlaps(wire.subnet)
+
+
+def test_too_few_addresses_of_the_sites_are_refused() -> None:
+    placement = Placement.beside(Taken(), STEM, None, "eth7", wire=wire_with(2))
+    placement.place(library.load("nat"))
+    with pytest.raises(DataError, match="2 addresses of"):
+        placement.place(library.load("bridged"))

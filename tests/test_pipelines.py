@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`ci/qualify`, the job of a pipeline, and the files that call it."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parent.parent
+CI = ROOT / "ci"
+QUALIFY = CI / "qualify"
+FILES = ("github/action.yml", "github/qualify.yml", "gitlab/qualify.yml", "jenkins/Jenkinsfile")
+ISOLATED = ("--topology", "isolated", "--claim", "IS-04", "--workers", "1")
+MASQUERADED = "iptables -t nat -A POSTROUTING -s $PLUMBLINE_SUBNET -j MASQUERADE"
+
+
+def qualify(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(QUALIFY), *words],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        env=os.environ | variables,
+    )
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_file_calls_the_job_with_options_that_it_has(name: str) -> None:
+    text = (CI / name).read_text(encoding="utf-8")
+    if name.endswith(".yml"):
+        assert list(YAML(typ="safe").load_all(text))
+    if "uses: ./ci/github" in text:
+        return
+    [_, called] = re.split(r"/?qualify\S* --output", text, maxsplit=1)
+    known = set(re.findall(r"--[a-z]+", qualify("--help").stdout))
+    assert {"--baseline"} <= set(re.findall(r"(?<=[ {+\"])--baseline", called)) <= known
+
+
+def test_the_workflow_passes_inputs_that_the_action_has() -> None:
+    action = YAML(typ="safe").load((CI / "github/action.yml").read_text())
+    workflow = YAML(typ="safe").load((CI / "github/qualify.yml").read_text())
+    [step] = [s for s in workflow["jobs"]["qualify"]["steps"] if s["uses"] == "./ci/github"]
+    assert set(step["with"]) <= set(action["inputs"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "--output DIR: expected a folder"),
+        (("--output",), "--output: expected a folder"),
+        (("--outptu", "x"), "unknown option '--outptu'"),
+    ],
+)
+def test_usage_errors(words: tuple[str, ...], said: str) -> None:
+    done = qualify(*words)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert said in done.stderr
+
+
+@pytest.mark.host
+def test_a_job_is_red_by_a_regression_only(tmp_path: Path) -> None:
+    baseline, page = tmp_path / "baseline", tmp_path / "job.md"
+
+    def job(name: str, *words: str) -> subprocess.CompletedProcess[str]:
+        places = ("--output", str(tmp_path / name), "--baseline", str(baseline))
+        return qualify(*places, "--", *ISOLATED, *words, GITHUB_STEP_SUMMARY=str(page))
+
+    first = job("first")
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert "this run is the baseline now" in first.stdout
+    assert (baseline / "run.json").exists()
+    for name in ("report.html", "summary.md", "run.tar.gz", "run/junit.xml", "run/allure-results"):
+        assert (tmp_path / "first" / name).exists()
+
+    worse = job("worse", "--after-build", MASQUERADED)
+    assert worse.returncode == 1, worse.stdout + worse.stderr
+    assert worse.stdout.endswith("ci/qualify: red\n")
+    assert "IS-04" in (tmp_path / "worse" / "changes.html").read_text()
+    assert "regressed" in page.read_text()
+
+
+@pytest.mark.host
+def test_what_was_violated_before_is_no_regression(tmp_path: Path) -> None:
+    for name in ("before", "after"):
+        places = ("--output", str(tmp_path / name), "--baseline", str(tmp_path / "baseline"))
+        done = qualify(*places, "--", *ISOLATED, "--after-build", MASQUERADED)
+        assert done.returncode == (1 if name == "before" else 0), done.stdout + done.stderr
