@@ -226,7 +226,10 @@ def _answer(folder: GateFolder, gate: Gate) -> int:
     runs = [str(folder.before), str(folder.after)]
     found = folder.place / COMPARISON
     for output in (found, folder.place / PAGE):
-        _plumbline(gate, "compare", *runs, "--output", str(output))
+        output.unlink(missing_ok=True)
+        code = _plumbline(gate, "compare", *runs, "--output", str(output))
+        if not output.exists():
+            _stop(f"compare ended with {code}", f"./plumbline compare {shlex.join(runs)}")
     code = _plumbline(gate, "compare", *runs)
     comparison: dict[str, Any] = json.loads(found.read_text(encoding="utf-8"))
     if code != comparison["exit_code"]:
