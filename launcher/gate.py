@@ -7,8 +7,9 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 from contracts.exit_codes import (
     EXIT_CONFORMS,
@@ -20,27 +21,25 @@ from contracts.run_files import RECORD
 from launcher import gate_unit, setup
 from launcher import run as run_command
 from launcher.arguments import Parser, split_at_dashes
+from launcher.gate_answer import answer_of
 from launcher.gate_folder import (
     COMPARISON,
     DEFAULT,
-    MARK,
     PAGE,
     Gate,
     GateFolder,
     Step,
     begun,
-    is_restarted,
     machine_id,
 )
 from launcher.launcher_error import LauncherError, UsageError
 from launcher.pytest_command import ROOT
+from topologies.cli_names import STDIN
 
 # With fewer no change of a speed could be shown: docs/compare.md.
 SAMPLES = ("--samples=10", "--interleave")
 # After these the run has a record that can be compared.
 COMPARABLE = (EXIT_CONFORMS, EXIT_VIOLATES, EXIT_UNDECIDED)
-WORDS = {EXIT_CONFORMS: "open", EXIT_VIOLATES: "closed"}
-REASONS_SHOWN = 3
 # Source: Debian policy for packages that need it, update-notifier and unattended-upgrades.
 RESTART_WANTED = Path("/run/reboot-required")
 
@@ -98,8 +97,18 @@ def main(argv: Sequence[str]) -> int:
     if own.after:
         return _after(folder, _under_way(folder))
     options = _run_options(words)
-    between = _between(options, command, own.fetch_upgrade)
-    gate = _before(folder, words, between)
+    # Imported here: --help needs none of it.
+    from launcher.host_launch import LAUNCHES
+
+    launch = LAUNCHES[options.host]
+    between = launch.upgrade_argv(options, command, own.fetch_upgrade)
+    if own.restart and not launch.is_this_machine:
+        raise UsageError(
+            f"gate --restart: with --host {options.host} the command changes no host that restarts "
+            "with this machine",
+            "leave it out: that host starts anew for each run",
+        )
+    gate = _before(folder, begun(words, between, here=launch.is_this_machine))
     if own.before:
         print(f"gate: the run before is in {folder.before}; next: ./plumbline gate --after")
         return EXIT_CONFORMS
@@ -137,26 +146,18 @@ def _run_options(words: Sequence[str]) -> argparse.Namespace:
         if getattr(options, name):
             flag = f"--{name.replace('_', '-')}"
             raise UsageError(f"gate: not with {flag}", "leave it out; --folder says where all goes")
+    if STDIN in options.topology:
+        raise UsageError("gate --topology -: two runs cannot read it", "name a file")
     return options
 
 
-def _between(
-    options: argparse.Namespace, command: Sequence[str], fetched: str | None
-) -> tuple[str, ...]:
-    """Return the command as it is run on the host; () without one."""
-    # Imported here: --help needs none of it.
-    from launcher.host_launch import LAUNCHES
-
-    return LAUNCHES[options.host].upgrade_argv(options, command, fetched)
-
-
-def _before(folder: GateFolder, words: Sequence[str], command: Sequence[str]) -> Gate:
+def _before(folder: GateFolder, gate: Gate) -> Gate:
     folder.make_room()
-    measured = any(word.partition("=")[0] == "--samples" for word in words)
-    gate = begun([*words, *(() if measured else SAMPLES)], command)
+    if not any(word.partition("=")[0] == "--samples" for word in gate.words):
+        gate = replace(gate, words=(*gate.words, *SAMPLES))
     folder.write(gate)
     _require_record("before", _run(gate, folder.before), folder.before, "nothing was changed by it")
-    return gate
+    return folder.step(gate, Step.READY)
 
 
 def _upgraded(folder: GateFolder, gate: Gate, *, restart: bool) -> Gate | None:
@@ -165,21 +166,28 @@ def _upgraded(folder: GateFolder, gate: Gate, *, restart: bool) -> Gate | None:
     Returns:
         The gate; None: the machine is about to be restarted.
     """
-    resumable = gate_unit.is_possible()
+    resumable = gate.here and gate_unit.is_possible()
     if resumable:
         gate_unit.install(folder.place)
     gate = folder.step(gate, Step.COMMAND)
-    said = shlex.join(gate.command)
-    print(f"gate: {said}", flush=True)
-    code = subprocess.run(gate.command, check=False, cwd=gate.place).returncode
-    if code == 0 and restart:
-        subprocess.run(["systemctl", "reboot"], check=True)
+    typed = shlex.join(gate.command)
+    print(f"gate: {typed}", flush=True)
+    try:
+        code = _waited(subprocess.Popen(gate.command, cwd=gate.place))
+    except KeyboardInterrupt:
+        if resumable:
+            gate_unit.remove()
+        raise
+    if code == 0 and (restart or (resumable and gate_unit.is_going_down())):
+        folder.step(gate, Step.RESTART)
+        if restart:
+            subprocess.run(["systemctl", "reboot"], check=True)
         return None
     if resumable:
         gate_unit.remove()
     if code != 0:
         _stop(
-            f"{said} ended with {code}; the run before is in {folder.before}",
+            f"{typed} ended with {code}; the run before is in {folder.before}",
             "once that is mended: ./plumbline gate --after",
         )
     return gate
@@ -189,19 +197,19 @@ def _resume(folder: GateFolder) -> int:
     """Go on after a restart; for the unit, which is gone then."""
     gate_unit.remove()
     gate = _under_way(folder)
-    if gate.step is not Step.COMMAND or not is_restarted(gate):
+    if gate.step not in (Step.COMMAND, Step.RESTART) or not folder.is_restarted(gate):
         raise UsageError(
             f"gate --resume: the machine was not restarted in the middle of {folder.place}'s gate",
             "./plumbline gate --after",
         )
     print(f"gate: the machine is up again: {gate_unit.wait_for_the_start()}", flush=True)
-    return _after(folder, gate)
+    return _after(folder, gate, is_unseen=gate.step is Step.COMMAND)
 
 
 def _under_way(folder: GateFolder) -> Gate:
     """Return the gate whose run before is there; one that is done can have another run after."""
     gate = folder.read()
-    if gate is None or not folder.before.exists():
+    if gate is None or gate.step is Step.BEFORE or not folder.before.exists():
         raise UsageError(
             f"gate: there is no run before in {folder.place}", "sudo ./plumbline gate --before"
         )
@@ -213,15 +221,18 @@ def _under_way(folder: GateFolder) -> Gate:
     return gate
 
 
-def _after(folder: GateFolder, gate: Gate) -> int:
+def _after(folder: GateFolder, gate: Gate, *, is_unseen: bool = False) -> int:
+    if gate.here and gate_unit.is_possible():
+        # Of a restart that was waited for, and did not come.
+        gate_unit.remove()
     folder.put_aside_after()
     gate = folder.step(gate, Step.AFTER)
     code = _run(gate, folder.after)
     _require_record("after", code, folder.after, "once that is mended: ./plumbline gate --after")
-    return _answer(folder, gate)
+    return _answer(folder, gate, is_unseen=is_unseen)
 
 
-def _answer(folder: GateFolder, gate: Gate) -> int:
+def _answer(folder: GateFolder, gate: Gate, *, is_unseen: bool) -> int:
     """Compare the two runs, write the page, and end with one sentence."""
     runs = [str(folder.before), str(folder.after)]
     found = folder.place / COMPARISON
@@ -230,48 +241,16 @@ def _answer(folder: GateFolder, gate: Gate) -> int:
         code = _plumbline(gate, "compare", *runs, "--output", str(output))
         if not output.exists():
             _stop(f"compare ended with {code}", f"./plumbline compare {shlex.join(runs)}")
-    code = _plumbline(gate, "compare", *runs)
-    comparison: dict[str, Any] = json.loads(found.read_text(encoding="utf-8"))
-    if code != comparison["exit_code"]:
-        _stop(f"compare ended with {code}, and wrote {comparison['exit_code']}", "run it by hand")
+    _plumbline(gate, "compare", *runs)
+    comparison = json.loads(found.read_text(encoding="utf-8"))
+    code, answer = answer_of(comparison, is_unseen=is_unseen)
     folder.step(gate, Step.DONE, code)
-    MARK.unlink(missing_ok=True)
-    print()
-    print(sentence(comparison), f"{folder.place / PAGE}", sep="\n", flush=True)
-    if gate.command and RESTART_WANTED.exists():
+    print("", answer, folder.place / PAGE, sep="\n", flush=True)
+    if gate.here and gate.command and RESTART_WANTED.exists():
         print(
             "the machine still runs what it ran before: restart it, then ./plumbline gate --after"
         )
     return code
-
-
-def sentence(comparison: dict[str, Any]) -> str:
-    """Return the answer: open, closed or undecided, and what it rests on.
-
-    Args:
-        comparison: as `./plumbline compare --format json` writes it.
-    """
-    because: list[str] = comparison["because"]
-    slower = [each for each in because if each.endswith(" regressed")]
-    reasons = [*_worse(comparison["flips"]), *slower] or because
-    more = len(reasons) - REASONS_SHOWN
-    rests = "; ".join(reasons[:REASONS_SHOWN]) + (f"; and {more} more" if more > 0 else "")
-    same = comparison["same"]
-    steady = f"checks that conform as before: {same.get('conforms', 0)}"
-    if broken := same.get("violates", 0):
-        steady += f"; that are violated as before: {broken}"
-    return f"gate {WORDS.get(comparison['exit_code'], 'undecided')}: {rests} ({steady})"
-
-
-def _worse(flips: Sequence[dict[str, Any]]) -> list[str]:
-    """Return, by topology, the claims that conformed and are violated."""
-    claims: dict[str, list[str]] = {}
-    for flip in flips:
-        if flip["effect"] == "regressed":
-            claims.setdefault(flip["topology"] or flip["id"], []).extend(flip["claims"])
-    return [
-        f"{place}: {' '.join(dict.fromkeys(ids))} regressed" for place, ids in claims.items() if ids
-    ]
 
 
 def _require_record(which: str, code: int, output: Path, hint: str) -> None:
@@ -290,18 +269,22 @@ def _plumbline(gate: Gate, *words: str) -> int:
     """Run a subcommand; an interrupt ends it in its own way, and then the gate."""
     argv = [sys.executable, str(ROOT / "plumbline"), *words]
     quiet = subprocess.DEVNULL if "--output" in words and words[0] == "compare" else None
-    with subprocess.Popen(argv, stdout=quiet, cwd=gate.place) as child:
-        try:
-            code = child.wait()
-        except KeyboardInterrupt:
-            child.wait()
-            raise
+    code = _waited(subprocess.Popen(argv, stdout=quiet, cwd=gate.place))
     if code == EXIT_INTERRUPTED:
         raise KeyboardInterrupt
     return code
 
 
-def _stop(what: str, hint: str, code: int = EXIT_UNDECIDED) -> None:
+def _waited(child: subprocess.Popen[bytes]) -> int:
+    """Wait for a command; an interrupt of the terminal's is the command's as well."""
+    try:
+        return child.wait()
+    except KeyboardInterrupt:
+        child.wait()
+        raise
+
+
+def _stop(what: str, hint: str, code: int = EXIT_UNDECIDED) -> NoReturn:
     error = LauncherError(f"gate undecided: {what}", hint)
     error.exit_code = code if code > 0 else EXIT_UNDECIDED
     raise error

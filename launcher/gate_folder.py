@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The folder of a gate: its two runs, and how far it is, on disk before each step."""
 
+import hashlib
 import json
 import os
 import time
@@ -18,8 +19,8 @@ DEFAULT = Path("/var/lib/plumbline/gate")
 FILE, BEFORE, AFTER = "gate.json", "before", "after"
 PAGE, COMPARISON = "gate.html", "comparison.json"
 MACHINE_ID = Path("/etc/machine-id")
-# Gone after a restart, of a container too, whose boot id is the kernel's.
-MARK = Path("/run/plumbline-gate")
+# Its files are gone after a restart, of a container too, whose boot id is the kernel's.
+MARKS = Path("/run")
 
 
 class Step(StrEnum):
@@ -27,10 +28,14 @@ class Step(StrEnum):
 
     BEFORE = "before"
     """The run before is made."""
+    READY = "ready"
+    """The run before is there."""
     COMMAND = "command"
-    """The command was started, and its end was not seen yet."""
+    """The command was started, and its end was not seen."""
+    RESTART = "restart"
+    """The command is done, and the machine restarts."""
     AFTER = "after"
-    """The command is done; the run after is made."""
+    """The run after is made."""
     DONE = "done"
 
 
@@ -41,7 +46,8 @@ class Gate:
     Attributes:
         step: how far it is.
         words: the options of both runs, as they are typed.
-        command: what is done to the host between them; empty: somebody does it by hand.
+        command: what is done to the host between them; empty: it is done by hand.
+        here: whether the command changes this machine.
         place: the folder in which it was begun: paths among the words are from there.
         machine: the machine's id, from systemd.
         mark: what a file of this boot has since the gate began.
@@ -52,6 +58,7 @@ class Gate:
     step: Step
     words: tuple[str, ...]
     command: tuple[str, ...]
+    here: bool
     place: str
     machine: str
     mark: str
@@ -59,10 +66,10 @@ class Gate:
     exit_code: int | None = None
 
 
-def begun(words: Sequence[str], command: Sequence[str]) -> Gate:
+def begun(words: Sequence[str], command: Sequence[str], *, here: bool) -> Gate:
     """Return a new gate on this machine."""
-    here, machine = str(Path.cwd()), machine_id()
-    return Gate(Step.BEFORE, tuple(words), tuple(command), here, machine, uuid4().hex, time.time())
+    place, machine, mark = str(Path.cwd()), machine_id(), uuid4().hex
+    return Gate(Step.BEFORE, tuple(words), tuple(command), here, place, machine, mark, time.time())
 
 
 def machine_id() -> str:
@@ -70,17 +77,14 @@ def machine_id() -> str:
     return MACHINE_ID.read_text().strip() if MACHINE_ID.exists() else ""
 
 
-def is_restarted(gate: Gate) -> bool:
-    """Whether the machine was restarted since the gate's step began."""
-    return not MARK.exists() or MARK.read_text() != gate.mark
-
-
 class GateFolder:
     """The folder on disk."""
 
-    def __init__(self, place: Path) -> None:
-        """Take a folder, which need not be there."""
+    def __init__(self, place: Path, marks: Path = MARKS) -> None:
+        """Take a folder, which need not be there, and the folder of marks of this boot."""
         self.place = place.absolute()
+        digest = hashlib.sha256(str(self.place).encode()).hexdigest()[:12]
+        self._mark = marks / f"plumbline-gate-{digest}"
 
     @property
     def before(self) -> Path:
@@ -130,11 +134,18 @@ class GateFolder:
         """Write down that a step begins, and return the gate."""
         gone_on = replace(gate, step=step, exit_code=exit_code)
         self.write(gone_on)
-        MARK.write_text(gate.mark)
+        if step is Step.DONE:
+            self._mark.unlink(missing_ok=True)
+        else:
+            self._mark.write_text(gate.mark)
         return gone_on
 
+    def is_restarted(self, gate: Gate) -> bool:
+        """Whether the machine was restarted since the gate's last step began."""
+        return not self._mark.exists() or self._mark.read_text() != gate.mark
+
     def make_room(self) -> None:
-        """Put a gate that is done beside its folder, so that a new one begins.
+        """Put a gate that is done, or has no run before, aside, so that a new one begins.
 
         Raises:
             UsageError: one is under way, or something else is in the folder.
@@ -147,7 +158,7 @@ class GateFolder:
                     "name another folder",
                 )
             return
-        if gate.step is not Step.DONE:
+        if gate.step not in (Step.BEFORE, Step.DONE):
             raise UsageError(
                 f"a gate is under way in {self.place}, begun {_moment(gate)}",
                 "./plumbline gate --after ends it; or move that folder away, or name another one "
@@ -158,8 +169,9 @@ class GateFolder:
     def put_aside_after(self) -> None:
         """Keep an earlier run after, under a number."""
         if self.after.exists():
-            taken = len(list(self.place.glob(f"{AFTER}-*")))
-            self.after.rename(self.place / f"{AFTER}-{taken + 1}")
+            taken = [each.name.rpartition("-")[2] for each in self.place.glob(f"{AFTER}-*")]
+            last = max((int(number) for number in taken if number.isdecimal()), default=0)
+            self.after.rename(self.place / f"{AFTER}-{last + 1}")
 
 
 def _moment(gate: Gate) -> str:

@@ -48,9 +48,9 @@ def install(folder: Path) -> None:
     Raises:
         LauncherError: systemd does not take the unit.
     """
-    # systemd takes % for a specifier.
+    # systemd takes % for a specifier, and $ for a variable.
     paths = {"root": ROOT, "folder": folder, "cache": cache_dir()}
-    words = {name: str(path).replace("%", "%%") for name, path in paths.items()}
+    words = {name: str(path).replace("%", "%%").replace("$", "$$") for name, path in paths.items()}
     FILE.write_text(TEXT.format(**words), encoding="utf-8")
     _systemctl("daemon-reload")
     _systemctl("enable", NAME)
@@ -63,6 +63,13 @@ def remove() -> None:
     _systemctl("disable", NAME)
     FILE.unlink(missing_ok=True)
     _systemctl("daemon-reload")
+
+
+def is_going_down() -> bool:
+    """Whether the machine is about to end or to restart."""
+    argv = ["systemctl", "is-system-running"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    return done.stdout.strip() == "stopping"
 
 
 def wait_for_the_start() -> str:

@@ -62,6 +62,11 @@ class HostLaunch:
         """Set up missing parts on this machine, and become pytest, or return its exit status."""
         return _start_here(options, words, command, workers)
 
+    @property
+    def is_this_machine(self) -> bool:
+        """Whether an upgrade of the host is one of this machine."""
+        return True
+
     def upgrade_argv(
         self, options: argparse.Namespace, command: Sequence[str], fetched: str | None
     ) -> tuple[str, ...]:
@@ -194,6 +199,11 @@ class StagedLaunch(HostLaunch):
     """A Debian in namespaces that is booted for the run."""
 
     kind = "staged"
+
+    @property
+    def is_this_machine(self) -> bool:
+        """See `HostLaunch.is_this_machine`: its state is in a folder of this machine."""
+        return False
 
     def upgrade_argv(
         self, options: argparse.Namespace, command: Sequence[str], fetched: str | None

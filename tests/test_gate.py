@@ -6,12 +6,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from launcher.gate import sentence
-from launcher.gate_folder import FILE, Gate, GateFolder, Step, begun
+from launcher.gate_answer import answer_of
+from launcher.gate_folder import FILE, GateFolder, Step, begun
 from launcher.launcher_error import LauncherError, UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +39,7 @@ def plumbline(*words: str, deadline_s: float = DEADLINE_S) -> subprocess.Complet
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Iterator[Path]:
-    """A folder for a host's state, which overlays leave with a folder that nobody may enter."""
+    """A folder for a host's state, which overlays leave with a folder that no user may enter."""
     yield tmp_path / "host"
     shutil.rmtree(tmp_path / "host", ignore_errors=True)
 
@@ -60,15 +61,25 @@ def test_the_answer_is_one_sentence(
     code: int, flips: list[object], because: list[str], said: str
 ) -> None:
     found = {"exit_code": code, "flips": flips, "because": because, "same": {"conforms": 7}}
-    assert said in sentence(found)
-    assert "conform as before: 7)" in sentence(found)
-    assert "\n" not in sentence(found)
+    given, answer = answer_of(found)
+    assert given == code
+    assert said in answer
+    assert "conform as before: 7)" in answer
+    assert "\n" not in answer
+
+
+@pytest.mark.parametrize(("code", "expected"), [(0, 10), (1, 1), (10, 10)])
+def test_a_command_whose_end_was_not_seen_never_opens_the_gate(code: int, expected: int) -> None:
+    found = {"exit_code": code, "flips": [], "because": ["x"], "same": {}}
+    given, answer = answer_of(found, is_unseen=True)
+    assert given == expected
+    assert "gate open" not in answer
 
 
 def test_a_gate_comes_back_from_disk_as_it_was(tmp_path: Path) -> None:
-    folder = GateFolder(tmp_path / "gate")
+    folder = GateFolder(tmp_path / "gate", tmp_path)
     assert folder.read() is None
-    gate = begun(["--topology=nat"], ["apt-get", "-y", "upgrade"])
+    gate = begun(["--topology=nat"], ["apt-get", "-y", "upgrade"], here=True)
     folder.write(gate)
     assert folder.read() == gate
     done = folder.step(gate, Step.DONE, 1)
@@ -76,13 +87,31 @@ def test_a_gate_comes_back_from_disk_as_it_was(tmp_path: Path) -> None:
     assert done.exit_code == 1
 
 
+def test_a_restart_is_seen_by_a_mark_of_the_boot(tmp_path: Path) -> None:
+    folder = GateFolder(tmp_path / "gate", tmp_path)
+    gate = folder.step(begun([], ["true"], here=True), Step.COMMAND)
+    assert not folder.is_restarted(gate)
+    other = GateFolder(tmp_path / "other", tmp_path)
+    other.step(begun([], ["true"], here=True), Step.COMMAND)
+    assert not folder.is_restarted(gate)
+    [mark] = [each for each in tmp_path.glob("plumbline-gate-*") if gate.mark in each.read_text()]
+    mark.unlink()
+    assert folder.is_restarted(gate)
+
+
 def test_a_gate_that_is_under_way_is_not_written_over(tmp_path: Path) -> None:
-    folder = GateFolder(tmp_path / "gate")
-    gate = begun([], [])
-    folder.write(gate)
-    with pytest.raises(UsageError, match="a gate is under way"):
-        folder.make_room()
-    folder.step(gate, Step.DONE, 0)
+    folder = GateFolder(tmp_path / "gate", tmp_path)
+    gate = begun([], [], here=True)
+    for step in (Step.READY, Step.COMMAND, Step.RESTART, Step.AFTER):
+        folder.step(gate, step)
+        with pytest.raises(UsageError, match="a gate is under way"):
+            folder.make_room()
+
+
+@pytest.mark.parametrize("step", [Step.BEFORE, Step.DONE])
+def test_one_that_is_done_or_never_began_is_put_aside(tmp_path: Path, step: Step) -> None:
+    folder = GateFolder(tmp_path / "gate", tmp_path)
+    folder.step(begun([], [], here=True), step)
     folder.make_room()
     assert folder.read() is None
     [earlier] = tmp_path.glob("gate-*")
@@ -104,14 +133,9 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
 
 
 def of_another_machine(folder: Path) -> None:
-    gate = begun([], [])
-    other = Gate(**{**vars_of(gate), "machine": "0" * 32})
-    GateFolder(folder).write(other)
+    gate = replace(begun([], [], here=True), step=Step.READY, machine="0" * 32)
+    GateFolder(folder).write(gate)
     (folder / "before").mkdir()
-
-
-def vars_of(gate: Gate) -> dict[str, object]:
-    return {name: getattr(gate, name) for name in gate.__dataclass_fields__}
 
 
 @pytest.mark.host
@@ -131,6 +155,7 @@ def vars_of(gate: Gate) -> dict[str, object]:
         (("--host", "lab", "--", "true"), "each run has a machine of its own"),
         (("--host", "staged", "--", "true"), "name --state DIR"),
         (("--fetch-upgrade", "trixie", "--", "true"), "it is for --host staged"),
+        (("--topology", "-", "--", "true"), "two runs cannot read it"),
     ],
 )
 def test_what_makes_no_sense_is_refused_at_once(
@@ -177,9 +202,9 @@ def test_a_restart_in_the_middle_is_gone_on_from_once(tmp_path: Path, kept: Path
     words = ("--host", "local", "--topology", "nat", "--claim", "NT-09", "--folder", str(folder))
     host = ("stage", "--state", str(kept), "--writable", str(tmp_path), "--")
     own = ("./plumbline", "gate")
-    # What the command of an upgrade may do by itself; only that this end of the host is no restart.
-    cut = plumbline(*host, *own, *words, "--", "sh", "-c", "systemctl poweroff; sleep 1000")
-    assert json.loads((folder / FILE).read_text())["step"] == "command", cut.stdout + cut.stderr
+    # The end of a staged host; with its state the next one is a restart of it.
+    cut = plumbline(*host, *own, *words, "--", "systemctl", "poweroff")
+    assert json.loads((folder / FILE).read_text())["step"] == "restart", cut.stdout + cut.stderr
 
     unit = "plumbline-gate.service"
     # The clone comes to a staged host after its start, so that systemd is asked for the unit again.
