@@ -95,7 +95,11 @@ def main(argv: Sequence[str]) -> int:
     if own.resume:
         return _resume(folder)
     if own.after:
-        return _after(folder, _under_way(folder))
+        gate = _under_way(folder)
+        if gate_unit.is_possible():
+            # Of a restart that was waited for, and did not come.
+            gate_unit.remove()
+        return _after(folder, gate)
     options = _run_options(words)
     # Imported here: --help needs none of it.
     from launcher.host_launch import LAUNCHES
@@ -112,11 +116,7 @@ def main(argv: Sequence[str]) -> int:
     if own.before:
         print(f"gate: the run before is in {folder.before}; next: ./plumbline gate --after")
         return EXIT_CONFORMS
-    upgraded = _upgraded(folder, gate, restart=own.restart)
-    if upgraded is None:
-        print(f"gate: the machine restarts; the answer will be in {folder.place / 'after.log'}")
-        return EXIT_UNDECIDED
-    return _after(folder, upgraded)
+    return _through(folder, gate, restart=own.restart)
 
 
 def _require_one(own: argparse.Namespace, words: Sequence[str], command: Sequence[str]) -> None:
@@ -160,31 +160,38 @@ def _before(folder: GateFolder, gate: Gate) -> Gate:
     return folder.step(gate, Step.READY)
 
 
-def _upgraded(folder: GateFolder, gate: Gate, *, restart: bool) -> Gate | None:
-    """Run the command; a restart of the machine, by it or after it, is gone on from.
-
-    Returns:
-        The gate; None: the machine is about to be restarted.
-    """
-    resumable = gate.here and gate_unit.is_possible()
-    if resumable:
-        gate_unit.install(folder.place)
-    gate = folder.step(gate, Step.COMMAND)
-    typed = shlex.join(gate.command)
-    print(f"gate: {typed}", flush=True)
+def _through(folder: GateFolder, gate: Gate, *, restart: bool) -> int:
+    """Run the command and what follows; a restart of the machine in it is gone on from."""
+    if not (gate.here and gate_unit.is_possible()):
+        return _after(folder, _upgraded(folder, gate))
+    gate_unit.install(folder.place)
+    restarts = False
     try:
-        code = _waited(subprocess.Popen(gate.command, cwd=gate.place))
-    except KeyboardInterrupt:
-        if resumable:
-            gate_unit.remove()
-        raise
-    if code == 0 and (restart or (resumable and gate_unit.is_going_down())):
+        gate = _upgraded(folder, gate)
+        restarts = restart or gate_unit.is_going_down()
+        if not restarts:
+            return _after(folder, gate)
         folder.step(gate, Step.RESTART)
         if restart:
             subprocess.run(["systemctl", "reboot"], check=True)
-        return None
-    if resumable:
-        gate_unit.remove()
+        print(f"gate: the machine restarts; the answer will be in {folder.place / 'after.log'}")
+        return EXIT_UNDECIDED
+    finally:
+        # A restart later than that ends this process where it is, and the unit goes on as well.
+        if not restarts:
+            gate_unit.remove()
+
+
+def _upgraded(folder: GateFolder, gate: Gate) -> Gate:
+    """Run the command.
+
+    Raises:
+        LauncherError: it failed.
+    """
+    gate = folder.step(gate, Step.COMMAND)
+    typed = shlex.join(gate.command)
+    print(f"gate: {typed}", flush=True)
+    code = _waited(subprocess.Popen(gate.command, cwd=gate.place))
     if code != 0:
         _stop(
             f"{typed} ended with {code}; the run before is in {folder.before}",
@@ -197,7 +204,8 @@ def _resume(folder: GateFolder) -> int:
     """Go on after a restart; for the unit, which is gone then."""
     gate_unit.remove()
     gate = _under_way(folder)
-    if gate.step not in (Step.COMMAND, Step.RESTART) or not folder.is_restarted(gate):
+    begun_in = (Step.COMMAND, Step.RESTART, Step.AFTER)
+    if gate.step not in begun_in or not folder.is_restarted(gate):
         raise UsageError(
             f"gate --resume: the machine was not restarted in the middle of {folder.place}'s gate",
             "./plumbline gate --after",
@@ -222,9 +230,6 @@ def _under_way(folder: GateFolder) -> Gate:
 
 
 def _after(folder: GateFolder, gate: Gate, *, is_unseen: bool = False) -> int:
-    if gate.here and gate_unit.is_possible():
-        # Of a restart that was waited for, and did not come.
-        gate_unit.remove()
     folder.put_aside_after()
     gate = folder.step(gate, Step.AFTER)
     code = _run(gate, folder.after)

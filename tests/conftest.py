@@ -5,6 +5,7 @@ import pytest
 
 from tests.field_networks import expected
 from topologies.cli_names import require_part
+from topologies.data_error import DataError
 
 # Two of the networks; CI has another part each time.
 FIRST_PART = "1/15"
@@ -13,8 +14,15 @@ FIRST_PART = "1/15"
 WHOLE_RUNS = (
     *("test_as_it_was", "test_bystander", "test_existing_networks", "test_existing_record"),
     *("test_expected_run", "test_gate", "test_host_network", "test_local", "test_obstacles"),
-    *("test_outside", "test_outside_run", "test_placed_run", "test_prove", "test_release"),
-    *("test_runs", "test_sampling", "test_staged", "test_tidiness", "test_watchdog"),
+    *("test_outside", "test_outside_run", "test_pipelines", "test_placed_run", "test_prove"),
+    *(
+        "test_release",
+        "test_runs",
+        "test_sampling",
+        "test_staged",
+        "test_tidiness",
+        "test_watchdog",
+    ),
     "test_xml_topologies",
 )
 
@@ -39,7 +47,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test the networks whose turn it is."""
     if "in_turn" in metafunc.fixturenames:
         wanted = metafunc.config.getoption("--networks")
-        first, step = (1, 1) if wanted == "all" else require_part(wanted)
+        first, step = (1, 1) if wanted == "all" else _part(metafunc.config, "--networks")
         metafunc.parametrize("in_turn", list(expected())[first - 1 :: step])
 
 
@@ -48,7 +56,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     mypy takes longest, and one worker has it while others go on.
     """
-    first, step = require_part(config.getoption("--whole-runs"))
+    first, step = _part(config, "--whole-runs")
     whole = [item for item in items if item.path.stem in WHOLE_RUNS and _is_real(item)]
     left_out = [item for number, item in enumerate(whole) if number % step != first - 1]
     if left_out:
@@ -60,3 +68,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _is_real(item: pytest.Item) -> bool:
     """Whether a test needs a sandbox, a staged host or a lab, and not the launcher alone."""
     return any(item.get_closest_marker(name) for name in ("host", "staged", "lab"))
+
+
+def _part(config: pytest.Config, option: str) -> tuple[int, int]:
+    """Return the part of an option as numbers."""
+    value = config.getoption(option)
+    try:
+        return require_part(value)
+    except DataError as error:
+        raise pytest.UsageError(f"{option} {value}: expected I/N, the I-th of N parts") from error

@@ -56,8 +56,16 @@ def test_what_is_known_of_a_claim() -> None:
     assert known["rerun"] == "sudo ./plumbline run --topology=nat --claim=NT-09"
 
 
-def test_functions_of_a_nic_are_decided_in_the_lab() -> None:
+def test_where_a_claim_is_decided_again() -> None:
     assert "--host=lab" in explanation("PT-07")["rerun"]
+    assert "--host=staged" in explanation("HR-01")["rerun"]
+
+
+def test_the_faults_are_those_of_the_claims_own_topologies() -> None:
+    known = explanation("NT-10")
+    shipped = {place for fault in known["faults"] for place in fault["topologies"]} & set(names())
+    assert shipped
+    assert shipped <= set(known["topologies"])
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,9 @@ def test_a_restart_in_the_middle_is_gone_on_from_once(tmp_path: Path, kept: Path
     own = ("./plumbline", "gate")
     # The end of a staged host; with its state the next one is a restart of it.
     cut = plumbline(*host, *own, *words, "--", "systemctl", "poweroff")
-    assert json.loads((folder / FILE).read_text())["step"] == "restart", cut.stdout + cut.stderr
+    step = json.loads((folder / FILE).read_text())["step"]
+    # The end begins a moment after the command; the run after may have begun by then.
+    assert step in ("restart", "after"), cut.stdout + cut.stderr
 
     unit = "plumbline-gate.service"
     # The clone comes to a staged host after its start, so that systemd is asked for the unit again.
