@@ -211,6 +211,9 @@ def _resume(folder: GateFolder) -> int:
             "./plumbline gate --after",
         )
     print(f"gate: the machine is up again: {gate_unit.wait_for_the_start()}", flush=True)
+    if gate.step is Step.AFTER:
+        # The run after was under way: what it made is taken back.
+        _plumbline(gate, "clean")
     return _after(folder, gate, is_unseen=gate.step is Step.COMMAND)
 
 
