@@ -63,6 +63,17 @@ def test_usage_errors(words: tuple[str, ...], said: str) -> None:
     assert said in done.stderr
 
 
+def test_a_baseline_never_takes_the_place_of_something_else(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter").write_text("dear reader")
+    for folder in (tmp_path / "mine", tmp_path / "mine" / "letter"):
+        done = qualify("--output", str(tmp_path / "run"), "--baseline", f"{folder}/")
+        assert done.returncode == 4
+        assert "no run.json" in done.stderr
+    assert (tmp_path / "mine" / "letter").read_text() == "dear reader"
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.host
 def test_a_job_is_red_by_a_regression_only(tmp_path: Path) -> None:
     baseline, page = tmp_path / "baseline", tmp_path / "job.md"
