@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -126,8 +126,36 @@ def test_a_quantity_ends_early_only_if_it_may_and_gets_its_other_trials_if_it_mi
     assert missed.samples == [10.0, 60.0]
 
 
-# Several looks: on a busy machine other processes load it as well.
-LOOP = "end = __import__('time').monotonic() + 5\nwhile __import__('time').monotonic() < end: pass"
+LOOP = """\
+import sys, time
+end = time.process_time() + float(sys.argv[1])
+while time.process_time() < end: pass
+time.sleep(60)
+"""
+# As the first process of a process namespace that ends: the kernel has no wait for its children.
+PARENT_THAT_DOES_NOT_WAIT = f"""\
+import os, signal, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+if os.fork():
+    time.sleep(60)
+{LOOP}"""
+
+
+@contextlib.contextmanager
+def foreign_process(cpu_s: float, script: str = LOOP) -> Iterator[int]:
+    """Run a process that uses CPU time and then waits; its parent, a shell, has ended."""
+    started = subprocess.run(
+        ["sh", "-c", f'"{sys.executable}" -c "$1" {cpu_s} >/dev/null 2>&1 & echo $!', "sh", script],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    pid = int(started.stdout)
+    try:
+        yield pid
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, 9)
 
 
 def test_work_of_other_processes_is_foreign_load_and_own_work_is_not() -> None:
@@ -135,27 +163,36 @@ def test_work_of_other_processes_is_foreign_load_and_own_work_is_not() -> None:
         spent = time.process_time() + 0.3
         while time.process_time() < spent:
             pass
-    # Not a child of this process: its parent, a shell, has ended.
-    started = subprocess.run(
-        ["sh", "-c", f'"{sys.executable}" -c "$1" >/dev/null 2>&1 & echo $!', "sh", LOOP],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    pid = int(started.stdout)
-    try:
-        began = _cpu_s(pid)
-        with watching()() as foreign:
-            wall = time.monotonic()
-            time.sleep(1)
-            wall = time.monotonic() - wall
-        spent_share = (_cpu_s(pid) - began) / (wall * (os.cpu_count() or 1))
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, 9)
-    assert foreign.share >= 0.8 * spent_share > 0
+    with foreign_process(60) as pid:
+        share, foreign = measured_beside(pid)
+    assert foreign.share >= 0.8 * share > 0
     # The time of this process itself is in neither.
     assert own.share < 1
+
+
+def test_a_process_that_ends_unwaited_for_takes_no_load_of_others_along() -> None:
+    with foreign_process(3, PARENT_THAT_DOES_NOT_WAIT) as parent:
+        while not (children := Path(f"/proc/{parent}/task/{parent}/children").read_text()):
+            time.sleep(0.05)
+        old = int(children)
+        while _cpu_s(old) < 2.9:
+            time.sleep(0.05)
+        with foreign_process(60) as pid:
+            share, foreign = measured_beside(pid, lambda: os.kill(old, 9))
+    assert foreign.share >= 0.8 * share > 0
+
+
+def measured_beside(pid: int, meanwhile: Callable[[], None] = lambda: None) -> tuple[float, Load]:
+    """Return the share of the machine's time that a process got, and the load that was seen."""
+    began = _cpu_s(pid)
+    with watching()() as load:
+        wall = time.monotonic()
+        meanwhile()
+        time.sleep(1)
+        wall = time.monotonic() - wall
+        # Within the watch: what came later could not be seen.
+        spent = _cpu_s(pid) - began
+    return spent / (wall * (os.cpu_count() or 1)), load
 
 
 def _cpu_s(pid: int) -> float:
