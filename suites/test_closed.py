@@ -1,29 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Networks that the outside does not reach: by no port and no protocol, in the rules as a whole."""
 
-import contextlib
 import functools
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from contracts.address_family import IPV4
-from fixtures.errors import Inconclusive
-from fixtures.guest.guest import Guest, default_route
-from fixtures.packet_filter.conditions import Flow
-from fixtures.packet_filter.host_rules import read_rules
-from fixtures.packet_filter.questions import Surroundings, decide, inwards, outwards, surroundings
-from fixtures.packet_filter.ruleset import Ruleset
-from fixtures.probe.blocking import IN_FLIGHT_S
+from fixtures.packet_filter.questions import inwards, outwards
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.forward_bypass import forward_bypass, forwarding
-from fixtures.probe.samples import SAMPLES, Sample, sample_of, send_samples
 from fixtures.testbed.testbed import Testbed
-from fixtures.waiting import pause
-
-Arrived = dict[str, frozenset[Sample]]
-"""Guest → the samples from or to it that the far end's capture shows."""
+from suites.closed_network import decide_by_rules, decide_on_the_wire
 
 
 @pytest.mark.claims("NT-24", "IS-06")
@@ -45,7 +31,7 @@ def test_rules_let_nothing_in(testbed: Testbed, evidence: Evidence) -> None:
         - control: no class depends on a condition that is not understood; else the check is
           inconclusive
     """
-    _decide_by_rules(testbed, evidence, inwards)
+    decide_by_rules(testbed, evidence, IPV4, inwards)
 
 
 @pytest.mark.claims("IS-06")
@@ -67,7 +53,7 @@ def test_rules_let_nothing_out(testbed: Testbed, evidence: Evidence) -> None:
         - control: no class depends on a condition that is not understood; else the check is
           inconclusive
     """
-    _decide_by_rules(testbed, evidence, functools.partial(outwards, stops=True))
+    decide_by_rules(testbed, evidence, IPV4, functools.partial(outwards, stops=True))
 
 
 @pytest.mark.claims("NT-24", "IS-06")
@@ -88,10 +74,7 @@ def test_no_sample_comes_in(testbed: Testbed, evidence: Evidence) -> None:
         - with the host's own rules none of them is seen at the TAP
         - control: with the filter lifted each of them is; else the check is inconclusive
     """
-    with testbed.way_from_outside():
-        _decide_on_the_wire(
-            testbed, evidence, functools.partial(_sent, testbed, evidence, inwards=True)
-        )
+    decide_on_the_wire(testbed, evidence, IPV4, inwards=True)
 
 
 @pytest.mark.claims("IS-06")
@@ -111,81 +94,4 @@ def test_no_sample_gets_out(testbed: Testbed, evidence: Evidence) -> None:
         - with the host's own rules none of them is seen outside
         - control: with the filter lifted each of them is; else the check is inconclusive
     """
-    with contextlib.ExitStack() as stack:
-        for guest in testbed.guests:
-            stack.enter_context(default_route(guest, testbed.host_address))
-        _decide_on_the_wire(
-            testbed, evidence, functools.partial(_sent, testbed, evidence, inwards=False)
-        )
-
-
-def _decide_by_rules(
-    testbed: Testbed,
-    evidence: Evidence,
-    follow: Callable[[Ruleset, Surroundings], list[Flow]],
-) -> None:
-    rules = read_rules(testbed.host, IPV4)
-    evidence.text("rules.txt", str(rules))
-    around = surroundings(testbed.host, IPV4, testbed.switch.name, testbed.subnet, testbed.uplink)
-    flows = follow(rules, around)
-    wrong = decide(flows, rules, _let_through)
-    assert not wrong, wrong
-    evidence.reason = (
-        f"{len(list(rules))} rules of {len(rules.tables)} tables part the packets into "
-        f"{len(flows)} classes; none is let through"
-    )
-
-
-def _let_through(flow: Flow) -> str:
-    """Return the words for packets that are let through; "": they are not."""
-    if flow.fate == "dropped":
-        return ""
-    return f"is let through by {' and '.join(flow.accepted_by) or flow.by or 'the lack of a rule'}"
-
-
-def _decide_on_the_wire(
-    testbed: Testbed, evidence: Evidence, send: Callable[[str], Arrived]
-) -> None:
-    rules = read_rules(testbed.host, IPV4)
-    with forwarding(testbed.host, IPV4, testbed.host_links):
-        in_place = send("in-place")
-        for name, seen in in_place.items():
-            assert not seen, f"{name}: {_listed(seen)} arrived"
-        with forward_bypass(testbed.host, testbed.switch.name, rules) as refused:
-            lifted = send("lifted")
-    for name, seen in lifted.items():
-        if missing := SAMPLES - seen:
-            failed = f"{name} lifted: {_listed(missing)} did not arrive"
-            raise Inconclusive(f"control failed, {'; '.join([failed, *refused])}")
-    evidence.reason = (
-        f"of {len(SAMPLES)} samples for each of {', '.join(lifted)} none arrived; with the packet "
-        "filter lifted all did"
-    )
-
-
-def _listed(samples: frozenset[Sample]) -> str:
-    return ", ".join(map(str, sorted(samples)))
-
-
-def _sent(testbed: Testbed, evidence: Evidence, phase: str, *, inwards: bool) -> Arrived:
-    """Send the samples from or to each guest, all guests at once."""
-    outside = testbed.end("outside")
-
-    def to_or_from(guest: Guest) -> frozenset[Sample]:
-        inside = testbed.guest_end(guest)
-        near, far = (outside, inside) if inwards else (inside, outside)
-        machine, link = (
-            (testbed.host, guest.tap) if inwards else (testbed.outside, testbed.outside_nic)
-        )
-        # What gets out may have the host's address by then.
-        sources = {near.address} if inwards else {near.address, str(testbed.figures.host)}
-        with evidence.capture(machine, link, f"{guest.name}-{phase}") as frames:
-            send_samples(near, far)
-            pause(IN_FLIGHT_S)
-            seen = [sample_of(frame.packet, sources, far.address) for frame in frames.frames()]
-            frames.require_whole()
-        return frozenset(sample for sample in seen if sample is not None)
-
-    with ThreadPoolExecutor(len(testbed.guests)) as pool:
-        arrived = pool.map(to_or_from, testbed.guests)
-        return {g.name: seen for g, seen in zip(testbed.guests, arrived, strict=True)}
+    decide_on_the_wire(testbed, evidence, IPV4, inwards=False)

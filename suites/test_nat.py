@@ -1,84 +1,33 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Whose address the outside sees, and what the masquerading rules mean."""
 
-import contextlib
-import functools
-from ipaddress import IPv4Address
-
 import pytest
 from scapy.layers.inet import IP
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
 from contracts.address_family import IPV4
-from fixtures.errors import Inconclusive
-from fixtures.guest.guest import default_route
-from fixtures.packet_filter.conditions import Flow
-from fixtures.packet_filter.host_rules import read_rules
-from fixtures.packet_filter.packets import OCTET as EVERY_PROTOCOL
-from fixtures.packet_filter.packets import PROTOCOLS as PROTOCOL_NUMBERS
-from fixtures.packet_filter.questions import (
-    Surroundings,
-    decide,
-    on_the_link,
-    outwards,
-    surroundings,
-)
-from fixtures.packet_filter.spans import Spans
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.forward_bypass import forward_bypass, forwarding
-from fixtures.probe.packets import is_request
 from fixtures.probe.reach import PROTOCOLS, Proto, send, send_one
 from fixtures.testbed.testbed import Testbed
+from suites.masquerading import (
+    NAT_PORTS,
+    requests_outside,
+    require_masqueraded,
+    require_no_masquerading,
+)
 
-NAT_PORTS = range(1024, 65536)
 # Below the range: kept as it is, it would show that no range is applied.
 PRIVILEGED_PORT = 777
-MAPPED = (NAT_PORTS[0], NAT_PORTS[-1])
-TCP, UDP = (Spans.one(PROTOCOL_NUMBERS[name]) for name in ("tcp", "udp"))
-REST = EVERY_PROTOCOL - TCP - UDP
-
-
-def _requests(testbed: Testbed, proto: Proto, frames: Capture, count: int = 1) -> list[Packet]:
-    """Return the guests' requests that were seen outside, as soon as there are `count`."""
-    to = testbed.end("outside").address
-    found = frames.collect(lambda p: is_request(p, proto, to), count=count)
-    return [frame.packet for frame in found]
 
 
 def _arrived(testbed: Testbed, proto: Proto, frames: Capture, count: int = 1) -> list[Packet]:
     """Return the guests' requests that were seen outside; the claim is that they are."""
-    found = _requests(testbed, proto, frames, count)
+    found = requests_outside(testbed, proto, IPV4, frames, count)
     what = f"{count} {proto} requests of a guest ({len(found)} seen)"
     assert len(found) >= count, frames.missing(what)
     return found
-
-
-def _around(testbed: Testbed) -> Surroundings:
-    return surroundings(testbed.host, IPV4, testbed.switch.name, testbed.subnet, testbed.uplink)
-
-
-def _masqueraded(flow: Flow) -> str:
-    """Return the words for a translated source; "": it is kept."""
-    return f"is masqueraded: {flow.translator}" if flow.translator else ""
-
-
-def _not_mapped(testbed: Testbed, ports: tuple[int, int] | None, flow: Flow) -> str:
-    """Return the words for a source that is not masqueraded to these ports; "": it is."""
-    uplink = Spans.one(int(IPv4Address(testbed.uplink_address)))
-    if not flow.translator:
-        return f"is not masqueraded ({flow.by})"
-    if flow.addresses not in (None, uplink):
-        given = flow.addresses.addresses(IPV4)
-        return f"is given the source {given}, not the uplink's: {flow.translator}"
-    if flow.ports != ports:
-        return f"is masqueraded {_to(flow.ports)}, not {_to(ports)}: {flow.translator}"
-    return ""
-
-
-def _to(ports: tuple[int, int] | None) -> str:
-    return "without a range of ports" if ports is None else f"to ports {ports[0]}–{ports[1]}"
 
 
 @pytest.mark.claims("NT-09")
@@ -142,26 +91,7 @@ def test_rules(testbed: Testbed, evidence: Evidence) -> None:
         - control: no class depends on a condition that is not understood; else the check is
           inconclusive
     """
-    rules, around = read_rules(testbed.host, IPV4), _around(testbed)
-    evidence.text("rules.txt", str(rules))
-    asked = 0
-    for name, protocols, ports in (
-        ("tcp", TCP, MAPPED),
-        ("udp", UDP, MAPPED),
-        ("rest", REST, None),
-    ):
-        flows = outwards(rules, around, protocols, stops=False)
-        asked += len(flows)
-        wrong = decide(flows, rules, functools.partial(_not_mapped, testbed, ports))
-        assert not wrong, f"{name}: {wrong}"
-    flows = on_the_link(rules, around)
-    wrong = decide(flows, rules, _masqueraded)
-    assert not wrong, wrong
-    evidence.reason = (
-        f"{len(list(rules))} rules of {len(rules.tables)} tables part the subnet's packets to "
-        f"anywhere else into {asked} classes, all masqueraded to the right ports; "
-        f"{len(flows)} classes stay on the link"
-    )
+    require_masqueraded(testbed, evidence, IPV4)
 
 
 @pytest.mark.claims("IS-04")
@@ -184,31 +114,7 @@ def test_isolated_is_not_masqueraded(testbed: Testbed, evidence: Evidence) -> No
           each protocol arrive outside; else the check is inconclusive
         - nothing is let out of an existing network: there the rules decide
     """
-    rules, guest = read_rules(testbed.host, IPV4), testbed.guests[0]
-    evidence.text("rules.txt", str(rules))
-    flows = outwards(rules, _around(testbed), stops=False)
-    wrong = decide(flows, rules, _masqueraded)
-    assert not wrong, wrong
-    evidence.reason = f"{len(flows)} classes of packets of {testbed.subnet}, none translated"
-    if not testbed.topology.origin.is_the_runs:
-        return
-    seen = set()
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(testbed.way_from_outside())
-        stack.enter_context(default_route(guest, testbed.host_address))
-        stack.enter_context(forwarding(testbed.host, IPV4, testbed.host_links))
-        bypass = forward_bypass(testbed.host, testbed.switch.name, rules)
-        refused = stack.enter_context(bypass)
-        frames = stack.enter_context(evidence.capture(testbed.outside, testbed.outside_nic))
-        for proto in PROTOCOLS:
-            send(proto, testbed.guest_end(guest), testbed.end("outside"))
-            arrived = _requests(testbed, proto, frames)
-            if not arrived:
-                failed = frames.missing(f"a request by {proto}, let out")
-                raise Inconclusive(f"control failed, {'; '.join([failed, *refused])}")
-            seen |= {packet[IP].src for packet in arrived}
-    evidence.reason += f"; on the wire {sorted(seen)}"
-    assert seen == {guest.address}, f"let out, the guest's packets came from {sorted(seen)}"
+    require_no_masquerading(testbed, evidence, IPV4)
 
 
 @pytest.mark.claims("BR-06")

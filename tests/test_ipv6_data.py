@@ -112,9 +112,15 @@ def test_claims_are_asked_where_there_is_ipv6() -> None:
     about = {i for i, claim in known.items() if i.startswith("V6-")}
     assert not {i for i in about if load("nat").applies(known[i])}
     asked = {i for i in about if load("nat-dual-stack").applies(known[i])}
-    assert asked == about - {"V6-06", "V6-07", "V6-10"}
+    translated = {"V6-04", "V6-05", "V6-09", "V6-11", "V6-12"}
+    as_is = {"V6-14", "V6-15"}
+    router = {"V6-01", "V6-02", "V6-08"}
+    assert asked == router | translated | {"V6-03"}
+    routed = {i for i in about if load("routed-dual-stack").applies(known[i])}
+    assert routed == router | as_is | {"V6-03"}
     isolated = {i for i in about if load("isolated-dual-stack").applies(known[i])}
-    assert isolated == {"V6-03", "V6-06", "V6-07", "V6-10"}
+    assert isolated == {"V6-03", "V6-06", "V6-07", "V6-10", "V6-13"}
+    assert asked | routed | isolated == about
 
 
 @pytest.mark.parametrize(

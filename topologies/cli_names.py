@@ -22,6 +22,7 @@ SHIPPED: Final = (
     "isolated",
     "isolated-dual-stack",
     "routed",
+    "routed-dual-stack",
     "open",
     "bridged",
     "bridged-ovs",

@@ -82,10 +82,22 @@ def _not(*undecides: str, by: str = "", checked: str = "", filled_in: bool = Fal
     return Rule("not looked at", by, undecides, values, filled_in=filled)
 
 
-def _default(value: str, **left_out: str) -> Rule:
-    """Return the rule of what is not looked at, unless it asks for what is so without it."""
+def _default(value: str, key: str = "", built: Treatment | None = None, **left_out: str) -> Rule:
+    """Return the rule of what is not looked at, unless it asks for what is so without it.
+
+    Args:
+        value: what asks for nothing.
+        key: the key of a topology file that it is where a run makes the network of it.
+        built: the treatment there.
+        left_out: as `Rule.left_out`.
+    """
+    by = f"`{value}` is as without it"
     return Rule(
-        "not looked at", f"`{value}` is as without it", values={value: "used"}, left_out=left_out
+        "not looked at",
+        f"{by}; `networks.{key}`" if key else by,
+        values={value: "used"},
+        built=built,
+        left_out=left_out,
     )
 
 
@@ -97,7 +109,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "network": _used("one network"),
     "network@connections": Rule("checked", "NT-18", filled_in=True),
     "network@xmlns:dnsmasq": _used("the name space of `dnsmasq:options`", filled_in=True),
-    "network@ipv6": _default("no", ipv6="no"),
+    "network@ipv6": _default("no", "guests_ipv6", "used", ipv6="no"),
     "network@trustGuestRxFilters": _default("no"),
     "network/name": _used("`networks.name`, or `networks.libvirt_name`"),
     "network/uuid": _used("`networks.uuid`", filled_in=True),
@@ -127,7 +139,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "network/forward/address@multifunction": _not(filled_in=True),
     "network/forward/address@connections": _not(filled_in=True),
     "network/forward/nat": _checked("NT-02, NT-08", filled_in=True),
-    "network/forward/nat@ipv6": _default("no"),
+    "network/forward/nat@ipv6": _default("no", "nat6", "used"),
     "network/forward/nat/address": _not(*TRANSLATION),
     "network/forward/nat/address@start": _not(*TRANSLATION),
     "network/forward/nat/address@end": _not(*TRANSLATION),
@@ -236,13 +248,15 @@ RULES: Final[Mapping[str, Rule]] = {
     "network/ip": Rule(
         "used",
         "`networks.address`: of IPv4 the one with `<dhcp>`, or the first; "
-        "`networks.further_addresses`: the others; one of IPv6 leaves NT-04 undecided",
+        "`networks.further_addresses`: the others; `networks.address6`: the first of IPv6 with a "
+        "prefix of 64 bits, where a run makes the network of it; another one of IPv6 leaves NT-04 "
+        "undecided",
         unread=("NT-03",),
     ),
     "network/ip@address": _used("`networks.address`"),
     "network/ip@netmask": _used("`networks.address`"),
     "network/ip@prefix": _used("`networks.address`"),
-    "network/ip@family": _used("`networks.address`"),
+    "network/ip@family": _used("`networks.address` or `networks.address6`"),
     "network/ip@localPtr": _default("no"),
     "network/ip/tftp": _read("tftp"),
     "network/ip/tftp@root": _read("tftp.root"),

@@ -85,7 +85,7 @@ class _Reader:
             yield from self.settings(child, below)
 
     def _rule_of(self, element: Element) -> Rule:
-        if element.path == "network/ip" and _is_ipv6(element):
+        if element.path == "network/ip" and _is_ipv6(element) and id(element) in self._unread:
             # A range of the other family is in the same configuration of dnsmasq.
             return Rule("not looked at", undecides=SERVER, subtree=True)
         if (

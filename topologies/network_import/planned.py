@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Network
 from itertools import count, islice
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from topologies.dhcp import DhcpRange
 from topologies.field_types import GUEST_PATTERN
 from topologies.network_import.imported import GUEST, GUESTS, Imported, macs_for
 from topologies.network_types import type_of
+from topologies.physical_ipv6 import PhysicalIpv6
 from topologies.schema import Network, Physical
 
 # What a sandbox makes beyond the host where the network itself says nothing of it: private
@@ -18,6 +19,8 @@ from topologies.schema import Network, Physical
 BEYOND: Final = tuple(
     map(IPv4Network, ("192.168.1.0/24", "192.168.2.0/24", "172.31.213.0/24", "10.214.0.0/24"))
 )
+# For documentation (RFC 3849).
+BEYOND6: Final = tuple(map(IPv6Network, ("2001:db8:1::/64", "2001:db8:2::/64")))
 UPLINK: Final = "eth1"
 # For guests on a bridge of whose addresses the host knows none.
 UNKNOWN_SUBNET: Final = IPv4Network("10.213.0.0/24")
@@ -44,7 +47,18 @@ def physical_of(imported: Imported) -> Physical | None:
             and not any(address in each for address in imported.spoken_for)
         )
         host, router = subnet[HOST], subnet[ROUTER]
-    return _figures(network.uplink or imported.device or UPLINK, subnet, host, router)
+    figures = _figures(network.uplink or imported.device or UPLINK, subnet, host, router)
+    return figures.model_copy(update={"ipv6": _ipv6_beyond(network)})
+
+
+def _ipv6_beyond(network: Network) -> PhysicalIpv6 | None:
+    if network.address6 is None:
+        return None
+    own = network.address6.network
+    subnet = next(each for each in BEYOND6 if not each.overlaps(own))
+    return PhysicalIpv6(
+        subnet=subnet, router=subnet[ROUTER], host=subnet[HOST], outside=subnet[OUTSIDE]
+    )
 
 
 def _inside(address: IPv4Address | None, subnet: IPv4Network) -> IPv4Address | None:
