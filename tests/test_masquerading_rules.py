@@ -2,14 +2,16 @@
 """What masquerading rules mean, for both backends: every class of packets, not one of each."""
 
 import json
+from ipaddress import IPv6Address
 from typing import Any
 
 import pytest
 
-from contracts.address_family import IPV4
+from contracts.address_family import IPV4, IPV6
 from fixtures.errors import Inconclusive
 from fixtures.packet_filter.conditions import Flow
 from fixtures.packet_filter.iptables_reader import parse_iptables
+from fixtures.packet_filter.iptables_targets import actions_of
 from fixtures.packet_filter.nft_reader import parse_nft
 from fixtures.packet_filter.packets import OCTET, PROTOCOLS
 from fixtures.packet_filter.questions import decide, on_the_link, outwards
@@ -180,6 +182,35 @@ def test_snat_translates_too() -> None:
     assert translated(rules)
     one = iptables(saved.format("-A POSTROUTING -p tcp -j MASQUERADE --to-ports 5000"))
     assert not mapped_to(one, TCP, (5000, 5000))
+
+
+@pytest.mark.parametrize(
+    ("to", "first", "last", "ports"),
+    [
+        ("fd00::5", "fd00::5", "fd00::5", None),
+        ("::5", "::5", "::5", None),
+        ("fd00::5-fd00::9", "fd00::5", "fd00::9", None),
+        ("[fd00::5]:22", "fd00::5", "fd00::5", (22, 22)),
+        ("[fd00::5-fd00::9]:22-30", "fd00::5", "fd00::9", (22, 30)),
+    ],
+)
+def test_ports_of_an_ipv6_translation_are_behind_brackets(
+    to: str, first: str, last: str, ports: tuple[int, int] | None
+) -> None:
+    [action] = actions_of(["-j", "SNAT", "--to-source", to], (), IPV6)
+    ends = (int(IPv6Address(first)), int(IPv6Address(last)))
+    assert (action.does, action.addresses, action.ports) == ("source", Spans.of(ends), ports)
+
+
+def test_a_translation_to_ports_alone_is_one_in_each_family() -> None:
+    for family in (IPV4, IPV6):
+        [action] = actions_of(["-j", "DNAT", "--to-destination", ":22"], (), family)
+        assert (action.does, action.addresses, action.ports) == ("destination", None, (22, 22))
+
+
+def test_a_translation_of_an_unknown_form_is_not_understood() -> None:
+    [action] = actions_of(["-j", "SNAT", "--to-source", "elsewhere"], (), IPV4)
+    assert action.does == "unread"
 
 
 @pytest.mark.parametrize(
