@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The system packages of a run in one folder, with all that they depend on, as apt installs them.
+
+They are those of the machine's own apt sources, and so of its release. The folder has an index, so
+that apt takes from it what a host lacks and leaves alone what it has.
+"""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from fixtures.guest.image import ImageError
+from fixtures.guest.image.deb_packages import Apt, Package
+from launcher import packages
+from launcher.launcher_error import LauncherError, MissingError
+from launcher.packages import Stage
+
+STAGES: tuple[Stage, ...] = ("run", "wheels")
+# Debian policy 5.6, deb822: the fields that apt resolves by.
+INDEX = "Packages"
+
+
+def names() -> tuple[str, ...]:
+    """Return the packages that a run from a pack needs, by apt's names."""
+    needs = (need.apt for need in packages.table() if set(STAGES) & set(need.stages))
+    return tuple(dict.fromkeys(name for name in needs if name != "-"))
+
+
+def fetch(folder: Path, scratch: Path, progress: Callable[[str], None]) -> list[Package]:
+    """Fetch the packages and their dependencies into a folder, and write its index.
+
+    Args:
+        folder: an existing, empty folder.
+        scratch: another one, for apt's own files.
+        progress: called with each step.
+
+    Raises:
+        MissingError: there is no apt here.
+        LauncherError: a package is not offered, or cannot be fetched.
+    """
+    if packages.manager() != "apt":
+        raise MissingError(
+            "pack: --with-packages takes system packages by apt, which is not here",
+            "leave it out: the hosts then need them from their own distribution",
+        )
+    try:
+        apt = Apt(scratch)
+        progress("system packages: resolving")
+        try:
+            fetched = _fetch(apt, folder, progress)
+        except ImageError:
+            # A fresh machine has no lists; an old one has lists of packages that are gone.
+            progress("system packages: fetching package lists")
+            apt.use_own_lists()
+            fetched = _fetch(apt, folder, progress)
+    except ImageError as error:
+        raise LauncherError(
+            f"pack: the system packages could not be fetched: {error.message}",
+            "see that the machine's package sources have " + ", ".join(names()),
+        ) from error
+    (folder / INDEX).write_text("\n".join(_entry(folder, each) for each in fetched))
+    return fetched
+
+
+def _fetch(apt: Apt, folder: Path, progress: Callable[[str], None]) -> list[Package]:
+    versions = apt.closure(names())
+    progress(f"system packages: fetching {len(versions)}")
+    return apt.download(versions, folder)
+
+
+def _entry(folder: Path, package: Package) -> str:
+    """Return a package's entry of the index: its own fields, and where it is."""
+    file = folder / package.file
+    argv = ["dpkg-deb", "--field", str(file)]
+    fields = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return (
+        f"{fields.rstrip()}\nFilename: ./{package.file}\nSize: {file.stat().st_size}\n"
+        f"SHA256: {package.sha256}\n"
+    )
