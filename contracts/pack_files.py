@@ -15,6 +15,7 @@ WHEELS = f"{FOLDER}/wheels"
 IMAGE = f"{FOLDER}/guest-image.tar.gz"
 PACKAGES = f"{FOLDER}/packages"
 SCHEMA = "plumbline/pack/1"
+SHA256_DIGITS = 64
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def read_manifest(text: str) -> dict[str, str]:
     for number, line in enumerate(text.splitlines(), 1):
         known, _, path = line.partition("  ")
         parts = PurePosixPath(path).parts
-        if len(known) != 64 or not parts or parts[0] == "/" or ".." in parts:  # noqa: PLR2004 - SHA-256
+        if len(known) != SHA256_DIGITS or not parts or parts[0] == "/" or ".." in parts:
             raise ValueError(f"{MANIFEST}:{number}: not a hash and a path")
         hashes[path] = known
     return hashes

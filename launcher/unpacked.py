@@ -11,7 +11,6 @@ from pathlib import Path
 
 from contracts import pack_files
 from contracts.pack_files import PackFacts
-from launcher.lab_detection import is_lab
 from launcher.launcher_error import MissingError, UsageError
 from launcher.staged_detection import is_staged
 
@@ -27,7 +26,7 @@ UNPACK_AGAIN = (
 def pack() -> PackFacts | None:
     """Return the facts of the pack that this harness is in; None in a clone.
 
-    A lab and a staged host have all that a run needs, wherever the harness in them came from.
+    A staged host has all that a run needs, wherever the harness in it came from.
 
     Raises:
         UsageError: there is a pack, and its facts cannot be read.
@@ -36,7 +35,7 @@ def pack() -> PackFacts | None:
         facts = pack_files.facts(ROOT)
     except ValueError as error:
         raise UsageError(str(error), UNPACK_AGAIN) from error
-    return None if facts is None or is_staged() or is_lab() else facts
+    return None if facts is None or is_staged() else facts
 
 
 def lock() -> Path:
