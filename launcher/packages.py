@@ -23,7 +23,7 @@ SETUP = ROOT / "ci" / "setup"
 # Folders of daemons, which a user's PATH (or root's after a plain `su`) may lack.
 SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
-Stage = Literal["run", "venv", "wheels", "image", "release", "test"]
+Stage = Literal["run", "venv", "image", "release", "test"]
 
 
 @dataclass(frozen=True)

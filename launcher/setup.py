@@ -59,8 +59,10 @@ def ensure(
     root_folder = None if lab or release is None or releases.root_of(release) else release
     stages: list[Stage] = ["run"]
     stages += ["test"] if tests else []
-    stages += [_venv_stage()] if venv else []
-    stages += ["image"] if guest_image and unpacked.pack() is None else []
+    if unpacked.pack() is None:
+        # A pack has wheels and an image: nothing is compiled.
+        stages += ["venv"] if venv else []
+        stages += ["image"] if guest_image else []
     stages += ["release"] if root_folder or staged or (lab and _lacks_lab(release)) else []
     lacking = packages.missing(stages)
     makes = bool(lacking or venv or for_tests or guest_image or root_folder)
@@ -107,19 +109,18 @@ def ensure_environment(*, tests: bool = False, install_packages: bool = True) ->
     if not (venv or for_tests):
         return virtual_environment.python()
     make_cache_dir()
-    lacking = packages.missing([_venv_stage()]) if venv else []
-    _refuse_lacking(lacking)
+    lacking = packages.missing(["venv"]) if venv and unpacked.pack() is None else []
     if lacking and not install_packages:
         raise MissingError(
             f"the virtual environment is not built yet; its build needs: {' '.join(lacking)}",
-            f"sudo ci/setup --for {_venv_stage()}",
+            "sudo ci/setup --for venv",
         )
     mib = virtual_environment.SIZE_MIB * venv + virtual_environment.TESTS_SIZE_MIB * for_tests
     _announce(lacking, venv_mib=mib, guest_image=False)
     _check_space(2 * mib)
     progress = Progress()
     if lacking:
-        packages.install([_venv_stage()], progress, unpacked.packages())
+        packages.install(["venv"], progress)
     interpreter = virtual_environment.ensure(progress, tests=tests)
     progress("set-up is complete")
     return interpreter
@@ -177,11 +178,6 @@ def ensure_image_packages() -> None:
     if lacking := packages.missing(["image"]):
         _announce(lacking, venv_mib=0, guest_image=True)
         packages.install(["image"], Progress())
-
-
-def _venv_stage() -> Stage:
-    """Return what the virtual environment is built of: a pack has nothing that is compiled."""
-    return "venv" if unpacked.pack() is None else "wheels"
 
 
 def _refuse_lacking(names: list[str]) -> None:

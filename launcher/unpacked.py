@@ -16,6 +16,7 @@ from launcher.staged_detection import is_staged
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMED_MAX = 5
+PIP_WHEEL = "pip-[0-9]*.whl"
 UNPACK_AGAIN = (
     "unpack the archive again, into an empty folder; before that compare it with its .sha256 and "
     "its signature (docs/offline.md)"
@@ -46,6 +47,14 @@ def lock() -> Path:
 def wheels() -> Path:
     """Return the folder of the pack's wheels."""
     return ROOT / pack_files.WHEELS
+
+
+def pip() -> Path:
+    """Return the pack's pip, as Python runs it out of its wheel.
+
+    The distribution's own is in a package that fits one build of Python alone.
+    """
+    return next(wheels().glob(PIP_WHEEL)) / "pip"
 
 
 def image() -> Path:
@@ -141,7 +150,7 @@ def lacking(names: list[str]) -> MissingError:
         f"this machine lacks system packages, and the pack cannot add them ({carried}): "
         f"{' '.join(names)}",
         "install them from the distribution (where its package manager has a source: sudo ci/setup "
-        "--for run,wheels),\nor make the pack with --with-packages on a machine with this release",
+        "--for run),\nor make the pack with --with-packages on a machine with this release",
     )
 
 

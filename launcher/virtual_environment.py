@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from launcher import subprocess_step, unpacked
@@ -88,8 +88,10 @@ def _build(venv: Path, progress: Progress) -> None:
     shutil.rmtree(venv, ignore_errors=True)
     with _removed_on_failure(venv):
         progress("virtual environment: creating it")
-        _step([sys.executable, "-m", "venv", str(venv)], "python -m venv")
-        if unpacked.pack() is None:
+        in_pack = unpacked.pack() is not None
+        without_pip = ["--without-pip"] if in_pack else []
+        _step([sys.executable, "-m", "venv", *without_pip, str(venv)], "python -m venv")
+        if not in_pack:
             progress(f"virtual environment: installing {_count(LOCK)} packages, one compiled here")
             _install(venv, LOCK)
         else:
@@ -114,12 +116,17 @@ def _count(lock: Path) -> int:
 
 
 def _install(venv: Path, lock: Path) -> None:
-    _step([*_pip_install(venv), "--requirement", str(lock)], "pip install")
+    _step([*_pip_install(venv, ["-m", "pip"]), "--requirement", str(lock)], "pip install")
 
 
 def _install_wheels(venv: Path) -> None:
     """Install the wheels of the pack; no index, no setting of the machine's pip has a say."""
-    argv = [*_pip_install(venv), "--no-index", "--find-links", str(unpacked.wheels())]
+    argv = [
+        *_pip_install(venv, [str(unpacked.pip())]),
+        "--no-index",
+        "--find-links",
+        str(unpacked.wheels()),
+    ]
     environment = {name: word for name, word in os.environ.items() if not name.startswith("PIP_")}
     # Source: pip's user guide, "Configuration": with this no file of settings is read.
     environment["PIP_CONFIG_FILE"] = os.devnull
@@ -131,9 +138,9 @@ def _install_wheels(venv: Path) -> None:
     )
 
 
-def _pip_install(venv: Path) -> list[str]:
-    pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-input"]
-    return [*pip, "--disable-pip-version-check", "--no-user", "--require-hashes"]
+def _pip_install(venv: Path, pip: Sequence[str]) -> list[str]:
+    argv = [str(venv / "bin" / "python"), *pip, "install", "--quiet", "--no-input"]
+    return [*argv, "--disable-pip-version-check", "--no-user", "--require-hashes"]
 
 
 def _step(

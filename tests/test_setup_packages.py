@@ -83,7 +83,7 @@ def test_setup_refuses_what_it_does_not_know(words: list[str], said: str) -> Non
 
 def test_every_row_of_the_table_names_a_stage_a_proof_and_packages() -> None:
     for need in table():
-        assert set(need.stages) <= {"run", "venv", "wheels", "image", "release", "test"}
+        assert set(need.stages) <= {"run", "venv", "image", "release", "test"}
         assert all(
             proof.partition(":")[0] in ("command", "file", "python") for proof in need.shown_by
         )

@@ -8,21 +8,21 @@ that apt takes from it what a host lacks and leaves alone what it has.
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from fixtures.guest.image import ImageError
 from fixtures.guest.image.deb_packages import Apt, Package
 from launcher import packages
 from launcher.launcher_error import LauncherError, MissingError
-from launcher.packages import Stage
 
-STAGES: tuple[Stage, ...] = ("run", "wheels")
+STAGE: Final = "run"
 # Debian policy 5.6, deb822: the fields that apt resolves by.
 INDEX = "Packages"
 
 
 def names() -> tuple[str, ...]:
     """Return the packages that a run from a pack needs, by apt's names."""
-    needs = (need.apt for need in packages.table() if set(STAGES) & set(need.stages))
+    needs = (need.apt for need in packages.table() if STAGE in need.stages)
     return tuple(dict.fromkeys(name for name in needs if name != "-"))
 
 
@@ -44,15 +44,13 @@ def fetch(folder: Path, scratch: Path, progress: Callable[[str], None]) -> list[
             "leave it out: the hosts then need them from their own distribution",
         )
     try:
+        progress("system packages: fetching package lists")
         apt = Apt(scratch)
-        progress("system packages: resolving")
-        try:
-            fetched = _fetch(apt, folder, progress)
-        except ImageError:
-            # A fresh machine has no lists; an old one has lists of packages that are gone.
-            progress("system packages: fetching package lists")
-            apt.use_own_lists()
-            fetched = _fetch(apt, folder, progress)
+        # Fresh ones: apt can bring a host up to what is in the pack, and not back to it.
+        apt.use_own_lists()
+        versions = apt.closure(names())
+        progress(f"system packages: fetching {len(versions)}")
+        fetched = apt.download(versions, folder)
     except ImageError as error:
         raise LauncherError(
             f"pack: the system packages could not be fetched: {error.message}",
@@ -60,12 +58,6 @@ def fetch(folder: Path, scratch: Path, progress: Callable[[str], None]) -> list[
         ) from error
     (folder / INDEX).write_text("\n".join(_entry(folder, each) for each in fetched))
     return fetched
-
-
-def _fetch(apt: Apt, folder: Path, progress: Callable[[str], None]) -> list[Package]:
-    versions = apt.closure(names())
-    progress(f"system packages: fetching {len(versions)}")
-    return apt.download(versions, folder)
 
 
 def _entry(folder: Path, package: Package) -> str:

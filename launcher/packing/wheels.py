@@ -6,10 +6,13 @@ own: the versions of the harness's lock, with the hashes of the files in the pac
 """
 
 import hashlib
+import importlib.util
 import re
+import shutil
+import sys
 from pathlib import Path
 
-from launcher import subprocess_step, virtual_environment
+from launcher import subprocess_step, unpacked, virtual_environment
 from launcher.launcher_error import LauncherError
 
 # "libvirt_python-12.8.0-cp311-cp311-linux_x86_64.whl" (PyPA, binary distribution format)
@@ -24,8 +27,9 @@ def fetch(folder: Path) -> None:
     The virtual environment must be there: its pip and its Python decide which wheels fit.
 
     Raises:
-        LauncherError: pip failed, with its last lines.
+        LauncherError: pip failed, with its last lines, or this Python has no pip of its own.
     """
+    shutil.copy(_own_pip(), folder)
     pip = [str(virtual_environment.python()), "-m", "pip", "wheel", "--quiet", "--no-input"]
     pip += ["--disable-pip-version-check", "--no-deps", "--require-hashes"]
     argv = [*pip, "--requirement", str(virtual_environment.LOCK), "--wheel-dir", str(folder)]
@@ -37,12 +41,28 @@ def fetch(folder: Path) -> None:
         )
 
 
+def _own_pip() -> Path:
+    """Return the wheel of pip that environments of this Python get."""
+    # Debian has it in a folder of its own (python3-pip-whl), others beside ensurepip.
+    spec = importlib.util.find_spec("ensurepip")
+    places = [Path("/usr/share/python-wheels")]
+    places += [Path(spec.origin).parent / "_bundled"] if spec and spec.origin else []
+    found = sorted(file for place in places for file in place.glob(unpacked.PIP_WHEEL))
+    if not found:
+        raise LauncherError(
+            f"pack: {sys.executable} has no wheel of pip ({', '.join(map(str, places))})",
+            "a Python that can make virtual environments has one: python3-venv",
+        )
+    return found[-1]
+
+
 def lock_of(folder: Path, harness_lock: str) -> str:
     """Return the lock of the wheels in a folder.
 
     Args:
         folder: it has nothing else.
-        harness_lock: the text of the harness's lock; each of its packages must have a wheel.
+        harness_lock: the text of the harness's lock; each of its packages must have a wheel. Only
+            pip is beside them.
 
     Raises:
         LauncherError: the wheels are not those of the harness's lock.
@@ -56,7 +76,8 @@ def lock_of(folder: Path, harness_lock: str) -> str:
         pin = f"{_normalized(found['name'])}=={found['version']}"
         lines[pin] = f"{pin} --hash=sha256:{digest}\n"
     wanted = {f"{_normalized(n)}=={v}" for n, v in _PINNED.findall(harness_lock)}
-    if wrong := sorted(wanted ^ set(lines)):
+    others = {pin for pin in lines if not pin.startswith("pip==")}
+    if wrong := sorted(wanted ^ others):
         raise LauncherError(
             f"pack: the wheels are not those of {virtual_environment.LOCK.name}: "
             f"{', '.join(wrong)}",
