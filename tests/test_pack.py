@@ -329,3 +329,14 @@ def verify_as_documented(archive: Path, key: Path) -> None:
         f"-s {archive.name}.sig <{archive.name}",
     ):
         subprocess.run(["sh", "-c", command], cwd=archive.parent, check=True)
+
+
+def test_the_containerfile_is_clean_and_names_no_registry() -> None:
+    file = ROOT / "ci" / "container" / "Containerfile"
+    linter = Path(sys.executable).with_name("hadolint")
+    argv = [str(linter), "--failure-threshold", "style", str(file)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    base = next(line for line in file.read_text().splitlines() if line.startswith("ARG BASE="))
+    # A registry's name has a dot or a port before the first slash.
+    assert "/" not in base
