@@ -256,6 +256,55 @@ def test_set_up_takes_packages_from_a_folder_with_an_index_alone(tmp_path: Path)
 
 
 @pytest.mark.host
+def test_a_missing_package_is_installed_from_the_folder_alone(tmp_path: Path) -> None:
+    content = tmp_path / "content"
+    (content / "DEBIAN").mkdir(parents=True)
+    (content / "DEBIAN" / "control").write_text(
+        "Package: iperf3\nVersion: 99\nArchitecture: all\nMaintainer: Op <op@example.com>\n"
+        "Description: the machine's own, repacked\n Of two lines.\n"
+    )
+    (content / "usr" / "bin").mkdir(parents=True)
+    shutil.copy("/usr/bin/iperf3", content / "usr" / "bin")
+    folder = tmp_path / "with a blank"
+    folder.mkdir()
+    argv = [
+        "dpkg-deb",
+        "--root-owner-group",
+        "--build",
+        str(content),
+        f"{folder}/iperf3_99_all.deb",
+    ]
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+    deb_folder.write_index(folder)
+    # The machine as it is, and without the package, under an overlay; no network.
+    program = """
+        mount -t tmpfs tmpfs "$1"; mkdir "$1/upper" "$1/work" "$1/root"
+        mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" overlay "$1/root"
+        mount --rbind /dev "$1/root/dev"; mount -t proc proc "$1/root/proc"
+        mkdir -p "$1/root$2" "$1/root$3"
+        mount --bind "$2" "$1/root$2"; mount --bind "$3" "$1/root$3"
+        cd "$1/root"
+        chroot . dpkg --remove --force-depends iperf3 >&2
+        chroot . "$3/ci/setup" --list --for run
+        chroot . "$3/ci/setup" --for run --from "$2" >&2
+        chroot . dpkg-query --show iperf3
+        chroot . "$3/ci/setup" --list --for run
+    """
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    argv = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", program]
+    done = subprocess.run(
+        [*argv, "sh", str(scratch), str(folder), str(ROOT)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "iperf3\niperf3\t99\n"
+
+
+@pytest.mark.host
 def test_a_pack_installs_and_runs_with_the_network_closed(tmp_path: Path) -> None:
     key = tmp_path / "key"
     made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]

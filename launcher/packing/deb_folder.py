@@ -5,13 +5,14 @@ They are those of the machine's own apt sources, and so of its release. The fold
 that apt takes from it what a host lacks and leaves alone what it has.
 """
 
+import hashlib
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from fixtures.guest.image import ImageError
-from fixtures.guest.image.deb_packages import Apt, Package
+from fixtures.guest.image.deb_packages import Apt
 from launcher import packages
 from launcher.launcher_error import LauncherError, MissingError
 
@@ -26,7 +27,7 @@ def names() -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in needs if name != "-"))
 
 
-def fetch(folder: Path, scratch: Path, progress: Callable[[str], None]) -> list[Package]:
+def fetch(folder: Path, scratch: Path, progress: Callable[[str], None]) -> None:
     """Fetch the packages and their dependencies into a folder, and write its index.
 
     Args:
@@ -50,22 +51,27 @@ def fetch(folder: Path, scratch: Path, progress: Callable[[str], None]) -> list[
         apt.use_own_lists()
         versions = apt.closure(names())
         progress(f"system packages: fetching {len(versions)}")
-        fetched = apt.download(versions, folder)
+        apt.download(versions, folder)
     except ImageError as error:
         raise LauncherError(
             f"pack: the system packages could not be fetched: {error.message}",
             "see that the machine's package sources have " + ", ".join(names()),
         ) from error
-    (folder / INDEX).write_text("\n".join(_entry(folder, each) for each in fetched))
-    return fetched
+    write_index(folder)
 
 
-def _entry(folder: Path, package: Package) -> str:
+def write_index(folder: Path) -> None:
+    """Write the index of the packages in a folder."""
+    entries = (_entry(file) for file in sorted(folder.glob("*.deb")))
+    (folder / INDEX).write_text("\n".join(entries))
+
+
+def _entry(file: Path) -> str:
     """Return a package's entry of the index: its own fields, and where it is."""
-    file = folder / package.file
     argv = ["dpkg-deb", "--field", str(file)]
     fields = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True).stdout
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return (
-        f"{fields.rstrip()}\nFilename: ./{package.file}\nSize: {file.stat().st_size}\n"
-        f"SHA256: {package.sha256}\n"
+        f"{fields.rstrip()}\nFilename: ./{file.name}\nSize: {file.stat().st_size}\n"
+        f"SHA256: {digest}\n"
     )
