@@ -154,6 +154,13 @@ def lacking(names: list[str]) -> MissingError:
     )
 
 
+def install_command() -> str:
+    """Return the command that adds missing system packages: in a pack nothing that compiles."""
+    if pack() is None:
+        return "sudo ci/setup"
+    return "sudo ci/setup --for run" + (f" --from {pack_files.PACKAGES}" if packages() else "")
+
+
 def python() -> str:
     """Return this Python's version, as in `3.11`."""
     return f"{sys.version_info.major}.{sys.version_info.minor}"

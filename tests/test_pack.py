@@ -72,6 +72,7 @@ def test_a_pack_as_it_was_packed_is_taken(pack: Path) -> None:
     unpacked.require_intact.cache_clear()
     unpacked.require_usable(whole=True)
     assert unpacked.packages() == pack / pack_files.PACKAGES
+    assert unpacked.install_command() == "sudo ci/setup --for run --from pack/packages"
 
 
 def test_every_system_can_compare_the_sums(pack: Path) -> None:
@@ -160,6 +161,7 @@ def test_an_older_c_library_is_refused(
 def test_packages_of_another_release_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpacked, "system", lambda: "debian 99")
     assert unpacked.packages() is None
+    assert unpacked.install_command() == "sudo ci/setup --for run"
     error = unpacked.lacking(["dnsmasq-base", "iperf3"])
     assert error.exit_code == 11
     assert f"its own are for {FACTS.system}, and this is debian 99" in error.message
@@ -311,15 +313,7 @@ def test_a_pack_installs_and_runs_with_the_network_closed(tmp_path: Path) -> Non
     subprocess.run(made, check=True, stdin=subprocess.DEVNULL)
     # What the environment of the tests was made of: as a user starts it.
     python = os.path.realpath(sys.executable)
-    packing = [
-        python,
-        str(ROOT / "plumbline"),
-        "pack",
-        "--output",
-        str(tmp_path),
-        "--sign",
-        str(key),
-    ]
+    packing = [python, str(ROOT / "plumbline"), "pack", f"--output={tmp_path}", f"--sign={key}"]
     done = subprocess.run(packing, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     archive = tmp_path / f"{pack_builder.name('0.1.0')}.tar.gz"
@@ -359,7 +353,9 @@ def test_a_pack_installs_and_runs_with_the_network_closed(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stdout + done.stderr
     assert "wheels of the pack" in done.stderr
     record = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert record["tool"]["commit"] == git(ROOT, "rev-parse", "HEAD").strip()
+    packed = pack_files.facts(root)
+    assert packed is not None
+    assert record["tool"]["commit"] == packed.commit
 
     # With all of it installed the harness itself is still compared.
     (root / "suites" / "test_connectivity.py").write_text("# nothing to check\n")
