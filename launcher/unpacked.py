@@ -82,8 +82,9 @@ def require_usable(*, whole: bool) -> None:
     facts = pack()
     if facts is None:
         return
-    require_fit(facts)
+    # In this order: what the pack is for is read from a file of it.
     require_intact(whole=whole)
+    require_fit(facts)
 
 
 def require_fit(facts: PackFacts) -> None:
@@ -113,7 +114,8 @@ def require_intact(*, whole: bool) -> None:
     """Compare the pack's files with the sums in its manifest.
 
     Args:
-        whole: whether wheels, guest image and packages are compared too, and not the harness alone.
+        whole: whether wheels, guest image and packages are compared too, and not the harness and
+            the facts alone.
 
     Raises:
         UsageError: a file was altered, removed or added; with its name.
@@ -125,7 +127,9 @@ def require_intact(*, whole: bool) -> None:
     carried = f"{pack_files.FOLDER}/"
     wrong = []
     for path, expected in known.items():
-        if (whole or not path.startswith(carried)) and (found := _sum(ROOT / path)) != expected:
+        if not (whole or path == pack_files.FACTS or not path.startswith(carried)):
+            continue
+        if (found := _sum(ROOT / path)) != expected:
             wrong.append(f"{path} was {'removed' if found is None else 'altered'}")
     if whole:
         there = (file for file in (ROOT / pack_files.FOLDER).rglob("*") if not file.is_dir())
@@ -201,3 +205,5 @@ def _sum(file: Path) -> str | None:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise UsageError(f"{file}, of the pack: {error.strerror}", UNPACK_AGAIN) from error
