@@ -225,6 +225,13 @@ def test_the_lock_of_a_pack_has_the_hashes_of_its_wheels(tmp_path: Path) -> None
         wheels.lock_of(tmp_path, harness_lock)
 
 
+def test_pip_is_the_one_of_this_python() -> None:
+    argv = [sys.executable, "-m", "ensurepip", "--version"]
+    # "pip 23.2.1"
+    said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
+    assert wheels.own_pip().name == f"pip-{said[1]}-py3-none-any.whl"
+
+
 def test_the_packages_of_a_pack_are_those_of_a_run_without_a_compiler() -> None:
     names = deb_folder.names()
     assert {"qemu-system-x86", "libvirt-daemon", "dnsmasq-base"} <= set(names)

@@ -6,13 +6,13 @@ own: the versions of the harness's lock, with the hashes of the files in the pac
 """
 
 import hashlib
-import importlib.util
+import importlib
 import re
 import shutil
 import sys
 from pathlib import Path
 
-from launcher import subprocess_step, unpacked, virtual_environment
+from launcher import subprocess_step, virtual_environment
 from launcher.launcher_error import LauncherError
 
 # "libvirt_python-12.8.0-cp311-cp311-linux_x86_64.whl" (PyPA, binary distribution format)
@@ -29,7 +29,7 @@ def fetch(folder: Path) -> None:
     Raises:
         LauncherError: pip failed, with its last lines, or this Python has no pip of its own.
     """
-    shutil.copy(_own_pip(), folder)
+    shutil.copy(own_pip(), folder)
     pip = [str(virtual_environment.python()), "-m", "pip", "wheel", "--quiet", "--no-input"]
     pip += ["--disable-pip-version-check", "--no-deps", "--require-hashes"]
     argv = [*pip, "--requirement", str(virtual_environment.LOCK), "--wheel-dir", str(folder)]
@@ -41,19 +41,28 @@ def fetch(folder: Path) -> None:
         )
 
 
-def _own_pip() -> Path:
-    """Return the wheel of pip that environments of this Python get."""
-    # Debian has it in a folder of its own (python3-pip-whl), others beside ensurepip.
-    spec = importlib.util.find_spec("ensurepip")
-    places = [Path("/usr/share/python-wheels")]
-    places += [Path(spec.origin).parent / "_bundled"] if spec and spec.origin else []
-    found = sorted(file for place in places for file in place.glob(unpacked.PIP_WHEEL))
-    if not found:
+def own_pip() -> Path:
+    """Return the wheel of pip that environments of this Python get: an older one may not run in it.
+
+    Raises:
+        LauncherError: it is not there.
+    """
+    try:
+        ensurepip = importlib.import_module("ensurepip")
+    except ImportError as error:
         raise LauncherError(
-            f"pack: {sys.executable} has no wheel of pip ({', '.join(map(str, places))})",
-            "a Python that can make virtual environments has one: python3-venv",
-        )
-    return found[-1]
+            f"pack: {sys.executable} has no pip for environments", "Debian: install python3-venv"
+        ) from error
+    # Beside ensurepip; Debian has it in a folder of its own (python3-pip-whl).
+    places = (Path(str(ensurepip.__file__)).parent / "_bundled", Path("/usr/share/python-wheels"))
+    name = f"pip-{ensurepip.version()}-py3-none-any.whl"
+    for place in places:
+        if (place / name).is_file():
+            return place / name
+    raise LauncherError(
+        f"pack: there is no {name} in {' or '.join(map(str, places))}",
+        f"{sys.executable} -m ensurepip --version names it: install what this Python lacks",
+    )
 
 
 def lock_of(folder: Path, harness_lock: str) -> str:
