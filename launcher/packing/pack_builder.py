@@ -4,6 +4,7 @@
 import contextlib
 import hashlib
 import platform
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
@@ -69,7 +70,7 @@ def build(
     ):
         carried = Path(work) / pack_files.FOLDER
         _carry(carried.parent, facts, guest_image, progress, with_packages=with_packages)
-        files = {path: ROOT / path for path in harness.paths}
+        files = _copied(harness, Path(work) / "harness")
         files |= {
             file.relative_to(work).as_posix(): file for file in carried.rglob("*") if file.is_file()
         }
@@ -122,6 +123,15 @@ def write_signature(target: Path, key: Path) -> Path:
 
 def _beside(target: Path, ending: str) -> Path:
     return target.with_name(f"{target.name}.{ending}")
+
+
+def _copied(harness: Harness, folder: Path) -> dict[str, Path]:
+    """Copy the harness, so that an edit cannot come between its sums and the archive."""
+    copies = {path: folder / path for path in harness.paths}
+    for path, copy in copies.items():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / path, copy)
+    return copies
 
 
 def _carry(
