@@ -37,6 +37,7 @@ COMMANDS = {
     "test": Command("launcher.selftest", "the harness's own tests and linters"),
     "topology": Command("launcher.topology", "write the networks of a host as topology files"),
     "image": Command("launcher.image", "build, show, export or import the guest image"),
+    "pack": Command("launcher.pack", "one archive for hosts without a network"),
 }
 
 EXAMPLES = """\

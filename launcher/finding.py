@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from launcher import packages
+from launcher import packages, unpacked
 
 
 class State(StrEnum):
@@ -38,7 +38,7 @@ class Finding:
     fix: str = ""
 
 
-INSTALL = "sudo ci/setup"
+INSTALL = unpacked.install_command()
 
 
 @dataclass(frozen=True)

@@ -83,14 +83,20 @@ def missing(stages: Iterable[Stage]) -> list[str]:
     return [name for name in dict.fromkeys(names) if name != "-"]
 
 
-def install(stages: Iterable[Stage], progress: Progress) -> None:
+def install(stages: Iterable[Stage], progress: Progress, source: Path | None = None) -> None:
     """Have `ci/setup` install the missing packages, by sudo where it needs root.
+
+    Args:
+        stages: those that need them.
+        progress: called with each step.
+        source: the folder with the packages of a pack; None: from where the machine has its own.
 
     Raises:
         MissingError: a package could not be installed; with the manager's last lines.
     """
     progress("system packages: installing")
     argv = [str(SETUP), "--for", ",".join(stages), "--python", sys.executable]
+    argv += [] if source is None else ["--from", str(source)]
     status, said = subprocess_step.run(argv)
     if status != 0:
         raise MissingError(

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from fixtures.guest import image
-from launcher import packages, virtual_environment
+from launcher import packages, unpacked, virtual_environment
 from launcher import release as releases
 from launcher.cache import cache_dir, make_cache_dir, require_space
 from launcher.launcher_error import LauncherError, MissingError, UsageError
@@ -59,12 +59,17 @@ def ensure(
     root_folder = None if lab or release is None or releases.root_of(release) else release
     stages: list[Stage] = ["run"]
     stages += ["test"] if tests else []
-    stages += ["venv"] if venv else []
-    stages += ["image"] if guest_image else []
+    if unpacked.pack() is None:
+        # A pack has wheels and an image: nothing is compiled.
+        stages += ["venv"] if venv else []
+        stages += ["image"] if guest_image else []
     stages += ["release"] if root_folder or staged or (lab and _lacks_lab(release)) else []
     lacking = packages.missing(stages)
-    if not (lacking or venv or for_tests or guest_image or root_folder):
+    makes = bool(lacking or venv or for_tests or guest_image or root_folder)
+    unpacked.require_usable(whole=makes)
+    if not makes:
         return virtual_environment.python()
+    _refuse_lacking(lacking)
     venv_mib = virtual_environment.SIZE_MIB * venv + virtual_environment.TESTS_SIZE_MIB * for_tests
     doing = "a run first sets up" if only_look else DOING
     _announce(lacking, venv_mib=venv_mib, guest_image=guest_image, release=root_folder, doing=doing)
@@ -77,7 +82,7 @@ def ensure(
     _check_space(2 * venv_mib + IMAGE_SPACE_MIB * guest_image)
     progress = Progress()
     if lacking:
-        packages.install(stages, progress)
+        packages.install(stages, progress, unpacked.packages())
     interpreter = virtual_environment.ensure(progress, tests=tests)
     if guest_image:
         ensure_image(progress)
@@ -100,10 +105,11 @@ def ensure_environment(*, tests: bool = False, install_packages: bool = True) ->
     """
     venv = not virtual_environment.is_complete(virtual_environment.path())
     for_tests = tests and not virtual_environment.has_tests(virtual_environment.path())
+    unpacked.require_usable(whole=venv or for_tests)
     if not (venv or for_tests):
         return virtual_environment.python()
     make_cache_dir()
-    lacking = packages.missing(["venv"]) if venv else []
+    lacking = packages.missing(["venv"]) if venv and unpacked.pack() is None else []
     if lacking and not install_packages:
         raise MissingError(
             f"the virtual environment is not built yet; its build needs: {' '.join(lacking)}",
@@ -130,13 +136,25 @@ def _lacks_lab(release: str | None) -> bool:
 
 
 def ensure_image(progress: Progress) -> image.Image:
-    """Return the guest image, building it if it is not cached.
+    """Return the guest image; if it is not cached, take the pack's, or build it.
 
     Raises:
-        LauncherError: it could not be built.
+        LauncherError: it could not be built, or the pack's is another recipe's.
     """
     try:
-        return image.ensure(progress)
+        cached = image.cached()
+        if cached is None and unpacked.pack() is not None:
+            unpacked.require_usable(whole=True)
+            progress("guest image: importing the pack's")
+            image.import_(unpacked.image())
+            cached = image.cached()
+            if cached is None:
+                raise LauncherError(
+                    f"the guest image of the pack, {unpacked.image()}, is not of this harness's "
+                    f"recipe {image.recipe_key()}",
+                    unpacked.UNPACK_AGAIN,
+                )
+        return cached or image.ensure(progress)
     except image.ImageError as error:
         raise LauncherError(error.message, error.hint) from error
 
@@ -154,10 +172,22 @@ def cached_image() -> image.Image | None:
 
 
 def ensure_image_packages() -> None:
-    """Install the missing packages for building the guest image."""
+    """Install the missing packages for building the guest image; a pack has an image."""
+    if unpacked.pack() is not None:
+        return
     if lacking := packages.missing(["image"]):
         _announce(lacking, venv_mib=0, guest_image=True)
         packages.install(["image"], Progress())
+
+
+def _refuse_lacking(names: list[str]) -> None:
+    """Raise, in a pack, for system packages that the pack has not got; a clone gets them by apt.
+
+    Raises:
+        MissingError: there are some, with their names.
+    """
+    if names and unpacked.pack() is not None and unpacked.packages() is None:
+        raise unpacked.lacking(names)
 
 
 def _announce(
@@ -171,13 +201,16 @@ def _announce(
     """Print what is about to be installed, and where."""
     say = [f"plumbline: {doing} what is missing"]
     if lacking:
-        tool = packages.manager() or "no known package manager"
+        tool: str = packages.manager() or "no known package manager"
+        if unpacked.packages():
+            tool = f"{tool}, from the pack"
         who = "as root" if os.geteuid() == 0 else "by sudo"
         say.append(f"  system packages ({tool}, {who}; no service is started): {' '.join(lacking)}")
     if venv_mib:
         say.append(f"  virtual environment, below {venv_mib} MiB: {virtual_environment.path()}")
     if guest_image:
-        say.append(f"  guest image, below 40 MiB, from distribution packages: {cache_dir()}")
+        origin = "from distribution packages" if unpacked.pack() is None else "from the pack"
+        say.append(f"  guest image, below 40 MiB, {origin}: {cache_dir()}")
     if release:
         say.append(f"  root folder of {release}, below 500 MiB, from packages: {cache_dir()}")
     print("\n".join(say), file=sys.stderr, flush=True)

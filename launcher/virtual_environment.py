@@ -11,10 +11,10 @@ import os
 import shutil
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from launcher import subprocess_step
+from launcher import subprocess_step, unpacked
 from launcher.cache import cache_dir, make_cache_dir, require_space
 from launcher.launcher_error import LauncherError
 from launcher.lock import locked
@@ -88,9 +88,15 @@ def _build(venv: Path, progress: Progress) -> None:
     shutil.rmtree(venv, ignore_errors=True)
     with _removed_on_failure(venv):
         progress("virtual environment: creating it")
-        _step([sys.executable, "-m", "venv", str(venv)], "python -m venv")
-        progress(f"virtual environment: installing {_count(LOCK)} packages, one compiled here")
-        _install(venv, LOCK)
+        in_pack = unpacked.pack() is not None
+        without_pip = ["--without-pip"] if in_pack else []
+        _step([sys.executable, "-m", "venv", *without_pip, str(venv)], "python -m venv")
+        if not in_pack:
+            progress(f"virtual environment: installing {_count(LOCK)} packages, one compiled here")
+            _install(venv, LOCK)
+        else:
+            progress(f"virtual environment: installing {_count(LOCK)} wheels of the pack")
+            _install_wheels(venv)
         (venv / STAMP).touch()
 
 
@@ -110,19 +116,46 @@ def _count(lock: Path) -> int:
 
 
 def _install(venv: Path, lock: Path) -> None:
-    pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-input"]
-    pip += ["--disable-pip-version-check", "--no-user", "--require-hashes"]
-    _step([*pip, "--requirement", str(lock)], "pip install")
+    _step([*_pip_install(venv, ["-m", "pip"]), "--requirement", str(lock)], "pip install")
 
 
-def _step(argv: list[str], what: str) -> None:
+def _install_wheels(venv: Path) -> None:
+    """Install the wheels of the pack; no index, no setting of the machine's pip has a say."""
+    argv = [
+        *_pip_install(venv, [str(unpacked.pip())]),
+        "--no-index",
+        "--find-links",
+        str(unpacked.wheels()),
+    ]
+    environment = {name: word for name, word in os.environ.items() if not name.startswith("PIP_")}
+    # Source: pip's user guide, "Configuration": with this no file of settings is read.
+    environment["PIP_CONFIG_FILE"] = os.devnull
+    _step(
+        [*argv, "--only-binary", ":all:", "--requirement", str(unpacked.lock())],
+        "pip install of the pack's wheels",
+        environment,
+        "they were compared with the pack's sums; is the disk full?",
+    )
+
+
+def _pip_install(venv: Path, pip: Sequence[str]) -> list[str]:
+    argv = [str(venv / "bin" / "python"), *pip, "install", "--quiet", "--no-input"]
+    return [*argv, "--disable-pip-version-check", "--no-user", "--require-hashes"]
+
+
+def _step(
+    argv: list[str],
+    what: str,
+    environment: Mapping[str, str] | None = None,
+    next_step: str = "with a network (or an index that pip is configured for), the same command "
+    "tries again",
+) -> None:
     """Run a step of the build; its output is shown only if it fails."""
-    status, said = subprocess_step.run(argv)
+    status, said = subprocess_step.run(argv, environment)
     if status != 0:
         raise LauncherError(
             f"the virtual environment could not be built: {what} ended with status {status}",
-            f"{said}\nnothing half made will be used; with a network (or an index that pip is "
-            "configured for), the same command tries again",
+            f"{said}\nnothing half made will be used; {next_step}",
         )
 
 

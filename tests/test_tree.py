@@ -121,6 +121,8 @@ def test_launcher_and_fixtures_meet_in_few_places() -> None:
     from_fixtures = {name for file in python_files("fixtures") for name in imports(file)}
     assert {name for name in from_launcher if name.startswith("fixtures")} <= {
         "fixtures.guest",
+        "fixtures.guest.image",
+        "fixtures.guest.image.deb_packages",
         "fixtures.host.journal",
         "fixtures.host.local_cleanup",
         "fixtures.host.namespace_init",

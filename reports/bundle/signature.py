@@ -1,43 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Signatures by SSH keys, made and verified by `ssh-keygen -Y` (OpenSSH 8.2 and newer)."""
+"""Signatures of bundles by SSH keys, verified by `ssh-keygen -Y` (OpenSSH 8.2 and newer)."""
 
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from contracts import ssh_signature
 from reports.report_error import ReportError
 
-# Part of what is signed: a signature made for anything else is none of a bundle's.
-NAMESPACE = "plumbline-bundle"
 # Verifying needs no user; signing may wait for a passphrase or a touch of a token.
 VERIFY_DEADLINE_S = 30
 
 
 def sign(content: bytes, key: Path) -> bytes:
-    """Return a signature of content.
-
-    Prompts of ssh-keygen (a passphrase, a touch of the token) go to the user.
-
-    Args:
-        content: the octets to sign.
-        key: a private key, or the public one of a key that an agent holds.
+    """Return a signature of content for a bundle; see `contracts.ssh_signature.sign`.
 
     Raises:
         ReportError: there is no ssh-keygen, or it did not sign.
     """
-    argv = ["-Y", "sign", "-q", "-f", str(key), "-n", NAMESPACE]
-    done = subprocess.run(
-        [_ssh_keygen(), *argv], input=content, stdout=subprocess.PIPE, check=False
-    )
-    if done.returncode != 0:
-        raise ReportError(
-            f"--sign {key}: ssh-keygen did not sign (exit {done.returncode})",
-            "name a private SSH key, or the public one of a key in your agent",
-        )
-    return done.stdout
+    try:
+        return ssh_signature.sign(content, key, ssh_signature.BUNDLE)
+    except ssh_signature.SigningError as error:
+        raise ReportError(error.message, error.hint) from error
 
 
 def signed_by(content: bytes, signature: bytes, allowed: Path | None, signer: str | None) -> str:
@@ -55,7 +41,7 @@ def signed_by(content: bytes, signature: bytes, allowed: Path | None, signer: st
     with tempfile.TemporaryDirectory(prefix="plumbline-signature-") as folder:
         file = Path(folder, "signature")
         file.write_bytes(signature)
-        known = ["-n", NAMESPACE, "-s", str(file)]
+        known = ["-n", ssh_signature.BUNDLE, "-s", str(file)]
         good = _verify(["check-novalidate", *known], content)
         if good is None:
             raise ReportError(
@@ -110,7 +96,7 @@ def _key(said: str) -> str:
 
 
 def _ssh_keygen() -> str:
-    found = shutil.which("ssh-keygen")
-    if found is None:
-        raise ReportError("there is no ssh-keygen here", "install openssh-client")
-    return found
+    try:
+        return ssh_signature.ssh_keygen()
+    except ssh_signature.SigningError as error:
+        raise ReportError(error.message, error.hint) from error

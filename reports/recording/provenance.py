@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which Plumbline it is that runs: its version, and its commit where it is a git checkout."""
+"""Which Plumbline it is that runs: its version, and its commit in a git checkout or a pack."""
 
 import os
 import subprocess
@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+from contracts.pack_files import facts
 from reports.record import Tool
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -23,10 +24,16 @@ def tool(command: Sequence[str], root: Path = ROOT) -> Tool:
     own = top is not None and Path(top).resolve() == root.resolve()
     commit = _git(root, "rev-parse", "--verify", "HEAD") if own else None
     changes = _git(root, "status", "--porcelain") if own else None
+    dirty = None if changes is None else bool(changes)
+    if not own:
+        # The harness of a pack has no .git; the pack knows what it was made of.
+        packed = facts(root)
+        if packed is not None:
+            commit, dirty = packed.commit, packed.modified
     return Tool(
         version=described["project"]["version"],
         commit=commit,
-        dirty=None if changes is None else bool(changes),
+        dirty=dirty,
         command=list(command),
     )
 

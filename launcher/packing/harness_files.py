@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The files of the harness: those that git tracks, or without git all that are not made by runs."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.launcher_error import LauncherError
+
+# What a run, a linter or Python leaves in a tree without git to say so (.gitignore).
+NOT_OURS = {".git", "__pycache__", "runs", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+
+
+@dataclass(frozen=True)
+class Harness:
+    """The harness in a folder.
+
+    Attributes:
+        paths: its files, relative to the folder, sorted.
+        commit: git's name of the commit; None without git.
+        changed: tracked files that differ from the commit, and untracked ones, as git lists them.
+    """
+
+    paths: list[str]
+    commit: str | None
+    changed: list[str]
+
+
+def harness(root: Path) -> Harness:
+    """Return the files of the harness in `root`.
+
+    Tracked files are taken as they are here and not as they were committed: the wheels and the
+    guest image follow from their content here, and this is what was tried.
+
+    Raises:
+        LauncherError: git failed, or a tracked file was removed.
+    """
+    if not ((root / ".git").exists() and shutil.which("git")):
+        return Harness(sorted(_walked(root)), None, [])
+    listed = _git(root, "ls-files", "-z").split("\0")
+    paths = sorted(path for path in listed if path)
+    if gone := [path for path in paths if not (root / path).is_file()]:
+        raise LauncherError(
+            f"pack: {gone[0]} is tracked by git, and not there", "git status; then commit, or undo"
+        )
+    return Harness(
+        paths,
+        _git(root, "rev-parse", "--verify", "HEAD").strip(),
+        _git(root, "status", "--porcelain").splitlines(),
+    )
+
+
+def _walked(root: Path) -> list[str]:
+    found = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if name not in NOT_OURS]
+        files = (Path(folder, name) for name in names)
+        found += [str(file.relative_to(root)) for file in files if not file.is_symlink()]
+    return found
+
+
+def _git(root: Path, *words: str) -> str:
+    # Listing runs nothing of the tree, so it may be another user's. A hook that calls Plumbline
+    # sets GIT_DIR, to a repository that isn't ours.
+    environment = {name: word for name, word in os.environ.items() if not name.startswith("GIT_")}
+    argv = ["git", "-c", f"safe.directory={root}", "--no-optional-locks", "-C", str(root), *words]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise LauncherError(
+            f"pack: git {words[0]} in {root} ended with status {done.returncode}",
+            done.stderr.strip(),
+        )
+    return done.stdout
