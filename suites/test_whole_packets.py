@@ -123,7 +123,8 @@ def test_packet_of_exactly_the_mtu_passes(testbed: Testbed, evidence: Evidence) 
         - the network has an MTU of its own
         - a guest has its address by DHCP, so that it learns the MTU, and its NIC takes it
     Steps:
-        1. Capture at the TAPs of such guests and at the bridge.
+        1. Capture at the TAPs of such guests: there packets of a guest reach the host, and those
+           for it leave.
         2. From each to the host, from the host to each, and from each to the next one, by each
            address family: ping with packets of exactly the MTU that nobody may take apart; with
            packets of an octet more that anybody may; with one of an octet more that nobody may.
@@ -138,15 +139,15 @@ def test_packet_of_exactly_the_mtu_passes(testbed: Testbed, evidence: Evidence) 
             guest.name: stack.enter_context(evidence.capture(testbed.host, guest.tap))
             for guest in guests
         }
-        bridge = stack.enter_context(evidence.capture(testbed.host, testbed.switch.name))
         ways = []
         for family in _families(testbed):
             host = testbed.end("host", family)
             ends = [testbed.guest_end(guest, family) for guest in guests]
-            ways += [Way(end, host, bridge) for end in ends]
+            # At the bridge's own link the kernel may have put fragments together again.
+            ways += [Way(end, host, taps[end.name]) for end in ends]
             ways += [Way(host, end, taps[end.name]) for end in ends]
             ways += [Way(a, b, taps[b.name]) for a, b in itertools.pairwise(ends)]
-        with ThreadPoolExecutor(len(ways)) as pool:
+        with ThreadPoolExecutor(len(guests)) as pool:
             tried = list(pool.map(lambda way: _tried(way, mtu), ways))
     _expect(ways, tried, mtu, evidence)
 
