@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from contracts.address_family import AddressFamily
+from fixtures.errors import Inconclusive
 from fixtures.guest.guest import Guest
 from fixtures.host.links import link_mtu
 from fixtures.probe.capture import Capture, Frame
@@ -23,6 +24,7 @@ from topologies.topology import Role
 # Of iputils' `ping -M`: nobody takes the packet apart; the sender does for a path that it knows to
 # be smaller; anybody does.
 WHOLE, AS_LEARNT, IN_PARTS = "do", "want", "dont"
+SMALL = 128  # octets of a packet that each link takes
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,14 @@ class Tried:
         exact: the answers to packets of the MTU that nobody may take apart.
         parted: those to packets of an octet more that anybody may.
         uncut: those to packets of an octet more that nobody may.
+        control: those to small packets.
         packets: what arrived at the far end.
     """
 
     exact: Answer
     parted: Answer
     uncut: Answer
+    control: Answer
     packets: list[Sized]
 
     def faults(self, mtu: int) -> list[str]:
@@ -92,10 +96,16 @@ class Tried:
         return [what for what, is_so in found.items() if is_so]
 
 
+def _require(way: Way, control: Answer) -> None:
+    if not control.all_answered:
+        raise Inconclusive(f"control failed: {way} with packets of {SMALL} octets: {control}")
+
+
 def _tried(way: Way, mtu: int) -> Tried:
+    control = way.ping(SMALL, WHOLE)
     exact, parted = way.ping(mtu, WHOLE), way.ping(mtu + 1, IN_PARTS)
     uncut = way.ping(mtu + 1, WHOLE, count=1)
-    return Tried(exact, parted, uncut, way.arrived(way.arrival.frames()))
+    return Tried(exact, parted, uncut, control, way.arrived(way.arrival.frames()))
 
 
 def _guests(testbed: Testbed) -> tuple[int, list[Guest]]:
@@ -132,6 +142,7 @@ def test_packet_of_exactly_the_mtu_passes(testbed: Testbed, evidence: Evidence) 
         - the first are answered, and arrive in one frame
         - the second are answered, and arrive in fragments, none of them larger than the MTU
         - the third is not answered, and does not arrive
+        - control: small packets are answered; else the check is inconclusive
     """
     mtu, guests = _guests(testbed)
     with contextlib.ExitStack() as stack:
@@ -154,6 +165,8 @@ def test_packet_of_exactly_the_mtu_passes(testbed: Testbed, evidence: Evidence) 
 
 def _expect(ways: Sequence[Way], tried: Sequence[Tried], mtu: int, evidence: Evidence) -> None:
     """Assert that each way takes packets of the MTU, and none of an octet more."""
+    for way, each in zip(ways, tried, strict=True):
+        _require(way, each.control)
     found = [
         f"{way}: {fault}"
         for way, each in zip(ways, tried, strict=True)
@@ -186,6 +199,7 @@ def test_mtu_beyond_the_uplink(testbed: Testbed, evidence: Evidence) -> None:
         - a smaller uplink: the host tells the guest the uplink's MTU, from its address on the
           bridge ("fragmentation needed", "packet too big"); the guest's kernel knows it, and the
           further packets are answered
+        - control: small packets are answered; else the check is inconclusive
     """
     mtu, guests = _guests(testbed)
     guest, uplink = guests[0], _uplink_mtu(testbed)
@@ -220,6 +234,7 @@ def _uplink_mtu(testbed: Testbed) -> int:
 def _is_told(way: Way, mtu: int, uplink: int, guest: Guest, tap: Capture, testbed: Testbed) -> str:
     """Assert that a sender learns of the uplink's MTU by the host, and adapts."""
     family = way.far.family
+    _require(way, way.ping(SMALL, WHOLE))
     first = way.ping(mtu, WHOLE, count=1)
     assert first.none_answered, f"{way}: {mtu} octets pass an uplink of {uplink}: {first}"
     told = TooLarge(testbed.host_address_of(family), uplink)
