@@ -2,6 +2,7 @@
 """Packets of exactly the network's MTU and of an octet more: whole, in fragments, or not at all."""
 
 import contextlib
+import functools
 import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,11 +20,14 @@ from fixtures.probe.packet_sizes import Sized, TooLarge, sized, too_large
 from fixtures.probe.path_mtu import forget_paths, nic_mtu, path_mtu
 from fixtures.probe.reach import COUNT, TRANSPORT_OCTETS, Answer, End, ping
 from fixtures.testbed.testbed import Testbed
+from fixtures.waiting import poll
 from topologies.topology import Role
 
 # Of iputils' `ping -M`: nobody takes the packet apart; the sender does for a path that it knows to
 # be smaller; anybody does.
 WHOLE, AS_LEARNT, IN_PARTS = "do", "want", "dont"
+# The message is there; the guest's kernel takes it within milliseconds.
+LEARNT_DEADLINE_S = 2.0
 SMALL = 128  # octets of a packet that each link takes
 
 
@@ -80,11 +84,17 @@ class Tried:
     control: Answer
     packets: list[Sized]
 
-    def faults(self, mtu: int) -> list[str]:
-        """Return what is not as an MTU has it."""
+    def faults(self, mtu: int, arrives: int) -> list[str]:
+        """Return what is not as an MTU has it.
+
+        Args:
+            mtu: the MTU.
+            arrives: the largest packet that may arrive. A router puts fragments together that it
+                translates, and beyond it there may be room for the whole.
+        """
         whole = [p for p in self.packets if p.is_request and not p.is_fragment and p.octets == mtu]
-        parts = [p for p in self.packets if p.is_fragment]
-        longer = sorted({p.octets for p in self.packets if p.octets > mtu})
+        parts = arrives > mtu or any(p.is_fragment for p in self.packets)
+        longer = sorted({p.octets for p in self.packets if p.octets > arrives})
         found = {
             f"of {mtu} octets: {self.exact}": not self.exact.all_answered,
             f"no packet of {mtu} octets arrived whole": not whole,
@@ -160,17 +170,27 @@ def test_packet_of_exactly_the_mtu_passes(testbed: Testbed, evidence: Evidence) 
             ways += [Way(a, b, taps[b.name]) for a, b in itertools.pairwise(ends)]
         with ThreadPoolExecutor(len(guests)) as pool:
             tried = list(pool.map(lambda way: _tried(way, mtu), ways))
-    _expect(ways, tried, mtu, evidence)
+    _expect(ways, tried, mtu, mtu, evidence)
 
 
-def _expect(ways: Sequence[Way], tried: Sequence[Tried], mtu: int, evidence: Evidence) -> None:
-    """Assert that each way takes packets of the MTU, and none of an octet more."""
+def _expect(
+    ways: Sequence[Way], tried: Sequence[Tried], mtu: int, arrives: int, evidence: Evidence
+) -> None:
+    """Assert that each way takes packets of the MTU, and none of an octet more.
+
+    Args:
+        ways: from which end to which.
+        tried: what came of each.
+        mtu: the MTU.
+        arrives: the largest packet that may arrive.
+        evidence: gets the observation.
+    """
     for way, each in zip(ways, tried, strict=True):
         _require(way, each.control)
     found = [
         f"{way}: {fault}"
         for way, each in zip(ways, tried, strict=True)
-        for fault in each.faults(mtu)
+        for fault in each.faults(mtu, arrives)
     ]
     evidence.reason = f"{mtu} octets whole, {mtu + 1} in fragments: {', '.join(map(str, ways))}"
     assert not found, f"the MTU is {mtu}; {'; '.join(found)}"
@@ -195,7 +215,8 @@ def test_mtu_beyond_the_uplink(testbed: Testbed, evidence: Evidence) -> None:
            ping with packets of that size that the sender may take apart, with a capture outside.
     Verify:
         - an uplink that takes them: packets of the MTU are answered and arrive outside in one
-          frame; those of an octet more in fragments, or not at all where nobody may take them apart
+          frame; those of an octet more in fragments, or put together again where the uplink takes
+          more, and not at all where nobody may take them apart
         - a smaller uplink: the host tells the guest the uplink's MTU, from its address on the
           bridge ("fragmentation needed", "packet too big"); the guest's kernel knows it, and the
           further packets are answered
@@ -212,7 +233,7 @@ def test_mtu_beyond_the_uplink(testbed: Testbed, evidence: Evidence) -> None:
             forget_paths(guest, family)
             stack.callback(forget_paths, guest, family)
         if uplink >= mtu:
-            _expect(ways, [_tried(way, mtu) for way in ways], mtu, evidence)
+            _expect(ways, [_tried(way, mtu) for way in ways], mtu, uplink, evidence)
             return
         said = [_is_told(way, mtu, uplink, guest, tap, testbed) for way in ways]
     evidence.reason = "; ".join(said)
@@ -242,9 +263,13 @@ def _is_told(way: Way, mtu: int, uplink: int, guest: Guest, tap: Capture, testbe
     others = {each for frame in tap.frames() if (each := too_large(frame.packet)) is not None}
     assert seen, (
         f"{way}: a packet of {mtu} octets was too large for the uplink, and the host did not say "
-        f"{told}; seen: {others or 'nothing of the kind'}"
+        f"so ({told}); heard: {'; '.join(map(str, others)) or 'nothing of the kind'}"
     )
-    learnt = path_mtu(guest, family, way.far.address)
+    learnt = poll(
+        functools.partial(path_mtu, guest, family, way.far.address),
+        deadline_s=LEARNT_DEADLINE_S,
+        interval_s=0.3,
+    )
     assert learnt == uplink, f"{way}: the guest's kernel has learnt {learnt}, not {uplink}"
     then = way.ping(mtu, AS_LEARNT)
     assert then.all_answered, f"{way}: after it was told of {uplink}: {then}"
