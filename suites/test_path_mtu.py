@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The MTU of a path: a sender learns it from the router before a smaller hop."""
 
+import contextlib
 import functools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
-from scapy.layers.inet import ICMP, IP
-from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
-from scapy.packet import Packet
 
 from contracts.address_family import IPV4, IPV6, AddressFamily
 from fixtures.errors import Inconclusive
 from fixtures.guest.guest import Guest
+from fixtures.probe.bridge_filter import CALL_IP6TABLES
+from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
+from fixtures.probe.packet_sizes import Sized, sized, too_large
 from fixtures.probe.path_mtu import forget_paths, path_mtu
 from fixtures.probe.reach import ANSWER_S, SMALL_PAYLOAD, TRANSPORT_OCTETS, Answer, End, send_sized
 from fixtures.testbed.physical_network import LAN_BRIDGE
@@ -32,7 +33,6 @@ LEARNT_DEADLINE_S = 2.0
 TRANSFER_S = 6.0
 # The first datagram is too large: what is waited for is not its answer.
 LOST_S = 0.5
-UNREACHABLE, FRAGMENTATION_NEEDED = 3, 4  # RFC 792
 TOLD = {IPV4: "fragmentation needed", IPV6: "packet too big"}
 
 
@@ -97,7 +97,10 @@ def test_sender_of_ipv6_learns_the_paths_mtu(testbed: Testbed, evidence: Evidenc
            guest's kernel for the path's MTU, and send the datagram again.
         3. Have the guest's kernel forget the path's MTU, and send 200 kB by TCP, which come back.
     Verify:
-        - the second datagram is answered, and all of the transfer comes back
+        - all of the transfer comes back
+        - the second datagram is answered; where the host calls ip6tables for bridged packets
+          (`bridge-nf-call-ip6tables`) its kernel puts the guests' fragments together again, and
+          sends them whole: there the datagram leaves the guest in fragments that fit the hop
         - control: small datagrams are answered, and the router answered larger packets with
           "packet too big", if any came to it; else the check is inconclusive
     """
@@ -110,24 +113,33 @@ def _learns(testbed: Testbed, evidence: Evidence, family: AddressFamily) -> None
     hop = min(HOP_MTU, whole - LESS)
     if family is IPV6 and hop < IPV6_MTU_MIN:
         raise testbed.without(f"an MTU above that of every {family} link", f"its MTU is {whole}")
-    with (
-        behind_small_hop(testbed, hop, family) as far,
-        evidence.capture(testbed.lan, LAN_BRIDGE) as frames,
-        ThreadPoolExecutor(len(testbed.guests)) as pool,
-    ):
+    merges = family is IPV6 and testbed.host.sysctl(CALL_IP6TABLES) == "1"
+    with contextlib.ExitStack() as stack:
+        far = stack.enter_context(behind_small_hop(testbed, hop, family))
+        frames = stack.enter_context(evidence.capture(testbed.lan, LAN_BRIDGE))
+        taps = [
+            stack.enter_context(evidence.capture(testbed.host, guest.tap))
+            for guest in testbed.guests
+            if merges
+        ]
+        pool = stack.enter_context(ThreadPoolExecutor(len(testbed.guests)))
         payload = whole - family.header_octets - TRANSPORT_OCTETS
         tried = functools.partial(_adapted, testbed, far, payload)
         seen = list(pool.map(tried, testbed.guests))
-        large = frames.frames(lambda p: _octets_to(p, far.address) > hop)
-        told = frames.frames(_says_too_large)
+        large = [each for each in _packets_to(frames, far.address) if each.octets > hop]
+        told = frames.frames(lambda packet: too_large(packet) is not None)
+        fits = [_in_fragments(tap, far.address, hop) for tap in taps]
     evidence.reason = "; ".join(
         f"{guest.name} learnt MTU {each.learnt}, UDP {each.datagram}, TCP {each.transfer}"
         for guest, each in zip(testbed.guests, seen, strict=True)
     )
+    if merges:
+        evidence.reason += f"; {CALL_IP6TABLES} is 1, so the host puts their fragments together"
+    in_parts = fits or [False] * len(seen)
     wrong = [
         guest.name
-        for guest, each in zip(testbed.guests, seen, strict=True)
-        if not (each.datagram.all_answered and each.transfer.all_answered)
+        for guest, each, parted in zip(testbed.guests, seen, in_parts, strict=True)
+        if not ((each.datagram.all_answered or parted) and each.transfer.all_answered)
     ]
     far_off = [guest.name for guest, each in zip(testbed.guests, seen, strict=True) if each.cut_off]
     if far_off:
@@ -143,20 +155,15 @@ def _learns(testbed: Testbed, evidence: Evidence, family: AddressFamily) -> None
     )
 
 
-def _octets_to(packet: Packet, address: str) -> int:
-    """Return the length of a packet to an address; 0: it is to another."""
-    if IP in packet and packet[IP].dst == address:
-        return int(packet[IP].len)
-    if IPv6 in packet and packet[IPv6].dst == address:
-        return IPV6.header_octets + int(packet[IPv6].plen)
-    return 0
+def _packets_to(frames: Capture, address: str) -> list[Sized]:
+    every = (sized(frame.packet) for frame in frames.frames())
+    return [each for each in every if each is not None and each.target == address]
 
 
-def _says_too_large(packet: Packet) -> bool:
-    """Whether it is a router's message that a packet was too large."""
-    if ICMP in packet:
-        return (packet[ICMP].type, packet[ICMP].code) == (UNREACHABLE, FRAGMENTATION_NEEDED)
-    return ICMPv6PacketTooBig in packet
+def _in_fragments(tap: Capture, address: str, hop: int) -> bool:
+    """Whether a guest sent fragments to an address, all of which fit a hop."""
+    parts = [each.octets for each in _packets_to(tap, address) if each.is_fragment]
+    return bool(parts) and max(parts) <= hop
 
 
 def _adapted(testbed: Testbed, far: End, payload: int, guest: Guest) -> Adapted:
