@@ -10,7 +10,7 @@ import pytest
 
 from contracts.address_family import IPV6
 from fixtures.errors import Inconclusive
-from fixtures.host.links import add_address, cable, namespace_machine, set_high_mac
+from fixtures.host.links import add_address, cable, link_mtu, namespace_machine, set_high_mac
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.forward_bypass import route
 from fixtures.probe.packets import is_request, sender
@@ -92,7 +92,8 @@ def _machine(testbed: Testbed, network: Network) -> Iterator[End]:
     address, port = SECOND.network[PLACE], "to-inside6"
     with contextlib.ExitStack() as stack:
         machine = stack.enter_context(namespace_machine(host, "inside6"))
-        stack.enter_context(cable(machine, NIC, host, port))
+        mtu = link_mtu(host, network.bridge)
+        stack.enter_context(cable(machine, NIC, host, port, mtu=mtu))
         set_high_mac(host, port)
         switch.attach(port)
         stack.callback(switch.detach, port)

@@ -45,8 +45,7 @@ from fixtures.waiting import poll
 LINK_DEADLINE_S = 120.0
 # A guest that gets little of a busy machine's CPU.
 ANSWER_S = 10
-FULL_PAYLOAD = full_payload(IPV4)
-FULL_FRAME = 14 + MTU  # with the Ethernet header
+ETHERNET_HEADER_OCTETS = 14
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +57,9 @@ def models(built_testbed: Testbed) -> Iterator[ModelBench]:
 
 @pytest.mark.lengthy
 @pytest.mark.claims("GN-04")
-@pytest.mark.usefixtures("testbed")
-def test_each_model_gives_a_working_link(models: ModelBench, evidence: Evidence) -> None:
+def test_each_model_gives_a_working_link(
+    testbed: Testbed, models: ModelBench, evidence: Evidence
+) -> None:
     """Each NIC model gives a working link: virtio, rtl8139, e1000 and e1000e.
 
     A model without a device in QEMU or a driver in the guest is left out; without virtio or rtl8139
@@ -72,8 +72,9 @@ def test_each_model_gives_a_working_link(models: ModelBench, evidence: Evidence)
         1. Deal the models out, and plug a NIC of each into its guest, attached as its own NIC is.
         2. Give each a subnet of its own, in a network namespace of the guest, and the other end to
            a station on the switch.
-        3. Ping with full frames from the guest to the station and back over each NIC, with a
-           capture at the station; all guests at once, the NICs of each in turn.
+        3. Ping with full frames, or the largest that the network takes, from the guest to the
+           station and back over each NIC, with a capture at the station; all guests at once, the
+           NICs of each in turn.
     Verify:
         - the guest sees the model's PCI function under the model's driver
         - each link is up, with an MTU of 1500
@@ -82,7 +83,8 @@ def test_each_model_gives_a_working_link(models: ModelBench, evidence: Evidence)
     """
     nics = models.further_nics()
     with ThreadPoolExecutor(max(1, len(nics.plugged))) as pool:
-        tried = pool.map(lambda each: _tried(each, nics.peer, evidence), nics.plugged)
+        mtu = testbed.end("guest").mtu
+        tried = pool.map(lambda each: _tried(each, nics.peer, mtu, evidence), nics.plugged)
         said = [line for lines in tried for line in lines]
     left_out = (f"{model}: not tested, {why}" for model, why in nics.missing.items())
     evidence.reason = "; ".join((*said, *left_out))
@@ -91,7 +93,7 @@ def test_each_model_gives_a_working_link(models: ModelBench, evidence: Evidence)
             raise NotTestable(f"NIC model {model.name}", nics.missing[model.name])
 
 
-def _tried(made: Plugged, peer: Station, evidence: Evidence) -> list[str]:
+def _tried(made: Plugged, peer: Station, mtu: int, evidence: Evidence) -> list[str]:
     """Assert that each NIC of a guest works, and return the observations."""
     name, seen = made.guest.name, made.nics
     evidence.json(f"{name}.json", {trial.name: asdict(nic) for trial, nic in seen.items()})
@@ -99,7 +101,7 @@ def _tried(made: Plugged, peer: Station, evidence: Evidence) -> list[str]:
         f"not within {DRIVER_DEADLINE_S:g} s: {name} has a NIC with a driver: {made.absent}"
     )
     _expect_up(made.inside, seen)
-    return [_works(made.inside, trial, nic, peer, evidence) for trial, nic in seen.items()]
+    return [_works(made.inside, trial, nic, peer, mtu, evidence) for trial, nic in seen.items()]
 
 
 @pytest.mark.lengthy
@@ -212,7 +214,12 @@ def _expect_up(inside: GuestNamespace, nics: Mapping[Trial, GuestNic]) -> None:
 
 
 def _works(
-    inside: GuestNamespace, trial: Trial, nic: GuestNic, peer: Station, evidence: Evidence
+    inside: GuestNamespace,
+    trial: Trial,
+    nic: GuestNic,
+    peer: Station,
+    mtu: int,
+    evidence: Evidence,
 ) -> str:
     """Assert that one NIC is the model's and passes frames both ways; return the observation."""
     model, what = trial.model, f"{trial.name} ({nic.name})"
@@ -221,23 +228,24 @@ def _works(
     with evidence.capture(peer.machine, NIC, f"{trial.guest.name}-{model.name}") as frames:
         near = End(inside, str(trial.ends[0].ip), GUEST_TOOL)
         far = End(peer.machine, str(trial.ends[1].ip), GUEST_TOOL)
+        extra = ("-s", str(full_payload(IPV4, mtu)))
         for one, other in ((near, far), (far, near)):
-            answer = ping(one, other.address, wait_s=ANSWER_S, extra=("-s", str(FULL_PAYLOAD)))
+            answer = ping(one, other.address, wait_s=ANSWER_S, extra=extra)
             assert answer.all_answered, (
                 f"{what}, pings of full size from {one.address} to {other.address}: {answer}"
             )
-        _expect_whole_frames(frames, trial, what)
+        _expect_whole_frames(frames, trial, what, ETHERNET_HEADER_OCTETS + mtu)
     return f"{trial.name}: {nic.driver} at {nic.pci_address}, full frames pass both ways"
 
 
-def _expect_whole_frames(frames: Capture, trial: Trial, what: str) -> None:
+def _expect_whole_frames(frames: Capture, trial: Trial, what: str, octets: int) -> None:
     """Assert that the pings and answers of both ends passed whole, the guest's from this NIC."""
     address = str(trial.ends[0].ip)
 
     def whole(packet: Packet) -> bool:
         # Those of the other guests' NICs pass the station too.
         ends = (packet[IP].src, packet[IP].dst) if IP in packet and ICMP in packet else ()
-        return address in ends and len(packet) == FULL_FRAME
+        return address in ends and len(packet) == octets
 
     passed = frames.collect(whole, count=4 * COUNT)
     assert len(passed) >= 4 * COUNT, frames.missing(

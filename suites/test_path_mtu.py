@@ -1,26 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The MTU of a path: a sender learns it from the router before a smaller hop."""
 
+import contextlib
 import functools
-import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
-from scapy.layers.inet import ICMP, IP
 
+from contracts.address_family import IPV4, IPV6, AddressFamily
 from fixtures.errors import Inconclusive
 from fixtures.guest.guest import Guest
+from fixtures.probe.bridge_filter import CALL_IP6TABLES
+from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.reach import ANSWER_S, SMALL_PAYLOAD, Answer, End, send_sized
+from fixtures.probe.packet_sizes import Sized, sized, too_large
+from fixtures.probe.path_mtu import forget_paths, path_mtu
+from fixtures.probe.reach import ANSWER_S, SMALL_PAYLOAD, TRANSPORT_OCTETS, Answer, End, send_sized
 from fixtures.testbed.physical_network import LAN_BRIDGE
 from fixtures.testbed.small_hop import behind_small_hop
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
+from topologies.field_types import ETHERNET_MTU, IPV6_MTU_MIN
 
 HOP_MTU = 1400
-# Fills a frame of 1500 octets with its headers, and goes out whole: UDP sets "don't fragment".
-FULL_DATAGRAM = 1472
+# How much smaller the hop is than the packets of a network with a small MTU.
+LESS = 100
 # Far more than a window's first segments.
 TRANSFER_OCTETS = 200_000
 # The router's message is there within a round trip; then the kernel has the path's MTU.
@@ -28,7 +33,7 @@ LEARNT_DEADLINE_S = 2.0
 TRANSFER_S = 6.0
 # The first datagram is too large: what is waited for is not its answer.
 LOST_S = 0.5
-UNREACHABLE, FRAGMENTATION_NEEDED = 3, 4  # RFC 792
+TOLD = {IPV4: "fragmentation needed", IPV6: "packet too big"}
 
 
 @dataclass(frozen=True)
@@ -58,75 +63,121 @@ def test_sender_learns_the_paths_mtu(testbed: Testbed, evidence: Evidence) -> No
     Preconditions:
         - the guests' packets to other networks pass the physical network's router
     Steps:
-        1. Put a machine behind that router, which passes on to it packets of 1400 octets at most.
+        1. Put a machine behind that router, which passes on to it packets of 1400 octets at most;
+           of a network with a smaller MTU, of 100 octets less than that.
            Have the guests' kernels forget the MTU of paths, here and at the end.
-        2. Send a UDP datagram that fills a frame of 1500 octets, with "don't fragment", from each
-           guest to that machine, with a capture at the router; ask the guest's kernel for the
-           path's MTU, and send the datagram again.
+        2. Send a UDP datagram that fills a frame of 1500 octets, or of the network's MTU if that
+           is smaller, with "don't fragment", from each guest to that machine, with a capture at the
+           router; ask the guest's kernel for the path's MTU, and send the datagram again.
         3. Have the guest's kernel forget the path's MTU, and send 200 kB by TCP, which come back.
     Verify:
         - the second datagram is answered, and all of the transfer comes back
         - control: small datagrams are answered, and the router answered larger packets with
           "fragmentation needed", if any came to it; else the check is inconclusive
     """
-    with (
-        behind_small_hop(testbed, HOP_MTU) as far,
-        evidence.capture(testbed.lan, LAN_BRIDGE) as frames,
-        ThreadPoolExecutor(len(testbed.guests)) as pool,
-    ):
-        seen = list(pool.map(functools.partial(_adapted, testbed, far), testbed.guests))
-        large = frames.frames(
-            lambda p: IP in p and p[IP].dst == far.address and p[IP].len > HOP_MTU
-        )
-        told = frames.frames(
-            lambda p: (
-                ICMP in p and (p[ICMP].type, p[ICMP].code) == (UNREACHABLE, FRAGMENTATION_NEEDED)
-            )
-        )
+    _learns(testbed, evidence, IPV4)
+
+
+@pytest.mark.lengthy(beside_harmless=True)
+@pytest.mark.claims("MT-05")
+def test_sender_of_ipv6_learns_the_paths_mtu(testbed: Testbed, evidence: Evidence) -> None:
+    """By IPv6 guests learn the MTU of a smaller hop: full datagram and TCP transfer get through.
+
+    Source: RFC 8201, 3 and 4: the router's "packet too big" has the MTU of the next hop. No router
+    takes packets of IPv6 apart.
+
+    Preconditions:
+        - the physical network has IPv6, and packets larger than 1280 octets fit the network
+    Steps:
+        1. Put a machine behind the physical network's router, which passes on to it packets of
+           1400 octets at most; of a network with a smaller MTU, of 100 octets less than that.
+           Have the guests' kernels forget the MTU of paths, here and at the end.
+        2. Send a UDP datagram that fills a frame of 1500 octets, or of the network's MTU if that
+           is smaller, from each guest to that machine, with a capture at the router; ask the
+           guest's kernel for the path's MTU, and send the datagram again.
+        3. Have the guest's kernel forget the path's MTU, and send 200 kB by TCP, which come back.
+    Verify:
+        - all of the transfer comes back
+        - the second datagram is answered; where the host calls ip6tables for bridged packets
+          (`bridge-nf-call-ip6tables`) its kernel puts the guests' fragments together again, and
+          sends them whole: there the datagram leaves the guest in fragments that fit the hop
+        - control: small datagrams are answered, and the router answered larger packets with
+          "packet too big", if any came to it; else the check is inconclusive
+    """
+    _learns(testbed, evidence, IPV6)
+
+
+def _learns(testbed: Testbed, evidence: Evidence, family: AddressFamily) -> None:
+    """Assert that each guest adapts to a smaller hop by one address family."""
+    whole = min(testbed.topology.network.mtu or ETHERNET_MTU, ETHERNET_MTU)
+    hop = min(HOP_MTU, whole - LESS)
+    if family is IPV6 and hop < IPV6_MTU_MIN:
+        raise testbed.without(f"an MTU above that of every {family} link", f"its MTU is {whole}")
+    merges = family is IPV6 and testbed.host.sysctl(CALL_IP6TABLES) == "1"
+    with contextlib.ExitStack() as stack:
+        far = stack.enter_context(behind_small_hop(testbed, hop, family))
+        frames = stack.enter_context(evidence.capture(testbed.lan, LAN_BRIDGE))
+        taps = [
+            stack.enter_context(evidence.capture(testbed.host, guest.tap))
+            for guest in testbed.guests
+            if merges
+        ]
+        pool = stack.enter_context(ThreadPoolExecutor(len(testbed.guests)))
+        payload = whole - family.header_octets - TRANSPORT_OCTETS
+        tried = functools.partial(_adapted, testbed, far, payload)
+        seen = list(pool.map(tried, testbed.guests))
+        large = [each for each in _packets_to(frames, far.address) if each.octets > hop]
+        told = frames.frames(lambda packet: too_large(packet) is not None)
+        fits = [_in_fragments(tap, far.address, hop) for tap in taps]
     evidence.reason = "; ".join(
         f"{guest.name} learnt MTU {each.learnt}, UDP {each.datagram}, TCP {each.transfer}"
         for guest, each in zip(testbed.guests, seen, strict=True)
     )
+    if merges:
+        evidence.reason += f"; {CALL_IP6TABLES} is 1, so the host puts their fragments together"
+    in_parts = fits or [False] * len(seen)
     wrong = [
         guest.name
-        for guest, each in zip(testbed.guests, seen, strict=True)
-        if not (each.datagram.all_answered and each.transfer.all_answered)
+        for guest, each, parted in zip(testbed.guests, seen, in_parts, strict=True)
+        if not ((each.datagram.all_answered or parted) and each.transfer.all_answered)
     ]
     far_off = [guest.name for guest, each in zip(testbed.guests, seen, strict=True) if each.cut_off]
     if far_off:
         raise Inconclusive(
             f"control failed: {', '.join(far_off)} does not reach the router's far side"
         )
-    if wrong and large and not told:
-        raise Inconclusive(f'control failed: no "fragmentation needed" on {frames.place}')
+    if large and not told:
+        raise Inconclusive(f'control failed: no "{TOLD[family]}" on {frames.place}')
     assert not wrong, (
-        f"{', '.join(wrong)} did not adapt to a hop of {HOP_MTU} octets ({len(large)} larger "
-        f'packets came to its router, which sent {len(told)} times "fragmentation needed"): '
+        f"{', '.join(wrong)} did not adapt to a hop of {hop} octets ({len(large)} larger "
+        f'packets came to its router, which sent {len(told)} times "{TOLD[family]}"): '
         f"{evidence.reason}"
     )
 
 
-def _adapted(testbed: Testbed, far: End, guest: Guest) -> Adapted:
-    near, forget = testbed.guest_end(guest), ["ip", "route", "flush", "cache"]
-    guest.run(forget)
+def _packets_to(frames: Capture, address: str) -> list[Sized]:
+    every = (sized(frame.packet) for frame in frames.frames())
+    return [each for each in every if each is not None and each.target == address]
+
+
+def _in_fragments(tap: Capture, address: str, hop: int) -> bool:
+    """Whether a guest sent fragments to an address, all of which fit a hop."""
+    parts = [each.octets for each in _packets_to(tap, address) if each.is_fragment]
+    return bool(parts) and max(parts) <= hop
+
+
+def _adapted(testbed: Testbed, far: End, payload: int, guest: Guest) -> Adapted:
+    near = testbed.guest_end(guest, far.family)
+    forget_paths(guest, far.family)
     cut_off = not send_sized("udp", near, far, SMALL_PAYLOAD, wait_s=ANSWER_S).all_answered
-    send_sized("udp", near, far, FULL_DATAGRAM, wait_s=LOST_S)
+    send_sized("udp", near, far, payload, wait_s=LOST_S)
     learnt = poll(
-        functools.partial(_path_mtu, guest, far.address),
+        functools.partial(path_mtu, guest, far.family, far.address),
         deadline_s=LEARNT_DEADLINE_S,
         interval_s=0.3,
     )
-    datagram = send_sized("udp", near, far, FULL_DATAGRAM, wait_s=ANSWER_S)
-    guest.run(forget)
+    datagram = send_sized("udp", near, far, payload, wait_s=ANSWER_S)
+    forget_paths(guest, far.family)
     transfer = send_sized("tcp", near, far, TRANSFER_OCTETS, wait_s=TRANSFER_S)
-    guest.run(forget)
+    forget_paths(guest, far.family)
     return Adapted(cut_off, learnt, datagram, transfer)
-
-
-def _path_mtu(guest: Guest, address: str) -> int | None:
-    """Return the MTU that a guest's kernel has learnt for an address."""
-    [way] = json.loads(guest.run(["ip", "-json", "route", "get", address]).stdout)
-    for metric in way.get("metrics", ()):
-        if "mtu" in metric:
-            return int(metric["mtu"])
-    return None

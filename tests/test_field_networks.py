@@ -36,6 +36,7 @@ CLAIMS = (
     *("BR-07", "BR-08", "PT-03", "NT-25"),
     *(f"DN-0{number}" for number in range(1, 10)),
     *(f"DH-0{number}" for number in range(1, 9)),
+    *(f"MT-0{number}" for number in range(1, 5)),
 )
 NETWORKS = expected()
 

@@ -169,7 +169,6 @@ def test_a_bridge_is_attached_to_by_its_name() -> None:
             "network/dns/forwarder@addr",
             {"NT-21", "DN-02", "DN-06", "DN-07"},
         ),
-        ("<mtu size='9000'/>", "network/mtu@size", {"NT-22"}),
         ("<domain name='two words'/>", "network/domain@name", {"DN-08"}),
         ("<domain name='site.test' register='yes'/>", "network/domain@register", set()),
         (

@@ -38,7 +38,9 @@ SERVED: Final = (*LEASED, "NT-04", "NT-07", "DH-01", "DH-02", "DH-03", "DH-04", 
 BOOTED: Final = ("DH-06",)
 FORWARDED: Final = ("NT-21", "DN-02", "DN-06", "DN-07")
 ANSWERED: Final = (*FORWARDED, "DN-01", "DN-03", "DN-04", "DN-05", "DN-08", "DN-09")
-EVERYTHING: Final = tuple(dict.fromkeys((*SERVED, *BOOTED, "DH-07", *ANSWERED)))
+# By another MTU than the network's a guest sends packets of another size.
+SIZED: Final = ("MT-01", "MT-02", "MT-03", "MT-04")
+EVERYTHING: Final = tuple(dict.fromkeys((*SERVED, *BOOTED, "DH-07", *ANSWERED, *SIZED)))
 
 # What an option of a lease takes the ground from, by its number (RFC 2132, RFC 3442).
 OF_LEASES: Final[Mapping[int, tuple[str, ...]]] = {
@@ -46,6 +48,7 @@ OF_LEASES: Final[Mapping[int, tuple[str, ...]]] = {
     3: ROUTED,
     6: (*LEASED, "DN-05"),
     15: ("DN-01",),
+    26: SIZED,
     33: ROUTED,
     51: ("NT-07", "DH-03", "DH-04"),
     54: SERVED,

@@ -20,7 +20,7 @@ from ipaddress import (
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from contracts.plan import HOST
@@ -32,6 +32,10 @@ INTERFACE_NAME_MAX = 15
 # others exist already wherever they can exist.
 RESERVED_INTERFACE_NAMES = frozenset({"all", "default", "lo", "ovs-netdev", "ovs-system"})
 DHCP = "dhcp"
+ETHERNET_MTU = 1500  # IEEE 802.3
+IPV4_MTU_MIN = 576  # RFC 791, 3.1: what each host must be prepared to take
+IPV6_MTU_MIN = 1280  # RFC 8200, 5: without it the kernel turns IPv6 off on a link
+TAP_MTU_MAX = 65521  # linux, drivers/net/tun.c: 65535 without an Ethernet header
 
 MAC_PATTERN = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")  # 52:54:00:55:9b:d6
 INTERFACE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # virbr0-nic, eth0.129
@@ -277,6 +281,8 @@ Subnet6 = Annotated[IPv6Network, BeforeValidator(_subnet6)]
 """An IPv6 network without host bits."""
 GuestAddress = Annotated[Literal["dhcp"] | IPv4Interface, BeforeValidator(_guest_address)]
 """`dhcp`, or a static address with its prefix length."""
+Mtu = Annotated[int, Field(ge=IPV4_MTU_MIN, le=TAP_MTU_MAX)]
+"""The size of the largest packet that a link takes, in octets."""
 Uuid = Annotated[UUID, BeforeValidator(_uuid)]
 """A UUID."""
 Sentence = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]

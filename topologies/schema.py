@@ -15,6 +15,7 @@ from contracts.address_family import IPV4, IPV6, AddressFamily, FamilyName, fami
 from topologies.dhcp import Dhcp, DhcpRange, DnsmasqOption, Tftp
 from topologies.dns import Dns, Domain
 from topologies.field_types import (
+    ETHERNET_MTU,
     Address,
     ForwardMode,
     GuestAddress,
@@ -23,6 +24,7 @@ from topologies.field_types import (
     Interface6,
     InterfaceName,
     Mac,
+    Mtu,
     NetworkName,
     Subnet,
     Uuid,
@@ -107,6 +109,11 @@ class Network(Part):
         description="Forward delay in seconds; null: libvirt's or the kernel's default.",
     )
     mac: Mac | None = Field(default=None, description="The bridge's MAC; null: made up.")
+    mtu: Mtu | None = Field(
+        default=None,
+        description="libvirt's <mtu size=>, of the bridge, its ports and by DHCP the guests; null: "
+        "that of Ethernet.",
+    )
     uuid: Uuid | None = Field(
         default=None, description="The libvirt network's UUID; null: libvirt makes one."
     )
@@ -234,6 +241,9 @@ class Physical(Part):
         description="The host's address on it: on the NIC, or on the bridge with the NIC as a port."
     )
     outside: Address = Field(description="A machine on it other than host and router.")
+    mtu: Mtu = Field(
+        default=ETHERNET_MTU, description="That of its links: the uplink's and the outside's."
+    )
     ipv6: PhysicalIpv6 | None = Field(
         default=None, description="Its IPv6 addresses; null: there are none."
     )

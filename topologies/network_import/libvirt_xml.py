@@ -39,6 +39,7 @@ ELEMENTS: Final[Mapping[str, str]] = MappingProxyType(
         "stp": "bridge",
         "forward_delay_s": "bridge",
         "mac": "mac",
+        "mtu": "mtu",
         "uuid": "uuid",
         "address": "ip",
         "further_addresses": "ip",
@@ -196,6 +197,7 @@ class _Read:
             "stp": None if stp is None else stp == "on",
             "forward_delay_s": None if delay is None else int(delay),
             "mac": root.get("mac", "address"),
+            "mtu": self._mtu(),
             "address": address,
         }
         if (ip := self._ip()) is not None and address is not None:
@@ -239,6 +241,16 @@ class _Read:
             "vfs": listed or FUNCTIONS_DEFAULT,
         }
         return Network.model_validate(data), None
+
+    def _mtu(self) -> int | None:
+        size = self._root.get("mtu", "size")
+        if size is not None and not size.isdecimal():
+            raise self.error(
+                place_of(self._root, "mtu"),
+                f'size="{size}"; expected a number of octets',
+                "correct it, or leave it out",
+            )
+        return None if size is None else int(size)
 
     def _ip(self) -> Element | None:
         """Return the element of the guests' IPv4 address: that with a DHCP server, or the first."""

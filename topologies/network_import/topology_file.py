@@ -16,7 +16,7 @@ NUMBER = re.compile(r"0[xob]\w*|[0-9][0-9_.]*([eE][0-9]+)?")  # 12, 1.5, 1e3, 0x
 RESERVED = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
 KEYS = (
     *("name", "made_by", "bridge", "switch", "forward", "address", "stp", "forward_delay_s"),
-    *("mac", "uuid", "uplink", "vfs", "libvirt_name"),
+    *("mac", "mtu", "uuid", "uplink", "vfs", "libvirt_name"),
 )
 # What the network's dnsmasq serves, and routes: only what it has.
 SERVED = ("further_addresses", "domain", "dns", "dhcp", "tftp", "routes", "dnsmasq_options")

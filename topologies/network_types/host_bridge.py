@@ -44,6 +44,12 @@ class HostMadeBridge(NetworkType):
                     "on a bridge made by the host nothing advertises its prefix; expected none",
                     "write made_by: libvirt, or leave it out",
                 )
+        if network.mtu is not None:
+            yield Breach(
+                "mtu",
+                "the host gives its bridge no MTU, it follows the bridge's ports; expected null",
+                "write made_by: libvirt, or leave it out",
+            )
         if network.uuid is not None:
             yield Breach(
                 "uuid",

@@ -10,6 +10,7 @@ from typing import ClassVar
 from xml.etree import ElementTree as ET
 
 from contracts.address_family import IPV6
+from topologies.field_types import IPV6_MTU_MIN
 from topologies.network_types.build_steps import BootFolder, BuildStep, LibvirtNetwork
 from topologies.network_types.dnsmasq_xml import add_dhcp, add_names, add_options
 from topologies.network_types.network_type import Breach, Hop, NetworkType
@@ -55,6 +56,13 @@ class LibvirtBridge(NetworkType):
                 "nat6",
                 "true without something to translate; expected forward: nat and an address6",
                 "write both, or leave it out",
+            )
+        if network.address6 is not None and (network.mtu or IPV6_MTU_MIN) < IPV6_MTU_MIN:
+            yield Breach(
+                "mtu",
+                f"{network.mtu} with an address6; expected {IPV6_MTU_MIN} or more: a link with "
+                "less has no IPv6",
+                "write a larger one, or leave address6 out",
             )
         if network.dhcp is not None and network.address is None:
             yield Breach(
@@ -109,21 +117,10 @@ class LibvirtBridge(NetworkType):
             bridge.set("delay", str(network.forward_delay_s))
         if network.mac is not None:
             ET.SubElement(root, "mac", address=network.mac)
+        if network.mtu is not None:
+            ET.SubElement(root, "mtu", size=str(network.mtu))
         add_names(root, network)
-        if network.address is not None:
-            address, netmask = str(network.address.ip), str(network.address.netmask)
-            ip = ET.SubElement(root, "ip", address=address, netmask=netmask)
-            if network.tftp is not None:
-                ET.SubElement(ip, "tftp", root=network.tftp.root)
-            if network.dhcp is not None:
-                add_dhcp(ip, network.dhcp)
-        for further in network.further_addresses:
-            held, netmask = str(further.ip), str(further.netmask)
-            ET.SubElement(root, "ip", address=held, netmask=netmask)
-        if network.address6 is not None:
-            # Without <dhcp> dnsmasq advertises the prefix, and serves no addresses.
-            address, prefix = str(network.address6.ip), str(network.address6.network.prefixlen)
-            ET.SubElement(root, "ip", family=IPV6.name, address=address, prefix=prefix)
+        _add_addresses(root, network)
         _add_routes(root, network)
         add_options(root, network.dnsmasq_options)
         return as_text(root)
@@ -159,6 +156,23 @@ def bridge_breaches(network: Network) -> Iterator[Breach]:
             f"{network.vfs} virtual functions for a bridge; expected null",
             "leave it out, or write forward: hostdev",
         )
+
+
+def _add_addresses(root: ET.Element, network: Network) -> None:
+    if network.address is not None:
+        address, netmask = str(network.address.ip), str(network.address.netmask)
+        ip = ET.SubElement(root, "ip", address=address, netmask=netmask)
+        if network.tftp is not None:
+            ET.SubElement(ip, "tftp", root=network.tftp.root)
+        if network.dhcp is not None:
+            add_dhcp(ip, network.dhcp)
+    for further in network.further_addresses:
+        held, netmask = str(further.ip), str(further.netmask)
+        ET.SubElement(root, "ip", address=held, netmask=netmask)
+    if network.address6 is not None:
+        # Without <dhcp> dnsmasq advertises the prefix, and serves no addresses.
+        address, prefix = str(network.address6.ip), str(network.address6.network.prefixlen)
+        ET.SubElement(root, "ip", family=IPV6.name, address=address, prefix=prefix)
 
 
 def _add_routes(root: ET.Element, network: Network) -> None:
