@@ -35,11 +35,14 @@ from reports.record_types import (
     Reach,
     RecordPart,
     Seconds,
+    SeenVerdict,
     Statement,
     Tool,
     UnreadSetting,
 )
 from reports.report_error import ReportError
+from reports.standard import Standard
+from reports.waiver import Waiver
 
 __all__ = [
     "RUN_SCHEMA",
@@ -61,11 +64,13 @@ __all__ = [
     "RecordError",
     "RunRecord",
     "Seconds",
+    "Standard",
     "Statement",
     "Tool",
     "TopologyRecord",
     "UnreadSetting",
     "Verdict",
+    "Waiver",
     "claim_verdicts",
     "explain",
     "load",
@@ -97,7 +102,7 @@ class TopologyRecord(RecordPart):
         description="what an existing network, or one of libvirt's XML, is asked for, and no check "
         "looks at",
     )
-    verdict: Verdict = Field(description="the worst of its build and its checks")
+    verdict: SeenVerdict = Field(description="the worst of its build and its checks")
     reason: str | None = Field(default=None, description="why it could not be built, else null")
     build_s: Seconds | None = Field(
         default=None,
@@ -134,7 +139,7 @@ class Check(RecordPart):
     id: str
     claims: list[str]
     topology: str
-    verdict: Verdict
+    verdict: SeenVerdict
     reason: str | None = Field(
         default=None, description="what was seen, lacked or broke; null where nothing is to be said"
     )
@@ -172,7 +177,7 @@ class ClaimVerdict(RecordPart):
 
     id: str
     topology: str
-    verdict: Verdict
+    verdict: SeenVerdict
 
 
 class RunRecord(RecordPart):
@@ -206,6 +211,15 @@ class RunRecord(RecordPart):
         default=None,
         description="the verdicts that were expected of the host; null: none, or a record from "
         "before that was kept",
+    )
+    waivers: list[Waiver] = Field(
+        default_factory=list,
+        description="violations that are accepted until a day; the verdicts here are as seen",
+    )
+
+    standard: Standard | None = Field(
+        default=None,
+        description="the catalogue of claims; null in a record from before that was kept",
     )
 
     def counts(self) -> Counter[Verdict]:
