@@ -25,8 +25,8 @@ EXAMPLES = (
         "without the identity of the site",
     ),
     (
-        "./plumbline report RUN --waive NT-09 --until 2026-12-31 --why 'ticket 812'",
-        "a known violation, until that day",
+        "./plumbline report RUN --waivers known.yaml",
+        "violations accepted until a day",
     ),
     ("./plumbline report --verify run.tar.gz", "verify that it is intact, and who signed it"),
 )

@@ -64,13 +64,11 @@ __all__ = [
     "RecordError",
     "RunRecord",
     "Seconds",
-    "Standard",
     "Statement",
     "Tool",
     "TopologyRecord",
     "UnreadSetting",
     "Verdict",
-    "Waiver",
     "claim_verdicts",
     "explain",
     "load",
@@ -212,15 +210,8 @@ class RunRecord(RecordPart):
         description="the verdicts that were expected of the host; null: none, or a record from "
         "before that was kept",
     )
-    waivers: list[Waiver] = Field(
-        default_factory=list,
-        description="violations that are accepted until a day; the verdicts here are as seen",
-    )
-
-    standard: Standard | None = Field(
-        default=None,
-        description="the catalogue of claims; null in a record from before that was kept",
-    )
+    waivers: list[Waiver] = Field(default_factory=list, description="the verdicts are without")
+    standard: Standard | None = Field(default=None, description="null in an older record")
 
     def counts(self) -> Counter[Verdict]:
         """Return how many checks have each verdict."""

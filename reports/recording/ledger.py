@@ -26,15 +26,15 @@ from reports.record import (
     RecordError,
     RunRecord,
     Seconds,
-    Standard,
     Statement,
     Tool,
     TopologyRecord,
     UnreadSetting,
-    Waiver,
     claim_verdicts,
     explain,
 )
+from reports.standard import Standard
+from reports.waiver import Waiver
 
 # The one of the host's facts that has an entry for each topology.
 BUILT_FACTS = "topologies"
