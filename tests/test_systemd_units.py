@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -82,6 +83,32 @@ def test_a_night_makes_a_record_and_the_first_one_the_baseline(tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "baseline" / "run.json").is_file()
     assert "ci/qualify: green" in done.stdout
+
+
+@pytest.mark.host
+def test_a_stop_of_the_unit_is_an_interrupt_and_leaves_no_verdict(tmp_path: Path) -> None:
+    """As systemd does it with KillMode=mixed: the signal is sent to the first process alone."""
+    assert "KillMode=mixed\n" in SERVICE.read_text(encoding="utf-8")
+    environment = os.environ | {"PLUMBLINE_CLONE": str(ROOT), "PLUMBLINE_NIGHTLY": str(tmp_path)}
+    said = ""
+    with subprocess.Popen(
+        started("--topology nat --workers 1"),
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as unit:
+        assert unit.stdout is not None
+        for line in unit.stdout:
+            said += line
+            if "conforms" in line:
+                unit.send_signal(signal.SIGINT)
+                break
+        said += unit.stdout.read()
+    assert unit.returncode == 130, said
+    assert "violates 0" in said
+    assert not (tmp_path / "baseline").exists()
 
 
 def test_records_are_kept_for_a_while_and_the_baseline_for_good(tmp_path: Path) -> None:
