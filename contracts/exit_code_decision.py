@@ -19,7 +19,8 @@ def exit_code_of_run(
 
     What is certain comes first: a violation (1) wins over a missing expected capability (11),
     which wins over anything undecided or broken (10). A run in which no check reached `conforms`
-    decided nothing, and is 10 as well: an empty run must never look like success.
+    or a waived violation decided nothing, and is 10 as well: an empty run must never look like
+    success.
 
     Args:
         checks: the verdicts of its checks.
@@ -31,7 +32,7 @@ def exit_code_of_run(
     if missing:
         return EXIT_MISSING_CAPABILITY
     broken = {Verdict.ERROR, Verdict.INCONCLUSIVE} & {*checks, *topologies}
-    if Verdict.CONFORMS not in checks or broken:
+    if not {Verdict.CONFORMS, Verdict.WAIVED} & {*checks} or broken:
         return EXIT_UNDECIDED
     return EXIT_CONFORMS
 

@@ -16,6 +16,8 @@ EXIT_MEANINGS = {
     EXIT_MISSING_CAPABILITY: "an expected capability is missing",
     EXIT_INTERRUPTED: "interrupted",
 }
+WAIVED_MEANING = "every decided claim conforms, or its violation is waived"
+"""Of 0, where a violation is waived."""
 PROVE_EXIT_MEANINGS = {
     EXIT_CONFORMS: "every fault that this host can show was caught, and nothing else turned red",
     EXIT_VIOLATES: "a fault got through, or something turned red without reason",

@@ -8,6 +8,7 @@ from contracts.exit_codes import EXIT_MISSING_CAPABILITY
 from contracts.host_kinds import HOST_KINDS, HOST_WORDS
 from contracts.run_files import LATEST_RUN, RUNS
 from contracts.run_option import PROVE, RUN, RunOption, absolute, comma_separated
+from contracts.waiver_options import WAIVER_OPTIONS
 
 RUN_OPTIONS = (
     # Only pytest's: for the launcher it is a subcommand.
@@ -240,6 +241,7 @@ RUN_OPTIONS = (
         metavar="profile|FILE",
         subcommands=(RUN,),
     ),
+    *WAIVER_OPTIONS,
     RunOption(
         "samples",
         "samples of each measured quantity, after one that may be cold; default: 1 to 3; compare "

@@ -45,6 +45,10 @@ class RunSettings:
         after_build: a command that is run when a topology is up.
         expect: capabilities whose absence fails the run.
         expect_verdicts: the file of the verdicts that this run's are compared with.
+        waive: the claims whose violations are waived, each until a day and for a reason.
+        until: these days.
+        why: these reasons.
+        waivers: a file of further waivers.
         samples: of each quantity; None: as many as a check takes by itself.
         interleave: whether quantities are taken by turns.
         prove: whether each topology is broken on purpose.
@@ -61,6 +65,8 @@ class RunSettings:
         left_out: the record's entry of each network of the host that `--existing` left out.
         faults: the record's entry of each fault of the run.
         expected: the record's entry of the expected verdicts; None: there are none.
+        standard: the record's entry of the catalogue of claims.
+        waived: the record's entry of each waiver.
         statements: the statement of each claim of the catalogue.
         sources: where each claim is documented.
         command: the command that was typed.
@@ -92,6 +98,10 @@ class RunSettings:
     after_build: str | None = None
     expect: tuple[str, ...] = ()
     expect_verdicts: str | None = None
+    waive: tuple[str, ...] = ()
+    until: tuple[str, ...] = ()
+    why: tuple[str, ...] = ()
+    waivers: str | None = None
     samples: int | None = None
     interleave: bool = False
     prove: bool = False
@@ -109,6 +119,8 @@ class RunSettings:
     left_out: tuple[Mapping[str, Any], ...] = ()
     faults: tuple[Mapping[str, Any], ...] = ()
     expected: Mapping[str, Any] | None = None
+    standard: Mapping[str, Any] | None = None
+    waived: tuple[Mapping[str, Any], ...] = ()
     statements: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = ()

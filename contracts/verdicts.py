@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The verdicts of a check."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 
@@ -13,6 +13,8 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
     NOT_TESTABLE = "not-testable"
     ERROR = "error"
+    WAIVED = "waived"
+    """A violation that is waived until a day: only reports have it, a record never does."""
 
 
 # From the gravest to the lightest: a claim is as bad as the worst that was seen of it. An error
@@ -21,11 +23,19 @@ BY_GRAVITY = (
     Verdict.VIOLATES,
     Verdict.ERROR,
     Verdict.INCONCLUSIVE,
+    Verdict.WAIVED,
     Verdict.NOT_TESTABLE,
     Verdict.CONFORMS,
 )
 # What held, then what did not, the gravest first: everything that counts checks keeps this order.
 REPORTED_ORDER = (BY_GRAVITY[-1], *BY_GRAVITY[:-1])
+SEEN = tuple(verdict for verdict in Verdict if verdict is not Verdict.WAIVED)
+"""What a check comes to, and a record has."""
+
+
+def reported(counts: Mapping[Verdict, int]) -> list[Verdict]:
+    """Return the verdicts that a count has a place for: `waived` only where there is one."""
+    return [each for each in REPORTED_ORDER if each is not Verdict.WAIVED or counts.get(each)]
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

@@ -3,15 +3,11 @@
 
 import importlib
 import sys
-import tomllib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from contracts.exit_codes import EXIT_INTERRUPTED, EXIT_MEANINGS, EXIT_USAGE
 from launcher.launcher_error import LauncherError, UsageError, near_miss
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 class Command(NamedTuple):
@@ -36,6 +32,8 @@ COMMANDS = {
     "clean": Command("launcher.clean", "remove what an interrupted run or set-up left behind"),
     "test": Command("launcher.selftest", "the harness's own tests and linters"),
     "topology": Command("launcher.topology", "write the networks of a host as topology files"),
+    "completion": Command("launcher.completion", "completion for bash, zsh or fish"),
+    "man": Command("launcher.man", "the manual page, for man -l -"),
     "image": Command("launcher.image", "build, show, export or import the guest image"),
     "pack": Command("launcher.pack", "one archive for hosts without a network"),
 }
@@ -75,7 +73,10 @@ def dispatch(argv: Sequence[str]) -> int:
         print(usage())
         return 0
     if argv[0] == "--version":
-        print(f"plumbline {version()}")
+        # Imported here: --help must not wait for unused imports.
+        from contracts.checkout import checkout
+
+        print(f"plumbline {checkout()}")
         return 0
     command = COMMANDS.get(argv[0])
     if command is None:
@@ -93,7 +94,7 @@ def dispatch(argv: Sequence[str]) -> int:
 
 def usage() -> str:
     """Return the text of `./plumbline --help`."""
-    subcommands = "\n".join(f"  {name:<8} {command.summary}" for name, command in COMMANDS.items())
+    subcommands = "\n".join(f"  {name:<10} {command.summary}" for name, command in COMMANDS.items())
     exit_codes = "\n".join(f"  {code:<5} {meaning}" for code, meaning in EXIT_MEANINGS.items())
     return (
         "usage: ./plumbline SUBCOMMAND [OPTIONS]\n\n"
@@ -101,9 +102,3 @@ def usage() -> str:
         "whether each network conforms to its documentation.\n\n"
         f"subcommands:\n{subcommands}\n\n{EXAMPLES}\nexit codes:\n{exit_codes}"
     )
-
-
-def version() -> str:
-    """Return the version that pyproject.toml gives."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return str(project["version"])

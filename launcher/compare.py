@@ -9,6 +9,7 @@ from pathlib import Path
 from contracts.run_files import RECORD
 from launcher.arguments import Parser, one_of
 from launcher.launcher_error import UsageError
+from launcher.waivers import add_waiver_options, waiver_order
 
 FORMATS = ("terminal", "md", "html", "json")
 # The format by the ending of the file name.
@@ -75,6 +76,7 @@ def parser() -> Parser:
         metavar="PERCENT",
         help="the smallest change of a median that counts as a regression (default: 5)",
     )
+    add_waiver_options(own)
     return own
 
 
@@ -92,7 +94,7 @@ def main(argv: Sequence[str]) -> int:
         )
     order = {
         name: str(value) if isinstance(value, Path) else value
-        for name, value in vars(options).items()
+        for name, value in waiver_order(options).items()
     }
     # Imported here: --help needs none of it.
     from launcher import venv_exec

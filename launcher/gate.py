@@ -34,6 +34,7 @@ from launcher.gate_folder import (
 )
 from launcher.launcher_error import LauncherError, UsageError
 from launcher.pytest_command import ROOT
+from launcher.waivers import require_waivers
 from topologies.cli_names import STDIN
 
 # With fewer no change of a speed could be shown: docs/compare.md.
@@ -146,6 +147,7 @@ def _run_options(words: Sequence[str]) -> argparse.Namespace:
         if getattr(options, name):
             flag = f"--{name.replace('_', '-')}"
             raise UsageError(f"gate: not with {flag}", "leave it out; --folder says where all goes")
+    require_waivers(options)
     if STDIN in options.topology:
         raise UsageError("gate --topology -: two runs cannot read it", "name a file")
     return options

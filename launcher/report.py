@@ -8,6 +8,7 @@ from pathlib import Path
 from contracts.run_files import LATEST_RUN, RECORD
 from launcher.arguments import Parser, one_of
 from launcher.launcher_error import UsageError
+from launcher.waivers import add_waiver_options, waiver_order
 
 EXAMPLES = (
     ("./plumbline report", f"{LATEST_RUN} as {LATEST_RUN}/report.html"),
@@ -22,6 +23,10 @@ EXAMPLES = (
     (
         "./plumbline report RUN --bundle run.tar.gz --redact",
         "without the identity of the site",
+    ),
+    (
+        "./plumbline report RUN --waivers known.yaml",
+        "violations accepted until a day",
     ),
     ("./plumbline report --verify run.tar.gz", "verify that it is intact, and who signed it"),
 )
@@ -72,6 +77,7 @@ def parser() -> Parser:
         help="with --verify: the accepted signers (ssh-keygen, section ALLOWED SIGNERS)",
     )
     add("--signer", metavar="NAME", help="with --allowed-signers: accept only this signer")
+    add_waiver_options(own)
     return own
 
 
@@ -81,7 +87,7 @@ def main(argv: Sequence[str]) -> int:
     _refuse_what_contradicts(options)
     order = {
         name: str(value) if isinstance(value, Path) else value
-        for name, value in vars(options).items()
+        for name, value in waiver_order(options).items()
     }
     if options.verify is None:
         order["run"] = str(_record(options.run))
@@ -99,6 +105,8 @@ def _refuse_what_contradicts(options: argparse.Namespace) -> None:
         "--bundle": options.bundle,
         "--sign": options.sign,
         "--redact": options.redact or None,
+        "--waive": options.waive or None,
+        "--waivers": options.waivers,
     }
     given = [name for name, value in making.items() if value is not None]
     if options.verify is not None and given:

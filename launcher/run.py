@@ -11,6 +11,7 @@ from contracts.run_options import RUN_OPTIONS, options_of
 from launcher.arguments import Parser, number_from_one, one_of, split_at_dashes
 from launcher.launcher_error import UsageError
 from launcher.pytest_command import PER_CORE, WORKERS_MAX
+from launcher.waivers import require_waivers
 from topologies import cli_names
 from topologies.data_error import DataError
 
@@ -76,6 +77,7 @@ def main(argv: Sequence[str]) -> int:
     options = parser().parse(own)
     _take_networks(options)
     _refuse_unknown_names(options)
+    require_waivers(options)
     return start(RUN, options, pytest_words, argv)
 
 

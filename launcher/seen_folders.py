@@ -22,20 +22,21 @@ def named(options: argparse.Namespace) -> set[Path]:
     """
     folders: set[Path] = set()
     for name in ("topology", "fault"):
-        given = getattr(options, name, [])
-        for number, word in enumerate(given):
+        words = getattr(options, name, [])
+        for number, word in enumerate(words):
             if Path(word).suffix in cli_names.FILES:
                 file = Path(word).resolve()
-                given[number] = str(file)
+                words[number] = str(file)
                 under = cli_names.xml_under(file)
                 for each in filter(None, (file, under and under.resolve())):
                     require_not_own(each.parent, f"--{name} {word}")
                     folders.add(each.parent)
-    if (expected := getattr(options, "expect_verdicts", None)) is not None:
-        file = Path(expected).resolve()
-        require_not_own(file.parent, f"--expect-verdicts {expected}")
-        options.expect_verdicts = str(file)
-        folders.add(file.parent)
+    for name in ("expect_verdicts", "waivers"):
+        if (given := getattr(options, name, None)) is not None:
+            file = Path(given).resolve()
+            require_not_own(file.parent, f"--{name.replace('_', '-')} {given}")
+            setattr(options, name, str(file))
+            folders.add(file.parent)
     if not is_own(Path.cwd()):
         folders.add(Path.cwd())
     elif options.after_build:

@@ -35,11 +35,14 @@ from reports.record_types import (
     Reach,
     RecordPart,
     Seconds,
+    SeenVerdict,
     Statement,
     Tool,
     UnreadSetting,
 )
 from reports.report_error import ReportError
+from reports.standard import Standard
+from reports.waiver import Waiver
 
 __all__ = [
     "RUN_SCHEMA",
@@ -97,7 +100,7 @@ class TopologyRecord(RecordPart):
         description="what an existing network, or one of libvirt's XML, is asked for, and no check "
         "looks at",
     )
-    verdict: Verdict = Field(description="the worst of its build and its checks")
+    verdict: SeenVerdict = Field(description="the worst of its build and its checks")
     reason: str | None = Field(default=None, description="why it could not be built, else null")
     build_s: Seconds | None = Field(
         default=None,
@@ -134,7 +137,7 @@ class Check(RecordPart):
     id: str
     claims: list[str]
     topology: str
-    verdict: Verdict
+    verdict: SeenVerdict
     reason: str | None = Field(
         default=None, description="what was seen, lacked or broke; null where nothing is to be said"
     )
@@ -172,7 +175,7 @@ class ClaimVerdict(RecordPart):
 
     id: str
     topology: str
-    verdict: Verdict
+    verdict: SeenVerdict
 
 
 class RunRecord(RecordPart):
@@ -207,6 +210,8 @@ class RunRecord(RecordPart):
         description="the verdicts that were expected of the host; null: none, or a record from "
         "before that was kept",
     )
+    waivers: list[Waiver] = Field(default_factory=list, description="the verdicts are without")
+    standard: Standard | None = Field(default=None, description="null in an older record")
 
     def counts(self) -> Counter[Verdict]:
         """Return how many checks have each verdict."""

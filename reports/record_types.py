@@ -15,10 +15,11 @@ from pydantic import (
     JsonValue,
     NonNegativeFloat,
     PositiveInt,
+    WithJsonSchema,
 )
 
 from contracts.address_family import FamilyName
-from contracts.verdicts import Verdict
+from contracts.verdicts import SEEN, Verdict
 
 
 def _inside_the_run(path: str) -> str:
@@ -33,6 +34,18 @@ def _in_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+def _as_seen(verdict: Verdict) -> Verdict:
+    """A record has what was seen: that it is waived is beside it, and depends on the day."""
+    if verdict not in SEEN:
+        raise ValueError(f"{verdict} is no verdict of a check, expected one of {', '.join(SEEN)}")
+    return verdict
+
+
+SeenVerdict = Annotated[
+    Verdict,
+    AfterValidator(_as_seen),
+    WithJsonSchema({"type": "string", "enum": [str(each) for each in SEEN]}),
+]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Seconds = Annotated[NonNegativeFloat, Field(allow_inf_nan=False)]
 
@@ -195,7 +208,7 @@ class ExpectedException(RecordPart):
         description="beginnings of the ids of the checks that are meant, without the topology; "
         "empty: all of the claims",
     )
-    verdict: Verdict
+    verdict: SeenVerdict
     why: str = Field(description="why that is right")
 
 

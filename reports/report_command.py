@@ -25,6 +25,8 @@ from reports.redaction.redaction_report import RedactionReport
 from reports.report_error import ReportError
 from reports.report_file import put, require_elsewhere
 from reports.run_verdict import run_verdict
+from reports.waiver import Waiver
+from reports.waivers import judged, today, with_waivers
 from reports.wording import harmless
 
 Format = Literal["html", "md", "junit", "allure"]
@@ -37,6 +39,7 @@ class ReportOrder(BaseModel):
 
     Attributes:
         run: the run.json; None only with `verify`.
+        waivers: further ones, beside those of the run.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,6 +54,7 @@ class ReportOrder(BaseModel):
     verify: Path | None
     allowed_signers: Path | None
     signer: str | None
+    waivers: list[Waiver]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -70,7 +74,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _report(order: ReportOrder, record_file: Path) -> None:
-    record, folder = load(record_file), record_file.parent
+    record, folder = with_waivers(load(record_file), order.waivers), record_file.parent
     form = order.format or (None if order.bundle and order.output is None else "html")
     if order.sign is not None and not order.sign.is_file():
         raise ReportError(f"--sign {order.sign}: there is no such file", "name an SSH key")
@@ -111,9 +115,12 @@ def _faults(order: ReportOrder, form: Format | None, record: RunRecord, folder: 
 def _as_asked(
     order: ReportOrder, record: RunRecord, folder: Path
 ) -> Iterator[tuple[RunRecord, Path, RedactionReport | None]]:
-    """Yield the run to report on: as it is, or a redacted copy for as long as it is needed."""
+    """Yield the run to report on: as it is, or a redacted copy for as long as it is needed.
+
+    It is judged today. The record in a bundle is the file's, with what was seen.
+    """
     if not order.redact:
-        yield record, folder, None
+        yield judged(record, today()), folder, None
         return
     # Imported here: reading captures needs scapy, which takes longer to load than all of the rest.
     from reports.redaction.redacted_copy import redact
@@ -122,7 +129,7 @@ def _as_asked(
         redacted, findings = redact(record, folder, Path(copy), order.redact_also)
         for line in findings.lines():
             _say(line)
-        yield redacted, Path(copy), findings
+        yield judged(redacted, today()), Path(copy), findings
 
 
 def _html(record: RunRecord, folder: Path, _: Sequence[str]) -> str:

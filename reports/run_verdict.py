@@ -13,13 +13,18 @@ from contracts.exit_codes import (
     EXIT_VIOLATES,
     EXPECTED_EXIT_MEANINGS,
     PROVE_EXIT_MEANINGS,
+    WAIVED_MEANING,
 )
 from contracts.verdicts import NOT_DECIDED, REPORTED_ORDER, Verdict
 from reports.fault_outcomes import BAD_OUTCOMES, changes_counted, outcomes_of
 from reports.record import Check, RunRecord
+from reports.standard import standard_facts
 from reports.verdict_comparison import comparison, exit_code
+from reports.waivers import exit_code_twins, run_out
 from reports.wording import SEPARATOR, counted, duration, one_line
 
+# The verdicts of a run that ends with 0.
+_GOOD = (Verdict.CONFORMS, Verdict.WAIVED)
 MACHINE_FACTS = ("kernel", "cpu", "memory_mib")
 
 
@@ -73,17 +78,18 @@ def run_verdict(record: RunRecord) -> RunVerdict:
             "This run did not finish, or goes on: "
             f"{counted(undecided, 'check')} of {len(record.checks)} never began or never ended."
         )
-        if found.verdict is Verdict.CONFORMS:
+        if found.verdict in _GOOD:
             says = "Not finished: all decided checks conform so far"
             found = RunVerdict(Verdict.INCONCLUSIVE, "not finished", says, found.warnings)
     elif undecided:
         found.warnings.append(f"The run ended before {counted(undecided, 'check')} could be made.")
     if (how := ending(record)) is not None:
         found.warnings.append(how)
-        if found.verdict is Verdict.CONFORMS:
+        if found.verdict in _GOOD:
             says = "What was decided conforms, and that is not all"
             found = RunVerdict(Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE, says, found.warnings)
     found.warnings.extend(_beside_the_expected(record))
+    found.warnings.extend(run_out(record))
     if record.tool.dirty:
         found.warnings.append("Plumbline's own files differed from the commit named below.")
     return found
@@ -93,7 +99,9 @@ def ending(record: RunRecord) -> str | None:
     """Return what was not well with a run beyond its checks; None: nothing, or it is not known."""
     if record.lacking:
         return f"Expected of this host, which lacks it: {', '.join(record.lacking)}."
-    if record.ended_with in (None, exit_code(record)):
+    # The waivers that were in force then are perhaps others than today's.
+    possible = {exit_code(each) for each in (record, *exit_code_twins(record))}
+    if record.ended_with is None or record.ended_with in possible:
         return None
     meaning = EXIT_MEANINGS.get(record.ended_with or 0, "no code of a run")
     return f"The run ended with {record.ended_with}: {meaning}."
@@ -103,6 +111,8 @@ def exit_meaning(record: RunRecord, code: int) -> str:
     """Return the meaning of a run's exit code."""
     if record.expected is not None and code in EXPECTED_EXIT_MEANINGS:
         return EXPECTED_EXIT_MEANINGS[code]
+    if code == EXIT_CONFORMS and Verdict.WAIVED in record.counts():
+        return WAIVED_MEANING
     return EXIT_MEANINGS.get(code, "ended early")
 
 
@@ -132,6 +142,9 @@ def _of_checks(record: RunRecord) -> RunVerdict:
         says = "Not everything was decided: something broke"
     elif not record.checks:
         says = "Nothing was checked: this run shows nothing"
+    elif verdict is Verdict.WAIVED:
+        waived = {claim.id for claim in record.claims if claim.verdict is Verdict.WAIVED}
+        says = f"Nothing else is violated: {counted(len(waived), 'violated claim')} waived"
     elif not counts[Verdict.CONFORMS]:
         says = "Nothing was decided: this run shows nothing"
     elif verdict is Verdict.INCONCLUSIVE:
@@ -147,7 +160,8 @@ def _worst_of(record: RunRecord) -> Verdict:
     """Return the verdict that a run's exit code means."""
     code = record.exit_code()
     if code == EXIT_CONFORMS:
-        return Verdict.CONFORMS
+        is_waived = Verdict.WAIVED in record.counts()
+        return Verdict.WAIVED if is_waived else Verdict.CONFORMS
     if code == EXIT_VIOLATES:
         return Verdict.VIOLATES
     seen = {check.verdict for check in record.checks}
@@ -176,7 +190,7 @@ def open_questions(record: RunRecord) -> list[OpenQuestion]:
     """Return what was not decided or could not be tested, each reason once, gravest first."""
     found: dict[tuple[Verdict, str], OpenQuestion] = {}
     for check in record.checks:
-        if check.verdict not in (Verdict.CONFORMS, Verdict.VIOLATES):
+        if check.verdict not in (*_GOOD, Verdict.VIOLATES):
             reason = one_line(check.reason or "no reason was given")
             question = found.setdefault(
                 (check.verdict, reason), OpenQuestion(check.verdict, reason)
@@ -200,6 +214,8 @@ def facts(record: RunRecord) -> Iterator[tuple[str, list[str]]]:
     commit = f", commit {tool.commit}" if tool.commit else ""
     changed = " with changes" if tool.dirty else ""
     yield "Plumbline", [f"{tool.version}{commit}{changed}"]
+    decided = {claim for check in record.checks for claim in check.claims}
+    yield from standard_facts(record.standard, decided)
     yield "Record", [str(record.id)]
 
 

@@ -11,6 +11,7 @@ STYLES = {
     Verdict.ERROR: "magenta",
     Verdict.INCONCLUSIVE: "yellow",
     Verdict.NOT_TESTABLE: "cyan",
+    Verdict.WAIVED: "blue",
 }
 
 # Beside the word or the count of each verdict, so that none is recognised by its colour alone.
@@ -20,6 +21,7 @@ SIGNS = {
     Verdict.ERROR: "!",
     Verdict.INCONCLUSIVE: "?",
     Verdict.NOT_TESTABLE: "–",
+    Verdict.WAIVED: "~",
 }
 
 # How a reason begins when it was not the harness that broke but a command of its user's.

@@ -13,7 +13,7 @@ from contracts.exit_codes import EXIT_MEANINGS
 ROOT = Path(__file__).resolve().parent.parent
 SUBCOMMANDS = (
     *("run", "prove", "report", "compare", "gate", "explain", "doctor", "stage", "clean", "test"),
-    *("topology", "image", "pack"),
+    *("topology", "completion", "man", "image", "pack"),
 )
 
 
@@ -36,7 +36,7 @@ def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
         (
             ["qualify"],
             "subcommands: run, prove, report, compare, gate, explain, doctor, stage, clean, "
-            "test, topology, image, pack",
+            "test, topology, completion, man, image, pack",
         ),
         (["--hlep"], "did you mean '--help'?"),
         (["run", "--topolgy", "nat"], "did you mean '--topology'?"),

@@ -202,6 +202,7 @@ def test_the_keys_are_the_contracts() -> None:
         *("schema", "id", "started", "finished", "ended_with", "lacking", "redacted"),
         *("tool", "host"),
         *("topologies", "checks", "claims", "statements", "faults", "expected"),
+        *("waivers", "standard"),
     ]
     assert list(written["tool"]) == ["version", "commit", "dirty", "command"]
     assert list(written["host"]) == ["kind", "release", "accel", "facts"]

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, Route
 
-from contracts.verdicts import Verdict
+from contracts.verdicts import SEEN, Verdict
 from launcher.cache import make_cache_dir
 from launcher.lock import locked
 from reports.exports.allure import write
@@ -49,7 +49,7 @@ def results(run: RunRecord, folder: Path) -> list[dict[str, Any]]:
 
 
 def test_each_verdict_has_its_status(tmp_path: Path) -> None:
-    run = record([check(verdict) for verdict in Verdict])
+    run = record([check(verdict) for verdict in SEEN])
     found = {each["name"]: each for each in results(run, tmp_path)}
     for verdict, status in STATUSES.items():
         result = found[f"nat: {verdict.value.replace('-', '_')}"]
@@ -147,7 +147,7 @@ def test_allure_3_shows_the_checks_and_their_verdicts(
 ) -> None:
     file = kept(tmp_path, "evidence/nat/commands.txt", f"{HOSTILE}\n".encode())
     hostile = check(Verdict.VIOLATES, "hostile", reason=f"said {HOSTILE}", evidence=[file])
-    others = [check(verdict) for verdict in Verdict if verdict is not Verdict.VIOLATES]
+    others = [check(verdict) for verdict in SEEN if verdict is not Verdict.VIOLATES]
     results(record([hostile, *others]), tmp_path)
     options = {"singleFile": True, "reportLanguage": "en"}
     config = tmp_path / "allurerc.json"

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 import pytest
 import xmlschema
 
-from contracts.verdicts import Verdict
+from contracts.verdicts import SEEN, Verdict
 from reports.exports.junit import render
 from reports.record import RunRecord, TopologyRecord
 from tests import records
@@ -52,7 +52,7 @@ def test_each_verdict_ends_a_case_in_its_way(verdict: Verdict, tag: str) -> None
 
 
 def test_counts_are_those_of_the_run() -> None:
-    root = parsed(record([check(verdict) for verdict in Verdict]))
+    root = parsed(record([check(verdict) for verdict in SEEN]))
     [suite] = root
     counts = {name: suite.attrib[name] for name in ("tests", "failures", "errors", "skipped")}
     assert counts == {"tests": "5", "failures": "1", "errors": "2", "skipped": "1"}

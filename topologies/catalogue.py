@@ -22,6 +22,9 @@ from topologies.yaml_reader import Document, read
 ID = r"^[A-Z][A-Z0-9]-[0-9]{2}$"  # NT-08, V6-01
 CATALOGUE = Path(__file__).resolve().with_name("claims.yaml")
 
+SchemaName = Literal["plumbline/claims/1"]
+SCHEMA: SchemaName = "plumbline/claims/1"
+
 HOST = "host"
 """In `types`: claims about the host without a topology."""
 Level = Literal["required", "named", "field"]
@@ -154,7 +157,7 @@ class _Section(_Entry):
 
 
 class _Catalogue(_Entry):
-    schema_name: Literal["plumbline/claims/1"] = Field(alias="schema", description="The format.")
+    schema_name: SchemaName = Field(alias="schema", description="The format.")
     documents: dict[str, str] = Field(min_length=1, description="Title of each document by id.")
     sections: Annotated[tuple[_Section, ...], Field(strict=False)] = Field(
         min_length=1, description="The sections in order."

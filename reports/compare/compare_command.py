@@ -20,6 +20,8 @@ from reports.compare.run_folders import read, runs
 from reports.compare.trend import Trend, trend_of
 from reports.report_error import ReportError
 from reports.report_file import put, require_elsewhere
+from reports.waiver import Waiver
+from reports.waivers import judged, today, with_waivers
 
 # A log has no width: a row for each quantity fits.
 WIDTH_OF_A_LOG = 124
@@ -34,6 +36,7 @@ class CompareOrder(BaseModel):
         format: of what is written.
         output: the file; None: standard output.
         topology: only these; empty: all.
+        waivers: further ones, beside those of the run after.
         level: in percent, as power and relevant (`Criteria`).
     """
 
@@ -48,6 +51,7 @@ class CompareOrder(BaseModel):
     level: float
     power: float
     relevant: float
+    waivers: list[Waiver] = []
 
 
 def main(argv: Sequence[str]) -> int:
@@ -77,7 +81,13 @@ def _compared(order: CompareOrder) -> Comparison:
         power=order.power / 100,
         relevant_percent=order.relevant,
     )
-    return compare(read(order.before), read(order.after), criteria, order.topology)
+    (before, its_folder), (after, folder) = read(order.before), read(order.after)
+    # The later run has the waivers that count, and both runs are judged by the same ones.
+    waivers = with_waivers(after, order.waivers).waivers
+    day = today()
+    was = judged(before.model_copy(update={"waivers": waivers}), day)
+    now = judged(after.model_copy(update={"waivers": waivers}), day)
+    return compare((was, its_folder), (now, folder), criteria, order.topology)
 
 
 def _rendered(found: Comparison | Trend, order: CompareOrder) -> str | None:

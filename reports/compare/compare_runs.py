@@ -17,6 +17,7 @@ from reports.compare.measured_quantities import measured
 from reports.compare.quantities import Criteria, judge
 from reports.compare.verdict_changes import decided_in_both, flips, of_topologies, one_sided, same
 from reports.record import RunRecord
+from reports.waivers import run_out
 
 
 def compare(
@@ -64,7 +65,7 @@ def compare(
     return Comparison(
         before=_run(was, before[1]),
         after=_run(now, after[1]),
-        warnings=list(warnings(was, now)),
+        warnings=[*warnings(was, now), *run_out(now)],
         unfinished=unfinished,
         method=method,
         flips=flipped,

@@ -22,6 +22,7 @@ class Effect(StrEnum):
     LOST = "lost"
     FOUND = "found"
     MENDED = "mended"
+    WAIVED = "waived"
     GAINED = "gained"
     UNDECIDED = "still undecided"
 
@@ -239,7 +240,7 @@ def outcome_of(
         for f in flips
         if f.effect in WORSE_UNKNOWN or f.of == "topology"
     ]
-    decided = {Verdict.CONFORMS, Verdict.VIOLATES}
+    decided = {Verdict.CONFORMS, Verdict.VIOLATES, Verdict.WAIVED}
     if gone := _claim_list([each for each in vanished if each.verdict in decided], vanished):
         open_.append(f"decided before, and not looked at after: {gone}")
     if new := _claim_list([a for a in appeared if a.verdict is Verdict.VIOLATES], appeared):

@@ -25,6 +25,7 @@ EFFECT_STYLES = {
     Effect.LOST: "yellow",
     Effect.FOUND: "red",
     Effect.MENDED: "green",
+    Effect.WAIVED: "blue",
     Effect.GAINED: "green",
     Effect.UNDECIDED: "cyan",
 }

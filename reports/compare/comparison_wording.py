@@ -23,6 +23,7 @@ EFFECT_MEANINGS = {
     Effect.LOST: "it was decided, and is not decided now",
     Effect.FOUND: "it is violated, and was not decided before",
     Effect.MENDED: "it was violated, and conforms now",
+    Effect.WAIVED: "it is violated now, and that is waived",
     Effect.GAINED: "it was not decided, and conforms",
     Effect.UNDECIDED: "it was not decided, and is not, for another reason",
 }

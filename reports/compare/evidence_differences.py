@@ -16,7 +16,7 @@ LINES_MAX = 300
 LEFT_OUT = ("console-", "traceback.txt")
 TEXTS = (".txt", ".xml", ".json", ".conf")
 # A check that became decided ran new commands: they explain nothing.
-EXPLAINED = frozenset({Effect.REGRESSED, Effect.LOST, Effect.FOUND, Effect.MENDED})
+EXPLAINED = frozenset({Effect.REGRESSED, Effect.LOST, Effect.FOUND, Effect.MENDED, Effect.WAIVED})
 # The results of trials are in the check's measurements.
 NOISY = ("iperf3 ", "ping ")
 

@@ -8,10 +8,13 @@ from contracts.verdicts import Verdict
 from reports.compare.comparison import Effect, Flip, OneSided
 from reports.record import Check, RunRecord
 
-_DECIDED = (Verdict.CONFORMS, Verdict.VIOLATES)
+_DECIDED = (Verdict.CONFORMS, Verdict.VIOLATES, Verdict.WAIVED)
 _EFFECTS = {
     (Verdict.CONFORMS, Verdict.VIOLATES): Effect.REGRESSED,
     (Verdict.VIOLATES, Verdict.CONFORMS): Effect.MENDED,
+    (Verdict.WAIVED, Verdict.CONFORMS): Effect.MENDED,
+    # Other checks of it are violated, too, which the waiver does not cover.
+    (Verdict.WAIVED, Verdict.VIOLATES): Effect.REGRESSED,
 }
 # In the order of their importance to the reader.
 ORDER = tuple(Effect)
@@ -24,6 +27,8 @@ def effect(before: Verdict, after: Verdict) -> Effect:
     """Return what it means that a verdict became another one."""
     if (before, after) in _EFFECTS:
         return _EFFECTS[before, after]
+    if after is Verdict.WAIVED:
+        return Effect.WAIVED
     if before in _DECIDED:
         return Effect.LOST
     if after is Verdict.VIOLATES:

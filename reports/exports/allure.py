@@ -29,6 +29,7 @@ _STATUSES = {
     Verdict.ERROR: Status.BROKEN,
     Verdict.INCONCLUSIVE: Status.UNKNOWN,
     Verdict.NOT_TESTABLE: Status.SKIPPED,
+    Verdict.WAIVED: Status.SKIPPED,
 }
 
 

@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from contracts.verdicts import BY_GRAVITY, REPORTED_ORDER, Verdict
+from contracts.verdicts import BY_GRAVITY, Verdict, reported
 from reports.exports.verdict_counts import counts_line
 from reports.fault_outcomes import OUTCOME_VERDICTS
 from reports.markdown.sized_page import SIZE_MAX, page
@@ -11,6 +11,7 @@ from reports.record import Check, FaultResult, RunRecord, TopologyRecord
 from reports.run_verdict import facts, open_questions, run_verdict, took
 from reports.unread_settings import unread_settings
 from reports.verdict_matrix import matrix
+from reports.waivers import waiver_line
 from reports.wording import SIGNS, one_line
 
 _MARKS = {Verdict.CONFORMS: "✅", Verdict.VIOLATES: "❌"}
@@ -19,6 +20,7 @@ _SECTIONS = {
     Verdict.VIOLATES: "Violated",
     Verdict.ERROR: "Errors",
     Verdict.INCONCLUSIVE: "Inconclusive",
+    Verdict.WAIVED: "Waived",
 }
 
 
@@ -35,7 +37,7 @@ def render(record: RunRecord, size_max: int = SIZE_MAX, faults: Sequence[str] = 
         wrong_evidence=faults,
         rests_on=list(_rests_on(record)),
         matrix=matrix(record),
-        verdicts=REPORTED_ORDER,
+        verdicts=reported(record.counts()),
         faults=sorted(
             record.faults, key=lambda fault: BY_GRAVITY.index(OUTCOME_VERDICTS[fault.outcome])
         ),
@@ -43,6 +45,7 @@ def render(record: RunRecord, size_max: int = SIZE_MAX, faults: Sequence[str] = 
         signs=SIGNS,
         noticed=_noticed,
         sections=list(_sections(record)),
+        waivers=[waiver_line(waiver) for waiver in record.waivers],
         unread=list(unread_settings(record)),
         lacking=[q for q in open_questions(record) if q.verdict is Verdict.NOT_TESTABLE],
     )

@@ -5,7 +5,7 @@ It is made from the record, since pytest's own file knows exceptions and no verd
 Elements and attributes are those that the schema of Jenkins' xunit plugin (junit-10.xsd) knows:
 above all a test case has no properties there, so claims and reruns are in its texts. A
 violation is a `failure`; what broke or could not be decided is an `error`; what the host cannot
-test is `skipped`.
+test is `skipped`, and so is a violation that is waived.
 """
 
 import re
@@ -18,6 +18,7 @@ from reports.exports.report_cases import ReportCase, cases
 from reports.exports.verdict_counts import counts_line
 from reports.record import RunRecord
 from reports.run_verdict import run_verdict
+from reports.waivers import waiver_line
 
 # How a test case ends, by verdict; one that conforms has no such element.
 _ELEMENTS = {
@@ -25,6 +26,7 @@ _ELEMENTS = {
     Verdict.ERROR: "error",
     Verdict.INCONCLUSIVE: "error",
     Verdict.NOT_TESTABLE: "skipped",
+    Verdict.WAIVED: "skipped",
 }
 # Written here: ElementTree would name the locale's encoding.
 _DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
@@ -63,6 +65,9 @@ def _suite(
         SubElement(properties, "property", {"name": key, "value": _text(value)})
     for fault in faults:
         SubElement(properties, "property", {"name": "fault", "value": _text(fault)})
+    for waiver in record.waivers:
+        line = _text(waiver_line(waiver))
+        SubElement(properties, "property", {"name": "waiver", "value": line})
     for case in of_suite:
         suite.append(_element(case))
     return suite
@@ -105,6 +110,8 @@ def _facts(record: RunRecord, suite: str) -> dict[str, str]:
     """Return what the verdicts of a suite rest on."""
     facts = {"run": str(record.id), "said": run_verdict(record).says, "counts": counts_line(record)}
     title = next((t.title for t in record.topologies if t.name == suite and t.title), None)
+    if record.standard is not None:
+        facts["standard"] = f"{record.standard.catalogue} {record.standard.sha256}"
     known = {
         "title": title,
         "host": record.host.kind,

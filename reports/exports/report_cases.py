@@ -76,7 +76,8 @@ def cases(record: RunRecord) -> Iterator[ReportCase]:
     if (how := ending(record)) is not None:
         yield ReportCase(RUN, RUN, "ended well", Verdict.ERROR, how)
     outcomes = {fault.outcome for fault in record.faults}
-    shown = bool(outcomes & {*GOOD_OUTCOMES}) if outcomes else Verdict.CONFORMS in record.counts()
+    decided = {Verdict.CONFORMS, Verdict.WAIVED} & {*record.counts()}
+    shown = bool(outcomes & {*GOOD_OUTCOMES} if outcomes else decided)
     if not shown:
         said = f"{run_verdict(record).says}: {counts_line(record)}"
         yield ReportCase(RUN, RUN, "shows something", Verdict.ERROR, said)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How many of each verdict there are, in a line that leaves none out."""
 
-from contracts.verdicts import REPORTED_ORDER
+from contracts.verdicts import reported
 from reports.fault_outcomes import outcomes_of
 from reports.record import RunRecord
 from reports.wording import SEPARATOR
@@ -13,4 +13,4 @@ def counts_line(record: RunRecord) -> str:
         found = outcomes_of(record).items()
         return SEPARATOR.join(f"{outcome} {number}" for outcome, number in found)
     counts = record.counts()
-    return SEPARATOR.join(f"{verdict} {counts[verdict]}" for verdict in REPORTED_ORDER)
+    return SEPARATOR.join(f"{verdict} {counts[verdict]}" for verdict in reported(counts))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.plan import HOST
-from contracts.verdicts import REPORTED_ORDER, Verdict
+from contracts.verdicts import REPORTED_ORDER, Verdict, reported
 from reports.fault_outcomes import outcomes_of
 from reports.html import claim_entries as claims
 from reports.html.claim_entries import ClaimEntry
@@ -19,6 +19,7 @@ from reports.html.topology_drawing import TopologyDrawing, drawing
 from reports.record import Check, RunRecord, TopologyRecord
 from reports.run_verdict import facts, open_questions, run_verdict, settings, took
 from reports.verdict_matrix import VerdictMatrix, counts, matrix
+from reports.waivers import waiver_line
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,10 @@ def render(record: RunRecord, folder: Path, *, page_max: int = PAGE_MAX) -> str:
             facts=list(facts(record)),
             took=took(record),
             counts=counts(record.checks),
-            verdicts=REPORTED_ORDER,
+            verdicts=reported(record.counts()),
             questions=open_questions(record),
             outcomes=outcomes_of(record),
+            waivers=[(each.outcome, waiver_line(each)) for each in record.waivers],
             violated=[check for check in record.checks if check.verdict is Verdict.VIOLATES],
         )
     )

@@ -33,6 +33,8 @@ from reports.record import (
     claim_verdicts,
     explain,
 )
+from reports.standard import Standard
+from reports.waiver import Waiver
 
 # The one of the host's facts that has an entry for each topology.
 BUILT_FACTS = "topologies"
@@ -79,10 +81,14 @@ class Ledger:
         faults: Iterable[Mapping[str, Any]] = (),
         statements: Mapping[str, Statement] | None = None,
         expected: ExpectedVerdicts | None = None,
+        waivers: Iterable[Waiver] = (),
+        standard: Standard | None = None,
     ) -> None:
         self._tool = tool
         self._statements = statements or {}
         self._expected = expected
+        self._waivers = list(waivers)
+        self._standard = standard
         self._faults = [_parsed(FaultResult, fault, "plumbline.fault") for fault in faults]
         self._id: UUID = uuid4()
         self._started = datetime.now(UTC)
@@ -222,6 +228,8 @@ class Ledger:
             statements={id_: each for id_, each in self._statements.items() if id_ in decided},
             faults=results(self._faults, checks, topologies),
             expected=self._expected,
+            waivers=self._waivers,
+            standard=self._standard,
         )
 
 

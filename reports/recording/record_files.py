@@ -11,6 +11,7 @@ from contracts.run_files import JUNIT, PLAN, RECORD
 from reports.exports import junit
 from reports.record import RunRecord, save
 from reports.recording.full_disk import unwritten
+from reports.waivers import judged, today
 
 
 class RecordFiles:
@@ -36,7 +37,9 @@ class RecordFiles:
         """Write the finished record, with JUnit's; return whether they are written."""
         try:
             save(record, self._output / RECORD)
-            (self._output / JUNIT).write_text(junit.render(record), encoding="utf-8")
+            (self._output / JUNIT).write_text(
+                junit.render(judged(record, today())), encoding="utf-8"
+            )
         except OSError as error:
             self.say_unwritten(error)
             return False

@@ -3,6 +3,8 @@
 
 from contracts.run_settings import RunSettings
 from reports.record import ExpectedVerdicts, Statement
+from reports.standard import Standard
+from reports.waiver import Waiver
 
 
 def statements(settings: RunSettings) -> dict[str, Statement]:
@@ -19,3 +21,20 @@ def expected(settings: RunSettings) -> ExpectedVerdicts | None:
     if settings.expected is None:
         return None
     return ExpectedVerdicts.model_validate(dict(settings.expected))
+
+
+def waivers(settings: RunSettings) -> list[Waiver]:
+    """Return the run's waivers."""
+    return [Waiver.model_validate(dict(each)) for each in settings.waived]
+
+
+def standard(settings: RunSettings, version: str) -> Standard | None:
+    """Return the catalogue of the run's checks; None: this pytest makes no run.
+
+    Args:
+        settings: the run's.
+        version: of Plumbline.
+    """
+    if settings.standard is None:
+        return None
+    return Standard.model_validate(dict(settings.standard) | {"version": version})

@@ -22,7 +22,7 @@ from contracts.plan import Key, read_plan
 from contracts.run_files import PLAN
 from contracts.run_settings import settings_of
 from contracts.verdicts import Verdict
-from reports import verdict_comparison
+from reports import verdict_comparison, waivers
 from reports.record import Check, FaultResult, RecordError
 from reports.recording import hooks, recorded_settings
 from reports.recording.full_disk import no_room
@@ -68,11 +68,14 @@ class Recorder:
         self.output = output
         self._config = config
         self._settings = settings_of(config)
+        described = tool(self._settings.command)
         self._ledger = Ledger(
-            tool(self._settings.command),
+            described,
             self._settings.faults,
             recorded_settings.statements(self._settings),
             recorded_settings.expected(self._settings),
+            recorded_settings.waivers(self._settings),
+            recorded_settings.standard(self._settings, described.version),
         )
         self._planned = False
         self._interrupted = False
@@ -291,16 +294,18 @@ class Recorder:
 
     def _finish(self, session: pytest.Session) -> None:
         record = self._ledger.record(is_finished=True)
+        judged = waivers.judged(record, (record.finished or record.started).date())
         missing = self._settings.missing
         if self._exit_code is None and session.exitstatus != pytest.ExitCode.USAGE_ERROR:
-            self._exit_code = verdict_comparison.exit_code(record, missing)
+            self._exit_code = verdict_comparison.exit_code(judged, missing)
             if self._interrupted:
                 self._exit_code = EXIT_INTERRUPTED
             elif self._broken and self._exit_code == EXIT_CONFORMS:
                 self._exit_code = EXIT_UNDECIDED
         elif self._exit_code is None:
             self._exit_code = EXIT_USAGE
-        ended = {"ended_with": self._exit_code, "lacking": list(missing)}
+        ended: dict[str, object] = {"ended_with": self._exit_code, "lacking": list(missing)}
+        ended["waivers"] = judged.waivers
         record = record.model_copy(update=ended)
         if not self._files.close(record):
             # A verdict without a record is none.

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from reports.terminal.matrix_table import runs_of
+from reports.claim_runs import runs_of
 from reports.terminal.summary import print_section
 from reports.verdict_comparison import (
     ForeseenException,

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contracts.verdicts import REPORTED_ORDER, Verdict
+from reports.claim_runs import runs_of
 from reports.record import RunRecord
 from reports.verdict_matrix import VerdictMatrix, matrix
 from reports.wording import SEPARATOR, STYLES, count
@@ -18,8 +19,6 @@ NO_CHECK = "·"
 TOTAL = "all"
 
 _COLUMN_GAP = 2
-# Two ids in a row take no more room than a range of them.
-_LEAST_RUN = 3
 
 
 def print_matrix(record: RunRecord, console: Console) -> None:
@@ -51,26 +50,6 @@ def _claims(record: RunRecord) -> dict[str, list[str]]:
     for check in record.checks:
         found.setdefault(check.property, set()).update(check.claims)
     return {name: sorted(ids) for name, ids in found.items() if ids}
-
-
-def runs_of(ids: Sequence[str]) -> list[str]:
-    """Return sorted ids with three or more in a row as one: `NT-05–07`, `NT-09`."""
-    rows: list[list[str]] = []
-    for each in ids:
-        if rows and each == _following(rows[-1][-1]):
-            rows[-1].append(each)
-        else:
-            rows.append([each])
-    shown: list[str] = []
-    for row in rows:
-        short = len(row) >= _LEAST_RUN
-        shown += [f"{row[0]}–{row[-1].rpartition('-')[2]}"] if short else row
-    return shown
-
-
-def _following(claim: str) -> str:
-    prefix, _, number = claim.rpartition("-")
-    return f"{prefix}-{int(number) + 1:0{len(number)}}" if number.isdecimal() else ""
 
 
 def cell(counts: Iterable[tuple[Verdict, int]]) -> Text:

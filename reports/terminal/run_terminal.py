@@ -14,6 +14,7 @@ from contracts.verdicts import Verdict
 from reports.record import Check, HostRecord, RunRecord, TopologyRecord
 from reports.recording.full_disk import no_room
 from reports.recording.longrepr import last_lines, whole_traceback
+from reports.recording.recorded_settings import waivers
 from reports.terminal.expected_verdicts import print_comparison
 from reports.terminal.matrix_table import print_matrix
 from reports.terminal.progress_lines import (
@@ -27,6 +28,7 @@ from reports.terminal.progress_lines import (
 from reports.terminal.screen import Screen
 from reports.terminal.summary import print_closing, print_findings
 from reports.verdict_comparison import comparison
+from reports.waivers import judged, judged_check, today
 from reports.wording import STYLES, counted, one_line
 
 # Enough to see where the harness broke; with -v all of it is shown.
@@ -41,6 +43,7 @@ class Terminal:
         self._running = RunningChecks()
         self._columns = Columns()
         self._warnings: dict[str, int] = {}
+        self._waivers = waivers(settings_of(config))
         self._printed: set[tuple[str, Verdict, str | None]] = set()
         self._screen = Screen(
             color=config.option.color,
@@ -85,6 +88,7 @@ class Terminal:
         self, check: Check, report: pytest.TestReport, progress: tuple[int, int]
     ) -> None:
         """Print a check's line and, unless it conforms, why."""
+        check = judged_check(check, self._waivers, today())
         self._running.progress = progress
         self._running.is_up(check.topology)
         conforms = check.verdict is Verdict.CONFORMS
@@ -112,6 +116,7 @@ class Terminal:
             # pytest prints what was wrong; there is no result to sum up.
             return
         settings = settings_of(self._config)
+        record = judged(record, (record.finished or record.started).date())
         shown = from_here(output)
         self._screen.print()
         print_matrix(record, self._screen.console)

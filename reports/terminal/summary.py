@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.text import Text
 
 from contracts.run_files import RECORD
-from contracts.verdicts import BY_GRAVITY, NOT_DECIDED, Verdict
+from contracts.verdicts import BY_GRAVITY, NOT_DECIDED, Verdict, reported
 from reports.record import Check, EvidenceFile, RunRecord, TopologyRecord
 from reports.run_verdict import exit_meaning, open_questions
 from reports.unread_settings import unread_settings
+from reports.waivers import waiver_line, without_effect
 from reports.wording import (
     OWN_COMMAND,
     SEPARATOR,
@@ -27,15 +28,18 @@ _HEADINGS = {
     Verdict.VIOLATES: "Violated",
     Verdict.ERROR: "Errors of the harness",
     Verdict.INCONCLUSIVE: "Inconclusive",
+    Verdict.WAIVED: "Waived",
     Verdict.NOT_TESTABLE: "Could not be tested",
 }
 _HEADING_OF_OWN_COMMAND = "Your own command failed"
 HEADING_OF_UNREAD = "Not looked at"
+HEADING_OF_WAIVERS = "Waivers without effect"
 _SECTIONS = (
     _HEADINGS[Verdict.VIOLATES],
     _HEADING_OF_OWN_COMMAND,
     _HEADINGS[Verdict.ERROR],
     _HEADINGS[Verdict.INCONCLUSIVE],
+    _HEADINGS[Verdict.WAIVED],
     _HEADINGS[Verdict.NOT_TESTABLE],
 )
 
@@ -96,6 +100,8 @@ def print_findings(
         if heading == _HEADINGS[Verdict.VIOLATES]:
             lines += _explained_by(record, statements)
         print_section(heading, lines, console, whole=whole)
+    if waivers := [Text(waiver_line(each)) for each in without_effect(record)]:
+        print_section(HEADING_OF_WAIVERS, waivers, console, whole=whole)
     if unread:
         print_section(HEADING_OF_UNREAD, unread, console, whole=whole)
 
@@ -139,6 +145,7 @@ def print_closing(
     parts = [
         Text(f"{verdict} {counts[verdict]}", style=STYLES[verdict] if counts[verdict] else "dim")
         for verdict in reversed(BY_GRAVITY)
+        if verdict in reported(counts)
     ]
     if record.finished:
         parts.append(Text(duration((record.finished - record.started).total_seconds())))
@@ -202,7 +209,7 @@ def _findings(
         if check.verdict in (Verdict.CONFORMS, Verdict.NOT_TESTABLE) or check.reason == NOT_DECIDED:
             continue
         # Each violation has its own entry; one cause of many errors has one.
-        alone = check.verdict is Verdict.VIOLATES
+        alone = check.verdict in (Verdict.VIOLATES, Verdict.WAIVED)
         cause = id(check) if alone else (check.verdict, check.topology, check.reason)
         groups.setdefault(cause, []).append(check)
     for group in groups.values():

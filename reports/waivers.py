@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Waivers: which violations they take out, on which day, and which of them do nothing.
+
+A record keeps what was seen, and its waivers beside it. A report is made from a copy that is judged
+on the day of the report: there a waived check has the verdict `waived`, and no other place needs to
+know of waivers. After the last day of a waiver its violation is one again.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+
+from contracts.verdicts import Verdict, worst
+from reports.record import Check, ClaimVerdict, RunRecord, TopologyRecord
+from reports.report_error import ReportError
+from reports.waiver import Waiver, WaiverOutcome
+from reports.wording import counted
+
+_VIOLATED = (Verdict.VIOLATES, Verdict.WAIVED)
+
+
+def today() -> date:
+    """Return the day by which a report judges: records are in UTC."""
+    return datetime.now(UTC).date()
+
+
+def with_waivers(record: RunRecord, further: Sequence[Waiver]) -> RunRecord:
+    """Return a record with the waivers that a report is given beside those of the run.
+
+    Raises:
+        ReportError: its verdicts are not judged as they are.
+    """
+    if further and record.faults:
+        raise ReportError("--waive: a record of `prove` has no waivers", "leave it out")
+    if further and record.expected is not None:
+        raise ReportError(
+            "--waive: this run's verdicts are compared with expected ones",
+            f"an exception in {record.expected.file} is the place for it",
+        )
+    return record.model_copy(update={"waivers": [*record.waivers, *further]})
+
+
+def judged(record: RunRecord, day: date) -> RunRecord:
+    """Return a copy in which waived violations have the verdict `waived`.
+
+    Its waivers have their outcome on that day. A check is waived if each of its claims is: its
+    violation is not known to be of one of them alone.
+    """
+    if not record.waivers:
+        return record
+    refused = {topology.name for topology in record.topologies if topology.refused}
+    checks = [
+        check if check.topology in refused else _judged_check(check, record.waivers, day)
+        for check in record.checks
+    ]
+    waivers = [_judged_waiver(waiver, record, refused, day) for waiver in record.waivers]
+    return _with_checks(record, checks).model_copy(update={"waivers": waivers})
+
+
+def judged_check(check: Check, waivers: Sequence[Waiver], day: date) -> Check:
+    """Return one check as it is shown while the run goes on."""
+    return _judged_check(check, waivers, day) if waivers else check
+
+
+def exit_code_twins(record: RunRecord) -> Iterator[RunRecord]:
+    """Yield a judged record with no waiver in force, and with all: a run ended by one of these."""
+    if record.waivers:
+        checks = [
+            check.model_copy(update={"verdict": Verdict.VIOLATES})
+            if check.verdict is Verdict.WAIVED
+            else check
+            for check in record.checks
+        ]
+        unwaived = _with_checks(record, checks)
+        yield unwaived
+        yield judged(unwaived, date.min)
+
+
+def without_effect(record: RunRecord) -> list[Waiver]:
+    """Return the waivers of a judged record that waive nothing: run out, or of nothing."""
+    return [waiver for waiver in record.waivers if waiver.outcome != "waived"]
+
+
+def waiver_line(waiver: Waiver) -> str:
+    """Return a waiver in a line, with what became of it."""
+    where = f" on {waiver.topology}" if waiver.topology else ""
+    given = f"{waiver.id}{where}, until {waiver.until}: {waiver.why} ({waiver.source})"
+    if waiver.outcome == "waived":
+        return f"{given}: waives {counted(len(waiver.violations), 'violated check')}"
+    if waiver.outcome == "run out":
+        again = counted(len(waiver.violations), "violated check")
+        what = f"{again} counted again" if waiver.violations else waiver.note
+        return f"{given}: run out; {what}"
+    return f"{given}: waives nothing: {waiver.note or 'not judged yet'}"
+
+
+def run_out(record: RunRecord) -> Iterator[str]:
+    """Yield a sentence for each waiver that has run out, and whose violation counts again."""
+    for waiver in record.waivers:
+        if waiver.outcome == "run out" and waiver.violations:
+            yield (
+                f"The waiver of {waiver.id} ran out on {waiver.until}, and its violation counts "
+                f"again: {waiver.why}"
+            )
+
+
+def _judged_check(check: Check, waivers: Sequence[Waiver], day: date) -> Check:
+    if check.verdict is not Verdict.VIOLATES or not check.claims:
+        return check
+    found = [_best(claim, check.topology, waivers) for claim in check.claims]
+    if any(waiver is None for waiver in found):
+        return check
+    by = list({id(waiver): waiver for waiver in found if waiver is not None}.values())
+    gone = [waiver for waiver in by if waiver.until < day]
+    said = check.reason or "no reason given"
+    if gone:
+        last = "; ".join(f"ran out on {each.until}: {each.why}" for each in gone)
+        return check.model_copy(update={"reason": f"{said}; its waiver {last}"})
+    why = "; ".join(dict.fromkeys(f"until {each.until}: {each.why}" for each in by))
+    reason = f"waived {why}; seen: {said}"
+    return check.model_copy(update={"verdict": Verdict.WAIVED, "reason": reason})
+
+
+def _best(claim: str, topology: str, waivers: Iterable[Waiver]) -> Waiver | None:
+    """Return the waiver of a claim on a topology that lasts longest; None: there is none."""
+    about = [each for each in waivers if _is_about(each, claim, topology)]
+    return max(about, key=lambda each: each.until, default=None)
+
+
+def _is_about(waiver: Waiver, claim: str, topology: str) -> bool:
+    return waiver.id == claim and waiver.topology in (None, topology)
+
+
+def _judged_waiver(waiver: Waiver, record: RunRecord, refused: set[str], day: date) -> Waiver:
+    checks = [
+        check
+        for check in record.checks
+        if any(_is_about(waiver, claim, check.topology) for claim in check.claims)
+    ]
+    violated = [check for check in checks if check.verdict in _VIOLATED]
+    covered = [
+        check
+        for check in violated
+        if check.topology not in refused and not _unwaived(check, record.waivers)
+    ]
+    outcome: WaiverOutcome = "waived" if covered else "unused"
+    note = None if covered else _why_nothing(checks, violated, refused, record.waivers)
+    if waiver.until < day:
+        outcome = "run out"
+    names = [f"{check.topology}: {check.id}" for check in covered]
+    return waiver.model_copy(update={"outcome": outcome, "violations": names, "note": note})
+
+
+def _unwaived(check: Check, waivers: Sequence[Waiver]) -> list[str]:
+    return [id_ for id_ in check.claims if _best(id_, check.topology, waivers) is None]
+
+
+def _why_nothing(
+    checks: Sequence[Check], violated: Sequence[Check], refused: set[str], waivers: Sequence[Waiver]
+) -> str:
+    if not checks:
+        return "no check of this run decides it there"
+    if not violated:
+        found = sorted({str(check.verdict) for check in checks})
+        return f"nothing of it is violated, its checks are {', '.join(found)}"
+    if all(check.topology in refused for check in violated):
+        return "the host refused to build the topology, and a waiver is of checks alone"
+    also = {
+        each
+        for check in violated
+        if check.topology not in refused
+        for each in _unwaived(check, waivers)
+    }
+    return f"its check decides {', '.join(sorted(also))} too, and a check is waived as a whole"
+
+
+def _with_checks(record: RunRecord, checks: list[Check]) -> RunRecord:
+    """Return a record with other verdicts of checks, and with what follows from them."""
+    return record.model_copy(
+        update={
+            "checks": checks,
+            "claims": [_with_claim_verdict(claim, checks) for claim in record.claims],
+            "topologies": [_with_verdict(topology, checks) for topology in record.topologies],
+        }
+    )
+
+
+def _with_claim_verdict(claim: ClaimVerdict, checks: Iterable[Check]) -> ClaimVerdict:
+    verdicts = [c.verdict for c in checks if claim.id in c.claims and c.topology == claim.topology]
+    return claim.model_copy(update={"verdict": worst(verdicts)}) if verdicts else claim
+
+
+def _with_verdict(topology: TopologyRecord, checks: Iterable[Check]) -> TopologyRecord:
+    if topology.verdict not in _VIOLATED or topology.refused:
+        return topology
+    verdicts = [check.verdict for check in checks if check.topology == topology.name]
+    # Such as that it could not be taken down: a violation outweighs that in the record.
+    verdicts += [Verdict.ERROR] if topology.reason is not None else []
+    return topology.model_copy(update={"verdict": worst(verdicts)}) if verdicts else topology
