@@ -29,7 +29,7 @@ from tests.fleets import NEW, OLD, host, status
 from tests.launched import ROOT
 from tests.records import check, fault, record
 
-C, V, I, N = Verdict.CONFORMS, Verdict.VIOLATES, Verdict.INCONCLUSIVE, Verdict.NOT_TESTABLE
+C, V, N = Verdict.CONFORMS, Verdict.VIOLATES, Verdict.NOT_TESTABLE
 HOSTILE = '<script>alert("x")</script> \\ "quoted"'
 
 
@@ -113,7 +113,7 @@ def test_outliers_are_first_and_a_claim_that_all_violate_makes_none(tmp_path: Pa
         host(tmp_path, name, {"NT-01": V, "NT-02": C, "NT-03": C})
     host(tmp_path, "x", {"NT-01": V, "NT-02": V, "NT-03": C})
     host(tmp_path, "y", {"NT-01": V, "NT-02": V, "NT-03": V})
-    host(tmp_path, "z", {"NT-01": C, "NT-02": C, "NT-03": I})
+    host(tmp_path, "z", {"NT-01": C, "NT-02": C, "NT-03": Verdict.INCONCLUSIVE})
     host(tmp_path, "half", {"NT-02": C}, finished=None)
     order = [(each.name, round(each.deviation, 2)) for each in fleet_of(tmp_path).hosts]
     # NT-01 conforms on 1 of 7, NT-02 on 6 of 8, NT-03 on 5 of 7.

@@ -59,9 +59,9 @@ class FleetHost(RecordPart):
         """Whether a claim is violated on it."""
         return any(claim.verdict is Verdict.VIOLATES for claim in self.claims.values())
 
-    def count(self, verdict: Verdict) -> int:
+    def count(self, verdict: Verdict | str) -> int:
         """Return how many claims have this verdict on it."""
-        return sum(claim.verdict is verdict for claim in self.claims.values())
+        return sum(claim.verdict == verdict for claim in self.claims.values())
 
 
 class FleetClaim(RecordPart):
