@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from fixtures.waiting import until
+from launcher.cache import cache_dir
 from tests.launched import ROOT
 from tests.staged_fleet import StagedFleet, staged_fleet
 
@@ -26,9 +27,15 @@ MASQUERADE_ALL = "iptables -t nat -A POSTROUTING -j MASQUERADE"
 
 def environment(folder: Path) -> dict[str, str]:
     """Return the variables of an Ansible whose own files are in a folder of the test."""
-    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-    own = {"HOME": str(folder), "ANSIBLE_HOME": str(folder / "ansible"), "PATH": path}
-    return {**os.environ, **own, "ANSIBLE_CONFIG": str(FLEET / "ansible.cfg"), "LC_ALL": "C.UTF-8"}
+    own = {
+        "ANSIBLE_CONFIG": str(FLEET / "ansible.cfg"),
+        "ANSIBLE_HOME": str(folder / "ansible"),
+        "LC_ALL": "C.UTF-8",
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "PLUMBLINE_CACHE": str(cache_dir()),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+    }
+    return {**os.environ, **own}
 
 
 @pytest.mark.slow
@@ -117,9 +124,8 @@ def test_every_host_is_a_row(fleet: StagedFleet) -> None:
     assert (records / "broken" / "report.html").exists()
     assert (records / "fleet.prom").read_text().endswith("# EOF\n")
     # What was fetched is gone there, and the harness stays for the next time.
-    left = fleet.hosts["good"].capture(
-        ["sh", "-c", "cd /var/lib/plumbline; ls -d harness-*; ls runs"]
-    )
+    look = "cd /var/lib/plumbline; ls -d harness-*; ls runs"
+    left = fleet.hosts["good"].capture(["sh", "-c", look])
     assert left.stdout.count("harness-") == 1
     assert "-good" not in left.stdout
 

@@ -222,6 +222,8 @@ def test_few_hosts_show_nothing_and_hint_at_what_sets_the_red_one_apart(folder: 
         ("iptables v1.8.9 (legacy)", "1.8.9 (legacy)"),
         ("6.1.0-28-amd64 #1 SMP x86_64", "6.1.0-28-amd64"),
         ("ovs-vswitchd (Open vSwitch) 3.1.0", "3.1.0"),
+        ("Debian GNU/Linux 12 (bookworm)", "12 (bookworm)"),
+        ("Ubuntu 24.04.1 LTS", "24.04.1"),
         ("none", "none"),
     ],
 )

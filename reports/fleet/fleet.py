@@ -110,8 +110,8 @@ class Shared(RecordPart):
     tests: int = Field(description="pairs of claims and values that were looked at")
     testable: int = Field(description="those whose hosts are enough to reach the level at all")
     found: list[SharedValue] = Field(
-        description="those that are shown; and those that every red host has and no green one, "
-        "though they are too few to tell that from chance"
+        description="those that are shown; where none is, those that every red host has and no "
+        "green one, though they are too few to tell that from chance"
     )
 
 

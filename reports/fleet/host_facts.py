@@ -22,8 +22,9 @@ VERSIONS = {
     "plumbline": "plumbline",
 }
 # "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)", "iptables v1.8.9 (nf_tables)",
-# "6.1.0-28-amd64 #1 SMP x86_64", "ovs-vswitchd (Open vSwitch) 3.1.0"
-_NUMBER = re.compile(r"\d+(?:\.\d+)+[-+~.\w]*(?: \((?:nf_tables|legacy)\))?")
+# "6.1.0-28-amd64 #1 SMP x86_64", "ovs-vswitchd (Open vSwitch) 3.1.0",
+# "Debian GNU/Linux 12 (bookworm)"
+_NUMBER = re.compile(r"\d+(?:\.\d+)+[-+~.\w]*(?: \((?:nf_tables|legacy)\))?|\b\d+ \([a-z]+\)$")
 _COMMIT_DIGITS = 9
 
 

@@ -18,7 +18,7 @@ from reports.compare.multiple_testing import holm, testable
 from reports.fleet.fleet import FactValue, FleetHost, Shared, SharedValue
 
 LEVEL = 0.05
-# Beside those that are shown: enough to go by, and no second list of all facts.
+# Where nothing is shown: enough to go by, and no second list of all facts.
 HINTS_MAX = 20
 
 Hosts = frozenset[int]
@@ -59,7 +59,8 @@ def shared_values(hosts: Sequence[FleetHost], level: float = LEVEL) -> Shared:
         level=level,
         tests=len(tables),
         testable=len(reaching),
-        found=[*shown, *hints[:HINTS_MAX]],
+        # Where something is shown, a hint that any single red host gives is no help.
+        found=shown or hints[:HINTS_MAX],
     )
 
 
