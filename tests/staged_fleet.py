@@ -85,8 +85,10 @@ class StagedFleet:
         """The words that run a command in the namespace of the network."""
         return ["nsenter", "--target", str(self.pid), "--net", "--"]
 
-    def inventory(self, variables: Mapping[str, Mapping[str, object]]) -> Path:
-        """Write the inventory; a host without an entry has no variables of its own."""
+    def inventory(
+        self, of_all: Mapping[str, object], variables: Mapping[str, Mapping[str, object]]
+    ) -> Path:
+        """Write the inventory; a host may have variables of its own beside those of all."""
         place = self.folder / "inventory.json"
         hosts = {
             name: {"ansible_host": address, **variables.get(name, {})}
@@ -99,6 +101,7 @@ class StagedFleet:
             # A staged host has no sudo, and its cache is seen from this machine.
             "plumbline_become": False,
             "plumbline_environment": {**VARIABLES, "PLUMBLINE_CACHE": str(CACHE)},
+            **of_all,
         }
         place.write_text(json.dumps({"rack1": {"hosts": hosts, "vars": shared}}))
         return place

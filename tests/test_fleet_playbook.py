@@ -52,8 +52,8 @@ def start(
     fleet: StagedFleet, records: Path, variables: dict[str, dict[str, object]], **more: object
 ) -> subprocess.Popen[str]:
     """Start the playbook on the machine of the network."""
-    given = {"plumbline_records": str(records), "plumbline_options": OPTIONS, **more}
-    inventory = fleet.inventory({name: dict(each) for name, each in variables.items()})
+    given = {"plumbline_records": str(records), **more}
+    inventory = fleet.inventory({"plumbline_options": OPTIONS}, variables)
     argv = [str(BIN / "ansible-playbook"), "-i", str(inventory), str(FLEET / "qualify.yml")]
     return subprocess.Popen(
         [*fleet.enter, *argv, "-e", json.dumps(given)],
