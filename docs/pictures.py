@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Makes the pictures of docs/report.md from a run: its report, opened in headless Chromium.
+"""Makes the pictures of docs/report.md and docs/fleet.md: pages, opened in headless Chromium.
 
     python -m docs.pictures RUN
+    python -m benchmarks.fleet 60 60 1 FOLDER && python -m docs.pictures --fleet FOLDER
 
-RUN is a run's folder; docs/report.md names the command that made the one shown. The pictures are
-written beside this file.
+RUN is a run's folder; docs/report.md names the command that made the one shown. FOLDER is that of a
+fleet with its page; the hosts of the benchmark are made up. The pictures are written beside this
+file.
 """
 
 import sys
@@ -20,7 +22,7 @@ from reports.record import RecordError, load
 from tests.browser import chromium
 
 HERE = Path(__file__).resolve().parent
-WIDE, PHONE = (1120, 900), (390, 780)
+WIDE, PHONE, FLEET = (1120, 900), (390, 780), (1400, 1250)
 EDGE = 12
 VIOLATED = "details.check.violates-edge"
 MEASURED = "details.check:has(.plot)"
@@ -28,9 +30,14 @@ MEASURED = "details.check:has(.plot)"
 
 def main(argv: Sequence[str]) -> int:
     """Make all pictures; return the status for the shell."""
-    if len(argv) != 1:
-        print("python -m docs.pictures RUN: the folder of one run", file=sys.stderr)
-        return 4
+    match list(argv):
+        case ["--fleet", folder]:
+            return _fleet(Path(folder, "fleet.html"))
+        case [_]:
+            pass
+        case _:
+            print("python -m docs.pictures RUN: the folder of one run", file=sys.stderr)
+            return 4
     folder = Path(argv[0])
     try:
         record = load(folder / "run.json")
@@ -42,6 +49,13 @@ def main(argv: Sequence[str]) -> int:
         report.write_text(render(record, folder))
         _wide(browser, report)
         _phone(browser, report)
+    return 0
+
+
+def _fleet(page: Path) -> int:
+    with chromium() as browser:
+        opened = _open(browser, page.absolute(), FLEET, "light")
+        opened.screenshot(path=HERE / "fleet.png")
     return 0
 
 

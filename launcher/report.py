@@ -4,6 +4,7 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from contracts.run_files import LATEST_RUN, RECORD
 from launcher.arguments import Parser, one_of
@@ -29,7 +30,11 @@ EXAMPLES = (
         "violations accepted until a day",
     ),
     ("./plumbline report --verify run.tar.gz", "verify that it is intact, and who signed it"),
+    ("./plumbline report FOLDER --fleet", "the records of many hosts on one page: docs/fleet.md"),
 )
+# Of one run, and of the records of many hosts.
+FORMATS = ("html", "md", "junit", "allure")
+FLEET_FORMATS = ("html", "md", "json", "openmetrics")
 
 
 def parser() -> Parser:
@@ -41,13 +46,14 @@ def parser() -> Parser:
         nargs="?",
         type=Path,
         metavar="RUN",
-        help=f"a run's folder, or its {RECORD}; default: {LATEST_RUN}",
+        help=f"a run's folder, or its {RECORD}; default: {LATEST_RUN}; with --fleet "
+        "the folder that has one of each host",
     )
     add(
         "--format",
-        type=one_of("html", "md", "junit", "allure"),
-        metavar="html|md|junit|allure",
-        help="default: html, or none with --bundle",
+        type=one_of(*dict.fromkeys((*FORMATS, *FLEET_FORMATS))),
+        metavar="|".join(FORMATS),
+        help="default: html, or none with --bundle; with --fleet " + "|".join(FLEET_FORMATS),
     )
     add(
         "--output",
@@ -78,6 +84,7 @@ def parser() -> Parser:
     )
     add("--signer", metavar="NAME", help="with --allowed-signers: accept only this signer")
     add_waiver_options(own)
+    add("--fleet", action="store_true", help="the records of many hosts on one page")
     return own
 
 
@@ -85,6 +92,9 @@ def main(argv: Sequence[str]) -> int:
     """Check the options, and hand over; returns only by an exception."""
     options = parser().parse(argv)
     _refuse_what_contradicts(options)
+    if options.fleet:
+        _report_fleet(options)
+    del options.fleet
     order = {
         name: str(value) if isinstance(value, Path) else value
         for name, value in waiver_order(options).items()
@@ -114,6 +124,13 @@ def _refuse_what_contradicts(options: argparse.Namespace) -> None:
             f"report: --verify checks a bundle and takes no {given[0]}",
             "see ./plumbline report --help",
         )
+    formats = FLEET_FORMATS if options.fleet else FORMATS
+    if options.format is not None and options.format not in formats:
+        with_fleet = "with" if options.fleet else "without"
+        raise UsageError(
+            f"report: --format {options.format} is none {with_fleet} --fleet",
+            f"one of {', '.join(formats)}",
+        )
     needs = (
         ("--sign", options.sign, "--bundle", options.bundle),
         ("--redact-also", options.redact_also or None, "--redact", options.redact or None),
@@ -123,6 +140,33 @@ def _refuse_what_contradicts(options: argparse.Namespace) -> None:
     for name, value, other, its_value in needs:
         if value is not None and its_value is None:
             raise UsageError(f"report: {name} goes with {other}", "see ./plumbline report --help")
+
+
+def _report_fleet(options: argparse.Namespace) -> NoReturn:
+    """Hand over the folder of a fleet.
+
+    Raises:
+        UsageError: there is none, or an option is for a single run.
+    """
+    hint = "see ./plumbline report --help"
+    if options.run is None or not options.run.is_dir():
+        where = "" if options.run is None else f" {options.run}: there is no such folder"
+        raise UsageError(f"report --fleet{where or ': expected a folder'}", hint)
+    others = {
+        "--bundle": options.bundle,
+        "--redact": options.redact,
+        "--verify": options.verify,
+        "--waive": options.waive,
+        "--waivers": options.waivers,
+    }
+    for name, value in others.items():
+        if value:
+            raise UsageError(f"report: {name} is for one run, and --fleet for many", hint)
+    order = {"folder": str(options.run), "format": options.format, "output": options.output}
+    # Imported here: --help needs none of it.
+    from launcher import venv_exec
+
+    venv_exec.exec_in_venv("reports.fleet.fleet_command", order)
 
 
 def _record(given: Path | None) -> Path:

@@ -59,6 +59,7 @@ __all__ = [
     "HostRecord",
     "Measurement",
     "MovedField",
+    "OtherSchema",
     "Procedure",
     "Reach",
     "RecordError",
@@ -82,6 +83,10 @@ RUN_SCHEMA: Literal["plumbline/run/1"] = "plumbline/run/1"
 
 class RecordError(ReportError):
     """A run record, or a part of one, that is not what the contract says."""
+
+
+class OtherSchema(RecordError):
+    """A run record that another version of Plumbline wrote."""
 
 
 class TopologyRecord(RecordPart):
@@ -280,7 +285,8 @@ def parse(content: bytes, place: str) -> RunRecord:
         place: the file, for the message.
 
     Raises:
-        RecordError: it is not JSON, no record, one of another schema, or lacks something.
+        RecordError: it is not JSON, no record, or lacks something.
+        OtherSchema: it is one of another schema.
     """
     try:
         known = json.loads(content)
@@ -295,7 +301,7 @@ def parse(content: bytes, place: str) -> RunRecord:
             f"expected the {RECORD} of a run, schema {RUN_SCHEMA}",
         )
     if schema != RUN_SCHEMA:
-        raise RecordError(
+        raise OtherSchema(
             f"{place}: a record of schema {schema!r}",
             f"this version of Plumbline reads {RUN_SCHEMA}; use the version that wrote it",
         )

@@ -8,6 +8,7 @@ cannot alarm, so it takes no share from the others (Tarone, Biometrics 46, 1990,
 number of samples is independent of the direction of their difference.
 """
 
+import bisect
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -21,10 +22,13 @@ def testable(least: Mapping[Key, float], level: float) -> list[Key]:
         least: the smallest p that each test can give with its samples.
         level: of all together.
     """
-    shares = 1
-    while len(found := _reaching(least, level / shares)) > shares:
-        shares += 1
-    return found
+    # The smallest number of shares that is not below the number of tests that then reach theirs.
+    enough = bisect.bisect_left(
+        range(1, len(least) + 1),
+        True,
+        key=lambda shares: len(_reaching(least, level / shares)) <= shares,
+    )
+    return _reaching(least, level / (enough + 1))
 
 
 def _reaching(least: Mapping[Key, float], share: float) -> list[Key]:

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How long the page of a large fleet takes to be made and to open, and how big it is.
+
+    python -m benchmarks.fleet [HOSTS] [CLAIMS] [ROUNDS] [FOLDER]
+
+The hosts are made up: each has its record or, one in fifty, only a status. Every claim has every
+verdict on some host, so that no column can be folded away; a tenth of the hosts has another kernel
+and violates a tenth of the claims. FOLDER keeps what was made. "Usable" is the time from the start
+of the navigation in headless Chromium until the page is parsed, can be searched and was painted.
+"""
+
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from uuid import UUID
+
+from playwright.sync_api import Page
+
+from contracts.run_files import RECORD
+from contracts.verdicts import Verdict, worst
+from reports.fleet.fleet import Fleet
+from reports.fleet.fleet_of_folder import fleet_of
+from reports.fleet.fleet_pages import fleet_html
+from reports.fleet.host_status import STATUS, HostStatus
+from reports.record import (
+    Check,
+    HostRecord,
+    RunRecord,
+    Statement,
+    Tool,
+    TopologyRecord,
+    claim_verdicts,
+    save,
+)
+from tests.browser import chromium
+
+HOSTS, CLAIMS, ROUNDS = 500, 130, 5
+BEGAN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+OTHERS = (Verdict.INCONCLUSIVE, Verdict.NOT_TESTABLE, Verdict.ERROR)
+# In the page: when its script has run and two frames were painted, in ms since the navigation.
+USABLE = """() => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(
+    () => resolve(document.querySelector('output').textContent ? performance.now() : NaN))))"""
+SEARCHED = """() => { const box = document.querySelector('[name=text]'); box.value = '6.12';
+    const begin = performance.now(); box.dispatchEvent(new Event('input', {bubbles: true}));
+    return new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(
+        () => resolve(performance.now() - begin)))); }"""
+UNFOLDED = """() => { const begin = performance.now(); document.querySelector('#differing').click();
+    return new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(
+        () => resolve(performance.now() - begin)))); }"""
+
+
+def main(argv: Sequence[str]) -> None:
+    """Make a fleet and its page, open it some times, and print a table of seconds."""
+    given = [int(each) for each in argv[:3]]
+    hosts, claims, rounds = [*given, *(HOSTS, CLAIMS, ROUNDS)[len(given) :]]
+    with tempfile.TemporaryDirectory(prefix="plumbline-") as name:
+        folder = Path(argv[3]) if len(argv) > 3 else Path(name)
+        make(folder, hosts, claims)
+        page = folder / "fleet.html"
+        begin = time.monotonic()
+        fleet = fleet_of(folder)
+        read = time.monotonic() - begin
+        made = [_made(fleet, page) for _ in range(rounds)]
+        opened = _opened(page, rounds)
+        size = page.stat().st_size
+    print(f"{hosts} hosts × {claims} claims: a page of {size / 1e6:.1f} MB")
+    print(f"{'seconds':20}{'min':>8}{'median':>8}{'max':>8}   ({rounds} rounds)")
+    for what, samples in {"read and tested": [read], "made": made, **opened}.items():
+        print(f"{what:20}{min(samples):8.3f}{median(samples):8.3f}{max(samples):8.3f}")
+
+
+def make(folder: Path, hosts: int, claims: int) -> None:
+    """Write the records of a fleet."""
+    for number in range(hosts):
+        place = folder / f"host{number:03}"
+        place.mkdir(parents=True, exist_ok=True)
+        if number % 50 == 49:
+            status = HostStatus(state="unreachable", reason="no route to host", at=BEGAN)
+            (place / STATUS).write_text(status.model_dump_json(by_alias=True))
+        else:
+            save(_record(number, claims), place / RECORD)
+
+
+def _record(number: int, claims: int) -> RunRecord:
+    checks = list(_checks(number, claims))
+    other = number % 10 == 3
+    some = random.Random(number)  # noqa: S311 - the same facts in each round, and no secret
+    versions = {
+        "libvirt": "11.3.0" if other else "9.0.0",
+        "qemu": f"QEMU emulator version 7.2.{number % 4}",
+        "openvswitch": "ovs-vswitchd (Open vSwitch) 3.1.0",
+        "nftables": "nftables v1.0.6 (Lester Gooch #5)",
+        "iptables": "iptables v1.8.9 (nf_tables)",
+    }
+    facts = {
+        "distribution": "Debian GNU/Linux 12 (bookworm)",
+        "kernel": "6.12.4-amd64 #1 SMP" if other else "6.1.0-28-amd64 #1 SMP",
+        "memory_mib": 65536 + number,
+        "versions": versions,
+        **{f"fact{index}": some.randrange(2 + index % 7) for index in range(40)},
+    }
+    return RunRecord(
+        id=UUID(int=number + 1),
+        started=BEGAN,
+        finished=BEGAN + timedelta(minutes=9),
+        tool=Tool(version="1", commit="c" * 40, dirty=False, command=["./plumbline", "run"]),
+        host=HostRecord(kind="local", release="Debian GNU/Linux 12 (bookworm)", facts=facts),
+        topologies=[TopologyRecord(name="nat", verdict=worst(each.verdict for each in checks))],
+        checks=checks,
+        claims=claim_verdicts(checks),
+        statements={
+            f"GN-{index:03}": Statement(statement=f"Claim {index} holds", source="D4")
+            for index in range(claims)
+        },
+    )
+
+
+def _checks(number: int, claims: int) -> Iterator[Check]:
+    for index in range(claims):
+        verdict = Verdict.CONFORMS
+        if (number % 10 == 3 and index % 10 == 0) or (number * 31 + index * 7) % 997 == 0:
+            verdict = Verdict.VIOLATES
+        elif (number * 13 + index * 5) % 230 == 0:
+            verdict = OTHERS[(number + index) % len(OTHERS)]
+        yield Check(
+            id=f"property{index % 30}.check_{index}[nat]",
+            claims=[f"GN-{index:03}"],
+            topology="nat",
+            verdict=verdict,
+            reason=f"kvm1 → kvm2 by vnet {index}: 4 of 4 answered (of 64, 64, 1472, 4000 octets)",
+            duration_s=0.5,
+            rerun="./plumbline run --topology nat",
+        )
+
+
+def _made(fleet: Fleet, page: Path) -> float:
+    begin = time.monotonic()
+    page.write_text(fleet_html(fleet))
+    return time.monotonic() - begin
+
+
+def _opened(report: Path, rounds: int) -> dict[str, list[float]]:
+    """Return how long it took until the page was usable, searched, and all columns shown."""
+    usable, searched, unfolded = [], [], []
+    with chromium() as browser:
+        for _ in range(rounds):
+            # A context of its own: nothing of the round before is kept.
+            context = browser.new_context()
+            page = context.new_page()
+            page.goto(report.as_uri())
+            usable.append(_seconds(page, USABLE))
+            searched.append(_seconds(page, SEARCHED))
+            unfolded.append(_seconds(page, UNFOLDED))
+            context.close()
+    return {"usable": usable, "search": searched, "claims unfolded": unfolded}
+
+
+def _seconds(page: Page, expression: str) -> float:
+    return float(page.evaluate(expression)) / 1000
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
