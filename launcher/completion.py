@@ -7,8 +7,8 @@ from launcher.arguments import Parser, one_of
 
 SHELLS = ("bash", "zsh", "fish")
 EXAMPLES = (
-    ("source <(./plumbline completion bash)", "for this shell; plumbline and ./plumbline have it"),
-    ("./plumbline completion zsh > ~/.zfunc/_plumbline", "in a folder of zsh's fpath"),
+    ("source <(./plumbline completion bash)", "for this shell"),
+    ("./plumbline completion zsh > ~/.zfunc/_plumbline", "a folder of zsh's fpath"),
     ("./plumbline completion fish | source", "for this shell"),
 )
 
