@@ -2,6 +2,7 @@
 """Waived violations: shown as such in each report, no failure until their day, red after it."""
 
 import json
+import os
 import subprocess
 import sys
 from datetime import date, timedelta
@@ -10,11 +11,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from contracts.run_files import RECORD
+from contracts.run_files import PAGE, RECORD
 from contracts.verdicts import Verdict
 from reports.compare.comparison import Effect
 from reports.compare.verdict_changes import effect
 from reports.exports import job_summary, junit
+from reports.fleet.host_pages import write_host_page
+from reports.fleet.host_rows import host_row
 from reports.html import report_page
 from reports.record import RunRecord, TopologyRecord, load, parse, save
 from reports.run_verdict import run_verdict
@@ -262,3 +265,20 @@ def test_compare_takes_the_waivers_of_the_run_after_and_not_those_that_ran_out(r
     code, found = compared(run)
     assert code == 1
     assert any("ran out on 2001-01-01" in str(each) for each in [found["warnings"]])
+
+
+def test_a_fleet_judges_each_host_by_the_waivers_of_its_own_record(tmp_path: Path) -> None:
+    for name, until in (("lasting", "2099-12-31"), ("gone", "2001-01-01")):
+        (tmp_path / name).mkdir()
+        save(record([BAD, GOOD], waivers=[waiver(until=until)]), tmp_path / name / RECORD)
+    lasting, gone = host_row(tmp_path / "lasting")[0], host_row(tmp_path / "gone")[0]
+    assert (lasting.verdict, lasting.is_red) == (Verdict.WAIVED, False)
+    assert (gone.verdict, gone.is_red) == (Verdict.VIOLATES, True)
+    assert write_host_page(tmp_path / "lasting")
+    assert not write_host_page(tmp_path / "lasting")
+    page = tmp_path / "lasting" / PAGE
+    assert 'data-verdict="waived"' in page.read_text()
+    yesterday = page.stat().st_mtime - 86400
+    for file in (page, tmp_path / "lasting" / RECORD):
+        os.utime(file, (yesterday, yesterday))
+    assert write_host_page(tmp_path / "lasting")

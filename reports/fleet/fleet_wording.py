@@ -21,17 +21,18 @@ VALUES_MAX = 6
 CLAIMS_MAX = 8
 PLACES_MAX = 25
 _SMALL = 0.001
+_ENDS = {Verdict.CONFORMS: "green", Verdict.WAIVED: "not red, and some violations are waived"}
 
 
 def verdict_of(fleet: Fleet) -> Verdict:
     """Return the verdict of the whole: green only if every host ran to its end and is green."""
     if any(host.is_red for host in fleet.hosts):
         return Verdict.VIOLATES
-    green = all(
-        host.state is HostState.RAN and host.verdict in (Verdict.CONFORMS, Verdict.NOT_TESTABLE)
-        for host in fleet.hosts
-    )
-    return Verdict.CONFORMS if green else Verdict.INCONCLUSIVE
+    seen = {host.verdict if host.state is HostState.RAN else None for host in fleet.hosts}
+    if seen <= {Verdict.CONFORMS, Verdict.NOT_TESTABLE}:
+        return Verdict.CONFORMS
+    decided = seen <= {Verdict.CONFORMS, Verdict.NOT_TESTABLE, Verdict.WAIVED}
+    return Verdict.WAIVED if decided else Verdict.INCONCLUSIVE
 
 
 def headline(fleet: Fleet) -> str:
@@ -43,8 +44,7 @@ def headline(fleet: Fleet) -> str:
     if silent:
         parts.append(f"{silent} without a finished run")
     if not parts:
-        verdict = verdict_of(fleet)
-        end = "green" if verdict is Verdict.CONFORMS else "not red, and not all decided"
+        end = _ENDS.get(verdict_of(fleet), "not red, and not all decided")
         return f"{counted(len(hosts), 'host')}: {end}"
     return ", ".join(parts) if red else f"{parts[0]} of {counted(len(hosts), 'host')}, none red"
 

@@ -13,6 +13,7 @@ from reports.html.claim_entries import anchors, over_topologies
 from reports.record import Check, OtherSchema, RecordError, RunRecord, Statement, load
 from reports.report_error import ReportError
 from reports.run_verdict import run_verdict
+from reports.waivers import judged, today
 from reports.wording import counted, one_line
 
 REASON_MAX = 300
@@ -56,7 +57,7 @@ def host_row(folder: Path) -> tuple[FleetHost, dict[str, Statement]]:
     if record.faults:
         reason = "a record of `prove`: topologies were broken on purpose"
         return _without_record(folder, HostState.UNREADABLE, reason, status), {}
-    return _with_record(folder, record, status), record.statements
+    return _with_record(folder, judged(record, today()), status), record.statements
 
 
 def _without_record(
