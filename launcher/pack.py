@@ -43,8 +43,8 @@ def main(argv: Sequence[str]) -> int:
     """Make the pack, and print what is in it."""
     options = parser().parse(argv)
     # Imported here: --help needs none of it.
+    from contracts.checkout import checkout
     from launcher import setup, unpacked
-    from launcher.cli import version
     from launcher.packing import harness_files, pack_builder
     from launcher.progress import Progress
 
@@ -52,7 +52,8 @@ def main(argv: Sequence[str]) -> int:
         raise UsageError(
             "pack: this harness is in a pack already", "copy that pack, or make one in a clone"
         )
-    target = _target(options, f"{pack_builder.name(version())}.tar.gz")
+    version = checkout().version
+    target = _target(options, f"{pack_builder.name(version)}.tar.gz")
     _require_signing(options.sign)
     harness = harness_files.harness(pack_builder.ROOT)
     progress = Progress()
@@ -61,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
         setup.ensure_image_packages()
     facts = pack_builder.build(
         target,
-        version(),
+        version,
         harness,
         setup.ensure_image(progress),
         progress,

@@ -207,9 +207,7 @@ class RunRecord(RecordPart):
     statements: dict[str, Statement] = Field(
         default_factory=dict, description="what the claims of the checks say, by claim id"
     )
-    faults: list[FaultResult] = Field(
-        default_factory=list, description="the deliberate breaks; none in a run that only qualifies"
-    )
+    faults: list[FaultResult] = Field(default_factory=list, description="of `prove` alone")
     expected: ExpectedVerdicts | None = Field(
         default=None,
         description="the verdicts that were expected of the host; null: none, or a record from "
