@@ -7,7 +7,7 @@ import ipaddress
 
 from scapy.packet import Packet
 
-from contracts.address_family import AddressFamily
+from contracts.address_family import IPV4, AddressFamily
 from fixtures.errors import Inconclusive
 from fixtures.guest.guest import default_route
 from fixtures.packet_filter.conditions import Flow
@@ -99,7 +99,7 @@ def require_no_masquerading(testbed: Testbed, evidence: Evidence, family: Addres
             if not arrived:
                 failed = frames.missing(f"a request by {proto}, let out")
                 raise Inconclusive(f"control failed, {'; '.join([failed, *refused])}")
-            seen |= {sender(packet) for packet in arrived}
+            seen |= {str(sender(packet)) for packet in arrived}
     evidence.reason += f"; on the wire {sorted(seen)}"
     assert seen == {near.address}, f"let out, the guest's packets came from {sorted(seen)}"
 
@@ -118,7 +118,8 @@ def _not_mapped(
     testbed: Testbed, family: AddressFamily, ports: tuple[int, int] | None, flow: Flow
 ) -> str:
     """Return the words for a source that is not masqueraded to these ports; "": it is."""
-    uplink = Spans.one(int(ipaddress.ip_address(testbed.uplink_address_of(family))))
+    address = testbed.uplink_address if family is IPV4 else str(testbed.figures_of(family).host)
+    uplink = Spans.one(int(ipaddress.ip_address(address)))
     if not flow.translator:
         return f"is not masqueraded ({flow.by})"
     if flow.addresses not in (None, uplink):

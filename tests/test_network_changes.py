@@ -12,6 +12,8 @@ from topologies.origins import ORIGINS
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITES = sorted((ROOT / "suites").glob("test_*.py"))
+# What several of them use.
+SHARED = sorted(set((ROOT / "suites").glob("*.py")) - set(SUITES))
 MARKER = "changes_network"
 # What changes a switch, the host's rules, its addresses, or a network's servers.
 CHANGING = {
@@ -25,6 +27,7 @@ OF_THEIR_OWN = {
     "connectivity.no_reach": "nothing where the network is not the run's",
     "interfaces.listed_and_not_defined": "a bridge of its own",
     "ipv6_guests_alone.guests_have_ipv6_among_themselves": "a network of its own",
+    "ipv6_rules.isolated_is_not_masqueraded": "nothing where the network is not the run's",
     "nat.isolated_is_not_masqueraded": "nothing where the network is not the run's",
     "openvswitch.deleted_bridge_is_gone": "a bridge of its own",
     "stp.bpdus_every_hello_time": "a bridge of its own",
@@ -40,9 +43,9 @@ OF_THEIR_OWN = {
 
 def checks() -> Iterator[tuple[str, ast.FunctionDef, set[str]]]:
     """Give each check's `property.name`, its function, and the names that it reaches."""
+    shared = {name: node for file in SHARED for name, node in functions_of(file).items()}
     for file in SUITES:
-        body = ast.parse(file.read_text(encoding="utf-8")).body
-        functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
+        functions = shared | functions_of(file)
         used = {name: names(node) for name, node in functions.items()}
         for name, node in functions.items():
             if name.startswith("test_"):
@@ -53,6 +56,11 @@ def checks() -> Iterator[tuple[str, ast.FunctionDef, set[str]]]:
                         waiting += [each] if each in functions else []
                 property_ = file.stem.removeprefix("test_")
                 yield f"{property_}.{name.removeprefix('test_')}", node, reached
+
+
+def functions_of(file: Path) -> dict[str, ast.FunctionDef]:
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    return {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
 
 
 def names(function: ast.FunctionDef) -> set[str]:

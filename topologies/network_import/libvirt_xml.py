@@ -5,19 +5,19 @@ Source: libvirt, "Network XML format". The live XML says what is there; a defini
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from ipaddress import AddressValueError, IPv4Interface, IPv6Interface, NetmaskValueError
+from ipaddress import AddressValueError, IPv4Interface, NetmaskValueError
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from contracts.address_family import FamilyName
 from topologies.data_error import DataError, gathered
 from topologies.network_import.bridge_facts import BridgeFacts
 from topologies.network_import.dnsmasq_keys import DnsmasqKeys, dnsmasq_keys, unserved
 from topologies.network_import.elements import settings
 from topologies.network_import.imported import NETWORK, Imported
+from topologies.network_import.ipv6_keys import ipv6_keys, of_family
 from topologies.network_import.reading import Reading
 from topologies.network_import.xml_figures import ROUTED, addresses, classful, device, limit
 from topologies.network_import.xml_reader import Element
@@ -28,8 +28,6 @@ from topologies.schema import Network
 FUNCTIONS_DEFAULT = 3
 # libvirt's own choice for the first network of a host that names no bridge.
 FIRST_BRIDGE = "virbr0"
-# Guests make themselves an address of a prefix that long alone (RFC 4862, 5.5.3; RFC 4291, 2.5.1).
-PREFIX_BITS = 64
 BY_HAND = "write a topology file by hand: docs/topologies.md"
 # Where the XML has a key of the model, as the path from its root.
 ELEMENTS: Final[Mapping[str, str]] = MappingProxyType(
@@ -203,9 +201,9 @@ class _Read:
         if (ip := self._ip()) is not None and address is not None:
             self.served = dnsmasq_keys(root, ip, address)
             data["further_addresses"] = tuple(self._further(ip, address))
-        self.served.unread |= {id(each): each for each in self._of_family("ipv6")}
-        if self._built:
-            data |= self._ipv6(with_ipv4=address is not None)
+        keys, unread = ipv6_keys(root, is_read=self._built and address is not None)
+        data |= keys
+        self.served.unread |= {id(each): each for each in unread}
         return Network.model_validate(data | self.served.keys), None
 
     def _bridge_of_host(self) -> tuple[Network, BridgeFacts | None]:
@@ -254,29 +252,13 @@ class _Read:
 
     def _ip(self) -> Element | None:
         """Return the element of the guests' IPv4 address: that with a DHCP server, or the first."""
-        every = list(self._of_family("ipv4"))
+        every = list(of_family(self._root, "ipv4"))
         return next((each for each in every if each.first("dhcp")), next(iter(every), None))
-
-    def _of_family(self, name: FamilyName) -> Iterator[Element]:
-        every = self._root.find("ip")
-        return (each for each in every if each.attributes.get("family", "ipv4") == name)
-
-    def _ipv6(self, *, with_ipv4: bool) -> dict[str, Any]:
-        """Return the keys of IPv6, of which the model has one address beside one of IPv4."""
-        if not with_ipv4:
-            return {}
-        for ip in self._of_family("ipv6"):
-            if (held := _advertised(ip)) is not None:
-                del self.served.unread[id(ip)]
-                forward = self._root.first("forward")
-                translated = forward is not None and forward.get("nat", "ipv6") == "yes"
-                return {"address6": held, "nat6": translated}
-        return {"guests_ipv6": self._root.attributes.get("ipv6") == "yes"}
 
     def _further(self, own: Element, address: IPv4Interface) -> Iterator[IPv4Interface]:
         """Give the other IPv4 addresses; what shares a subnet, or is below one, is left unread."""
         used = [address.network]
-        for each in self._of_family("ipv4"):
+        for each in of_family(self._root, "ipv4"):
             held = None if each is own else self._address(each)
             if held is not None and not any(held.network.overlaps(other) for other in used):
                 self.served.places["further_addresses", len(used) - 1] = each
@@ -297,15 +279,6 @@ class _Read:
             raise self.error(
                 ip, f"{error}; expected an IPv4 address", "take the XML from virsh net-dumpxml"
             ) from error
-
-
-def _advertised(ip: Element) -> IPv6Interface | None:
-    """Return an address whose prefix guests can take; None: it is none, or has more beside it."""
-    try:
-        held = IPv6Interface(f"{ip.attributes.get('address')}/{ip.attributes.get('prefix')}")
-    except ValueError:
-        return None
-    return held if held.network.prefixlen == PREFIX_BITS and not ip.children else None
 
 
 READERS: Final[Mapping[str | None, Callable[[_Read], tuple[Network, BridgeFacts | None]]]] = (

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The IPv6 of a libvirt network, read from its XML.
+
+Source: libvirt, "Network XML format".
+"""
+
+from collections.abc import Iterator
+from ipaddress import IPv6Interface
+from typing import Any, Final
+
+from contracts.address_family import FamilyName
+from topologies.network_import.xml_reader import Element
+
+# Guests make themselves an address of a prefix that long alone (RFC 4862, 5.5.3; RFC 4291, 2.5.1).
+PREFIX_BITS: Final = 64
+
+
+def of_family(root: Element, name: FamilyName) -> Iterator[Element]:
+    """Give the elements `<ip>` of an address family; without a word of it they are IPv4's."""
+    return (each for each in root.find("ip") if each.attributes.get("family", "ipv4") == name)
+
+
+def ipv6_keys(root: Element, *, is_read: bool) -> tuple[dict[str, Any], list[Element]]:
+    """Return the keys of the model that its IPv6 is, and the elements `<ip>` that are left unread.
+
+    The model has one IPv6 address, beside one of IPv4.
+
+    Args:
+        root: the element `<network>`.
+        is_read: whether the model may have it.
+    """
+    every = list(of_family(root, "ipv6"))
+    if not is_read:
+        return {}, every
+    for ip in every:
+        if (held := _advertised(ip)) is not None:
+            forward = root.first("forward")
+            translated = forward is not None and forward.get("nat", "ipv6") == "yes"
+            return {"address6": held, "nat6": translated}, [
+                each for each in every if each is not ip
+            ]
+    return {"guests_ipv6": root.attributes.get("ipv6") == "yes"}, every
+
+
+def _advertised(ip: Element) -> IPv6Interface | None:
+    """Return an address whose prefix guests can take; None: it is none, or has more beside it."""
+    try:
+        held = IPv6Interface(f"{ip.attributes.get('address')}/{ip.attributes.get('prefix')}")
+    except ValueError:
+        return None
+    return held if held.network.prefixlen == PREFIX_BITS and not ip.children else None
