@@ -30,7 +30,7 @@ EXAMPLES = (
         "violations accepted until a day",
     ),
     ("./plumbline report --verify run.tar.gz", "verify that it is intact, and who signed it"),
-    ("./plumbline report FOLDER --fleet", "the records of many hosts on one page: docs/fleet.md"),
+    ("./plumbline report FOLDER --fleet", "many hosts on one page"),
 )
 # Of one run, and of the records of many hosts.
 FORMATS = ("html", "md", "junit", "allure")
