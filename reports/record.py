@@ -283,8 +283,7 @@ def parse(content: bytes, place: str) -> RunRecord:
         place: the file, for the message.
 
     Raises:
-        RecordError: it is not JSON, no record, or lacks something.
-        OtherSchema: it is one of another schema.
+        RecordError: it is not JSON, no record, one of another schema, or lacks something.
     """
     try:
         known = json.loads(content)
