@@ -20,6 +20,7 @@ from fixtures.guest.domain_xml import Nic, interface_xml
 from fixtures.host.command import Completed
 from fixtures.probe.packet_sizes import Sized, TooLarge, sized, too_large
 from fixtures.probe.reach import End, send
+from topologies.data_error import DataError
 from topologies.dnsmasq_options import undecided_by
 from topologies.library import load
 from topologies.network_import.libvirt_xml import imported, without_host
@@ -191,3 +192,11 @@ def test_nothing_else_is_sent_anew(first: dict[str, object]) -> None:
 def test_what_is_lost_even_then_stays_lost() -> None:
     told, then = printed(4, [4000], "EMSGSIZE"), printed(1, [4000], "EMSGSIZE")
     assert answers(told, then) == (4, 3, 0)
+
+
+def test_an_mtu_that_is_no_number_is_refused_with_its_line() -> None:
+    text = ET.tostring(xml(load("nat-dnsmasq").network), encoding="unicode")
+    with pytest.raises(DataError, match='size="large"; expected a number of octets') as refused:
+        imported(read_xml(text.replace('size="9000"', 'size="large"')), without_host)
+    assert refused.value.field == "network/mtu"
+    assert refused.value.line == text[: text.index("<mtu")].count("\n") + 1

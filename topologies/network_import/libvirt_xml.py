@@ -179,13 +179,6 @@ class _Read:
                 "the XML names no bridge; libvirt fills one in when it defines the network",
                 "take the XML from virsh net-dumpxml",
             )
-        delay = root.get("bridge", "delay")
-        if delay is not None and not delay.isdecimal():
-            raise self.error(
-                place_of(root, "forward_delay_s"),
-                f'delay="{delay}"; expected a number of seconds',
-                "correct it, or leave it out",
-            )
         address = self._address(self._ip())
         data = self._common() | {
             "made_by": "libvirt",
@@ -193,9 +186,9 @@ class _Read:
             "switch": "linux",
             "forward": mode,
             "stp": None if stp is None else stp == "on",
-            "forward_delay_s": None if delay is None else int(delay),
+            "forward_delay_s": self._number("bridge", "delay", "seconds"),
             "mac": root.get("mac", "address"),
-            "mtu": self._mtu(),
+            "mtu": self._number("mtu", "size", "octets"),
             "address": address,
         }
         if (ip := self._ip()) is not None and address is not None:
@@ -240,15 +233,15 @@ class _Read:
         }
         return Network.model_validate(data), None
 
-    def _mtu(self) -> int | None:
-        size = self._root.get("mtu", "size")
-        if size is not None and not size.isdecimal():
+    def _number(self, element: str, attribute: str, unit: str) -> int | None:
+        value = self._root.get(element, attribute)
+        if value is not None and not value.isdecimal():
             raise self.error(
-                place_of(self._root, "mtu"),
-                f'size="{size}"; expected a number of octets',
+                self._root.first(element) or self._root,
+                f'{attribute}="{value}"; expected a number of {unit}',
                 "correct it, or leave it out",
             )
-        return None if size is None else int(size)
+        return None if value is None else int(value)
 
     def _ip(self) -> Element | None:
         """Return the element of the guests' IPv4 address: that with a DHCP server, or the first."""
