@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from contracts import language
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_USAGE
 from contracts.run_files import JUNIT, PAGE
 from reports.bundle import bundle_writer as bundle
@@ -55,11 +56,13 @@ class ReportOrder(BaseModel):
     allowed_signers: Path | None
     signer: str | None
     waivers: list[Waiver]
+    lang: str
 
 
 def main(argv: Sequence[str]) -> int:
     """Do it; what stops a report is one message and the exit code of usage and data errors."""
     order = ReportOrder.model_validate_json(argv[0])
+    language.speak(order.lang)
     try:
         if order.verify is not None:
             for line in verification.verify(order.verify, order.allowed_signers, order.signer):
