@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from contracts import language
 from contracts.verdicts import Verdict
+from reports import spoken_templates
 from reports.fault_outcomes import OUTCOME_VERDICTS
 from reports.html.shown_evidence import is_command, visible
 from reports.wording import SIGNS, counted, duration
@@ -66,25 +66,20 @@ def environment() -> Environment:
 
     Filters: `duration` (seconds), `counted` (`3|counted("check")`), `moment` (to the minute, in
     UTC), `octets` (a size), `quoted` (a word of a command), `words` (of a command, quoted), `sign`
-    (of a verdict), `outcome_verdict` (the verdict that a fault's outcome looks like), `word` (of a
-    fixed vocabulary, for a reader), `translated` (a text of the catalogues of claims, topologies).
-    Test: `command` (a line of a transcript). Texts for a reader are in `_("…")`, or between `trans`
-    and `endtrans`.
+    (of a verdict), `outcome_verdict` (the verdict that a fault's outcome looks like); and those of
+    `reports.spoken_templates`, which has the messages. Test: `command` (a line of a transcript).
     """
     made = Environment(
         loader=FileSystemLoader(FOLDER),
-        extensions=["jinja2.ext.i18n"],
+        extensions=[spoken_templates.EXTENSION],
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # What is spoken is asked when a page is made: one environment serves all languages.
-    made.install_gettext_callables(  # type: ignore[attr-defined]
-        language.gettext, language.ngettext, newstyle=True
-    )
-    made.globals |= {"inlined": inlined, "language_tag": language.tag}
+    spoken_templates.install(made, _shown)
+    made.globals["inlined"] = inlined
     made.filters |= {
         "duration": duration,
         "counted": counted,
@@ -94,8 +89,6 @@ def environment() -> Environment:
         "words": words,
         "outcome_verdict": OUTCOME_VERDICTS.__getitem__,
         "sign": lambda verdict: SIGNS[Verdict(verdict)],
-        "translated": pass_context(lambda _, text: language.gettext(text)),
-        "word": pass_context(lambda _, term: language.word(term)),
     }
     made.tests["command"] = is_command
     return made
