@@ -265,7 +265,8 @@ def _of_host(record: RunRecord) -> str:
     host = record.host
     if not host.kind:
         return gettext("none was up")
-    return f"{host.kind}, {host.release or gettext('release unknown')}"
+    release = host.release or gettext("release unknown")
+    return f"{host.kind}, {release}"
 
 
 def _version(name: str, value: JsonValue) -> str:

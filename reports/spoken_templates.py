@@ -31,11 +31,11 @@ def install(made: Environment, shown: Callable[[object], object]) -> None:
         values = {name: shown(value) for name, value in variables.items()}
         return Markup(message) % values  # noqa: S704 - from a catalogue of ours
 
-    def gettext(message: str, **variables: object) -> Markup:
+    def gettext(message: str, /, **variables: object) -> Markup:
         return filled(language.gettext(message), variables)
 
-    def ngettext(singular: str, plural: str, number: int, **variables: object) -> Markup:
-        return filled(language.ngettext(singular, plural, number), {"num": number, **variables})
+    def ngettext(singular: str, plural: str, count: int, /, **variables: object) -> Markup:
+        return filled(language.ngettext(singular, plural, count), {"num": count, **variables})
 
     made.globals |= {"gettext": gettext, "ngettext": ngettext, "language_tag": language.tag}
     # The extension's own attribute: messages take what is put into them as arguments.

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import get_args
 
 from babel.messages.catalog import Catalog
+from babel.messages.catalog import Message as BabelMessage
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
 from jinja2 import Environment, nodes
@@ -115,7 +116,7 @@ def _of_python(file: Path) -> Iterator[Message]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             words = [each.value for each in node.args[1:] if isinstance(each, ast.Constant)]
             if node.func.id in COUNTING and words:
-                yield place, words[0], NOUN
+                yield place, str(words[0]), NOUN
 
 
 def _of_template(file: Path) -> Iterator[Message]:
@@ -128,6 +129,10 @@ def _of_template(file: Path) -> Iterator[Message]:
     for each in parsed.find_all(nodes.Filter):
         if each.name in COUNTING and isinstance(each.args[0], nodes.Const):
             yield place, each.args[0].value, NOUN
+    for call in parsed.find_all(nodes.Call):
+        # `room.fit(entries, macro, "finding")`: what is left out is counted.
+        if isinstance(call.node, nodes.Getattr) and call.node.attr == "fit":
+            yield place, call.args[2].as_const(), NOUN
 
 
 def _of_vocabulary() -> Iterator[Message]:
@@ -148,7 +153,7 @@ def main() -> int:
             file = LOCALE / language / f"{name}.po"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(text_of(catalogue))
-            open_ = [each for each in catalogue if each.id and not _is_translated(each.string)]
+            open_ = [each for each in catalogue if each.id and not is_translated(each)]
             print(f"{file.relative_to(ROOT)}: {len(catalogue)} messages, {len(open_)} to translate")
     return 0
 
@@ -181,8 +186,10 @@ msgstr ""
 """
 
 
-def _is_translated(text: str | tuple[str, ...]) -> bool:
-    return all(text) if isinstance(text, tuple) else bool(text)
+def is_translated(message: BabelMessage) -> bool:
+    """Whether a message has a text in each of its forms."""
+    text = message.string
+    return all(text) if isinstance(text, tuple | list) else bool(text)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,8 @@ def _heading(comparison: Comparison, console: Console) -> None:
         say(console, Text(padded(label, 8), style="dim").append(wording.run_line(run), "not dim"))
         say(console, Text(f"{'':<8}{wording.command(run)}", style="dim"))
     for warning in comparison.warnings:
-        say(console, Text(f"{gettext('warning:')} {warning}", style="yellow"))
+        label = gettext("warning:")
+        say(console, Text(f"{label} {warning}", style="yellow"))
 
 
 def _flips(comparison: Comparison, console: Console) -> None:
@@ -161,6 +162,7 @@ def _legend(comparison: Comparison, console: Console) -> None:
 
 
 def _blocks(topology: str, quantities: Iterable[Quantity], console: Console) -> None:
+    samples, visible = gettext("samples:"), gettext("visible:")
     say(console, Text(topology, style="bold"))
     for each in quantities:
         say(
@@ -171,10 +173,10 @@ def _blocks(topology: str, quantities: Iterable[Quantity], console: Console) -> 
         say(console, Text(f"    {medians} {each.unit}"))
         say(
             console,
-            Text(f"    {wording.moved(each.change)}, {gettext('samples:')} {wording.sizes(each)}"),
+            Text(f"    {wording.moved(each.change)}, {samples} {wording.sizes(each)}"),
         )
         if each.visible is not None:
-            say(console, Text(f"    {gettext('visible:')} {wording.visible(each)}"))
+            say(console, Text(f"    {visible} {wording.visible(each)}"))
 
 
 def _noted(quantities: Iterable[Quantity]) -> Iterable[tuple[str, str]]:
@@ -219,12 +221,8 @@ def _closing(comparison: Comparison, console: Console) -> None:
     )
     _title(console, "")
     line = Text(wording.headline(comparison), style=style)
-    say(
-        console,
-        line.append(
-            f" ({gettext('exit {code}').format(code=comparison.exit_code)})", "default not bold"
-        ),
-    )
+    code = gettext("exit {code}").format(code=comparison.exit_code)
+    say(console, line.append(f" ({code})", "default not bold"))
     for reason in comparison.because:
         say(console, Text(f"  {reason}"))
 

@@ -16,7 +16,8 @@ NOT_LOOKED_AT = "·"
 def legend() -> str:
     """Return the signs and their meanings."""
     signs = [f"{sign} {word(verdict)}" for verdict, sign in SIGNS.items()]
-    return "  ".join([*signs, f"{NOT_LOOKED_AT} {gettext('not looked at')}"])
+    not_looked_at = gettext("not looked at")
+    return "  ".join([*signs, f"{NOT_LOOKED_AT} {not_looked_at}"])
 
 
 def numbered(run: TrendRun, number: int) -> str:
@@ -84,4 +85,5 @@ def show(found: Trend, console: Console) -> None:
     if once(found):
         say(console, Text(f"  {once(found)}", style="dim"))
     for file, reason in found.left_out.items():
-        say(console, Text(f"{gettext('left out:')} {file}: {reason}", style="yellow"))
+        said = gettext("left out:")
+        say(console, Text(f"{said} {file}: {reason}", style="yellow"))

@@ -63,7 +63,8 @@ def _of_difference(claims: Sequence[str], each: VerdictDifference) -> Iterator[T
     yield first.append(f"  {said}", style="default not bold")
     yield Text(f"  {each.reason}")
     if each.why is not None:
-        yield Text(f"  {gettext('expected because:')} {one_line(each.why)}", style="dim")
+        because = gettext("expected because:")
+        yield Text(f"  {because} {one_line(each.why)}", style="dim")
 
 
 def _of_foreseen(each: ForeseenException) -> Iterator[Text]:

@@ -106,7 +106,8 @@ def _legend(record: RunRecord) -> Text:
         for verdict in REPORTED_ORDER
         if counts[verdict]
     ]
-    shown.append(Text(f"{NO_CHECK} {gettext('no check')}"))
+    no_check = gettext("no check")
+    shown.append(Text(f"{NO_CHECK} {no_check}"))
     legend = Text("  ").join(shown)
     legend.stylize("dim")
     return legend

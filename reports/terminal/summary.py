@@ -303,7 +303,8 @@ def _untestable(record: RunRecord) -> Iterator[Text]:
         if left_out.reason and left_out.name not in checked:
             sign = Text(f"{SIGNS[Verdict.NOT_TESTABLE]} ", style=style)
             yield sign.append(one_line(left_out.reason), style="default")
-            yield Text(f"  {left_out.name}: {gettext('left out')}", style="dim")
+            said = gettext("left out")
+            yield Text(f"  {left_out.name}: {said}", style="dim")
 
 
 def _not_looked_at(record: RunRecord) -> Iterator[Text]:
