@@ -47,6 +47,8 @@ COUNTING = ("counted", "number")
 NOUN, WORD = "counted", "word"
 WIDTH = 100
 
+CATALOGUES = ("claims", "interface", "remedies", "topologies")
+
 Message = tuple[str, str | tuple[str, ...], str | None]
 """Where a message is, the message (with its plural), and its context."""
 

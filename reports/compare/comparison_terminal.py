@@ -102,7 +102,8 @@ def _flip(flip: Flip, console: Console) -> None:
         if reason:
             say(console, Text(f"    {padded(when, 8)}{reason}", style="dim"))
     if flip.rerun:
-        say(console, Text(f"    {padded(gettext('again:'), 8)}{flip.rerun}", style="dim"))
+        label = padded(gettext("again:"), 8)
+        say(console, Text(f"    {label}{flip.rerun}", style="dim"))
 
 
 def _one_sided(comparison: Comparison, console: Console) -> None:

@@ -260,6 +260,7 @@ def _of_checks(
     group: Sequence[Check], statements: Mapping[str, str], output: Path
 ) -> TerminalFinding:
     first = group[0]
+    reason = first.reason or gettext("no reason given")
     claims = list(dict.fromkeys(claim for check in group for claim in check.claims))
     said = "; ".join(gettext(statements[claim]) for claim in claims if claim in statements)
     if len(group) > 1:
@@ -269,7 +270,7 @@ def _of_checks(
         verdict=first.verdict,
         subject=" ".join(claims) or first.label,
         statement=said,
-        seen=f"{first.topology}: {first.reason or gettext('no reason given')}",
+        seen=f"{first.topology}: {reason}",
         where=_where([file for check in group for file in check.evidence], output)
         or gettext("no evidence was stored by {checks}").format(
             checks=", ".join(check.label for check in group)
