@@ -40,7 +40,8 @@ class ReportOrder(BaseModel):
 
     Attributes:
         run: the run.json; None only with `verify`.
-        waivers: further ones, beside those of the run.
+    waivers: list[Waiver]
+    lang: str = language.ENGLISH
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,7 +57,7 @@ class ReportOrder(BaseModel):
     allowed_signers: Path | None
     signer: str | None
     waivers: list[Waiver]
-    lang: str
+    lang: str = language.ENGLISH
 
 
 def main(argv: Sequence[str]) -> int:

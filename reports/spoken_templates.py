@@ -38,8 +38,8 @@ def install(made: Environment, shown: Callable[[object], object]) -> None:
         return filled(language.ngettext(singular, plural, count), {"num": count, **variables})
 
     made.globals |= {"gettext": gettext, "ngettext": ngettext, "language_tag": language.tag}
-    # The extension's own attribute: messages take what is put into them as arguments.
-    made.newstyle_gettext = True  # type: ignore[attr-defined]
+    # Messages take what is put into them as arguments.
+    made.newstyle_gettext = True  # type: ignore[attr-defined] - the extension adds it
     made.filters |= {"translated": _translated, "word": _word}
 
 

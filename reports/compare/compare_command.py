@@ -54,7 +54,7 @@ class CompareOrder(BaseModel):
     power: float
     relevant: float
     waivers: list[Waiver] = []
-    lang: str
+    lang: str = ENGLISH
 
 
 def main(argv: Sequence[str]) -> int:
