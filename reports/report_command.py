@@ -40,8 +40,8 @@ class ReportOrder(BaseModel):
 
     Attributes:
         run: the run.json; None only with `verify`.
-    waivers: list[Waiver]
-    lang: str = language.ENGLISH
+        waivers: further ones, beside those of the run.
+        lang: the language of its reader.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
