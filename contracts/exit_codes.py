@@ -18,7 +18,7 @@ EXIT_MEANINGS = {
     EXIT_MISSING_CAPABILITY: gettext_noop("an expected capability is missing"),
     EXIT_INTERRUPTED: gettext_noop("interrupted"),
 }
-WAIVED_MEANING = "every decided claim conforms, or its violation is waived"
+WAIVED_MEANING = gettext_noop("every decided claim conforms, or its violation is waived")
 """Of 0, where a violation is waived."""
 PROVE_EXIT_MEANINGS = {
     EXIT_CONFORMS: gettext_noop(

@@ -162,6 +162,8 @@ def _report_fleet(options: argparse.Namespace) -> NoReturn:
         "--verify": options.verify,
         "--waive": options.waive,
         "--waivers": options.waivers,
+        # Its page and what it says are in English alone.
+        "--lang": options.lang,
     }
     for name, value in others.items():
         if value:

@@ -28,6 +28,7 @@ from reports.compare.comparison import Effect, QuantityOutcome
 from reports.fault_outcomes import NOT_RUN, OUTCOME_VERDICTS
 from reports.record_types import Reach
 from reports.run_verdict import NOT_FINISHED
+from reports.waiver import WaiverOutcome
 from reports.warmup import Better
 from topologies.catalogue import Level, claims, documents
 from topologies.library import load_all, names
@@ -140,7 +141,15 @@ def _of_template(file: Path) -> Iterator[Message]:
 def _of_vocabulary() -> Iterator[Message]:
     ends = get_args(Reach.model_fields["from_"].annotation)
     outcomes = (*OUTCOME_VERDICTS, NOT_RUN, NOT_FINISHED, *Effect, *QuantityOutcome)
-    for term in (*Verdict, *outcomes, *ends, *get_args(Better), *get_args(Level)):
+    for term in (
+        *Verdict,
+        *outcomes,
+        *ends,
+        *get_args(Better),
+        *get_args(Level),
+        *get_args(WaiverOutcome),
+        "not judged",
+    ):
         yield "contracts/language.py", str(term), WORD
 
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from reports.claim_runs import runs_of
 from contracts.language import gettext, word
-from reports.terminal.matrix_table import runs_of
+from reports.claim_runs import runs_of
 from reports.terminal.summary import print_section
 from reports.verdict_comparison import (
     ForeseenException,
