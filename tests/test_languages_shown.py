@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,12 @@ from reports.exports import junit
 from reports.exports.job_summary import render as job_summary
 from reports.html.report_page import render
 from reports.record import RunRecord, save
+from reports.standard import Standard
 from reports.terminal.matrix_table import print_matrix
 from reports.terminal.progress_lines import check_line, columns
 from reports.terminal.summary import print_closing, print_findings
+from reports.waiver import Waiver
+from reports.waivers import judged
 from reports.wording import one_line, padded
 from tests import compared
 from tests.html_run import check, fault, full, record
@@ -65,7 +69,29 @@ def unfinished(_: Path) -> RunRecord:
     return record([check("dhcp.lease", U, "NT-05"), check("nat.rules", C, "NT-08")], finished=False)
 
 
-every_record = pytest.mark.parametrize("made", [full, proof, unfinished])
+def waived(_: Path) -> RunRecord:
+    """A run with waivers that waive, have run out, and are of nothing; and with its standard."""
+    known = {"why": "812", "source": "known.yaml:3"}
+    waivers = [
+        Waiver.model_validate({"id": id_, "until": until, **known})
+        for id_, until in (
+            ("NT-05", "2026-06-30"),
+            ("NT-06", "2026-06-01"),
+            ("NT-21", "2026-06-30"),
+        )
+    ]
+    levels = {"NT-05": "required", "NT-06": "required", "NT-08": "named", "NT-24": "field"}
+    standard = Standard(catalogue="plumbline/claims/1", version="1", sha256="0" * 64, levels=levels)
+    checks = [
+        check("dhcp.lease", V, "NT-05", reason="0 of 1"),
+        check("dhcp.range", V, "NT-06", reason="0 of 2"),
+        check("nat.rules", C, "NT-08"),
+    ]
+    more = {"waivers": waivers, "standard": standard}
+    return judged(record(checks).model_copy(update=more), date(2026, 6, 15))
+
+
+every_record = pytest.mark.parametrize("made", [full, proof, unfinished, waived])
 every_page = pytest.mark.parametrize(
     ("page", "texts_of"),
     [
