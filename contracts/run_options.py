@@ -6,6 +6,7 @@ from pathlib import Path
 
 from contracts.exit_codes import EXIT_MISSING_CAPABILITY
 from contracts.host_kinds import HOST_KINDS, HOST_WORDS
+from contracts.language import LANGUAGE_HELP, LANGUAGES
 from contracts.run_files import LATEST_RUN, RUNS
 from contracts.run_option import PROVE, RUN, RunOption, absolute, comma_separated
 from contracts.waiver_options import WAIVER_OPTIONS
@@ -259,6 +260,7 @@ RUN_OPTIONS = (
         subcommands=(RUN,),
         rerun=True,
     ),
+    RunOption("lang", LANGUAGE_HELP, metavar="|".join(LANGUAGES), choices=LANGUAGES),
 )
 
 

@@ -51,6 +51,7 @@ class RunSettings:
         waivers: a file of further waivers.
         samples: of each quantity; None: as many as a check takes by itself.
         interleave: whether quantities are taken by turns.
+        lang: the language of the terminal; None: English. Nothing of the record depends on it.
         prove: whether each topology is broken on purpose.
         fault: ids and files of faults; empty: all that are shipped.
         part: which of the faults.
@@ -104,6 +105,7 @@ class RunSettings:
     waivers: str | None = None
     samples: int | None = None
     interleave: bool = False
+    lang: str | None = None
     prove: bool = False
     fault: tuple[str, ...] = ()
     part: str = "1/1"

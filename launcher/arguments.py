@@ -5,6 +5,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from contracts.language import LANGUAGE_HELP, LANGUAGES
 from launcher.launcher_error import UsageError, near_miss
 
 
@@ -60,6 +61,13 @@ def one_of(*choices: str) -> Callable[[str], str]:
         raise argparse.ArgumentTypeError(f"{said}; {hint}" if hint else said)
 
     return choice
+
+
+def add_language(own: Parser) -> None:
+    """Add `--lang`; what it is without it is the locale's to say (`contracts.language.chosen`)."""
+    own.add_argument(
+        "--lang", type=one_of(*LANGUAGES), metavar="|".join(LANGUAGES), help=LANGUAGE_HELP
+    )
 
 
 def number_from_one(most: int) -> Callable[[str], int]:

@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from contracts.language import chosen
 from contracts.run_files import RECORD
-from launcher.arguments import Parser, one_of
+from launcher.arguments import Parser, add_language, one_of
 from launcher.launcher_error import UsageError
 from launcher.waivers import add_waiver_options, waiver_order
 
@@ -77,6 +78,7 @@ def parser() -> Parser:
         help="the smallest change of a median that counts as a regression (default: 5)",
     )
     add_waiver_options(own)
+    add_language(own)
     return own
 
 
@@ -96,6 +98,7 @@ def main(argv: Sequence[str]) -> int:
         name: str(value) if isinstance(value, Path) else value
         for name, value in waiver_order(options).items()
     }
+    order["lang"] = chosen(options.lang, os.environ)
     # Imported here: --help needs none of it.
     from launcher import venv_exec
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`./plumbline explain`: a claim's statement, sources and procedure, and what breaks it."""
 
+import os
 from collections.abc import Sequence
 
-from launcher.arguments import Parser, one_of
+from contracts.language import chosen
+from launcher.arguments import Parser, add_language, one_of
 from launcher.launcher_error import UsageError
 from topologies import cli_names
 from topologies.data_error import DataError
@@ -33,6 +35,7 @@ def parser() -> Parser:
         metavar="|".join(FORMATS),
         help="default: terminal",
     )
+    add_language(own)
     return own
 
 
@@ -49,6 +52,9 @@ def main(argv: Sequence[str]) -> int:
     # Imported here: --help needs none of it.
     from launcher import venv_exec
 
-    venv_exec.exec_in_venv(
-        "fixtures.explanation.explain_command", {"claims": ids, "format": options.format}
-    )
+    order = {
+        "claims": ids,
+        "format": options.format,
+        "lang": chosen(options.lang, os.environ),
+    }
+    venv_exec.exec_in_venv("fixtures.explanation.explain_command", order)

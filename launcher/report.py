@@ -2,12 +2,14 @@
 """`./plumbline report`: a run record as a page, for a pipeline, or as one archive to hand over."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from contracts.language import chosen
 from contracts.run_files import LATEST_RUN, RECORD
-from launcher.arguments import Parser, one_of
+from launcher.arguments import Parser, add_language, one_of
 from launcher.launcher_error import UsageError
 from launcher.waivers import add_waiver_options, waiver_order
 
@@ -85,6 +87,7 @@ def parser() -> Parser:
     add("--signer", metavar="NAME", help="with --allowed-signers: accept only this signer")
     add_waiver_options(own)
     add("--fleet", action="store_true", help="the records of many hosts on one page")
+    add_language(own)
     return own
 
 
@@ -99,6 +102,7 @@ def main(argv: Sequence[str]) -> int:
         name: str(value) if isinstance(value, Path) else value
         for name, value in waiver_order(options).items()
     }
+    order["lang"] = chosen(options.lang, os.environ)
     if options.verify is None:
         order["run"] = str(_record(options.run))
     # Imported here: --help needs none of it.
@@ -158,6 +162,8 @@ def _report_fleet(options: argparse.Namespace) -> NoReturn:
         "--verify": options.verify,
         "--waive": options.waive,
         "--waivers": options.waivers,
+        # Its page and what it says are in English alone.
+        "--lang": options.lang,
     }
     for name, value in others.items():
         if value:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from contracts.language import chosen
 from contracts.run_option import RUN
 from contracts.run_options import RUN_OPTIONS, options_of
 from launcher.arguments import Parser, number_from_one, one_of, split_at_dashes
@@ -105,6 +106,7 @@ def start(
     from launcher.host_launch import LAUNCHES
 
     command = ["./plumbline", subcommand, *argv]
+    options.lang = chosen(options.lang, os.environ)
     setup.require_root(subcommand)
     if options.output is not None:
         _require_new(options.output)

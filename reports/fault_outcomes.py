@@ -32,8 +32,8 @@ def changes_counted(record: RunRecord) -> str:
     """Return how many faults and harmless changes there are: `12 faults, 3 harmless changes`."""
     harmless = sum(fault.is_harmless for fault in record.faults)
     faults = len(record.faults) - harmless
-    numbers = ((faults, "fault"), (harmless, "harmless change"))
-    return ", ".join(counted(number, noun) for number, noun in numbers if number)
+    said = ((faults, counted(faults, "fault")), (harmless, counted(harmless, "harmless change")))
+    return ", ".join(each for number, each in said if number)
 
 
 def results(

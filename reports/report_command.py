@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from contracts import language
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_USAGE
 from contracts.run_files import JUNIT, PAGE
 from reports.bundle import bundle_writer as bundle
@@ -40,6 +41,7 @@ class ReportOrder(BaseModel):
     Attributes:
         run: the run.json; None only with `verify`.
         waivers: further ones, beside those of the run.
+        lang: the language of its reader.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,11 +57,13 @@ class ReportOrder(BaseModel):
     allowed_signers: Path | None
     signer: str | None
     waivers: list[Waiver]
+    lang: str = language.ENGLISH
 
 
 def main(argv: Sequence[str]) -> int:
     """Do it; what stops a report is one message and the exit code of usage and data errors."""
     order = ReportOrder.model_validate_json(argv[0])
+    language.speak(order.lang)
     try:
         if order.verify is not None:
             for line in verification.verify(order.verify, order.allowed_signers, order.signer):

@@ -15,6 +15,7 @@ from contracts.exit_codes import (
     PROVE_EXIT_MEANINGS,
     WAIVED_MEANING,
 )
+from contracts.language import gettext, gettext_noop, word
 from contracts.verdicts import NOT_DECIDED, REPORTED_ORDER, Verdict
 from reports.fault_outcomes import BAD_OUTCOMES, changes_counted, outcomes_of
 from reports.record import Check, RunRecord
@@ -23,6 +24,7 @@ from reports.verdict_comparison import comparison, exit_code
 from reports.waivers import exit_code_twins, run_out
 from reports.wording import SEPARATOR, counted, duration, one_line
 
+NOT_FINISHED = "not finished"
 # The verdicts of a run that ends with 0.
 _GOOD = (Verdict.CONFORMS, Verdict.WAIVED)
 MACHINE_FACTS = ("kernel", "cpu", "memory_mib")
@@ -75,45 +77,52 @@ def run_verdict(record: RunRecord) -> RunVerdict:
     undecided = sum(check.reason == NOT_DECIDED for check in record.checks)
     if record.finished is None:
         found.warnings.append(
-            "This run did not finish, or goes on: "
-            f"{counted(undecided, 'check')} of {len(record.checks)} never began or never ended."
+            gettext(
+                "This run did not finish, or goes on: {undecided} of {checks} never began or never "
+                "ended."
+            ).format(undecided=counted(undecided, "check"), checks=len(record.checks))
         )
         if found.verdict in _GOOD:
-            says = "Not finished: all decided checks conform so far"
-            found = RunVerdict(Verdict.INCONCLUSIVE, "not finished", says, found.warnings)
+            says = gettext("Not finished: all decided checks conform so far")
+            found = RunVerdict(Verdict.INCONCLUSIVE, NOT_FINISHED, says, found.warnings)
     elif undecided:
-        found.warnings.append(f"The run ended before {counted(undecided, 'check')} could be made.")
+        said = gettext("The run ended before {checks} could be made.")
+        found.warnings.append(said.format(checks=counted(undecided, "check")))
     if (how := ending(record)) is not None:
         found.warnings.append(how)
         if found.verdict in _GOOD:
-            says = "What was decided conforms, and that is not all"
+            says = gettext("What was decided conforms, and that is not all")
             found = RunVerdict(Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE, says, found.warnings)
     found.warnings.extend(_beside_the_expected(record))
     found.warnings.extend(run_out(record))
     if record.tool.dirty:
-        found.warnings.append("Plumbline's own files differed from the commit named below.")
+        found.warnings.append(
+            gettext("Plumbline's own files differed from the commit named below.")
+        )
     return found
 
 
 def ending(record: RunRecord) -> str | None:
     """Return what was not well with a run beyond its checks; None: nothing, or it is not known."""
     if record.lacking:
-        return f"Expected of this host, which lacks it: {', '.join(record.lacking)}."
+        said = gettext("Expected of this host, which lacks it: {capabilities}.")
+        return said.format(capabilities=", ".join(record.lacking))
     # The waivers that were in force then are perhaps others than today's.
     possible = {exit_code(each) for each in (record, *exit_code_twins(record))}
     if record.ended_with is None or record.ended_with in possible:
         return None
-    meaning = EXIT_MEANINGS.get(record.ended_with or 0, "no code of a run")
-    return f"The run ended with {record.ended_with}: {meaning}."
+    meaning = EXIT_MEANINGS.get(record.ended_with or 0, gettext_noop("no code of a run"))
+    said = gettext("The run ended with {code}: {meaning}.")
+    return said.format(code=record.ended_with, meaning=gettext(meaning))
 
 
 def exit_meaning(record: RunRecord, code: int) -> str:
     """Return the meaning of a run's exit code."""
     if record.expected is not None and code in EXPECTED_EXIT_MEANINGS:
-        return EXPECTED_EXIT_MEANINGS[code]
+        return gettext(EXPECTED_EXIT_MEANINGS[code])
     if code == EXIT_CONFORMS and Verdict.WAIVED in record.counts():
-        return WAIVED_MEANING
-    return EXIT_MEANINGS.get(code, "ended early")
+        return gettext(WAIVED_MEANING)
+    return gettext(EXIT_MEANINGS.get(code, gettext_noop("ended early")))
 
 
 def _beside_the_expected(record: RunRecord) -> Iterator[str]:
@@ -123,13 +132,23 @@ def _beside_the_expected(record: RunRecord) -> Iterator[str]:
         return
     yield f"{compared.summary}."
     for each in compared.differences:
-        yield (
-            f"{each.claim} on {each.topology}: expected {each.expected}, found {each.seen}: "
-            f"{each.reason}"
+        yield gettext("{claim} on {topology}: expected {expected}, found {seen}: {reason}").format(
+            claim=each.claim,
+            topology=each.topology,
+            expected=word(each.expected),
+            seen=word(each.seen),
+            reason=each.reason,
         )
     for foreseen in compared.foreseen:
-        claims = (f"{claim} on {where}" for where, ids in foreseen.places.items() for claim in ids)
-        yield f"{foreseen.verdict}, as expected: {', '.join(claims)}. {one_line(foreseen.why)}"
+        place = gettext("{claim} on {topology}")
+        claims = (
+            place.format(claim=claim, topology=where)
+            for where, ids in foreseen.places.items()
+            for claim in ids
+        )
+        yield gettext("{verdict}, as expected: {claims}. {why}").format(
+            verdict=word(foreseen.verdict), claims=", ".join(claims), why=one_line(foreseen.why)
+        )
 
 
 def _of_checks(record: RunRecord) -> RunVerdict:
@@ -137,22 +156,24 @@ def _of_checks(record: RunRecord) -> RunVerdict:
     if verdict is Verdict.VIOLATES:
         claims = {claim.id for claim in record.claims if claim.verdict is Verdict.VIOLATES}
         said = counted(len(claims), "claim") if claims else counted(counts[verdict], "check")
-        says = f"{said} violated"
+        says = gettext("{claims} violated").format(claims=said)
     elif verdict is Verdict.ERROR:
-        says = "Not everything was decided: something broke"
+        says = gettext("Not everything was decided: something broke")
     elif not record.checks:
-        says = "Nothing was checked: this run shows nothing"
+        says = gettext("Nothing was checked: this run shows nothing")
     elif verdict is Verdict.WAIVED:
         waived = {claim.id for claim in record.claims if claim.verdict is Verdict.WAIVED}
-        says = f"Nothing else is violated: {counted(len(waived), 'violated claim')} waived"
+        says = gettext("Nothing else is violated: {claims} waived").format(
+            claims=counted(len(waived), "violated claim")
+        )
     elif not counts[Verdict.CONFORMS]:
-        says = "Nothing was decided: this run shows nothing"
+        says = gettext("Nothing was decided: this run shows nothing")
     elif verdict is Verdict.INCONCLUSIVE:
-        says = "Nothing is violated, but not everything was decided"
+        says = gettext("Nothing is violated, but not everything was decided")
     elif counts[Verdict.NOT_TESTABLE]:
-        says = "Everything that this host can show conforms"
+        says = gettext("Everything that this host can show conforms")
     else:
-        says = "Everything that was checked conforms"
+        says = gettext("Everything that was checked conforms")
     return RunVerdict(verdict, verdict, says)
 
 
@@ -174,16 +195,19 @@ def _of_faults(record: RunRecord) -> RunVerdict:
     if code == EXIT_CONFORMS:
         return RunVerdict(Verdict.CONFORMS, "caught", _sentence(PROVE_EXIT_MEANINGS[code]))
     if code == EXIT_VIOLATES:
-        said = [f"{outcomes[each]} {each}" for each in BAD_OUTCOMES if outcomes[each]]
-        word = next(each for each in BAD_OUTCOMES if outcomes[each])
-        says = f"Of {changes_counted(record)}: {', '.join(said)}"
-        return RunVerdict(Verdict.VIOLATES, word, says)
+        said = [f"{outcomes[each]} {word(each)}" for each in BAD_OUTCOMES if outcomes[each]]
+        gravest = next(each for each in BAD_OUTCOMES if outcomes[each])
+        says = gettext("Of {changes}: {outcomes}").format(
+            changes=changes_counted(record), outcomes=", ".join(said)
+        )
+        return RunVerdict(Verdict.VIOLATES, gravest, says)
     says = _sentence(PROVE_EXIT_MEANINGS[EXIT_UNDECIDED])
     return RunVerdict(Verdict.INCONCLUSIVE, "not decided", says)
 
 
 def _sentence(meaning: str) -> str:
-    return meaning[:1].upper() + meaning[1:]
+    said = gettext(meaning)
+    return said[:1].upper() + said[1:]
 
 
 def open_questions(record: RunRecord) -> list[OpenQuestion]:
@@ -191,7 +215,7 @@ def open_questions(record: RunRecord) -> list[OpenQuestion]:
     found: dict[tuple[Verdict, str], OpenQuestion] = {}
     for check in record.checks:
         if check.verdict not in (*_GOOD, Verdict.VIOLATES):
-            reason = one_line(check.reason or "no reason was given")
+            reason = one_line(check.reason or gettext("no reason was given"))
             question = found.setdefault(
                 (check.verdict, reason), OpenQuestion(check.verdict, reason)
             )
@@ -202,21 +226,21 @@ def open_questions(record: RunRecord) -> list[OpenQuestion]:
 def facts(record: RunRecord) -> Iterator[tuple[str, list[str]]]:
     """Give what the verdict rests on, as label and lines."""
     tool, host = record.tool, record.host
-    yield "Host", [_of_host(record)]
+    yield gettext("Host"), [_of_host(record)]
     machine = [_fact(key, host.facts[key]) for key in MACHINE_FACTS if host.facts.get(key)]
     if machine:
-        yield "Machine", [SEPARATOR.join(machine)]
+        yield gettext("Machine"), [SEPARATOR.join(machine)]
     if host.accel is not None:
-        yield "Guests run by", [f"{host.accel.name}: {host.accel.reason}"]
+        yield gettext("Guests run by"), [f"{host.accel.name}: {host.accel.reason}"]
     versions = host.facts.get("versions")
     if isinstance(versions, dict):
-        yield "Versions", [_version(name, value) for name, value in versions.items()]
-    commit = f", commit {tool.commit}" if tool.commit else ""
-    changed = " with changes" if tool.dirty else ""
+        yield gettext("Versions"), [_version(name, value) for name, value in versions.items()]
+    commit = gettext(", commit {commit}").format(commit=tool.commit) if tool.commit else ""
+    changed = gettext(" with changes") if tool.dirty else ""
     yield "Plumbline", [f"{tool.version}{commit}{changed}"]
     decided = {claim for check in record.checks for claim in check.claims}
     yield from standard_facts(record.standard, decided)
-    yield "Record", [str(record.id)]
+    yield gettext("Record"), [str(record.id)]
 
 
 def settings(record: RunRecord, topology: str) -> Iterator[tuple[str, str]]:
@@ -227,7 +251,7 @@ def settings(record: RunRecord, topology: str) -> Iterator[tuple[str, str]]:
         if isinstance(value, dict):
             yield from ((inner, str(each)) for inner, each in value.items())
         else:
-            yield name, "none" if value is None else str(value)
+            yield name, gettext("none") if value is None else str(value)
 
 
 def took(record: RunRecord) -> str:
@@ -240,12 +264,13 @@ def took(record: RunRecord) -> str:
 def _of_host(record: RunRecord) -> str:
     host = record.host
     if not host.kind:
-        return "none was up"
-    return f"{host.kind}, {host.release or 'release unknown'}"
+        return gettext("none was up")
+    release = host.release or gettext("release unknown")
+    return f"{host.kind}, {release}"
 
 
 def _version(name: str, value: JsonValue) -> str:
-    said = one_line(str(value)) if value is not None else "not there"
+    said = one_line(str(value)) if value is not None else gettext("not there")
     return said if name.lower() in said.lower() else f"{name} {said}"
 
 
@@ -253,5 +278,5 @@ def _fact(key: str, value: JsonValue) -> str:
     if key == "cpu" and isinstance(value, dict):
         return f"{value.get('count')} × {value.get('model')}"
     if key == "memory_mib":
-        return f"{value} MiB of memory"
+        return gettext("{number} MiB of memory").format(number=value)
     return f"Linux {one_line(str(value))}"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import Field
 
+from contracts.language import gettext, word
 from reports.claim_runs import runs_of
 from reports.record_types import RecordPart
 from reports.wording import counted
@@ -37,21 +38,28 @@ def standard_facts(
         return
     here = set(decided)
     yield (
-        "Standard",
+        gettext("Standard"),
         [
-            f"{standard.catalogue} of Plumbline {standard.version}, "
-            f"{counted(len(standard.levels), 'claim')}: {_by_level(standard.levels.values())}",
+            gettext("{catalogue} of Plumbline {version}, {claims}: {levels}").format(
+                catalogue=standard.catalogue,
+                version=standard.version,
+                claims=counted(len(standard.levels), "claim"),
+                levels=_by_level(standard.levels.values()),
+            ),
             f"SHA-256 {standard.sha256}",
         ],
     )
     there = [id_ for id_ in standard.levels if id_ in here]
     if there:
         levels = _by_level(standard.levels[id_] for id_ in there)
-        yield "Of it decided here", [f"{counted(len(there), 'claim')}: {levels}"]
+        yield gettext("Of it decided here"), [f"{counted(len(there), 'claim')}: {levels}"]
     if gone := [id_ for id_ in standard.levels if id_ not in here]:
-        why = ", ".join(standard.selected) or "none of its topologies is about them"
-        yield "Left out", [f"{counted(len(gone), 'claim')} ({why}): {' '.join(runs_of(gone))}"]
+        why = ", ".join(standard.selected) or gettext("none of its topologies is about them")
+        yield (
+            gettext("Left out"),
+            [f"{counted(len(gone), 'claim')} ({why}): {' '.join(runs_of(gone))}"],
+        )
 
 
 def _by_level(levels: Iterable[str]) -> str:
-    return ", ".join(f"{level} {number}" for level, number in Counter(levels).items())
+    return ", ".join(f"{word(level)} {number}" for level, number in Counter(levels).items())

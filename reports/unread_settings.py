@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 
+from contracts.language import gettext
 from reports.record import RunRecord, TopologyRecord, UnreadSetting
 from reports.wording import one_line
 
@@ -18,7 +19,9 @@ def unread_settings(record: RunRecord) -> Iterator[str]:
 
 def _line(topology: TopologyRecord, group: list[UnreadSetting]) -> str:
     first = group[0]
-    place = first.element if first.line is None else f"line {first.line}: {first.element}"
+    place = first.element
+    if first.line is not None:
+        place = gettext("line {number}: {element}").format(number=first.line, element=place)
     values = [_value(each) for each in group]
     return " ".join(filter(None, (f"{topology.name}, {place}", *values)))
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from contracts.exit_code_decision import exit_code_of_comparison
+from contracts.language import gettext
 from contracts.plan import HOST
 from contracts.verdicts import BY_GRAVITY, Verdict, worst
 from reports.record import Check, RunRecord
@@ -74,11 +75,13 @@ class VerdictComparison:
         """The comparison in a sentence."""
         met, missed = len(self.as_expected), len({(d.topology, d.claim) for d in self.differences})
         other = sum(len(claims) for each in self.foreseen for claims in each.places.values())
-        said = f"{met} of {counted(met + missed, 'verdict')} as expected by {self.file}"
+        said = gettext("{met} of {verdicts} as expected by {file}").format(
+            met=met, verdicts=counted(met + missed, "verdict"), file=self.file
+        )
         if other:
-            said += f", {other} of them other than conforms"
+            said += gettext(", {number} of them other than conforms").format(number=other)
         if unseen := sum(map(len, self.without.values())):
-            said += f"; no expectation for {unseen} more"
+            said += gettext("; no expectation for {number} more").format(number=unseen)
         return said
 
 
@@ -196,5 +199,5 @@ def _difference(
         expected=Verdict.CONFORMS if exception is None else exception.verdict,
         seen=seen,
         why=None if exception is None else exception.why,
-        reason=one_line(reasons[0]) if reasons else "no reason given",
+        reason=one_line(reasons[0]) if reasons else gettext("no reason given"),
     )

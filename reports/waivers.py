@@ -9,6 +9,7 @@ know of waivers. After the last day of a waiver its violation is one again.
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 
+from contracts.language import gettext
 from contracts.verdicts import Verdict, worst
 from reports.record import Check, ClaimVerdict, RunRecord, TopologyRecord
 from reports.report_error import ReportError
@@ -82,25 +83,32 @@ def without_effect(record: RunRecord) -> list[Waiver]:
 
 def waiver_line(waiver: Waiver) -> str:
     """Return a waiver in a line, with what became of it."""
-    where = f" on {waiver.topology}" if waiver.topology else ""
-    given = f"{waiver.id}{where}, until {waiver.until}: {waiver.why} ({waiver.source})"
+    on_topology = gettext("{claim} on {topology}")
+    about = on_topology.format(claim=waiver.id, topology=waiver.topology)
+    given = gettext("{claim}, until {day}: {why} ({source})").format(
+        claim=about if waiver.topology else waiver.id,
+        day=waiver.until,
+        why=waiver.why,
+        source=waiver.source,
+    )
+    checks = counted(len(waiver.violations), "violated check")
     if waiver.outcome == "waived":
-        return f"{given}: waives {counted(len(waiver.violations), 'violated check')}"
+        return gettext("{waiver}: waives {checks}").format(waiver=given, checks=checks)
     if waiver.outcome == "run out":
-        again = counted(len(waiver.violations), "violated check")
-        what = f"{again} counted again" if waiver.violations else waiver.note
-        return f"{given}: run out; {what}"
-    return f"{given}: waives nothing: {waiver.note or 'not judged yet'}"
+        again = gettext("{checks} counted again").format(checks=checks)
+        what = again if waiver.violations else waiver.note
+        return gettext("{waiver}: run out; {what}").format(waiver=given, what=what)
+    note = waiver.note or gettext("not judged yet")
+    return gettext("{waiver}: waives nothing: {note}").format(waiver=given, note=note)
 
 
 def run_out(record: RunRecord) -> Iterator[str]:
     """Yield a sentence for each waiver that has run out, and whose violation counts again."""
     for waiver in record.waivers:
         if waiver.outcome == "run out" and waiver.violations:
-            yield (
-                f"The waiver of {waiver.id} ran out on {waiver.until}, and its violation counts "
-                f"again: {waiver.why}"
-            )
+            yield gettext(
+                "The waiver of {claim} ran out on {day}, and its violation counts again: {why}"
+            ).format(claim=waiver.id, day=waiver.until, why=waiver.why)
 
 
 def _judged_check(check: Check, waivers: Sequence[Waiver], day: date) -> Check:

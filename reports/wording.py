@@ -3,6 +3,9 @@
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len, set_cell_size
+
+from contracts.language import ENGLISH, language, pgettext
 from contracts.verdicts import Verdict
 
 STYLES = {
@@ -60,8 +63,10 @@ def count(number: int | str, verdict: Verdict) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Return `1 check`, `2 checks`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """Return `1 check`, `2 checks`; the catalogue has a noun with its measure word."""
+    shown = pgettext("counted", noun)
+    ending = "s" if number != 1 and language() == ENGLISH else ""
+    return f"{number} {shown}{ending}"
 
 
 def harmless(text: str) -> str:
@@ -72,9 +77,14 @@ def harmless(text: str) -> str:
 def one_line(text: str, width: int | None = None) -> str:
     """Return text without line breaks, shortened to `width` columns unless that is None."""
     flat = " ".join(text.split())
-    if width is None or len(flat) <= width:
+    if width is None or cell_len(flat) <= width:
         return flat
-    return flat[: max(width - 1, 0)].rstrip() + ELLIPSIS
+    return set_cell_size(flat, max(width - 1, 0)).rstrip() + ELLIPSIS
+
+
+def padded(text: str, width: int) -> str:
+    """Return text with blanks behind it to fill `width` columns; a Chinese character takes two."""
+    return text + " " * max(0, width - cell_len(text))
 
 
 def both_ends(text: str, width: int) -> str:

@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from contracts.language import CHINESE, spoken
 from reports.html.report_page import render
 from tests.browser import chromium
 from tests.html_run import C, N, V, check, fault, full, record
@@ -15,7 +16,7 @@ from tests.html_run import C, N, V, check, fault, full, record
 pytestmark = pytest.mark.browser
 
 WIDE, NARROW = {"width": 1200, "height": 900}, {"width": 360, "height": 740}
-REPORT, PROOF = "report.html", "proof.html"
+REPORT, PROOF, CHINESE_REPORT = "report.html", "proof.html", "chinese.html"
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fault("tag", "ovs", "OV-12", outcome="not testable", missed={"OV-12": "not-testable"}),
     )
     (made / PROOF).write_text(render(record(checks, faults=faults), made))
+    with spoken(CHINESE):
+        (made / CHINESE_REPORT).write_text(render(full(made), made), encoding="utf-8")
     return made
 
 
@@ -227,6 +230,19 @@ def test_a_proof_is_filtered_by_outcome(browser: Browser, folder: Path) -> None:
     assert shown(page) == ["fault-2"]
     page.get_by_role("button", name="Unfold").click()
     assert page.locator("#fault-2").get_by_text("ip link del virbr1").is_visible()
+    context.close()
+
+
+def test_a_page_in_chinese_filters_and_counts_in_chinese(browser: Browser, folder: Path) -> None:
+    context = browser.new_context(viewport=NARROW)
+    page = context.new_page()
+    page.goto((folder / CHINESE_REPORT).as_uri())
+    number = page.locator("details.check").count()
+    counted = page.locator(".filters output")
+    assert counted.inner_text() == f"显示全部 {number} 项"
+    page.get_by_role("checkbox", name="错误").check()
+    assert counted.inner_text() == f"显示 {number} 项中的 1 项，略去 {number - 1} 项"
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
     context.close()
 
 

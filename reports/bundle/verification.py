@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from contracts.language import ENGLISH, spoken
 from contracts.run_files import PAGE, RECORD
 from reports.bundle import archive
 from reports.bundle.bundle_writer import MANIFEST, REDACTION, SIGNATURE, top_folder
@@ -39,6 +40,7 @@ class BundleContents:
     kept: Mapping[str, bytes]
 
 
+@spoken(ENGLISH)
 def verify(file: Path, allowed: Path | None, signer: str | None) -> Iterator[str]:
     """Return what was verified, line by line, when everything was.
 

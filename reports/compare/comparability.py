@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from pydantic import JsonValue
 
+from contracts.language import gettext
 from contracts.plan import HOST
 from reports.record import HostRecord, RunRecord
 from reports.report_error import ReportError
@@ -47,38 +48,42 @@ def require_comparable(before: RunRecord, after: RunRecord) -> None:
 
 def warnings(before: RunRecord, after: RunRecord) -> Iterator[str]:
     """Yield the reasons why the comparison shows less than it seems to."""
-    for which, record in (("before", before), ("after", after)):
+    for which, record in ((gettext("before"), before), (gettext("after"), after)):
         if record.finished is None:
-            yield f"the run {which} did not finish: its undecided checks are no change"
+            said = gettext("the run {which} did not finish: its undecided checks are no change")
+            yield said.format(which=which)
     if before.redacted != after.redacted:
-        which = "before" if before.redacted else "after"
-        yield (
-            f"the run {which} is redacted, the other is not: names and addresses differ that may "
+        yield gettext(
+            "the run {which} is redacted, the other is not: names and addresses differ that may "
             "be the same"
-        )
+        ).format(which=gettext("before") if before.redacted else gettext("after"))
     if after.started < before.started:
-        yield "AFTER is the older run: entries called new are the earlier ones"
+        yield gettext("AFTER is the older run: entries called new are the earlier ones")
     for what, was, now in _machine(before.host, after.host):
         if was != now:
-            yield f"two different hosts: {what} {_said(was)} before, {_said(now)} after"
+            said = gettext("two different hosts: {what} {before} before, {after} after")
+            yield said.format(what=what, before=_said(was), after=_said(now))
     if (before.tool.commit, before.tool.version) != (after.tool.commit, after.tool.version):
-        yield (
-            f"two versions of Plumbline: {_tool(before)} before, {_tool(after)} after; "
-            "a check may have changed, not the host"
-        )
+        yield gettext(
+            "two versions of Plumbline: {before} before, {after} after; a check may have changed, "
+            "not the host"
+        ).format(before=_tool(before), after=_tool(after))
 
 
 def why_speeds_differ(before: HostRecord, after: HostRecord) -> str | None:
     """Return why no quantity of one host may be held against the other's; None: they may."""
     different = [what for what, was, now in _machine(before, after) if was != now]
-    return f"measured with another {' and '.join(different)}" if different else None
+    if not different:
+        return None
+    said = gettext("measured with another {parts}")
+    return said.format(parts=gettext(" and ").join(different))
 
 
 def _machine(before: HostRecord, after: HostRecord) -> Iterator[tuple[str, JsonValue, JsonValue]]:
     """Yield what makes a machine, and what no upgrade of its software changes."""
-    yield "kind", before.kind, after.kind
+    yield gettext("kind"), before.kind, after.kind
     yield (
-        "accelerator",
+        gettext("accelerator"),
         before.accel.name if before.accel else None,
         after.accel.name if after.accel else None,
     )
@@ -87,7 +92,7 @@ def _machine(before: HostRecord, after: HostRecord) -> Iterator[tuple[str, JsonV
     if isinstance(was, int) and isinstance(now, int):
         # Another kernel keeps a little more or less for itself.
         differs = abs(was - now) > SAME_MEMORY * max(was, now)
-        yield "memory", f"{was} MiB", f"{now if differs else was} MiB"
+        yield gettext("memory"), f"{was} MiB", f"{now if differs else was} MiB"
 
 
 def _cpu(host: HostRecord) -> JsonValue:
@@ -98,10 +103,10 @@ def _cpu(host: HostRecord) -> JsonValue:
 
 
 def _said(value: JsonValue) -> str:
-    return "unknown" if value is None else str(value)
+    return gettext("unknown") if value is None else str(value)
 
 
 def _tool(record: RunRecord) -> str:
     commit = f" ({record.tool.commit[:10]})" if record.tool.commit else ""
-    changed = ", changed" if record.tool.dirty else ""
+    changed = gettext(", changed") if record.tool.dirty else ""
     return f"{record.tool.version}{commit}{changed}"

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_INTERRUPTED, EXIT_UNDECIDED, EXIT_USAGE
+from contracts.language import ENGLISH, speak
 from reports.compare.compare_runs import compare
 from reports.compare.comparison import Comparison
 from reports.compare.quantities import Criteria
@@ -38,6 +39,7 @@ class CompareOrder(BaseModel):
         topology: only these; empty: all.
         waivers: further ones, beside those of the run after.
         level: in percent, as power and relevant (`Criteria`).
+        lang: the language of its reader; a program is not spoken to in Chinese.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,6 +54,7 @@ class CompareOrder(BaseModel):
     power: float
     relevant: float
     waivers: list[Waiver] = []
+    lang: str = ENGLISH
 
 
 def main(argv: Sequence[str]) -> int:
@@ -61,6 +64,7 @@ def main(argv: Sequence[str]) -> int:
         argv: one element, an `Order` as JSON.
     """
     order = CompareOrder.model_validate_json(argv[0])
+    speak(ENGLISH if order.format == "json" else order.lang)
     try:
         if order.trend is not None:
             _write(_rendered(trend_of(*runs(order.trend), order.topology), order), order)

@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from contracts.language import gettext
 from reports.compare.comparability import (
     NotComparable,
     require_comparable,
@@ -50,12 +51,14 @@ def compare(
     explained = differences(flipped, (was, readers[0]), (now, readers[1]))
     vanished, appeared = one_sided(was, now), one_sided(now, was)
     unfinished = was.finished is None or now.finished is None
-    undecided = ["a run did not finish"] if unfinished else []
+    undecided = [gettext("a run did not finish")] if unfinished else []
     if not decided_in_both(was, now):
-        undecided.append("no check and no claim is decided in both runs")
+        undecided.append(gettext("no check and no claim is decided in both runs"))
     built = {topology.name for topology in now.topologies}
     undecided += [
-        f"measured before, and not after: {name} ({topology})"
+        gettext("measured before, and not after: {name} ({topology})").format(
+            name=name, topology=topology
+        )
         for (topology, check, name), known in quantities_before.items()
         if known.better is not None
         and topology in built

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_UNDECIDED, EXIT_VIOLATES
+from contracts.language import gettext, word
 from contracts.verdicts import Verdict
 from reports.record import RunRecord
 from reports.warmup import Better
@@ -82,7 +83,7 @@ class RunIdentity(ComparisonPart):
     @property
     def host(self) -> str:
         """The host in words: `sandbox, Debian 12, kvm`."""
-        return ", ".join(filter(None, (self.kind, self.release, self.accel))) or "no host"
+        return ", ".join(filter(None, (self.kind, self.release, self.accel))) or gettext("no host")
 
 
 def identity(record: RunRecord, folder: Path) -> dict[str, Any]:
@@ -230,28 +231,36 @@ def outcome_of(
         quantities: those of both.
         undecided: the reasons that leave the whole comparison open.
     """
-    worse = [f"{f.id}: {f.before} → {f.after}" for f in flips if f.effect is Effect.REGRESSED]
-    worse += [f"{named(q)} regressed" for q in quantities if q.outcome is QuantityOutcome.REGRESSED]
+    worse = [_turned(flip) for flip in flips if flip.effect is Effect.REGRESSED]
+    regressed = gettext("{quantity} regressed")
+    worse += [
+        regressed.format(quantity=named(each))
+        for each in quantities
+        if each.outcome is QuantityOutcome.REGRESSED
+    ]
     if worse:
         return EXIT_VIOLATES, worse
     open_ = list(undecided)
-    open_ += [
-        f"{f.id}: {f.before} → {f.after}"
-        for f in flips
-        if f.effect in WORSE_UNKNOWN or f.of == "topology"
-    ]
+    open_ += [_turned(f) for f in flips if f.effect in WORSE_UNKNOWN or f.of == "topology"]
     decided = {Verdict.CONFORMS, Verdict.VIOLATES, Verdict.WAIVED}
     if gone := _claim_list([each for each in vanished if each.verdict in decided], vanished):
-        open_.append(f"decided before, and not looked at after: {gone}")
+        open_.append(
+            gettext("decided before, and not looked at after: {claims}").format(claims=gone)
+        )
     if new := _claim_list([a for a in appeared if a.verdict is Verdict.VIOLATES], appeared):
-        open_.append(f"violated, and not looked at before: {new}")
+        said = gettext("violated, and not looked at before: {claims}")
+        open_.append(said.format(claims=new))
     directed = [q for q in quantities if q.better is not None]
     if directed and not any(q.outcome in JUDGED for q in directed):
-        why = ", ".join(dict.fromkeys(str(q.outcome) for q in directed))
-        open_.append(f"no quantity could be judged: {why}")
+        why = ", ".join(dict.fromkeys(word(q.outcome) for q in directed))
+        open_.append(gettext("no quantity could be judged: {why}").format(why=why))
     if open_:
         return EXIT_UNDECIDED, open_
-    return EXIT_CONFORMS, ["no verdict and no quantity is shown to be worse"]
+    return EXIT_CONFORMS, [gettext("no verdict and no quantity is shown to be worse")]
+
+
+def _turned(flip: Flip) -> str:
+    return f"{flip.id}: {word(flip.before)} → {word(flip.after)}"
 
 
 def _claim_list(ones: list[OneSided], whole: list[OneSided]) -> str:
@@ -262,7 +271,8 @@ def _claim_list(ones: list[OneSided], whole: list[OneSided]) -> str:
     by_claim = [each for each in ones if each.of == "claim"]
     claims = by_claim + [each for each in ones if each.of == "check" and not each.claims]
     topologies = {each.topology for each in whole if each.of == "topology"}
-    listed = [f"all of {each.topology}" for each in claims if each.topology in topologies]
+    all_ = gettext("all of {topology}")
+    listed = [all_.format(topology=e.topology) for e in claims if e.topology in topologies]
     listed += [f"{each.id} ({each.topology})" for each in claims if each.topology not in topologies]
     return ", ".join(dict.fromkeys(listed))
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A comparison and a trend as one file each: HTML in the look of the report, or Markdown."""
 
+from contracts.language import gettext
 from reports.compare import comparison_wording as wording
 from reports.compare import trend_lines, trend_text
 from reports.compare.comparison import Comparison, Quantity, Samples
@@ -34,9 +35,15 @@ def trend_markdown(found: Trend) -> str:
 
 def strip_of(quantity: Quantity) -> StripPlot:
     """Return the samples of a quantity as a strip plot: before above, after below."""
-    both = (("before", quantity.before), ("after", quantity.after))
+    both = ((gettext("before"), quantity.before), (gettext("after"), quantity.after))
+    median = gettext("{when}: median {median} {unit} of {number}")
     says = "; ".join(
-        f"{when}: median {wording.figure(samples.median)} {quantity.unit} of {len(samples.values)}"
+        median.format(
+            when=when,
+            median=wording.figure(samples.median),
+            unit=quantity.unit,
+            number=len(samples.values),
+        )
         for when, samples in both
     )
     return strip_plot([_series(samples) for _, samples in both], says)

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_VIOLATES
+from contracts.language import gettext, word
 from reports.compare import comparison_wording as wording
 from reports.compare.comparison import (
     Comparison,
@@ -18,7 +19,7 @@ from reports.compare.comparison import (
     Quantity,
     QuantityOutcome,
 )
-from reports.wording import STYLES
+from reports.wording import STYLES, padded
 
 EFFECT_STYLES = {
     Effect.REGRESSED: "bold red",
@@ -53,28 +54,32 @@ def show(comparison: Comparison, console: Console) -> None:
     _quantities(comparison, console)
     _facts(comparison, console)
     _differences(comparison.differences, console)
-    _lines(console, "Evidence that was not compared", comparison.notes, "yellow")
+    _lines(console, gettext("Evidence that was not compared"), comparison.notes, "yellow")
     _closing(comparison, console)
 
 
 def _heading(comparison: Comparison, console: Console) -> None:
-    for label, run in (("before", comparison.before), ("after", comparison.after)):
-        say(console, Text(f"{label:<8}", style="dim").append(wording.run_line(run), "not dim"))
+    for label, run in (
+        (gettext("before"), comparison.before),
+        (gettext("after"), comparison.after),
+    ):
+        say(console, Text(padded(label, 8), style="dim").append(wording.run_line(run), "not dim"))
         say(console, Text(f"{'':<8}{wording.command(run)}", style="dim"))
     for warning in comparison.warnings:
-        say(console, Text(f"warning: {warning}", style="yellow"))
+        label = gettext("warning:")
+        say(console, Text(f"{label} {warning}", style="yellow"))
 
 
 def _flips(comparison: Comparison, console: Console) -> None:
-    _title(console, "Verdicts")
+    _title(console, gettext("Verdicts"))
     for effect in Effect:
         there = [flip for flip in comparison.flips if flip.effect is effect]
         if there:
             style = EFFECT_STYLES[effect]
             say(
                 console,
-                Text(str(effect), style=style).append(
-                    f": {wording.EFFECT_MEANINGS[effect]}", "default not bold"
+                Text(word(effect), style=style).append(
+                    f": {gettext(wording.EFFECT_MEANINGS[effect])}", "default not bold"
                 ),
             )
         for flip in there:
@@ -83,29 +88,33 @@ def _flips(comparison: Comparison, console: Console) -> None:
 
 
 def _flip(flip: Flip, console: Console) -> None:
-    what = "the topology itself" if flip.of == "topology" else flip.id
+    what = gettext("the topology itself") if flip.of == "topology" else flip.id
     line = Text(f"  {flip.topology}  {what}  ")
-    line.append(str(flip.before), STYLES[flip.before]).append(" → ")
-    line.append(str(flip.after), STYLES[flip.after])
+    line.append(word(flip.before), STYLES[flip.before]).append(" → ")
+    line.append(word(flip.after), STYLES[flip.after])
     if flip.of == "check" and flip.claims:
         line.append(f"  {' '.join(flip.claims)}", "dim")
     say(console, line)
-    for when, reason in (("before", flip.reason_before), ("after", flip.reason_after)):
+    for when, reason in (
+        (gettext("before:"), flip.reason_before),
+        (gettext("after:"), flip.reason_after),
+    ):
         if reason:
-            say(console, Text(f"    {when + ':':<8}{reason}", style="dim"))
+            say(console, Text(f"    {padded(when, 8)}{reason}", style="dim"))
     if flip.rerun:
-        say(console, Text(f"    {'again:':<8}{flip.rerun}", style="dim"))
+        label = padded(gettext("again:"), 8)
+        say(console, Text(f"    {label}{flip.rerun}", style="dim"))
 
 
 def _one_sided(comparison: Comparison, console: Console) -> None:
-    _lines(console, "Only before", wording.listed(comparison.vanished), "yellow")
-    _lines(console, "Only after", wording.listed(comparison.appeared), "")
+    _lines(console, gettext("Only before"), wording.listed(comparison.vanished), "yellow")
+    _lines(console, gettext("Only after"), wording.listed(comparison.appeared), "")
 
 
 def _quantities(comparison: Comparison, console: Console) -> None:
     if not comparison.quantities:
         return
-    _title(console, "Quantities")
+    _title(console, gettext("Quantities"))
     for topology in dict.fromkeys(each.topology for each in comparison.quantities):
         there = [each for each in comparison.quantities if each.topology == topology]
         if console.width >= TABLE_WIDTH:
@@ -120,10 +129,10 @@ def _quantities(comparison: Comparison, console: Console) -> None:
 def _table(topology: str, quantities: Iterable[Quantity]) -> Table:
     table = Table(box=box.SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column(Text(wording.harmless(topology), style="bold"))
-    for head in ("before", "after", "change"):
+    for head in (gettext("before"), gettext("after"), gettext("change")):
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
-    for head in ("visible", "samples"):
+    for head in (gettext("visible"), gettext("samples")):
         table.add_column(head, justify="right", no_wrap=True)
     for each in quantities:
         cold = each.before.cold or each.after.cold
@@ -132,7 +141,7 @@ def _table(topology: str, quantities: Iterable[Quantity]) -> Table:
             wording.figure(each.before.median),
             wording.figure(each.after.median),
             wording.moved(each.change),
-            Text(str(each.outcome), style=OUTCOME_STYLES[each.outcome]),
+            Text(word(each.outcome), style=OUTCOME_STYLES[each.outcome]),
             wording.visible(each),
             f"{len(each.before.values)}, {len(each.after.values)}{'*' if cold else ''}",
         )
@@ -142,28 +151,33 @@ def _table(topology: str, quantities: Iterable[Quantity]) -> Table:
 def _legend(comparison: Comparison, console: Console) -> None:
     used = comparison.method
     said = [
-        "medians; behind a change, what encloses it with 95 %",
-        f"visible: the smallest change for the worse that {100 * used.power:g} % of comparisons "
-        "would show",
+        gettext("medians; behind a change, what encloses it with 95 %"),
+        gettext(
+            "visible: the smallest change for the worse that {power} % of comparisons would show"
+        ).format(power=f"{100 * used.power:g}"),
     ]
     if any(each.before.cold or each.after.cold for each in comparison.quantities):
-        said.append("*: the first sample was cold, and is left out")
+        said.append(gettext("*: the first sample was cold, and is left out"))
     for line in said:
         say(console, Text(line, style="dim"))
 
 
 def _blocks(topology: str, quantities: Iterable[Quantity], console: Console) -> None:
+    samples, visible = gettext("samples:"), gettext("visible:")
     say(console, Text(topology, style="bold"))
     for each in quantities:
         say(
             console,
-            Text(f"  {each.title}: ").append(str(each.outcome), OUTCOME_STYLES[each.outcome]),
+            Text(f"  {each.title}: ").append(word(each.outcome), OUTCOME_STYLES[each.outcome]),
         )
         medians = " → ".join(wording.median(each, after=after) for after in (False, True))
         say(console, Text(f"    {medians} {each.unit}"))
-        say(console, Text(f"    {wording.moved(each.change)}, samples: {wording.sizes(each)}"))
+        say(
+            console,
+            Text(f"    {wording.moved(each.change)}, {samples} {wording.sizes(each)}"),
+        )
         if each.visible is not None:
-            say(console, Text(f"    visible: {wording.visible(each)}"))
+            say(console, Text(f"    {visible} {wording.visible(each)}"))
 
 
 def _noted(quantities: Iterable[Quantity]) -> Iterable[tuple[str, str]]:
@@ -174,13 +188,13 @@ def _noted(quantities: Iterable[Quantity]) -> Iterable[tuple[str, str]]:
             about.setdefault(each.note, []).append(f"{each.topology} {each.title}")
     whole = len(list(quantities))
     for note, names in about.items():
-        yield note, "all" if len(names) == whole > 1 else "; ".join(names)
+        yield note, gettext("all") if len(names) == whole > 1 else "; ".join(names)
 
 
 def _facts(comparison: Comparison, console: Console) -> None:
     if not comparison.facts:
         return
-    _title(console, "The host")
+    _title(console, gettext("The host"))
     for each in comparison.facts:
         say(console, Text(each.name, style="bold"))
         say(console, Text(f"  - {wording.fact(each.before)}", style="red"))
@@ -191,14 +205,15 @@ def _differences(differences: Iterable[EvidenceDifference], console: Console) ->
     found = list(differences)
     if not found:
         return
-    _title(console, "Evidence that differs, beside the verdicts that do")
+    _title(console, gettext("Evidence that differs, beside the verdicts that do"))
     for each in found:
         say(console, Text(f"{each.check or each.topology}: {each.name}", style="bold"))
         for line in each.lines[:DIFF_LINES]:
             say(console, Text(f"  {line}", style=DIFF_STYLES.get(line[:1], "")))
         left = len(each.lines) - DIFF_LINES + each.left_out
         if left > 0:
-            say(console, Text(f"  … {left} lines more: --format html has them", style="dim"))
+            said = gettext("{number} lines more: --format html has them").format(number=left)
+            say(console, Text(f"  … {said}", style="dim"))
 
 
 def _closing(comparison: Comparison, console: Console) -> None:
@@ -207,7 +222,8 @@ def _closing(comparison: Comparison, console: Console) -> None:
     )
     _title(console, "")
     line = Text(wording.headline(comparison), style=style)
-    say(console, line.append(f" (exit {comparison.exit_code})", "default not bold"))
+    code = gettext("exit {code}").format(code=comparison.exit_code)
+    say(console, line.append(f" ({code})", "default not bold"))
     for reason in comparison.because:
         say(console, Text(f"  {reason}"))
 

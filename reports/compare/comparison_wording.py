@@ -6,6 +6,7 @@ import shlex
 from pydantic import JsonValue
 
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_VIOLATES
+from contracts.language import gettext, gettext_noop, word
 from reports.compare.comparison import (
     ComparedRun,
     Comparison,
@@ -19,22 +20,34 @@ from reports.wording import counted
 from reports.wording import harmless as harmless  # noqa: PLC0414 - one of these words too
 
 EFFECT_MEANINGS = {
-    Effect.REGRESSED: "it conformed, and is violated now",
-    Effect.LOST: "it was decided, and is not decided now",
-    Effect.FOUND: "it is violated, and was not decided before",
-    Effect.MENDED: "it was violated, and conforms now",
-    Effect.WAIVED: "it is violated now, and that is waived",
-    Effect.GAINED: "it was not decided, and conforms",
-    Effect.UNDECIDED: "it was not decided, and is not, for another reason",
+    Effect.REGRESSED: gettext_noop("it conformed, and is violated now"),
+    Effect.LOST: gettext_noop("it was decided, and is not decided now"),
+    Effect.FOUND: gettext_noop("it is violated, and was not decided before"),
+    Effect.MENDED: gettext_noop("it was violated, and conforms now"),
+    Effect.WAIVED: gettext_noop("it is violated now, and that is waived"),
+    Effect.GAINED: gettext_noop("it was not decided, and conforms"),
+    Effect.UNDECIDED: gettext_noop("it was not decided, and is not, for another reason"),
 }
 OUTCOME_MEANINGS = {
-    QuantityOutcome.REGRESSED: "a change for the worse is shown, and it is large enough to matter",
-    QuantityOutcome.IMPROVED: "a change for the better is shown, and it is large enough to matter",
-    QuantityOutcome.SMALL: "a change is shown, and it is smaller than what was called relevant",
-    QuantityOutcome.CHANGED: "a change is shown of something of which neither way is better",
-    QuantityOutcome.NO_DIFFERENCE: "these samples show none; beside it, what they would have shown",
-    QuantityOutcome.TOO_FEW: "no result of so few samples could reach the level",
-    QuantityOutcome.NOT_COMPARABLE: "the hosts measure differently: shown, and not judged",
+    QuantityOutcome.REGRESSED: gettext_noop(
+        "a change for the worse is shown, and it is large enough to matter"
+    ),
+    QuantityOutcome.IMPROVED: gettext_noop(
+        "a change for the better is shown, and it is large enough to matter"
+    ),
+    QuantityOutcome.SMALL: gettext_noop(
+        "a change is shown, and it is smaller than what was called relevant"
+    ),
+    QuantityOutcome.CHANGED: gettext_noop(
+        "a change is shown of something of which neither way is better"
+    ),
+    QuantityOutcome.NO_DIFFERENCE: gettext_noop(
+        "these samples show none; beside it, what they would have shown"
+    ),
+    QuantityOutcome.TOO_FEW: gettext_noop("no result of so few samples could reach the level"),
+    QuantityOutcome.NOT_COMPARABLE: gettext_noop(
+        "the hosts measure differently: shown, and not judged"
+    ),
 }
 NOTHING = "–"
 # Below it a figure gets a digit behind its point, below a tenth of it two.
@@ -44,10 +57,10 @@ _DIGIT_BELOW, _TWO_DIGITS_BELOW = 100, 10
 def headline(comparison: Comparison) -> str:
     """Return the answer in a sentence."""
     if comparison.exit_code == EXIT_VIOLATES:
-        return "Something is worse"
+        return gettext("Something is worse")
     if comparison.exit_code == EXIT_CONFORMS:
-        return "Nothing is shown to be worse"
-    return "It cannot be decided whether something is worse"
+        return gettext("Nothing is shown to be worse")
+    return gettext("It cannot be decided whether something is worse")
 
 
 def figure(value: float) -> str:
@@ -61,11 +74,11 @@ def moved(change: MedianChange | None, *, interval: bool = True) -> str:
     """Return a change: `+3.1 % (-2.0 to +8.4)`, in points `+0.5 points`."""
     if change is None:
         return NOTHING
-    unit = "points" if change.in_points else "%"
+    unit = gettext("points") if change.in_points else "%"
     said = f"{_signed(change.size, in_points=change.in_points)} {unit}"
     if interval and change.interval is not None:
         low, high = (_signed(end, in_points=change.in_points) for end in change.interval)
-        said += f" ({low} to {high})"
+        said += gettext(" ({low} to {high})").format(low=low, high=high)
     return said
 
 
@@ -74,7 +87,8 @@ def visible(quantity: Quantity) -> str:
     if quantity.visible is None:
         return NOTHING
     in_points = quantity.change is not None and quantity.change.in_points
-    return f"{_signed(quantity.visible, in_points=in_points)} {'points' if in_points else '%'}"
+    unit = gettext("points") if in_points else "%"
+    return f"{_signed(quantity.visible, in_points=in_points)} {unit}"
 
 
 def median(quantity: Quantity, *, after: bool) -> str:
@@ -82,7 +96,8 @@ def median(quantity: Quantity, *, after: bool) -> str:
     samples = quantity.after if after else quantity.before
     said = figure(samples.median)
     if samples.interval is not None:
-        said += f" ({figure(samples.interval[0])} to {figure(samples.interval[1])})"
+        low, high = (figure(end) for end in samples.interval)
+        said += gettext(" ({low} to {high})").format(low=low, high=high)
     return said
 
 
@@ -91,10 +106,15 @@ def sizes(quantity: Quantity) -> str:
     said = f"{len(quantity.before.values)}, {len(quantity.after.values)}"
     cold = [
         when
-        for when, samples in (("before", quantity.before), ("after", quantity.after))
+        for when, samples in (
+            (gettext("before"), quantity.before),
+            (gettext("after"), quantity.after),
+        )
         if samples.cold
     ]
-    return f"{said} (first one cold: {' and '.join(cold)})" if cold else said
+    if cold:
+        said += gettext(" (first one cold: {runs})").format(runs=gettext(" and ").join(cold))
+    return said
 
 
 def run_line(run: ComparedRun) -> str:
@@ -109,15 +129,16 @@ def command(run: ComparedRun) -> str:
 
 def fact(value: JsonValue) -> str:
     """Return the value of a fact."""
-    return "not known" if value is None else str(value)
+    return gettext("not known") if value is None else str(value)
 
 
 def kept(comparison: Comparison) -> str:
     """Return how many verdicts are what they were."""
     if not comparison.same:
-        return "no check has the verdict that it had"
-    parts = ", ".join(f"{number} {verdict}" for verdict, number in comparison.same.items())
-    return f"{counted(sum(comparison.same.values()), 'check')} as before: {parts}"
+        return gettext("no check has the verdict that it had")
+    parts = ", ".join(f"{number} {word(verdict)}" for verdict, number in comparison.same.items())
+    checks = counted(sum(comparison.same.values()), "check")
+    return gettext("{checks} as before: {verdicts}").format(checks=checks, verdicts=parts)
 
 
 def listed(ones: list[OneSided]) -> list[str]:
@@ -127,32 +148,50 @@ def listed(ones: list[OneSided]) -> list[str]:
         there = [each for each in ones if each.topology == topology]
         if any(each.of == "topology" for each in there):
             claims = [each for each in there if each.of == "claim"]
-            lines.append(f"{topology}: the topology, with {counted(len(claims), 'claim')}")
+            said = gettext("{topology}: the topology, with {claims}")
+            lines.append(said.format(topology=topology, claims=counted(len(claims), "claim")))
             continue
-        for of in ("claim", "check"):
-            ids = [f"{each.id} ({each.verdict})" for each in there if each.of == of]
+        for of, said in (
+            ("claim", gettext("{topology}: claims {ids}")),
+            ("check", gettext("{topology}: checks {ids}")),
+        ):
+            ids = [f"{each.id} ({word(each.verdict)})" for each in there if each.of == of]
             if ids:
-                lines.append(f"{topology}: {of}s {', '.join(ids)}")
+                lines.append(said.format(topology=topology, ids=", ".join(ids)))
     return lines
 
 
 def method(comparison: Comparison) -> list[str]:
     """Return how quantities were judged, a sentence each."""
     used = comparison.method
-    tests = "is tested alone" if used.tests == 1 else f"among {used.tests}"
+    tests = (
+        gettext("is tested alone")
+        if used.tests == 1
+        else gettext("among {number}").format(number=used.tests)
+    )
     return [
-        "Each quantity is tested by ranks (Wilcoxon, Mann and Whitney; exact, with ties), which "
-        "assumes no shape of its distribution.",
-        f"Over all of them together one false alarm or more comes in {100 * used.level:g} % of "
-        f"comparisons in which nothing changed (Holm), {tests}: with {used.samples_needed} "
-        "samples on each side, or fewer where others have too few, the test can reach its share.",
-        f"A change below {used.relevant_percent:g} %, or {used.relevant_points:g} points of a "
-        "quantity in percent, raises no alarm, however surely it is shown.",
-        "Behind a median and a change is its 95 % interval (percentile bootstrap).",
-        f"What would have been seen is the smallest change for the worse that samples like these "
-        f"show in {100 * used.power:g} of 100 comparisons.",
-        "The statistics are about these samples only: variation from run to run without a cause, "
-        "as on a machine that also does other work, looks the same as a change.",
+        gettext(
+            "Each quantity is tested by ranks (Wilcoxon, Mann and Whitney; exact, with ties), "
+            "which assumes no shape of its distribution."
+        ),
+        gettext(
+            "Over all of them together one false alarm or more comes in {level} % of comparisons "
+            "in which nothing changed (Holm), {tests}: with {number} samples on each side, or "
+            "fewer where others have too few, the test can reach its share."
+        ).format(level=f"{100 * used.level:g}", tests=tests, number=used.samples_needed),
+        gettext(
+            "A change below {percent} %, or {points} points of a quantity in percent, raises no "
+            "alarm, however surely it is shown."
+        ).format(percent=f"{used.relevant_percent:g}", points=f"{used.relevant_points:g}"),
+        gettext("Behind a median and a change is its 95 % interval (percentile bootstrap)."),
+        gettext(
+            "What would have been seen is the smallest change for the worse that samples like "
+            "these show in {power} of 100 comparisons."
+        ).format(power=f"{100 * used.power:g}"),
+        gettext(
+            "The statistics are about these samples only: variation from run to run without a "
+            "cause, as on a machine that also does other work, looks the same as a change."
+        ),
     ]
 
 

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from contracts.language import gettext
 from reports.compare.comparison import Effect, EvidenceDifference, Flip
 from reports.compare.hunks import hunks
 from reports.compare.transcript import COMMANDS, sections
@@ -38,10 +39,12 @@ class EvidenceReader:
         try:
             raw = place.read_bytes()
         except OSError as error:
-            self.notes.append(f"{place}: {error.strerror}; its content was not compared")
+            said = gettext("{file}: {error}; its content was not compared")
+            self.notes.append(said.format(file=place, error=error.strerror))
             return None
         if hashlib.sha256(raw).hexdigest() != evidence.sha256:
-            self.notes.append(f"{place}: it is not what was recorded: its SHA-256 differs")
+            said = gettext("{file}: it is not what was recorded: its SHA-256 differs")
+            self.notes.append(said.format(file=place))
         return raw.decode(errors="replace")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
+from contracts.language import gettext
 from reports.compare.comparison import MedianChange, Method, Quantity, QuantityOutcome
 from reports.compare.estimates import Detection, change, change_interval, visible_change
 from reports.compare.measured_quantities import PERCENT, Key, Measured, titles
@@ -126,13 +127,14 @@ def _outcome(pair: Pair, adjusted: float, criteria: Criteria) -> tuple[QuantityO
     if adjusted > criteria.level:
         return QuantityOutcome.NO_DIFFERENCE, None
     if better is None:
-        return QuantityOutcome.CHANGED, "neither way is better"
+        return QuantityOutcome.CHANGED, gettext("neither way is better")
     moved = change(*_values(pair), in_points=in_points)
     if moved is not None and abs(moved) < criteria.detection(1, in_points=in_points).relevant:
-        return QuantityOutcome.SMALL, "a difference is shown, and is smaller than what matters"
+        said = gettext("a difference is shown, and is smaller than what matters")
+        return QuantityOutcome.SMALL, said
     was, now = _values(pair)
     if moved == 0 or median(was) == median(now):
-        return QuantityOutcome.SMALL, "the samples differ, and their medians do not"
+        return QuantityOutcome.SMALL, gettext("the samples differ, and their medians do not")
     # From 0 any way: less than nothing there is not.
     more = moved is None or moved > 0
     return (
@@ -145,33 +147,35 @@ def _visible(
 ) -> tuple[float | None, str | None]:
     was, now = _values(pair)
     if len({*was, *now}) == 1:
-        return None, "all samples are equal"
+        return None, gettext("all samples are equal")
     if not in_points and min(*was, *now) <= 0:
-        return None, "some samples are 0: the smallest visible change was not computed"
+        return None, gettext("some samples are 0: the smallest visible change was not computed")
     found = visible_change(was, now, better, detection, in_points=in_points)
-    return found, None if found is not None else "no change, however large, would have been seen"
+    unseen = gettext("no change, however large, would have been seen")
+    return found, None if found is not None else unseen
 
 
 def _unfit(pair: Pair) -> str | None:
     """Return why the samples are no independent ones of one unit, if they are not."""
     if pair[0].unit != pair[1].unit:
-        return f"in {pair[0].unit} before, in {pair[1].unit} after"
+        said = gettext("in {before} before, in {after} after")
+        return said.format(before=pair[0].unit, after=pair[1].unit)
     rows = [each.in_a_row for each in pair if each.in_a_row is not None]
     if not rows:
         return None
-    return (
-        f"samples depend on the one before (rank correlation {max(rows):.2f}), "
-        "so that all of them count as one"
-    )
+    return gettext(
+        "samples depend on the one before (rank correlation {correlation}), so that all of them "
+        "count as one"
+    ).format(correlation=f"{max(rows):.2f}")
 
 
 def _too_few(pair: Pair, share: float) -> str:
     was, now = _sizes(pair)
     needed = samples_needed(share)
-    return (
-        f"{was} and {counted(now, 'sample')}; so that a test can reach {share:.2g}, its share "
-        f"of the level, it takes {needed} of each: run --samples {needed} --interleave"
-    )
+    return gettext(
+        "{before} and {after}; so that a test can reach {share}, its share of the level, it takes "
+        "{needed} of each: run --samples {needed} --interleave"
+    ).format(before=was, after=counted(now, "sample"), share=f"{share:.2g}", needed=needed)
 
 
 def _quantity(key: Key, title: str, pair: Pair, decided: Decision, criteria: Criteria) -> Quantity:

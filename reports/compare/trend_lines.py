@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 
+from contracts.language import gettext
 from reports.compare.comparison_wording import figure
 from reports.compare.trend import QuantityHistory
 
@@ -56,8 +57,14 @@ def line(quantity: QuantityHistory) -> TrendLine:
             y=height(each.median),
             top=height(max(each.values)),
             bottom=height(min(each.values)),
-            label=f"run {place + 1}: {figure(each.median)} {quantity.unit}, "
-            f"{figure(min(each.values))} to {figure(max(each.values))} in {len(each.values)}",
+            label=gettext("run {run}: {median} {unit}, {least} to {most} in {number}").format(
+                run=place + 1,
+                median=figure(each.median),
+                unit=quantity.unit,
+                least=figure(min(each.values)),
+                most=figure(max(each.values)),
+                number=len(each.values),
+            ),
         )
         for place, each in known
     }

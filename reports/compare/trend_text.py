@@ -4,22 +4,28 @@
 from rich.console import Console
 from rich.text import Text
 
+from contracts.language import gettext, word
 from reports.compare.comparison_terminal import say
 from reports.compare.comparison_wording import NOTHING, figure
 from reports.compare.trend import ClaimHistory, QuantityHistory, Trend, TrendRun
 from reports.wording import SIGNS, STYLES, counted
 
 NOT_LOOKED_AT = "·"
-LEGEND = "  ".join(
-    [*(f"{sign} {verdict}" for verdict, sign in SIGNS.items()), f"{NOT_LOOKED_AT} not looked at"]
-)
+
+
+def legend() -> str:
+    """Return the signs and their meanings."""
+    signs = [f"{sign} {word(verdict)}" for verdict, sign in SIGNS.items()]
+    not_looked_at = gettext("not looked at")
+    return "  ".join([*signs, f"{NOT_LOOKED_AT} {not_looked_at}"])
 
 
 def numbered(run: TrendRun, number: int) -> str:
     """Return a run in a line behind its number."""
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in run.counts.items())
-    said = f"{number}  {run.started:%Y-%m-%d %H:%M} UTC  {run.host}: {counts or 'no check'}"
-    return said if run.finished else f"{said}; it did not finish"
+    counts = ", ".join(f"{count} {word(verdict)}" for verdict, count in run.counts.items())
+    shown = counts or gettext("no check")
+    said = f"{number}  {run.started:%Y-%m-%d %H:%M} UTC  {run.host}: {shown}"
+    return said if run.finished else said + gettext("; it did not finish")
 
 
 def changed(found: Trend) -> list[ClaimHistory]:
@@ -30,7 +36,8 @@ def changed(found: Trend) -> list[ClaimHistory]:
 def steady(found: Trend) -> str:
     """Return how many claims always had one verdict."""
     number = len(found.claims) - len(changed(found))
-    return f"{counted(number, 'claim')} on a topology always had the same verdict"
+    said = gettext("{claims} on a topology always had the same verdict")
+    return said.format(claims=counted(number, "claim"))
 
 
 def strip(claim: ClaimHistory) -> str:
@@ -51,7 +58,9 @@ def repeated(found: Trend) -> list[QuantityHistory]:
 def once(found: Trend) -> str:
     """Return how many quantities only one run measured; nothing if there is none."""
     number = len(found.quantities) - len(repeated(found))
-    return f"measured by only one run: {counted(number, 'other')}" if number else ""
+    if not number:
+        return ""
+    return gettext("measured by only one run: {others}").format(others=counted(number, "other"))
 
 
 def show(found: Trend, console: Console) -> None:
@@ -59,21 +68,22 @@ def show(found: Trend, console: Console) -> None:
     for number, run in enumerate(found.runs, 1):
         say(console, Text(numbered(run, number)))
     console.print()
-    say(console, Text("Verdicts that changed", style="bold underline"))
+    say(console, Text(gettext("Verdicts that changed"), style="bold underline"))
     for claim in changed(found):
         line = Text(f"  {claim.topology}  {claim.id}  ")
         for verdict, sign in zip(claim.verdicts, strip(claim), strict=True):
             line.append(sign, STYLES[verdict] if verdict is not None else "dim")
         say(console, line)
     say(console, Text(f"  {steady(found)}"))
-    say(console, Text(f"  {LEGEND}", style="dim"))
+    say(console, Text(f"  {legend()}", style="dim"))
     if repeated(found):
         console.print()
-        say(console, Text("Medians, run by run", style="bold underline"))
+        say(console, Text(gettext("Medians, run by run"), style="bold underline"))
     for quantity in repeated(found):
         say(console, Text(f"  {quantity.topology}: {quantity.title}, {quantity.unit}"))
         say(console, Text(f"    {'  '.join(medians(quantity))}"))
     if once(found):
         say(console, Text(f"  {once(found)}", style="dim"))
     for file, reason in found.left_out.items():
-        say(console, Text(f"left out: {file}: {reason}", style="yellow"))
+        said = gettext("left out:")
+        say(console, Text(f"{said} {file}: {reason}", style="yellow"))

@@ -4,6 +4,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from contracts.language import gettext
 from contracts.verdicts import Verdict
 from reports.compare.comparison import Effect, Flip, OneSided
 from reports.record import Check, RunRecord
@@ -59,7 +60,7 @@ def flips(before: RunRecord, after: RunRecord) -> list[Flip]:
             before=claims_before[place],
             after=verdict,
             effect=effect(claims_before[place], verdict),
-            reason_after="its checks are not those that they were",
+            reason_after=gettext("its checks are not those that they were"),
         )
         for place, verdict in claims_after.items()
         if place in claims_before and claims_before[place] != verdict and place not in listed

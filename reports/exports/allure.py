@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 from allure_commons.logger import AllureFileLogger
 from allure_commons.model2 import Attachment, Label, Status, StatusDetails, TestResult
 
+from contracts.language import ENGLISH, spoken
 from contracts.verdicts import Verdict
 from reports.exports.report_cases import RUN, ReportCase, cases
 from reports.exports.verdict_counts import counts_line
@@ -33,6 +34,8 @@ _STATUSES = {
 }
 
 
+# A program reads it.
+@spoken(ENGLISH)
 def write(record: RunRecord, folder: Path, target: Path) -> None:
     """Write the results and copies of the evidence.
 

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from contracts.language import gettext, gettext_noop, word
 from contracts.verdicts import BY_GRAVITY, Verdict, reported
 from reports.exports.verdict_counts import counts_line
 from reports.fault_outcomes import OUTCOME_VERDICTS
@@ -17,10 +18,10 @@ from reports.wording import SIGNS, one_line
 _MARKS = {Verdict.CONFORMS: "✅", Verdict.VIOLATES: "❌"}
 _OPEN_MARK = "⚠️"
 _SECTIONS = {
-    Verdict.VIOLATES: "Violated",
-    Verdict.ERROR: "Errors",
-    Verdict.INCONCLUSIVE: "Inconclusive",
-    Verdict.WAIVED: "Waived",
+    Verdict.VIOLATES: gettext_noop("Violated"),
+    Verdict.ERROR: gettext_noop("Errors"),
+    Verdict.INCONCLUSIVE: gettext_noop("Inconclusive"),
+    Verdict.WAIVED: gettext_noop("Waived"),
 }
 
 
@@ -53,10 +54,10 @@ def render(record: RunRecord, size_max: int = SIZE_MAX, faults: Sequence[str] = 
 
 def _rests_on(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield from ((label, "; ".join(lines)) for label, lines in facts(record))
-    yield "Started", f"{record.started:%Y-%m-%d %H:%M:%S} UTC"
-    yield "Took", took(record) or "it was not finished"
+    yield gettext("Started"), f"{record.started:%Y-%m-%d %H:%M:%S} UTC"
+    yield gettext("Took"), took(record) or gettext("it was not finished")
     if record.redacted:
-        yield "Redacted", "what may identify the site was replaced"
+        yield gettext("Redacted"), gettext("what may identify the site was replaced")
 
 
 def _sections(record: RunRecord) -> Iterator[tuple[str, list[TopologyRecord], list[Check]]]:
@@ -73,14 +74,19 @@ def _sections(record: RunRecord) -> Iterator[tuple[str, list[TopologyRecord], li
             and topology.verdict is not Verdict.NOT_TESTABLE
             and not topology.refused
         ]
-        yield title, broken, [check for check in record.checks if check.verdict is verdict]
+        yield gettext(title), broken, [check for check in record.checks if check.verdict is verdict]
 
 
 def _noticed(fault: FaultResult) -> str:
     if fault.is_harmless and fault.outcome == "unnoticed":
-        return "nothing, and nothing had to"
+        return gettext("nothing, and nothing had to")
     said = [name for name in fault.caught_by if name not in fault.missed]
     parts = [" ".join(said)] if said and fault.outcome != "not decided" else []
-    parts += [f"not {name} ({verdict})" for name, verdict in fault.missed.items()]
-    parts += [f"also {name}: {one_line(why)}" for name, why in fault.unexplained.items()]
+    missed, beside = gettext("not {name} ({verdict})"), gettext("also {name}: {why}")
+    parts += [
+        missed.format(name=name, verdict=word(verdict)) for name, verdict in fault.missed.items()
+    ]
+    parts += [
+        beside.format(name=name, why=one_line(why)) for name, why in fault.unexplained.items()
+    ]
     return "; ".join(parts)

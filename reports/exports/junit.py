@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
+from contracts.language import ENGLISH, spoken
 from contracts.verdicts import Verdict
 from reports.exports.report_cases import ReportCase, cases
 from reports.exports.verdict_counts import counts_line
@@ -34,6 +35,8 @@ _DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
+# A program reads it.
+@spoken(ENGLISH)
 def render(record: RunRecord, faults: Sequence[str] = ()) -> str:
     """Return the run as JUnit XML; each suite names the evidence's faults among its properties.
 

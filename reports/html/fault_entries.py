@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 
+from contracts.language import gettext
 from contracts.verdicts import NOT_DECIDED, Verdict
 from reports.fault_outcomes import OUTCOME_VERDICTS, is_named, lacking_for
 from reports.html.claim_entries import CheckEntry
@@ -103,5 +104,6 @@ def _why(
     found = [topology.reason] if topology and topology.reason else []
     found += [f"{check.label}: {check.reason}" for check in broke if check.reason not in found]
     if undecided:
-        found.append(f"the run ended before {counted(undecided, 'check')} could be made")
+        said = gettext("the run ended before {checks} could be made")
+        found.append(said.format(checks=counted(undecided, "check")))
     return found

@@ -4,6 +4,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from contracts.language import gettext
 from reports.html.strip_plot import Series, StripPlot, figure, strip_plot
 from reports.record import Check, Measurement
 
@@ -61,14 +62,19 @@ def plot(measurement: Measurement, axis: Sequence[float] = ()) -> MeasurementPlo
 
 def _says(measurement: Measurement, series: Series) -> str:
     counting = series.counting
-    median = f"{figure(series.median)} {measurement.unit}"
-    said = f"{measurement.name}: 1 sample {median}"
-    if len(counting) > 1:
-        said = (
-            f"{measurement.name}: {len(counting)} samples, median {median}, "
-            f"from {figure(min(counting))} to {figure(max(counting))}"
-        )
-    return f"{said}, and a cold first one that does not count" if series.cold else said
+    sentence = (
+        gettext("{name}: {number} samples, median {median}, from {least} to {most}")
+        if len(counting) > 1
+        else gettext("{name}: {number} sample {median}")
+    )
+    said = sentence.format(
+        name=measurement.name,
+        number=len(counting),
+        median=f"{figure(series.median)} {measurement.unit}",
+        least=figure(min(counting)),
+        most=figure(max(counting)),
+    )
+    return said + gettext(", and a cold first one that does not count") if series.cold else said
 
 
 def plots_of(measurements: Sequence[Measurement]) -> list[MeasurementPlot]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from contracts.language import gettext, gettext_noop
+
 
 @dataclass(frozen=True, slots=True)
 class OriginWords:
@@ -23,12 +25,31 @@ class OriginWords:
     former: str
 
 
-MADE: Final = OriginWords("", "documented", " in place of the documented ones", "documented")
+MADE: Final = OriginWords(
+    "",
+    gettext_noop("documented"),
+    gettext_noop(" in place of the documented ones"),
+    gettext_noop("documented"),
+)
 _BY_ORIGIN: Final = MappingProxyType(
-    {"made": MADE, "existing": OriginWords(" (existing)", "expected", "", "without other users")}
+    {
+        "made": MADE,
+        "existing": OriginWords(
+            gettext_noop(" (existing)"),
+            gettext_noop("expected"),
+            "",
+            gettext_noop("without other users"),
+        ),
+    }
 )
 
 
 def words_for(origin: str | None) -> OriginWords:
     """Return the words for an origin; None: a record from before it was kept, of networks made."""
-    return MADE if origin is None else _BY_ORIGIN[origin]
+    words = MADE if origin is None else _BY_ORIGIN[origin]
+    return OriginWords(
+        gettext(words.behind_name),
+        gettext(words.promise),
+        gettext(words.moved),
+        gettext(words.former),
+    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from contracts.address_family import FAMILIES, FamilyName
+from contracts.language import gettext, word
 from contracts.verdicts import Verdict, worst
 from reports.record import Check
 
@@ -60,16 +61,37 @@ class Way:
     @property
     def says(self) -> str:
         """The way in words."""
-        promise = "is to reach" if self.promised else "is not to reach"
-        each = ", ".join(
-            f"{name.upper()} {check.verdict}" for name, check in self.by_protocol.items() if check
+        promise = (
+            gettext("{source} is to reach {target}{family}")
+            if self.promised
+            else gettext("{source} is not to reach {target}{family}")
         )
-        return f"{self.source} {promise} {self.target}{self.by_family}: {each}"
+        each = ", ".join(
+            f"{name.upper()} {word(check.verdict)}"
+            for name, check in self.by_protocol.items()
+            if check
+        )
+        return f"{self._filled(promise)}: {each}"
+
+    @property
+    def in_words(self) -> str:
+        """What is promised, as the table has it."""
+        return self._filled(
+            gettext("{source} reaches {target}{family}")
+            if self.promised
+            else gettext("{source} does not reach {target}{family}")
+        )
+
+    def _filled(self, sentence: str) -> str:
+        return sentence.format(
+            source=word(self.source), target=word(self.target), family=self.by_family
+        )
 
     @property
     def by_family(self) -> str:
         """Words for its family; none for the first, which every topology has."""
-        return {each.name: f" by {each}" for each in FAMILIES[1:]}.get(self.family, "")
+        by = gettext(" by {family}")
+        return {each.name: by.format(family=each) for each in FAMILIES[1:]}.get(self.family, "")
 
 
 def ways(checks: Iterable[Check]) -> list[Way]:

@@ -42,8 +42,12 @@
     }
     if (nothing) nothing.hidden = shown !== 0;
     const left = checks.length - shown;
-    form.querySelector("output").textContent =
-      left === 0 ? `all ${shown} shown` : `${shown} of ${checks.length} shown, ${left} left out`;
+    // The texts are the page's, in its language.
+    const text = left === 0 ? form.dataset.all : form.dataset.some;
+    form.querySelector("output").textContent = text
+      .replace("{shown}", shown)
+      .replace("{all}", checks.length)
+      .replace("{left}", left);
   }
 
   function unfold(open) {

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
+from contracts.language import gettext
 from contracts.verdicts import BY_GRAVITY
 from reports.record import EvidenceFile, RunRecord
 
@@ -23,7 +24,6 @@ FILE_MAX = 48 * KIB
 FILE_BEGIN = 36 * KIB
 # Of a page: with it a page stays below what mail servers take, and opens at once.
 PAGE_MAX = 6 * KIB * KIB
-NO_TEXT, LINKED = "not a text", "only linked"
 _TEXTS = re.compile(r"^(text/.*|application/(json|xml|yaml)|.*\+(json|xml))$")
 
 # Characters that a terminal obeys and no reader sees: control characters but line feed and tab,
@@ -48,6 +48,8 @@ class ShownEvidence:
         end: the end of a text that was cut.
         why: the reason why not all of it is in the page; "" where it is.
         fault: the fault of the file; "" if it has none.
+        is_no_text: it is of another kind, and only linked.
+        is_only_linked: it is a text that the page was not meant to hold.
     """
 
     name: str
@@ -61,6 +63,8 @@ class ShownEvidence:
     end: str = ""
     why: str = ""
     fault: str = ""
+    is_no_text: bool = False
+    is_only_linked: bool = False
 
 
 class EvidenceFiles:
@@ -107,8 +111,7 @@ class EvidenceFiles:
     @property
     def left_out(self) -> list[ShownEvidence]:
         """The texts of which the page holds only a part or nothing."""
-        meant = ("", NO_TEXT, LINKED)
-        return [s for s in self._shown.values() if s.why not in meant and not s.fault]
+        return [s for s in self._shown.values() if s.why and not s.is_only_linked and not s.fault]
 
     def _take(self, files: Iterable[EvidenceFile], *, as_text: bool) -> None:
         for file in files:
@@ -127,27 +130,29 @@ class EvidenceFiles:
         path = self._folder / file.path
         # A link that leads to itself makes Path.resolve raise.
         if not Path(os.path.realpath(path)).is_relative_to(self._folder):
-            return replace(plain, fault="leads out of the folder of the record: not read")
+            return replace(plain, fault=gettext("leads out of the folder of the record: not read"))
         try:
             if path.exists() and not path.is_file():
                 # Reading a pipe would wait for ever.
-                return replace(plain, fault="is not a plain file: not read")
+                return replace(plain, fault=gettext("is not a plain file: not read"))
             content = path.read_bytes()
         except OSError as error:
-            return replace(plain, fault=f"cannot be read: {error.strerror}")
+            said = gettext("cannot be read: {error}").format(error=error.strerror)
+            return replace(plain, fault=said)
         found = replace(plain, size=len(content))
         if hashlib.sha256(content).hexdigest() != file.sha256:
-            found = replace(found, fault="is not the file that the record names: another SHA-256")
+            said = gettext("is not the file that the record names: another SHA-256")
+            found = replace(found, fault=said)
         if not _TEXTS.match(file.media_type):
-            return replace(found, why=NO_TEXT)
+            return replace(found, is_no_text=True)
         if not as_text:
-            return replace(found, why=LINKED)
+            return replace(found, why=gettext("only linked"), is_only_linked=True)
         return self._with_text(found, content)
 
     def _with_text(self, found: ShownEvidence, content: bytes) -> ShownEvidence:
         needed = min(len(content), FILE_MAX)
         if needed > self._left:
-            return replace(found, why="this page has no more room for evidence")
+            return replace(found, why=gettext("this page has no more room for evidence"))
         self._left -= needed
         if len(content) <= FILE_MAX:
             return replace(found, begin=_text(content))
@@ -157,7 +162,7 @@ class EvidenceFiles:
             begin=_text(content[:FILE_BEGIN]),
             cut=len(content) - FILE_MAX,
             end=_text(content[-rest:]),
-            why="longer than what this page holds of one file",
+            why=gettext("longer than what this page holds of one file"),
         )
 
 

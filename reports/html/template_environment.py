@@ -24,6 +24,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from contracts.verdicts import Verdict
+from reports import spoken_templates
 from reports.fault_outcomes import OUTCOME_VERDICTS
 from reports.html.shown_evidence import is_command, visible
 from reports.wording import SIGNS, counted, duration
@@ -65,17 +66,19 @@ def environment() -> Environment:
 
     Filters: `duration` (seconds), `counted` (`3|counted("check")`), `moment` (to the minute, in
     UTC), `octets` (a size), `quoted` (a word of a command), `words` (of a command, quoted), `sign`
-    (of a verdict), `outcome_verdict` (the verdict that a fault's outcome looks like). Test:
-    `command` (a line of a transcript).
+    (of a verdict), `outcome_verdict` (the verdict that a fault's outcome looks like); and those of
+    `reports.spoken_templates`, which has the messages. Test: `command` (a line of a transcript).
     """
     made = Environment(
         loader=FileSystemLoader(FOLDER),
+        extensions=[spoken_templates.EXTENSION],
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    spoken_templates.install(made, _shown)
     made.globals["inlined"] = inlined
     made.filters |= {
         "duration": duration,

@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from contracts.language import gettext, gettext_noop, word
 from contracts.verdicts import Verdict
 from reports.html.reach_table import Shape, Way
 from reports.record import Built, BuiltNode
@@ -25,7 +26,11 @@ LANE = 36
 LETTER = 6.3
 BELOW_GUESTS = 44
 
-TITLES = {"lan": "physical network", "pf": "{name}, physical function", "uplink": "uplink {name}"}
+TITLES = {
+    "lan": gettext_noop("physical network"),
+    "pf": gettext_noop("{name}, physical function"),
+    "uplink": gettext_noop("uplink {name}"),
+}
 
 
 @dataclass(frozen=True)
@@ -164,7 +169,8 @@ class _Placing:
 
     def _box(self, node: BuiltNode, x: float, y: float, width: float) -> float:
         """Place a node; return where it ends."""
-        title = TITLES.get(node.kind, "{name}").format(name=node.name)
+        name = word(node.name) if node.kind == "outside" else node.name
+        title = gettext(TITLES.get(node.kind, "{name}")).format(name=name)
         texts = _wrapped(node.lines, width)
         lines = [(y + TITLE + LINE * (number + 1) - 2, text) for number, text in enumerate(texts)]
         height = TITLE + LINE * len(texts) + (8 if texts else 5)
@@ -198,7 +204,7 @@ class _Placing:
             x += width + GAP
         height = below + PAD - top
         self.boxes = {
-            host.id: DrawnBox("host", "host", MARGIN, top, self._inner + 2 * PAD, height),
+            host.id: DrawnBox("host", word("host"), MARGIN, top, self._inner + 2 * PAD, height),
             **self.boxes,
         }
         return below + PAD

@@ -16,6 +16,8 @@ import markupsafe
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from contracts.language import gettext
+from reports import spoken_templates
 from reports.markdown.escaping import code_span, escaped
 from reports.wording import count, counted, harmless, one_line
 
@@ -81,10 +83,12 @@ def _environment() -> Environment:
 
     Filters: `code` and `code_cell` (a code span, in a table), `reason` (shortened), `summary` (in
     HTML's `summary`), `verbatim` (a line in a fenced block), `number` (`3|number("check")`),
-    `count` (a number with the sign of a verdict).
+    `count` (a number with the sign of a verdict); and those of `reports.spoken_templates`, which
+    has the messages.
     """
     made = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
+        extensions=[spoken_templates.EXTENSION],
         # Markup is what a macro made; all other text goes through `escaped`.
         autoescape=True,
         finalize=_shown,
@@ -92,11 +96,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    spoken_templates.install(made, _shown)
     made.globals["FENCE"] = _own(FENCE)
     made.filters |= {
         "code": lambda text: _own(code_span(text)),
         "code_cell": lambda text: _own(code_span(text, in_table=True)),
-        "reason": lambda text: one_line(text or "no reason given", REASON_MAX),
+        "reason": lambda text: one_line(text or gettext("no reason given"), REASON_MAX),
         "summary": lambda text: markupsafe.escape(harmless(one_line(text))),
         "verbatim": lambda line: _own(harmless(line).replace(FENCE, "'''''")),
         "number": counted,

@@ -4,6 +4,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from contracts.language import ENGLISH, spoken
 from reports.wording import counted
 
 LATER = "read what is left before you give it away: no list of patterns knows every site"
@@ -25,6 +26,8 @@ class RedactionReport:
     captures: int = 0
     left_out: dict[str, str] = field(default_factory=dict)
 
+    # A file of a bundle has them, whoever makes it.
+    @spoken(ENGLISH)
     def lines(self) -> list[str]:
         """Return all of it as lines."""
         said = [

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from contracts.language import gettext, word
 from reports.claim_runs import runs_of
 from reports.terminal.summary import print_section
 from reports.verdict_comparison import (
@@ -26,7 +27,7 @@ def print_comparison(found: VerdictComparison, console: Console, *, whole: bool 
         console: where to.
         whole: leave lines whole on a terminal too.
     """
-    heading = f"Beside the expected verdicts of {found.file}"
+    heading = gettext("Beside the expected verdicts of {file}").format(file=found.file)
     print_section(heading, _lines(found), console, whole=whole)
 
 
@@ -36,8 +37,8 @@ def _lines(found: VerdictComparison) -> Iterator[Text]:
     for foreseen in found.foreseen:
         yield from _of_foreseen(foreseen)
     if found.without:
-        said = "  no expectation, as no run on such a host has shown it yet: "
-        yield Text(said + _places(found.without), "dim")
+        said = gettext("no expectation, as no run on such a host has shown it yet:")
+        yield Text(f"  {said} {_places(found.without)}", "dim")
     yield Text(f"  {found.summary}")
 
 
@@ -55,15 +56,19 @@ def _grouped(
 
 def _of_difference(claims: Sequence[str], each: VerdictDifference) -> Iterator[Text]:
     first = Text(f"{DIFFERS} {' '.join(runs_of(claims))}", style=STYLES[each.seen])
-    said = f"  {each.topology}: expected {each.expected}, found {each.seen}"
-    yield first.append(said, style="default not bold")
+    said = gettext("{topology}: expected {expected}, found {seen}").format(
+        topology=each.topology, expected=word(each.expected), seen=word(each.seen)
+    )
+    yield first.append(f"  {said}", style="default not bold")
     yield Text(f"  {each.reason}")
     if each.why is not None:
-        yield Text(f"  expected because: {one_line(each.why)}", style="dim")
+        because = gettext("expected because:")
+        yield Text(f"  {because} {one_line(each.why)}", style="dim")
 
 
 def _of_foreseen(each: ForeseenException) -> Iterator[Text]:
-    sign = Text(f"{AS_EXPECTED} {each.verdict}, as expected", style=STYLES[each.verdict])
+    said = gettext("{verdict}, as expected").format(verdict=word(each.verdict))
+    sign = Text(f"{AS_EXPECTED} {said}", style=STYLES[each.verdict])
     yield sign.append(f"  {_places(each.places)}", style="default not bold")
     yield Text(f"  {one_line(each.why)}", style="dim")
 

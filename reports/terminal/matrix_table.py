@@ -5,10 +5,12 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from contracts.language import gettext, gettext_noop, word
 from contracts.verdicts import REPORTED_ORDER, Verdict
 from reports.claim_runs import runs_of
 from reports.record import RunRecord
@@ -16,7 +18,7 @@ from reports.verdict_matrix import VerdictMatrix, matrix
 from reports.wording import SEPARATOR, STYLES, count
 
 NO_CHECK = "·"
-TOTAL = "all"
+TOTAL = gettext_noop("all")
 
 _COLUMN_GAP = 2
 
@@ -34,9 +36,10 @@ def print_matrix(record: RunRecord, console: Console) -> None:
         console.print()
     console.print(_legend(record))
     console.print()
-    said = "decides: " + SEPARATOR.join(
+    decided = SEPARATOR.join(
         " ".join((each, *runs_of(claims))) for each, claims in _claims(record).items()
     )
+    said = gettext("decides: {claims}").format(claims=decided)
     wrap = textwrap.TextWrapper(
         console.width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )
@@ -60,7 +63,9 @@ def cell(counts: Iterable[tuple[Verdict, int]]) -> Text:
 
 def _blocks(counted: VerdictMatrix, width: int) -> Iterator[list[int]]:
     """Divide the topologies, by number, into groups whose columns fit into `width`."""
-    first = max(len(each) for each in [*(row.property for row in counted.rows), TOTAL])
+    first = max(
+        cell_len(each) for each in [*(row.property for row in counted.rows), gettext(TOTAL)]
+    )
     block: list[int] = []
     used = first
     for number, name in enumerate(counted.topologies):
@@ -84,7 +89,7 @@ def _table(block: Sequence[int], counted: VerdictMatrix) -> Table:
         # The box adds a column of its own between two columns.
         padding=(0, _COLUMN_GAP - 1, 0, 0),
     )
-    table.add_column("", Text(TOTAL, style="dim"), no_wrap=True)
+    table.add_column("", Text(gettext(TOTAL), style="dim"), no_wrap=True)
     for number in block:
         total = cell(counted.all.cells[number].counts)
         name = Text(counted.topologies[number])
@@ -97,11 +102,12 @@ def _table(block: Sequence[int], counted: VerdictMatrix) -> Table:
 def _legend(record: RunRecord) -> Text:
     counts = record.counts()
     shown = [
-        Text(f"{count('n', verdict)} {verdict}", style=STYLES[verdict])
+        Text(f"{count('n', verdict)} {word(verdict)}", style=STYLES[verdict])
         for verdict in REPORTED_ORDER
         if counts[verdict]
     ]
-    shown.append(Text(f"{NO_CHECK} no check"))
+    no_check = gettext("no check")
+    shown.append(Text(f"{NO_CHECK} {no_check}"))
     legend = Text("  ").join(shown)
     legend.stylize("dim")
     return legend

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from rich.text import Text
 
+from contracts.language import gettext, word
 from contracts.plan import HOST
 from contracts.verdicts import Verdict
 from reports.record import Check, RunRecord, TopologyRecord
-from reports.wording import SEPARATOR, STYLES, both_ends, duration, few
+from reports.wording import SEPARATOR, STYLES, both_ends, duration, few, padded
 
 # The parts of a line, in columns.
 _GAP = 2
@@ -75,7 +76,8 @@ def check_line(check: Check, progress: tuple[int, int], widths: Columns) -> Text
     line.append(f"{name:<{widths.check}}{gap}", "default not dim")
     if widths.claims:
         line.append(f"{claims:<{widths.claims}}{gap}")
-    line.append(f"{check.verdict:<{_VERDICT}}{gap}", f"{STYLES[check.verdict]} not dim")
+    verdict = padded(word(check.verdict), _VERDICT)
+    line.append(f"{verdict}{gap}", f"{STYLES[check.verdict]} not dim")
     return line.append(f"{duration(check.duration_s):>{_DURATION}}")
 
 
@@ -120,12 +122,12 @@ class RunningChecks:
         minutes, seconds = divmod(int(now - self.started), 60)
         count = f"[{done:>{len(str(planned))}}/{planned}] " if planned else ""
         # A copy: the refreshing thread reads while the main one writes.
-        current = SEPARATOR.join(self._now(list(self._items.values()), now)) or "preparing"
+        current = SEPARATOR.join(self._now(list(self._items.values()), now)) or gettext("preparing")
         return Text(f"{count}{minutes}:{seconds:02}  {current}", style="bold")
 
     def _now(self, items: Iterable[tuple[str, str, float]], now: float) -> Iterator[str]:
         for topology, check_id, since in items:
-            what = check_id if topology in self._up else "being built"
+            what = check_id if topology in self._up else gettext("being built")
             yield f"{topology} {what} {now - since:.0f} s"
 
 
@@ -139,7 +141,7 @@ def topology_news(topology: TopologyRecord, *, first: bool) -> tuple[str, str] |
     if topology.reason and topology.verdict is not Verdict.CONFORMS:
         return topology.reason, STYLES[Verdict.VIOLATES if topology.refused else Verdict.ERROR]
     if topology.teardown_s is not None:
-        return f"taken down in {duration(topology.teardown_s)}", "dim"
+        return gettext("taken down in {time}").format(time=duration(topology.teardown_s)), "dim"
     if first and topology.build_s is not None:
-        return f"up in {duration(topology.build_s)}", "dim"
+        return gettext("up in {time}").format(time=duration(topology.build_s)), "dim"
     return None

@@ -8,6 +8,7 @@ import pytest
 from rich.text import Text
 
 from contracts.exit_codes import EXIT_USAGE, PROVE_EXIT_MEANINGS
+from contracts.language import gettext, gettext_noop, word
 from contracts.run_files import RECORD
 from contracts.verdicts import Verdict
 from reports.fault_outcomes import (
@@ -20,7 +21,7 @@ from reports.fault_outcomes import (
 from reports.record import Check, FaultResult, RunRecord, TopologyRecord
 from reports.terminal.progress_lines import check_line
 from reports.terminal.run_terminal import Terminal, from_here, heading
-from reports.wording import SEPARATOR, counted, duration, one_line
+from reports.wording import SEPARATOR, counted, duration, one_line, padded
 from reports.wording import STYLES as VERDICT_STYLES
 
 STYLES = {outcome: VERDICT_STYLES[verdict] for outcome, verdict in OUTCOME_VERDICTS.items()}
@@ -39,10 +40,12 @@ class ProofTerminal(Terminal):
         self._name = max((len(fault.topology) for fault in record.faults), default=1)
         self._planned = len(record.faults)
         shown = heading(record, output, self._config)
-        shown = [entry for entry in shown if entry[0] != "topologies"]
-        shown.insert(2, ("changes", changes_counted(record)))
+        shown = [entry for entry in shown if entry[0] != gettext("topologies")]
+        shown.insert(2, (gettext("changes"), changes_counted(record)))
         for label, value in shown:
-            self._screen.print(Text(f"{label:<12}", style="dim").append(value, "default not dim"))
+            self._screen.print(
+                Text(padded(label, 12), style="dim").append(value, "default not dim")
+            )
         self._screen.print()
 
     def pytest_plumbline_begins(self, nodeid: str, topology: str, check_id: str) -> None:
@@ -57,7 +60,9 @@ class ProofTerminal(Terminal):
             self._screen.print(Text(f"{topology.name}: {topology.reason}", style="magenta"))
         if topology.undone is False and topology.name not in self._unlike:
             self._unlike.add(topology.name)
-            said = "undone, but not as it was built: taken down (its evidence has the difference)"
+            said = gettext(
+                "undone, but not as it was built: taken down (its evidence has the difference)"
+            )
             self._screen.print(Text(f"{topology.name}: {said}", style="dim"))
 
     def pytest_plumbline_fault(self, fault: FaultResult) -> None:
@@ -65,7 +70,8 @@ class ProofTerminal(Terminal):
         self._done += 1
         width = len(str(self._planned))
         line = Text(f"[{self._done:>{width}}/{self._planned}] ", style="dim")
-        line.append(f"{fault.outcome:<{_OUTCOME}}  ", style=f"{STYLES[fault.outcome]} not dim")
+        outcome = padded(word(fault.outcome), _OUTCOME)
+        line.append(f"{outcome}  ", style=f"{STYLES[fault.outcome]} not dim")
         line.append(f"{fault.topology:<{self._name}}  ", style="default not dim")
         caught = [entry for entry in fault.caught_by if entry not in fault.missed]
         line.append(" ".join(caught), style="default not dim")
@@ -99,19 +105,21 @@ class ProofTerminal(Terminal):
                 for text in _shortcomings(fault):
                     self._screen.print(f"  {one_line(text)}")
         if outcomes["not testable"]:
-            self._screen.print("Could not be tested")
+            self._screen.print(gettext("Could not be tested"))
             for reason, ids in _untestable(record).items():
                 self._screen.print(Text(f"– {one_line(reason)}", STYLES["not testable"]))
                 self._screen.print(f"  {', '.join(ids)}")
             self._screen.print()
         took = ((record.finished or record.started) - record.started).total_seconds()
         good = _good(record)
-        others = [f"{name} {n}" for name, n in outcomes.items() if name not in GOOD_OUTCOMES]
+        others = [f"{word(name)} {n}" for name, n in outcomes.items() if name not in GOOD_OUTCOMES]
         undone = Counter(topology.undone for topology in record.topologies)
         if undone[True]:
-            others.append(f"undone and found as it was built {undone[True]}")
+            said = gettext("undone and found as it was built {number}")
+            others.append(said.format(number=undone[True]))
         where = str(from_here(output) / RECORD)
-        end = f"exit {exit_code}: {PROVE_EXIT_MEANINGS.get(exit_code, 'ended early')}"
+        meaning = PROVE_EXIT_MEANINGS.get(exit_code, gettext_noop("ended early"))
+        end = gettext("exit {code}: {meaning}").format(code=exit_code, meaning=gettext(meaning))
         self._screen.print(SEPARATOR.join([*good, *others, duration(took), where, end]))
 
 
@@ -120,8 +128,12 @@ def _shortcomings(fault: FaultResult) -> list[str]:
     if fault.outcome == "not testable":
         # Missing capabilities are listed once, at the end.
         return []
-    missed = [f"not caught by {entry}: {verdict}" for entry, verdict in fault.missed.items()]
-    alarm = "harmless, and noticed" if fault.is_harmless else "red without reason"
+    not_caught = gettext("not caught by {claim}: {verdict}")
+    missed = [
+        not_caught.format(claim=entry, verdict=word(verdict))
+        for entry, verdict in fault.missed.items()
+    ]
+    alarm = gettext("harmless, and noticed") if fault.is_harmless else gettext("red without reason")
     alarms = [f"{alarm}: {check}: {why}" for check, why in fault.unexplained.items()]
     return missed + alarms
 
@@ -136,7 +148,10 @@ def _good(record: RunRecord) -> list[str]:
         these = [fault for fault in record.faults if fault.is_harmless is harmless]
         if these:
             good = sum(fault.outcome == outcome for fault in these)
-            said.append(f"{outcome} {good} of {counted(len(these), noun)}")
+            of_all = gettext("{outcome} {number} of {all}")
+            said.append(
+                of_all.format(outcome=word(outcome), number=good, all=counted(len(these), noun))
+            )
     return said
 
 

@@ -8,6 +8,7 @@ import pytest
 from rich.text import Text
 
 from contracts.exit_codes import EXIT_USAGE
+from contracts.language import gettext
 from contracts.plan import HOST
 from contracts.run_settings import settings_of
 from contracts.verdicts import Verdict
@@ -29,7 +30,7 @@ from reports.terminal.screen import Screen
 from reports.terminal.summary import print_closing, print_findings
 from reports.verdict_comparison import comparison
 from reports.waivers import judged, judged_check, today
-from reports.wording import STYLES, counted, one_line
+from reports.wording import STYLES, counted, one_line, padded
 
 # Enough to see where the harness broke; with -v all of it is shown.
 _TRACEBACK_LINES = 6
@@ -61,19 +62,24 @@ class Terminal:
         self._columns = columns(record, screen.console.width, whole=not screen.is_terminal)
         self._running.progress = (0, len(record.checks))
         for label, value in heading(record, output, self._config):
-            self._screen.print(Text(f"{label:<12}", style="dim").append(value, "default not dim"))
+            self._screen.print(
+                Text(padded(label, 12), style="dim").append(value, "default not dim")
+            )
         self._screen.print()
 
     def pytest_plumbline_begins(self, nodeid: str, topology: str, check_id: str) -> None:
         """Say once that a topology is being built; the status line has the rest."""
         if self._running.begins(nodeid, topology, check_id):
-            self._screen.print(topology_line(topology, "being built", self._columns))
+            self._screen.print(topology_line(topology, gettext("being built"), self._columns))
 
     def pytest_plumbline_host(self, host: HostRecord) -> None:
         """Say what kind of host it turned out to be."""
         accel = f"{host.accel.name} ({host.accel.reason})" if host.accel else None
         known = ", ".join(part for part in (host.release, accel) if part)
-        self._say(f"host: {host.kind or 'unknown'}{', ' if known else ''}{known}", "dim")
+        kind = host.kind or gettext("unknown")
+        self._say(
+            gettext("host: {host}").format(host=", ".join(filter(None, (kind, known)))), "dim"
+        )
 
     def pytest_plumbline_topology(self, topology: TopologyRecord) -> None:
         """Say that a topology is up, failed, or was taken down."""
@@ -111,7 +117,8 @@ class Terminal:
         """Print the matrix, what was found, and the closing line."""
         self._screen.end_status()
         for text, times in self._warnings.items():
-            self._block("warning" if times == 1 else f"warning, {times} times", text)
+            said = gettext("warning, {number} times").format(number=times)
+            self._block(gettext("warning") if times == 1 else said, text)
         if exit_code == EXIT_USAGE:
             # pytest prints what was wrong; there is no result to sum up.
             return
@@ -152,7 +159,12 @@ class Terminal:
         """Say that the end comes early, and why if that is known."""
         said = str(excinfo.value)
         self._screen.print(
-            Text(f"ending early: {said}" if said else "interrupted", style="bold yellow")
+            Text(
+                gettext("ending early: {reason}").format(reason=said)
+                if said
+                else gettext("interrupted"),
+                style="bold yellow",
+            )
         )
 
     def pytest_warning_recorded(
@@ -204,22 +216,31 @@ class Terminal:
 def _of_the_catalogue(deciding: int, config: pytest.Config) -> str:
     """Return the number of claims that a run decides, and of how many: the others are not green."""
     known = settings_of(config).statements
-    return counted(deciding, "claim") + (f" of the catalogue's {len(known)}" if known else "")
+    if not known:
+        return counted(deciding, "claim")
+    said = gettext("{claims} of the catalogue's {number}")
+    return said.format(claims=counted(deciding, "claim"), number=len(known))
 
 
 def heading(record: RunRecord, output: Path, config: pytest.Config) -> list[tuple[str, str]]:
     """Return what a run is about, as labels and values."""
     tool = record.tool
-    commit = f" ({tool.commit[:10]}{', changed' if tool.dirty else ''})" if tool.commit else ""
+    changed = gettext(", changed") if tool.dirty else ""
+    commit = f" ({tool.commit[:10]}{changed})" if tool.commit else ""
     claims = {claim for check in record.checks for claim in check.claims}
     workers = getattr(config.option, "numprocesses", None) or 1
     return [
         ("Plumbline", f"{tool.version}{commit}"),
-        ("host", record.host.kind or settings_of(config).host),
-        ("topologies", ", ".join(_built_names(record)) or "none"),
-        ("checks", f"{len(record.checks)}, deciding {_of_the_catalogue(len(claims), config)}"),
-        ("workers", str(workers)),
-        ("output", str(from_here(output))),
+        (gettext("host"), record.host.kind or settings_of(config).host),
+        (gettext("topologies"), ", ".join(_built_names(record)) or gettext("none")),
+        (
+            gettext("checks"),
+            gettext("{number}, deciding {claims}").format(
+                number=len(record.checks), claims=_of_the_catalogue(len(claims), config)
+            ),
+        ),
+        (gettext("workers"), str(workers)),
+        (gettext("output"), str(from_here(output))),
     ]
 
 

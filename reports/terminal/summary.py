@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from rich.console import Console
 from rich.text import Text
 
+from contracts.language import gettext, gettext_noop, word
 from contracts.run_files import RECORD
 from contracts.verdicts import BY_GRAVITY, NOT_DECIDED, Verdict, reported
 from reports.record import Check, EvidenceFile, RunRecord, TopologyRecord
@@ -25,15 +26,15 @@ from reports.wording import (
 )
 
 _HEADINGS = {
-    Verdict.VIOLATES: "Violated",
-    Verdict.ERROR: "Errors of the harness",
-    Verdict.INCONCLUSIVE: "Inconclusive",
-    Verdict.WAIVED: "Waived",
-    Verdict.NOT_TESTABLE: "Could not be tested",
+    Verdict.VIOLATES: gettext_noop("Violated"),
+    Verdict.ERROR: gettext_noop("Errors of the harness"),
+    Verdict.INCONCLUSIVE: gettext_noop("Inconclusive"),
+    Verdict.WAIVED: gettext_noop("Waived"),
+    Verdict.NOT_TESTABLE: gettext_noop("Could not be tested"),
 }
-_HEADING_OF_OWN_COMMAND = "Your own command failed"
-HEADING_OF_UNREAD = "Not looked at"
-HEADING_OF_WAIVERS = "Waivers without effect"
+_HEADING_OF_OWN_COMMAND = gettext_noop("Your own command failed")
+HEADING_OF_UNREAD = gettext_noop("Not looked at")
+HEADING_OF_WAIVERS = gettext_noop("Waivers without effect")
 _SECTIONS = (
     _HEADINGS[Verdict.VIOLATES],
     _HEADING_OF_OWN_COMMAND,
@@ -99,11 +100,11 @@ def print_findings(
             continue
         if heading == _HEADINGS[Verdict.VIOLATES]:
             lines += _explained_by(record, statements)
-        print_section(heading, lines, console, whole=whole)
+        print_section(gettext(heading), lines, console, whole=whole)
     if waivers := [Text(waiver_line(each)) for each in without_effect(record)]:
-        print_section(HEADING_OF_WAIVERS, waivers, console, whole=whole)
+        print_section(gettext(HEADING_OF_WAIVERS), waivers, console, whole=whole)
     if unread:
-        print_section(HEADING_OF_UNREAD, unread, console, whole=whole)
+        print_section(gettext(HEADING_OF_UNREAD), unread, console, whole=whole)
 
 
 def print_section(
@@ -143,20 +144,25 @@ def print_closing(
     """
     counts = record.counts()
     parts = [
-        Text(f"{verdict} {counts[verdict]}", style=STYLES[verdict] if counts[verdict] else "dim")
+        Text(
+            f"{word(verdict)} {counts[verdict]}",
+            style=STYLES[verdict] if counts[verdict] else "dim",
+        )
         for verdict in reversed(BY_GRAVITY)
         if verdict in reported(counts)
     ]
     if record.finished:
         parts.append(Text(duration((record.finished - record.started).total_seconds())))
     else:
-        parts.append(Text("not finished", style="yellow"))
+        parts.append(Text(gettext("not finished"), style="yellow"))
     parts.append(Text(str(output / RECORD)))
     if exit_code is not None:
         meaning = exit_meaning(record, exit_code)
         if missing:
-            meaning += f" (expected and missing: {', '.join(missing)})"
-        parts.append(Text(f"exit {exit_code}: {meaning}", style="bold"))
+            lacking = gettext(" (expected and missing: {capabilities})")
+            meaning += lacking.format(capabilities=", ".join(missing))
+        said = gettext("exit {code}: {meaning}").format(code=exit_code, meaning=meaning)
+        parts.append(Text(said, style="bold"))
     console.print()
     _print_parts(parts, console)
 
@@ -190,7 +196,8 @@ def _explained_by(record: RunRecord, statements: Mapping[str, str]) -> Iterator[
     violated = (check for check in record.checks if check.verdict is Verdict.VIOLATES)
     ids = dict.fromkeys(id_ for check in violated for id_ in check.claims if id_ in statements)
     if ids:
-        yield Text(f"what usually breaks that: ./plumbline explain {' '.join(ids)}", style="dim")
+        said = gettext("what usually breaks that:")
+        yield Text(f"{said} ./plumbline explain {' '.join(ids)}", style="dim")
 
 
 def _findings(
@@ -233,13 +240,18 @@ def _of_topology(
     violated = [check for check in affected if check.verdict is Verdict.VIOLATES]
     names = [claim for check in violated for claim in check.claims]
     undecided = [check for check in affected if check not in violated]
-    said = f"{', '.join(names)} violated, " if names else ""
+    title = gettext(topology.title or gettext_noop("topology"))
+    said = (
+        gettext("{title}: {claims} violated, {checks} undecided")
+        if names
+        else gettext("{title}: {checks} undecided")
+    )
     return TerminalFinding(
         verdict=Verdict.VIOLATES if topology.refused else Verdict.ERROR,
         subject=topology.name,
-        statement=f"{topology.title or 'topology'}: {said}{_extent(undecided)} undecided",
+        statement=said.format(title=title, claims=", ".join(names), checks=_extent(undecided)),
         seen=topology.reason or "",
-        where=_where(topology.evidence, output) or "no evidence was stored",
+        where=_where(topology.evidence, output) or gettext("no evidence was stored"),
         own_command=(topology.reason or "").startswith(OWN_COMMAND),
     )
 
@@ -248,17 +260,21 @@ def _of_checks(
     group: Sequence[Check], statements: Mapping[str, str], output: Path
 ) -> TerminalFinding:
     first = group[0]
+    reason = first.reason or gettext("no reason given")
     claims = list(dict.fromkeys(claim for check in group for claim in check.claims))
-    said = "; ".join(statements[claim] for claim in claims if claim in statements)
+    said = "; ".join(gettext(statements[claim]) for claim in claims if claim in statements)
     if len(group) > 1:
-        said = f"{counted(len(group), 'check')} for the same reason"
+        same = gettext("{checks} for the same reason")
+        said = same.format(checks=counted(len(group), "check"))
     return TerminalFinding(
         verdict=first.verdict,
         subject=" ".join(claims) or first.label,
         statement=said,
-        seen=f"{first.topology}: {first.reason or 'no reason given'}",
+        seen=f"{first.topology}: {reason}",
         where=_where([file for check in group for file in check.evidence], output)
-        or f"no evidence was stored by {', '.join(check.label for check in group)}",
+        or gettext("no evidence was stored by {checks}").format(
+            checks=", ".join(check.label for check in group)
+        ),
     )
 
 
@@ -269,9 +285,9 @@ def _of_open_ones(checks: Sequence[Check]) -> TerminalFinding:
     return TerminalFinding(
         verdict=Verdict.INCONCLUSIVE,
         subject=_extent(checks),
-        statement="not decided: the run ended before them",
+        statement=gettext("not decided: the run ended before them"),
         seen=SEPARATOR.join(f"{name} {number}" for name, number in by_topology.items()),
-        where="no evidence: they never began, or never ended",
+        where=gettext("no evidence: they never began, or never ended"),
     )
 
 
@@ -288,7 +304,8 @@ def _untestable(record: RunRecord) -> Iterator[Text]:
         if left_out.reason and left_out.name not in checked:
             sign = Text(f"{SIGNS[Verdict.NOT_TESTABLE]} ", style=style)
             yield sign.append(one_line(left_out.reason), style="default")
-            yield Text(f"  {left_out.name}: left out", style="dim")
+            said = gettext("left out")
+            yield Text(f"  {left_out.name}: {said}", style="dim")
 
 
 def _not_looked_at(record: RunRecord) -> Iterator[Text]:
@@ -299,7 +316,9 @@ def _not_looked_at(record: RunRecord) -> Iterator[Text]:
 
 def _extent(checks: Sequence[Check]) -> str:
     claims = {claim for check in checks for claim in check.claims}
-    return f"{counted(len(checks), 'check')} of {counted(len(claims), 'claim')}"
+    return gettext("{checks} of {claims}").format(
+        checks=counted(len(checks), "check"), claims=counted(len(claims), "claim")
+    )
 
 
 def _where(evidence: Sequence[EvidenceFile], output: Path) -> str:
@@ -308,7 +327,8 @@ def _where(evidence: Sequence[EvidenceFile], output: Path) -> str:
     if not paths:
         return ""
     if len(paths) == 1:
-        return f"evidence: {output / paths[0]}"
+        return gettext("evidence: {path}").format(path=output / paths[0])
     shared = set.intersection(*({path.parent, *path.parents} for path in paths))
     folder = max(shared, key=lambda each: len(each.parts))
-    return f"evidence: {output / folder} ({counted(len(paths), 'file')})"
+    said = gettext("evidence: {path} ({files})")
+    return said.format(path=output / folder, files=counted(len(paths), "file"))

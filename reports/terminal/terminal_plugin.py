@@ -8,6 +8,7 @@ that can't be collected, internal errors, warnings, workers that died.
 
 import pytest
 
+from contracts.language import ENGLISH, speak
 from contracts.run_settings import settings_of
 from reports.terminal.prove_terminal import ProofTerminal
 from reports.terminal.run_terminal import Terminal
@@ -65,5 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
             "--plumbline-terminal shows a run record, and none is written: "
             "expected an output directory; name one, or leave the option out"
         )
+    # The recorder of this process writes English all the same: it marks no message.
+    speak(settings.lang or ENGLISH)
     kind = ProofTerminal if settings.faults else Terminal
     config.pluginmanager.register(kind(config), PLUGIN_NAME)
