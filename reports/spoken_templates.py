@@ -39,7 +39,7 @@ def install(made: Environment, shown: Callable[[object], object]) -> None:
 
     made.globals |= {"gettext": gettext, "ngettext": ngettext, "language_tag": language.tag}
     # Messages take what is put into them as arguments.
-    made.newstyle_gettext = True  # type: ignore[attr-defined] - the extension adds it
+    made.newstyle_gettext = True  # type: ignore[attr-defined]  # the extension adds it
     made.filters |= {"translated": _translated, "word": _word}
 
 

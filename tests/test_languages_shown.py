@@ -250,7 +250,7 @@ def test_a_comparison_speaks_chinese(tmp_path: Path) -> None:
     assert {"Something", "worse", "regressed", "median", "Medians"} <= english(texts())
 
 
-def launched(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def plumbline(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LC_")}
     return subprocess.run(
         [sys.executable, str(ROOT / "plumbline"), *words],
@@ -263,31 +263,31 @@ def launched(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_explain_speaks_the_language_of_the_locale_unless_it_is_asked_for_one() -> None:
-    told = launched("explain", "NT-09", LC_ALL="zh_CN.UTF-8")
+    told = plumbline("explain", "NT-09", LC_ALL="zh_CN.UTF-8")
     assert told.returncode == 0, told.stderr
     assert "NT-09  在线路上，外部看到的源地址是宿主机上行网卡的地址" in told.stdout
     assert "通常破坏它的原因、查看方法和修复方法" in told.stdout
     assert "Docker 把 FORWARD 的策略设为 drop" in told.stdout
-    assert launched("explain", "NT-09", "--lang", "zh").stdout == told.stdout
-    english_ = launched("explain", "NT-09", "--lang", "en", LC_ALL="zh_CN.UTF-8")
-    assert english_.stdout == launched("explain", "NT-09").stdout
+    assert plumbline("explain", "NT-09", "--lang", "zh").stdout == told.stdout
+    english_ = plumbline("explain", "NT-09", "--lang", "en", LC_ALL="zh_CN.UTF-8")
+    assert english_.stdout == plumbline("explain", "NT-09").stdout
     assert "What usually breaks it" in english_.stdout
 
 
 def test_explain_lists_the_catalogue_in_chinese() -> None:
-    told = launched("explain", "--lang", "zh").stdout
+    told = plumbline("explain", "--lang", "zh").stdout
     assert "隔离网络\n  IS-01  没有 `<forward>` 的网络是隔离网络" in told
     assert max(cell_len(line) for line in told.splitlines()) <= 100
 
 
 def test_explain_for_a_program_has_no_language() -> None:
-    told = launched("explain", "NT-09", "--format", "json", LC_ALL="zh_CN.UTF-8").stdout
+    told = plumbline("explain", "NT-09", "--format", "json", LC_ALL="zh_CN.UTF-8").stdout
     assert json.loads(told)[0]["statement"].startswith("On the wire the outside end sees")
 
 
 @pytest.mark.parametrize("words", [["run"], ["prove"], ["report"], ["compare"], ["explain"]])
 def test_an_unknown_language_is_refused_with_those_that_there_are(words: list[str]) -> None:
-    told = launched(*words, "--lang", "xx")
+    told = plumbline(*words, "--lang", "xx")
     assert told.returncode == 4
     assert "'xx' is not one of en, zh" in told.stderr
 
@@ -295,13 +295,13 @@ def test_an_unknown_language_is_refused_with_those_that_there_are(words: list[st
 def test_report_and_compare_take_the_language(tmp_path: Path) -> None:
     comparisons(tmp_path)
     page = tmp_path / "page.html"
-    told = launched("report", str(tmp_path / "0"), "--output", str(page), LANG="zh_CN.UTF-8")
+    told = plumbline("report", str(tmp_path / "0"), "--output", str(page), LANG="zh_CN.UTF-8")
     assert told.returncode == 0, told.stderr
     assert '<html lang="zh-CN">' in page.read_text(encoding="utf-8")
     folders = [str(tmp_path / each) for each in "01"]
-    assert "有变差之处" in launched("compare", *folders, "--lang", "zh").stdout
+    assert "有变差之处" in plumbline("compare", *folders, "--lang", "zh").stdout
     as_json = [
-        launched("compare", *folders, "--format", "json", "--lang", each) for each in ["en", "zh"]
+        plumbline("compare", *folders, "--format", "json", "--lang", each) for each in ["en", "zh"]
     ]
     assert as_json[0].stdout == as_json[1].stdout
     assert json.loads(as_json[0].stdout)["because"][0].endswith("conforms → violates")

@@ -144,12 +144,9 @@ def print_closing(
     """
     counts = record.counts()
     parts = [
-        Text(
-            f"{word(verdict)} {counts[verdict]}",
-            style=STYLES[verdict] if counts[verdict] else "dim",
-        )
-        for verdict in reversed(BY_GRAVITY)
-        if verdict in reported(counts)
+        Text(f"{word(each)} {counts[each]}", STYLES[each] if counts[each] else "dim")
+        for each in reversed(BY_GRAVITY)
+        if each in reported(counts)
     ]
     if record.finished:
         parts.append(Text(duration((record.finished - record.started).total_seconds())))
@@ -304,8 +301,7 @@ def _untestable(record: RunRecord) -> Iterator[Text]:
         if left_out.reason and left_out.name not in checked:
             sign = Text(f"{SIGNS[Verdict.NOT_TESTABLE]} ", style=style)
             yield sign.append(one_line(left_out.reason), style="default")
-            said = gettext("left out")
-            yield Text(f"  {left_out.name}: {said}", style="dim")
+            yield Text("  " + left_out.name + ": " + gettext("left out"), style="dim")
 
 
 def _not_looked_at(record: RunRecord) -> Iterator[Text]:
