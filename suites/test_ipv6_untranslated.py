@@ -101,8 +101,8 @@ def _machine(testbed: Testbed, network: Network) -> Iterator[End]:
         machine.run(["ip", IPV6.option, "route", "replace", "default", "via", str(SECOND.ip)])
         wait_for_port(switch, port)
         stack.enter_context(machine.background([testbed.tool, "serve"]))
-        inside = End(machine, str(address), testbed.tool)
-        router = End(host, str(SECOND.ip), testbed.tool)
+        inside = End(machine, str(address), testbed.tool, mtu)
+        router = End(host, str(SECOND.ip), testbed.tool, mtu)
         for near, far in ((inside, router), (router, inside)):
             answer = poll(
                 functools.partial(send_one, "tcp", near, far),

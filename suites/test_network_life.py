@@ -11,7 +11,7 @@ from fixtures.errors import Inconclusive
 from fixtures.guest.guest import Guest
 from fixtures.guest.guest_address import ATTEMPTS, request_lease
 from fixtures.host.host import Host
-from fixtures.host.links import add_address, link_mac
+from fixtures.host.links import add_address, link_mac, link_mtu
 from fixtures.probe.dhcp import Clients
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.libvirt_leftovers import LibvirtLeftovers, libvirt_leftovers
@@ -192,7 +192,7 @@ def _client_of(testbed: Testbed, network: Network, evidence: Evidence) -> str:
         assert lease.address in network.dhcp_range, f"{network.name} leases {lease.address}"
         add_address(port.machine, NIC, f"{lease.address}/{network.address.network.prefixlen}")
         port.machine.netlink.route("add", dst="default", gateway=own)
-        near = End(port.machine, str(lease.address), testbed.tool)
+        near = End(port.machine, str(lease.address), testbed.tool, link_mtu(port.machine, NIC))
         wrong = _not_masqueraded(testbed, near, "both up", evidence)
         assert not wrong, wrong
     return str(lease.address)

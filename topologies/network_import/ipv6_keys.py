@@ -35,7 +35,11 @@ def ipv6_keys(root: Element, *, is_read: bool) -> tuple[dict[str, Any], list[Ele
     for ip in every:
         if (held := _advertised(ip)) is not None:
             forward = root.first("forward")
-            translated = forward is not None and forward.get("nat", "ipv6") == "yes"
+            translated = (
+                forward is not None
+                and forward.attributes.get("mode", "nat") == "nat"
+                and forward.get("nat", "ipv6") == "yes"
+            )
             return {"address6": held, "nat6": translated}, [
                 each for each in every if each is not ip
             ]
@@ -45,7 +49,9 @@ def ipv6_keys(root: Element, *, is_read: bool) -> tuple[dict[str, Any], list[Ele
 def _advertised(ip: Element) -> IPv6Interface | None:
     """Return an address whose prefix guests can take; None: it is none, or has more beside it."""
     try:
-        held = IPv6Interface(f"{ip.attributes.get('address')}/{ip.attributes.get('prefix')}")
+        # libvirt takes 64 where none is given.
+        bits = ip.attributes.get("prefix", str(PREFIX_BITS))
+        held = IPv6Interface(f"{ip.attributes.get('address')}/{bits}")
     except ValueError:
         return None
     return held if held.network.prefixlen == PREFIX_BITS and not ip.children else None
