@@ -3,11 +3,13 @@
 
 import functools
 import hashlib
+import importlib.machinery
 import os
 import platform
 import sys
 import sysconfig
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
 
 from contracts import pack_files
 from contracts.pack_files import PackFacts
@@ -17,6 +19,9 @@ from launcher.staged_detection import is_staged
 ROOT = Path(__file__).resolve().parent.parent
 NAMED_MAX = 5
 PIP_WHEEL = "pip-[0-9]*.whl"
+# What Python writes as it reads the harness.
+COMPILED = "__pycache__"
+MODULE_ENDINGS = tuple(importlib.machinery.all_suffixes())
 UNPACK_AGAIN = (
     "unpack the archive again, into an empty folder; before that compare it with its .sha256 and "
     "its signature (docs/offline.md)"
@@ -111,7 +116,11 @@ def require_fit(facts: PackFacts) -> None:
 
 @functools.cache
 def require_intact(*, whole: bool) -> None:
-    """Compare the pack's files with the sums in its manifest.
+    """Compare the pack's files with the sums in its manifest, and look for others.
+
+    Others are looked for in the folders that the pack has, and among what Python could import
+    beside them; of what Python compiled (`__pycache__`) nothing is looked at. This notices an
+    accident. It is part of the pack itself: who may write there can alter it too.
 
     Args:
         whole: whether wheels, guest image and packages are compared too, and not the harness and
@@ -131,10 +140,7 @@ def require_intact(*, whole: bool) -> None:
             continue
         if (found := _sum(ROOT / path)) != expected:
             wrong.append(f"{path} was {'removed' if found is None else 'altered'}")
-    if whole:
-        there = (file for file in (ROOT / pack_files.FOLDER).rglob("*") if not file.is_dir())
-        names = {file.relative_to(ROOT).as_posix() for file in there}
-        wrong += [f"{name} was added" for name in sorted(names - set(known))]
+    wrong += [f"{name} was added" for name in sorted(_there(known, whole=whole) - set(known))]
     if wrong:
         more = len(wrong) - NAMED_MAX
         tail = f"; and {more} more" if more > 0 else ""
@@ -142,6 +148,29 @@ def require_intact(*, whole: bool) -> None:
             f"the pack in {ROOT} is not as it was packed: {'; '.join(wrong[:NAMED_MAX])}{tail}",
             UNPACK_AGAIN,
         )
+
+
+def _there(known: Iterable[str], *, whole: bool) -> set[str]:
+    """Return the files below the pack's folders, and the modules beside them.
+
+    A run's own files are neither: `runs/`, or the folder that `--output` names.
+    """
+    folders = {parts[0] for parts in (PurePosixPath(path).parts for path in known) if parts[1:]}
+    folders -= set() if whole else {pack_files.FOLDER}
+    found = [file for folder in folders for file in _below(ROOT / folder)]
+    for entry in ROOT.iterdir():
+        modules = entry.glob("__init__.*") if entry.is_dir() else [entry]
+        if entry.name not in folders and entry.name != pack_files.FOLDER:
+            found += [file for file in modules if file.name.endswith(MODULE_ENDINGS)]
+    return {file.relative_to(ROOT).as_posix() for file in found}
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for place, names, files in os.walk(folder):
+        # A link to a folder could have modules in it, and is not walked.
+        links = [name for name in names if Path(place, name).is_symlink()]
+        names[:] = [name for name in names if name != COMPILED]
+        yield from (Path(place, name) for name in [*files, *links])
 
 
 def lacking(names: list[str]) -> MissingError:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,40 @@ def test_a_changed_file_is_named(pack: Path, path: str, content: str | None, sai
     assert caught.value.message.startswith(f"the pack in {pack} is not as it was packed: ")
     assert caught.value.message.endswith(said)
     assert "unpack the archive again" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        # In the place of a module of Python's own, or one that Python imports as it starts.
+        "argparse.py",
+        "sitecustomize.py",
+        "json/__init__.py",
+        f"argparse{EXTENSION_SUFFIXES[0]}",
+        # Among the pack's own: collected, or imported.
+        "docs/test_x.py",
+        "docs/below/conftest.py",
+    ],
+)
+def test_an_added_file_that_could_be_executed_is_named(pack: Path, path: str) -> None:
+    (pack / path).parent.mkdir(exist_ok=True)
+    (pack / path).touch()
+    with pytest.raises(UsageError) as caught:
+        unpacked.require_usable(whole=False)
+    assert caught.value.message.endswith(f": {path} was added")
+
+
+def test_an_added_link_to_a_folder_is_named(pack: Path, tmp_path: Path) -> None:
+    (pack / "docs" / "more").symlink_to(tmp_path)
+    with pytest.raises(UsageError, match="docs/more was added"):
+        unpacked.require_usable(whole=False)
+
+
+def test_what_runs_and_python_leave_is_not_an_added_file(pack: Path) -> None:
+    for path in ("out/run.json", "out/checks/x.py", "docs/__pycache__/x.pyc", ".unpacked", "x.md"):
+        (pack / path).parent.mkdir(parents=True, exist_ok=True)
+        (pack / path).touch()
+    unpacked.require_usable(whole=True)
 
 
 def test_a_link_in_the_place_of_a_file_is_a_change(pack: Path, tmp_path: Path) -> None:
