@@ -305,6 +305,32 @@ def test_set_up_takes_packages_from_a_folder_with_an_index_alone(tmp_path: Path)
     assert "expected a folder with .deb files and their index" in done.stderr
 
 
+@pytest.mark.parametrize("change", ["none", "altered", "removed", "unlisted"])
+def test_set_up_takes_the_packages_of_a_pack_as_they_were_packed(
+    pack: Path, tmp_path: Path, change: str
+) -> None:
+    names = [f"{pack_files.PACKAGES}/{name}" for name in (deb_folder.INDEX, "iperf3_99_all.deb")]
+    (pack / pack_files.PACKAGES).mkdir()
+    for name in names:
+        (pack / name).write_text(name)
+    if change != "unlisted":
+        hashes = {name: hashlib.sha256(name.encode()).hexdigest() for name in names}
+        with (pack / pack_files.MANIFEST).open("a") as manifest:
+            manifest.write(pack_files.manifest(hashes))
+    if change == "altered":
+        (pack / names[1]).write_text("another package")
+    elif change == "removed":
+        (pack / names[1]).unlink()
+    # Whatever the machine lacks: it is compared first. Wherever set-up itself is, by any path.
+    (tmp_path / "link").symlink_to(pack / pack_files.PACKAGES)
+    for folder in (pack / pack_files.PACKAGES, tmp_path / "link"):
+        argv = [str(ROOT / "ci" / "setup"), "--list", "--from", str(folder)]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert done.returncode == (0 if change == "none" else 4), done.stderr
+        assert (f"--from {folder}: it is not as it was packed" in done.stderr) == (change != "none")
+        assert (f"{names[1]}: FAILED" in done.stderr) == (change in ("altered", "removed"))
+
+
 @pytest.mark.host
 def test_a_missing_package_is_installed_from_the_folder_alone(tmp_path: Path) -> None:
     content = tmp_path / "content"
