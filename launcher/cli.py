@@ -74,9 +74,9 @@ def dispatch(argv: Sequence[str]) -> int:
         return 0
     if argv[0] == "--version":
         # Imported here: --help must not wait for unused imports.
-        from contracts.checkout import checkout
+        from launcher.unpacked import identity
 
-        print(f"plumbline {checkout()}")
+        print(f"plumbline {identity()}")
         return 0
     command = COMMANDS.get(argv[0])
     if command is None:

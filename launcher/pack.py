@@ -43,7 +43,6 @@ def main(argv: Sequence[str]) -> int:
     """Make the pack, and print what is in it."""
     options = parser().parse(argv)
     # Imported here: --help needs none of it.
-    from contracts.checkout import checkout
     from launcher import setup, unpacked
     from launcher.packing import harness_files, pack_builder
     from launcher.progress import Progress
@@ -52,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
         raise UsageError(
             "pack: this harness is in a pack already", "copy that pack, or make one in a clone"
         )
-    version = checkout().version
+    version = unpacked.identity().version
     target = _target(options, f"{pack_builder.name(version)}.tar.gz")
     _require_signing(options.sign)
     harness = harness_files.harness(pack_builder.ROOT)

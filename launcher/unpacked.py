@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from contracts import pack_files
+from contracts.checkout import Checkout, checkout
 from contracts.pack_files import PackFacts
 from launcher.launcher_error import MissingError, UsageError
 from launcher.staged_detection import is_staged
@@ -42,6 +43,16 @@ def pack() -> PackFacts | None:
     except ValueError as error:
         raise UsageError(str(error), UNPACK_AGAIN) from error
     return None if facts is None or is_staged() else facts
+
+
+def identity() -> Checkout:
+    """Return which Plumbline this is.
+
+    Raises:
+        UsageError: it is in a pack, whose facts cannot be read.
+    """
+    pack()
+    return checkout()
 
 
 def lock() -> Path:

@@ -174,6 +174,21 @@ def test_facts_that_are_none_are_refused(pack: Path, content: str) -> None:
         unpacked.require_usable(whole=False)
 
 
+@pytest.mark.parametrize("word", ["--version", "man"])
+def test_a_pack_with_damaged_facts_is_one_message(word: str, tmp_path: Path) -> None:
+    unpack = shutil.ignore_patterns(".git", "__pycache__", "runs", "tests", "docs", "suites")
+    root = shutil.copytree(ROOT, tmp_path / "unpacked", ignore=unpack)
+    (root / pack_files.FACTS).parent.mkdir()
+    (root / pack_files.FACTS).write_text("{")
+    argv = [sys.executable, "-B", str(root / "plumbline"), word]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.startswith(
+        f"plumbline: {root / pack_files.FACTS}: not the facts of a pack: "
+    )
+    assert "unpack the archive again" in done.stderr
+
+
 @pytest.mark.usefixtures("pack")
 def test_another_python_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpacked, "abi", lambda: "cpython-399-x86_64-linux-gnu")

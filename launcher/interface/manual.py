@@ -4,10 +4,10 @@
 import textwrap
 from collections.abc import Iterator
 
-from contracts.checkout import checkout
 from contracts.exit_codes import EXIT_MEANINGS
 from contracts.run_files import LATEST_RUN, RUNS
 from launcher.interface.described import ALSO, Option, Subcommand, subcommands
+from launcher.unpacked import identity
 
 _WIDTH = 78
 _ESCAPES = {
@@ -37,7 +37,7 @@ def page() -> str:
 
 
 def _lines() -> Iterator[str]:
-    here = checkout()
+    here = identity()
     yield f'.TH PLUMBLINE 1 "{here.date or ""}" "Plumbline {_text(here.version)}" "User Commands"'
     yield from (".SH NAME", "plumbline \\- qualify KVM networks against their documentation")
     yield ".SH SYNOPSIS"
