@@ -239,10 +239,14 @@ def test_the_harness_is_what_git_tracks(tmp_path: Path) -> None:
     found = harness_files.harness(tmp_path)
     assert found.paths == ["name\twith a tab", "tracked"]
     assert found.commit == git(tmp_path, "rev-parse", "HEAD").strip()
-    assert found.changed == []
-    (tmp_path / "tracked").write_text("after")
+    assert (found.changed, found.modified) == ([], False)
     (tmp_path / "untracked").touch()
+    # It is not in the pack.
     found = harness_files.harness(tmp_path)
+    assert (found.changed, found.modified) == (["?? untracked"], False)
+    (tmp_path / "tracked").write_text("after")
+    found = harness_files.harness(tmp_path)
+    assert found.modified
     assert found.paths == ["name\twith a tab", "tracked"]
     assert found.changed == [" M tracked", "?? untracked"]
     (tmp_path / "tracked").unlink()
@@ -250,12 +254,30 @@ def test_the_harness_is_what_git_tracks(tmp_path: Path) -> None:
         harness_files.harness(tmp_path)
 
 
-def test_without_git_the_harness_is_all_but_what_runs_leave(tmp_path: Path) -> None:
-    for name in ("plumbline", "launcher/cli.py", "launcher/__pycache__/cli.pyc", "runs/1/run.json"):
+def test_without_git_the_harness_is_what_its_folders_have(tmp_path: Path) -> None:
+    ours = ["ci/runs/example.yml", "launcher/cli.py", "plumbline"]
+    caches = ["launcher/__pycache__/cli.pyc", "launcher/.mypy_cache/x"]
+    others = [
+        *("runs/1/run.json", "fleet/host/run.json", "plumbline-0.1.0-x86_64-py311.tar.gz"),
+        *(".env", ".venv/bin/python", "node_modules/x.js", "id_ed25519"),
+    ]
+    for name in [*ours, *caches, *others]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     found = harness_files.harness(tmp_path)
-    assert (found.paths, found.commit) == (["launcher/cli.py", "plumbline"], None)
+    assert (found.paths, found.commit, found.modified) == (ours, None, None)
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this tree is no clone")
+def test_the_top_of_the_harness_is_that_of_the_clone() -> None:
+    assert {path.split("/")[0] for path in harness_files.harness(ROOT).paths} == harness_files.TOP
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this tree is no clone")
+@pytest.mark.parametrize("kind", ["tar.gz", "tar.gz.sha256", "tar.gz.sig"])
+def test_a_pack_or_a_fleet_does_not_change_the_clone(kind: str) -> None:
+    made = [f"{pack_builder.name('0.1.0')}.{kind}", "fleet/host/run.json"]
+    assert git(ROOT, "check-ignore", *made).splitlines() == made
 
 
 def test_the_lock_of_a_pack_has_the_hashes_of_its_wheels(tmp_path: Path) -> None:

@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The files of the harness: those that git tracks, or without git all that are not made by runs."""
+"""The files of the harness: those that git tracks, or without git those in its folders."""
 
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.launcher_error import LauncherError
 
-# What a run, a linter or Python leaves in a tree without git to say so (.gitignore).
-NOT_OURS = {".git", "__pycache__", "runs", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+# The top of the tree, for one without git to say so: all else there was made or put by its user.
+TOP = {
+    *(".ci", ".gitignore", "LICENSE", "README.md", "benchmarks", "ci", "conftest.py", "contracts"),
+    *("docs", "faults", "fixtures", "launcher", "plumbline", "profiles", "pyproject.toml"),
+    *("reports", "suites", "tests", "topologies"),
+}
+# What a linter or Python leaves below it.
+CACHES = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+UNTRACKED = "??"
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,13 @@ class Harness:
     paths: list[str]
     commit: str | None
     changed: list[str]
+
+    @property
+    def modified(self) -> bool | None:
+        """Whether a file of it differs from the commit; None without git."""
+        if self.commit is None:
+            return None
+        return any(not line.startswith(UNTRACKED) for line in self.changed)
 
 
 def harness(root: Path) -> Harness:
@@ -52,13 +67,13 @@ def harness(root: Path) -> Harness:
     )
 
 
-def _walked(root: Path) -> list[str]:
-    found = []
+def _walked(root: Path) -> Iterator[str]:
     for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if name not in NOT_OURS]
+        if Path(folder) == root:
+            folders[:], names[:] = (TOP.intersection(each) for each in (folders, names))
+        folders[:] = [name for name in folders if name not in CACHES]
         files = (Path(folder, name) for name in names)
-        found += [str(file.relative_to(root)) for file in files if not file.is_symlink()]
-    return found
+        yield from (str(file.relative_to(root)) for file in files if not file.is_symlink())
 
 
 def _git(root: Path, *words: str) -> str:

@@ -56,7 +56,7 @@ def build(
     facts = PackFacts(
         version=version,
         commit=harness.commit,
-        modified=None if harness.commit is None else bool(harness.changed),
+        modified=harness.modified,
         python=unpacked.python(),
         abi=unpacked.abi(),
         machine=platform.machine(),
