@@ -31,5 +31,15 @@ def exec_in_venv(module: str, order: Mapping[str, object]) -> NoReturn:
     sys.stderr.flush()
     # -P: the user's folder may have a file with the name of a library.
     argv = [interpreter, "-P", "-m", module, json.dumps(order)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": _encoding(os.environ)}
     os.execve(interpreter, argv, environment)  # noqa: S606 - no shell is the point
+
+
+def _encoding(environment: Mapping[str, str]) -> str:
+    r"""Return the encoding of the standard streams, with `\u4e2d` for a character that it lacks.
+
+    Standard error has that by itself. Elsewhere such a character, in a locale without UTF-8, would
+    end the command: with a traceback, and with the exit code of violated claims.
+    """
+    name, _, errors = environment.get("PYTHONIOENCODING", "").partition(":")
+    return f"{name}:{errors or 'backslashreplace'}"

@@ -2,6 +2,7 @@
 """`./plumbline explain`: what it knows of each claim, and what its data may not be."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,23 @@ def test_the_faults_are_those_of_the_claims_own_topologies() -> None:
     shipped = {place for fault in known["faults"] for place in fault["topologies"]} & set(names())
     assert shipped
     assert shipped <= set(known["topologies"])
+
+
+@pytest.mark.parametrize(
+    ("variables", "shown"),
+    [
+        ({"PYTHONIOENCODING": "latin-1"}, r"\u5185\u6838"),
+        ({"PYTHONIOENCODING": "latin-1:replace"}, "????"),
+        ({"PYTHONIOENCODING": "utf-8"}, "内核"),
+    ],
+)
+def test_a_character_that_the_terminal_lacks_ends_nothing(
+    variables: dict[str, str], shown: str
+) -> None:
+    argv = [sys.executable, str(ROOT / "plumbline"), "explain", "LB-01", "--lang", "zh"]
+    done = subprocess.run(argv, env=os.environ | variables, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert shown in done.stdout.decode(variables["PYTHONIOENCODING"].partition(":")[0])
 
 
 @pytest.mark.parametrize(
