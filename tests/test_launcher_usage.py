@@ -148,6 +148,15 @@ def test_help_imports_nothing_heavy() -> None:
     assert not imported & heavy
 
 
+def test_the_design_names_each_subcommand_and_numbers_each_decision_once() -> None:
+    text = (ROOT / "docs" / "design.md").read_text()
+    line = next(line for line in text.splitlines() if line.startswith("plumbline  "))
+    named = set(line.rpartition("then ")[2].split(" | "))
+    assert named == set(SUBCOMMANDS)
+    numbers = [int(number) for number in re.findall(r"^(\d+)\. \*\*", text, re.MULTILINE)]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
 def test_version_is_that_of_the_project() -> None:
     done = plumbline("--version")
     assert done.stdout.startswith("plumbline 0.")
