@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Which Plumbline this is: its version, and its commit in a git checkout or a pack."""
 
-import os
 import subprocess
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from contracts.git_command import git
 from contracts.pack_files import facts
 
 ROOT = Path(__file__).resolve().parent.parent
-# A status of this tree takes some 10 ms; a cold disk may need a second or two.
-GIT_DEADLINE_S = 10.0
 _SHOWN = 10
 
 
@@ -58,19 +56,10 @@ def checkout(root: Path = ROOT) -> Checkout:
     )
 
 
-def _git(root: Path, *arguments: str) -> str | None:
+def _git(root: Path, *words: str) -> str | None:
     """Return git's output, or None if it fails in this folder."""
-    # A git hook that calls Plumbline sets GIT_DIR, to a repository that isn't ours.
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     try:
-        done = subprocess.run(
-            ["git", "--no-optional-locks", "-C", str(root), *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=GIT_DEADLINE_S,
-            check=False,
-        )
+        done = git(root, *words)
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None

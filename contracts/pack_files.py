@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The files of an unpacked pack, beside the harness, and what it says of itself."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -67,6 +68,16 @@ def facts(root: Path) -> PackFacts | None:
         return PackFacts(**read)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{root / FACTS}: not the facts of a pack: {error}") from error
+
+
+def sha256(file: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def manifest(hashes: dict[str, str]) -> str:

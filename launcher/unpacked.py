@@ -2,7 +2,6 @@
 """The pack that this harness was unpacked from, if it was: set-up then needs no network."""
 
 import functools
-import hashlib
 import importlib.machinery
 import os
 import platform
@@ -239,10 +238,7 @@ def _sum(file: Path) -> str | None:
     """Return the SHA-256 of a plain file; None where there is none."""
     try:
         # A link would be followed out of the pack.
-        if file.is_symlink():
-            return ""
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return "" if file.is_symlink() else pack_files.sha256(file)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return None
     except OSError as error:

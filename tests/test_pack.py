@@ -230,6 +230,19 @@ def test_a_record_has_the_commit_of_the_pack(pack: Path) -> None:
     assert (described.commit, described.dirty) == ("a" * 40, False)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_clone_of_another_user_has_a_commit(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--quiet", "--message", "all")
+    commit = git(tmp_path, "rev-parse", "HEAD").strip()
+    for place in (tmp_path, tmp_path / ".git"):
+        os.chown(place, 65534, 65534)
+    assert tool(["./plumbline", "run"], tmp_path).commit == commit
+    assert harness_files.harness(tmp_path).commit == commit
+
+
 def test_the_harness_is_what_git_tracks(tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet")
     (tmp_path / "tracked").write_text("before")

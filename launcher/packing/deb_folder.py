@@ -5,12 +5,12 @@ They are those of the machine's own apt sources, and so of its release. The fold
 that apt takes from it what a host lacks and leaves alone what it has.
 """
 
-import hashlib
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from contracts.pack_files import sha256
 from fixtures.guest.image import ImageError
 from fixtures.guest.image.deb_packages import Apt
 from launcher import packages
@@ -70,7 +70,7 @@ def _entry(file: Path) -> str:
     """Return a package's entry of the index: its own fields, and where it is."""
     argv = ["dpkg-deb", "--field", str(file)]
     fields = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True).stdout
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    digest = sha256(file)
     return (
         f"{fields.rstrip()}\nFilename: ./{file.name}\nSize: {file.stat().st_size}\n"
         f"SHA256: {digest}\n"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from contracts.git_command import git
 from launcher.launcher_error import LauncherError
 
 # The top of the tree, for one without git to say so: all else there was made or put by its user.
@@ -77,11 +78,12 @@ def _walked(root: Path) -> Iterator[str]:
 
 
 def _git(root: Path, *words: str) -> str:
-    # Listing runs nothing of the tree, so it may be another user's. A hook that calls Plumbline
-    # sets GIT_DIR, to a repository that isn't ours.
-    environment = {name: word for name, word in os.environ.items() if not name.startswith("GIT_")}
-    argv = ["git", "-c", f"safe.directory={root}", "--no-optional-locks", "-C", str(root), *words]
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    try:
+        done = git(root, *words)
+    except subprocess.TimeoutExpired as error:
+        raise LauncherError(
+            f"pack: git {words[0]} in {root} took over {error.timeout:.0f} s"
+        ) from error
     if done.returncode != 0:
         raise LauncherError(
             f"pack: git {words[0]} in {root} ended with status {done.returncode}",

@@ -2,7 +2,6 @@
 """A pack from its parts: facts, manifest, archive, checksum and signature."""
 
 import contextlib
-import hashlib
 import platform
 import shutil
 import tarfile
@@ -75,7 +74,7 @@ def build(
             file.relative_to(work).as_posix(): file for file in carried.rglob("*") if file.is_file()
         }
         progress(f"archive: {len(files)} files")
-        hashes = {path: sha256(file) for path, file in files.items()}
+        hashes = {path: pack_files.sha256(file) for path, file in files.items()}
         manifest = Path(work) / pack_files.MANIFEST
         manifest.write_text(pack_files.manifest(hashes), encoding="utf-8")
         part = Path(work) / target.name
@@ -89,17 +88,11 @@ def build(
     return facts
 
 
-def sha256(file: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def write_checksum(target: Path) -> Path:
     """Write the checksum of a pack beside it, as `sha256sum --check` reads it."""
     file = _beside(target, "sha256")
     with _errors_of(file):
-        file.write_text(f"{sha256(target)}  {target.name}\n")
+        file.write_text(f"{pack_files.sha256(target)}  {target.name}\n")
     return file
 
 

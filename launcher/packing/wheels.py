@@ -5,13 +5,13 @@ Where a package has no wheel, one is built. Its hash is in no index, so the pack
 own: the versions of the harness's lock, with the hashes of the files in the pack.
 """
 
-import hashlib
 import importlib
 import re
 import shutil
 import sys
 from pathlib import Path
 
+from contracts.pack_files import sha256
 from launcher import subprocess_step, virtual_environment
 from launcher.launcher_error import LauncherError
 
@@ -81,7 +81,7 @@ def lock_of(folder: Path, harness_lock: str) -> str:
         found = _WHEEL.fullmatch(file.name)
         if found is None:
             raise LauncherError(f"pack: pip made {file.name}, which is no wheel")
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest = sha256(file)
         pin = f"{_normalized(found['name'])}=={found['version']}"
         lines[pin] = f"{pin} --hash=sha256:{digest}\n"
     wanted = {f"{_normalized(n)}=={v}" for n, v in _PINNED.findall(harness_lock)}
