@@ -20,6 +20,7 @@ from fixtures.switch import libvirt_network
 from fixtures.switch.linux_bridge import LinuxBridge
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
+from topologies.field_types import ETHERNET_MTU
 from topologies.topology import Network
 
 # The second network's prefix, of its own, and a machine's place in it.
@@ -81,8 +82,10 @@ def _second(testbed: Testbed) -> Network:
     """Return a NAT network beside the one under test, with IPv6 that is not translated."""
     network = testbed.topology.network
     made = libvirt_network.beside(network, "plumb-routed6", testbed.taken_networks)
-    # A port of a bridge with STP would first listen and learn for 4 s.
-    return made.model_copy(update={"address6": SECOND, "stp": False})
+    # A port of a bridge with STP would first listen and learn for 4 s. Packets smaller than
+    # Ethernet's are another claim's.
+    mtu = made.mtu if made.mtu is not None and made.mtu > ETHERNET_MTU else None
+    return made.model_copy(update={"address6": SECOND, "stp": False, "mtu": mtu})
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ WHOLE_RUNS = (
         "test_tidiness",
         "test_watchdog",
     ),
-    "test_xml_topologies",
+    *("test_mtu_networks", "test_xml_topologies"),
 )
 
 

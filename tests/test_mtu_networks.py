@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Networks whose packets are smaller or larger than Ethernet's, run for real."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.launched import launched
+
+TOPOLOGIES = Path(__file__).parent / "topologies"
+SIZES = tuple(f"MT-0{number}" for number in range(1, 7))
+
+
+@pytest.mark.host
+@pytest.mark.parametrize(
+    ("name", "claims"),
+    [
+        ("small-packets", (*SIZES, "NT-10", "NT-11", "NT-12", "NT-14", "NT-22", "V6-09")),
+        # A guest of it takes no large packets, and nobody on a link is told so.
+        ("jumbo-routed", (*SIZES, "NT-22", "RT-02", "RT-04", "V6-15")),
+    ],
+)
+def test_they_conform(name: str, claims: tuple[str, ...], tmp_path: Path) -> None:
+    words = [word for claim in claims for word in ("--claim", claim)]
+    done, record = launched(
+        "run", tmp_path / "run", "--topology", str(TOPOLOGIES / f"{name}.yaml"), *words
+    )
+    assert record, done.stdout + done.stderr
+    assert {check["verdict"] for check in record["checks"]} == {"conforms"}, done.stdout
+    assert {each for check in record["checks"] for each in check["claims"]} >= set(claims)
