@@ -3,8 +3,10 @@
 
 import json
 import random
+import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from scipy.stats import fisher_exact
 from contracts.run_files import PAGE, RECORD
 from contracts.verdicts import Verdict
 from reports.compare.multiple_testing import testable as reachable
-from reports.fleet.fleet import NO_CLAIM, ClaimOnHost, Fleet, FleetHost
+from reports.fleet.fleet import NO_CLAIM, ClaimOnHost, Fleet, FleetClaim, FleetHost
 from reports.fleet.fleet_of_folder import fleet_of
 from reports.fleet.fleet_pages import fleet_html, fleet_markdown
 from reports.fleet.fleet_wording import headline, places_to_look, verdict_of
@@ -25,9 +27,10 @@ from reports.fleet.open_metrics import metrics_text
 from reports.fleet.shared_values import fisher_p, least_p, shared_values
 from reports.record import Tool, save
 from reports.report_error import ReportError
+from reports.waiver import Waiver
 from tests.fleets import NEW, OLD, host, status
 from tests.launched import ROOT
-from tests.records import check, fault, record
+from tests.records import STARTED, check, fault, record
 
 C, V, N = Verdict.CONFORMS, Verdict.VIOLATES, Verdict.NOT_TESTABLE
 HOSTILE = '<script>alert("x")</script> \\ "quoted"'
@@ -273,6 +276,41 @@ def test_markdown_has_outliers_first_and_leaves_out_whole_hosts(folder: Path) ->
     assert first.startswith("| bad | violates | 1 | ")
     small = fleet_markdown(fleet_of(folder), size_max=len(text.encode()) - 300)
     assert "left out" in small
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_every_form_has_a_host_with_each_verdict(verdict: Verdict) -> None:
+    claim = ClaimOnHost(verdict=verdict, reason="seen", anchor=None)
+    one = FleetHost(
+        name="one",
+        state=HostState.RAN,
+        says="seen",
+        verdict=verdict,
+        folder="one",
+        claims={"NT-01": claim},
+    )
+    fleet = Fleet(
+        made=STARTED,
+        hosts=[one],
+        claims=[FleetClaim(id="NT-01", counts={verdict: 1})],
+        shared=shared_values([one]),
+    )
+    page = fleet_html(fleet)
+    if verdict is not C:
+        [letter] = re.findall(r'<td class="k (\w)[^"]*" title="NT-01">', page)
+        assert f".k.{letter} {{ color: var(--{verdict});" in page
+    assert f"| one | {verdict} | " in fleet_markdown(fleet).replace("\\-", "-")
+    labels = f'{{host="one",verdict="{verdict}"}}'
+    assert f"plumbline_fleet_host_claims{labels} 1" in metrics_text(fleet)
+    assert Fleet.model_validate_json(fleet.model_dump_json()) == fleet
+
+
+def test_a_host_with_a_waived_violation_is_before_one_that_conforms(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        host(tmp_path, name, {"NT-01": C})
+    known = Waiver(id="NT-01", until=date(2099, 12, 31), why="ticket 812", source="--waive")
+    host(tmp_path, "known", {"NT-01": V}, waivers=[known])
+    assert [each.name for each in fleet_of(tmp_path).hosts] == ["known", "a", "b", "c"]
 
 
 def report(*words: str) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ other verdicts or versions are rare.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from contracts.verdicts import REPORTED_ORDER, Verdict
+from contracts.verdicts import BY_GRAVITY, REPORTED_ORDER, Verdict
 from reports.fleet.fleet import FleetClaim, FleetHost
 from reports.fleet.host_status import HostState
 from reports.record import Statement
@@ -57,7 +57,8 @@ def outliers_first(hosts: Sequence[FleetHost], claims: Sequence[FleetClaim]) -> 
     def key(host: FleetHost) -> tuple[float, bool, bool, float, int, str]:
         others = sum(
             _deviation(host, counts, verdict)
-            for verdict in (Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.NOT_TESTABLE)
+            for verdict in BY_GRAVITY
+            if verdict not in (Verdict.VIOLATES, Verdict.CONFORMS)
         )
         ended = host.state is HostState.RAN
         return -host.deviation, not host.is_red, ended, -others, -len(host.unusual), host.name
