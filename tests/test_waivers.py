@@ -13,6 +13,7 @@ import pytest
 
 from contracts.run_files import PAGE, RECORD
 from contracts.verdicts import Verdict
+from reports.compare import compare_command
 from reports.compare.comparison import Effect
 from reports.compare.verdict_changes import effect
 from reports.exports import job_summary, junit
@@ -23,6 +24,7 @@ from reports.record import RunRecord, TopologyRecord, load, parse, save
 from reports.run_verdict import run_verdict
 from reports.waiver import Waiver
 from reports.waivers import judged, waiver_line
+from tests.records import STARTED
 from tests.reported import check, record
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -265,6 +267,32 @@ def test_compare_takes_the_waivers_of_the_run_after_and_not_those_that_ran_out(r
     code, found = compared(run)
     assert code == 1
     assert any("ran out on 2001-01-01" in str(each) for each in [found["warnings"]])
+
+
+@pytest.mark.parametrize(
+    ("days", "code", "effects"), [(0, 0, []), (1, 1, ["regressed"]), (400, 1, ["regressed"])]
+)
+def test_a_waived_violation_of_a_baseline_is_a_regression_after_the_last_day(
+    days: int,
+    code: int,
+    effects: list[str],
+    run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = run / "before"
+    before.mkdir()
+    made = {"id": "22222222-2222-4333-8444-555555555555", "started": STARTED, "finished": STARTED}
+    save(record([BAD, GOOD], waivers=[waiver()], **made), before / RECORD)
+    save(record([BAD, GOOD], waivers=[waiver()]), run / RECORD)
+    monkeypatch.setattr(compare_command, "today", lambda: DAY + timedelta(days=days))
+    order: dict[str, object] = {"before": str(before), "after": str(run), "trend": None}
+    order |= {"format": "json", "output": None, "topology": []}
+    order |= {"level": 5, "power": 80, "relevant": 5}
+    assert compare_command.main([json.dumps(order)]) == code
+    flips = json.loads(capsys.readouterr().out)["flips"]
+    assert [flip["effect"] for flip in flips] == effects
+    assert all("its waiver ran out on 2026-06-30" in flip["reason_after"] for flip in flips)
 
 
 def test_a_fleet_judges_each_host_by_the_waivers_of_its_own_record(tmp_path: Path) -> None:

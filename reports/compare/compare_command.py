@@ -86,11 +86,12 @@ def _compared(order: CompareOrder) -> Comparison:
         relevant_percent=order.relevant,
     )
     (before, its_folder), (after, folder) = read(order.before), read(order.after)
-    # The later run has the waivers that count, and both runs are judged by the same ones.
+    # The later run has the waivers that count, and both runs are judged by the same ones: the run
+    # before by its own day, so that a violation counts again once its waiver has run out since.
     waivers = with_waivers(after, order.waivers).waivers
-    day = today()
-    was = judged(before.model_copy(update={"waivers": waivers}), day)
-    now = judged(after.model_copy(update={"waivers": waivers}), day)
+    its_day = (before.finished or before.started).date()
+    was = judged(before.model_copy(update={"waivers": waivers}), its_day)
+    now = judged(after.model_copy(update={"waivers": waivers}), today())
     return compare((was, its_folder), (now, folder), criteria, order.topology)
 
 

@@ -14,7 +14,8 @@ _EFFECTS = {
     (Verdict.CONFORMS, Verdict.VIOLATES): Effect.REGRESSED,
     (Verdict.VIOLATES, Verdict.CONFORMS): Effect.MENDED,
     (Verdict.WAIVED, Verdict.CONFORMS): Effect.MENDED,
-    # Other checks of it are violated, too, which the waiver does not cover.
+    # The waiver has run out since, or of a claim other checks are violated, too, which the waiver
+    # does not cover.
     (Verdict.WAIVED, Verdict.VIOLATES): Effect.REGRESSED,
 }
 # In the order of their importance to the reader.
