@@ -53,7 +53,7 @@ def judged(record: RunRecord, day: date) -> RunRecord:
         check if check.topology in refused else _judged_check(check, record.waivers, day)
         for check in record.checks
     ]
-    waivers = [_judged_waiver(waiver, record, refused, day) for waiver in record.waivers]
+    waivers = [_judged_waiver(each, record, checks, refused, day) for each in record.waivers]
     return _with_checks(record, checks).model_copy(update={"waivers": waivers})
 
 
@@ -138,47 +138,81 @@ def _is_about(waiver: Waiver, claim: str, topology: str) -> bool:
     return waiver.id == claim and waiver.topology in (None, topology)
 
 
-def _judged_waiver(waiver: Waiver, record: RunRecord, refused: set[str], day: date) -> Waiver:
-    checks = [
+def _judged_waiver(
+    waiver: Waiver, record: RunRecord, checks: Sequence[Check], refused: set[str], day: date
+) -> Waiver:
+    """Return a waiver with what became of it.
+
+    Args:
+        waiver: one of the record's.
+        record: as it was seen.
+        checks: its checks, judged.
+        refused: the topologies that the host refused.
+        day: by which they are judged.
+    """
+    about = [
         check
-        for check in record.checks
+        for check in checks
         if any(_is_about(waiver, claim, check.topology) for claim in check.claims)
     ]
-    violated = [check for check in checks if check.verdict in _VIOLATED]
+    violated = [check for check in about if check.verdict in _VIOLATED]
+    built = [check for check in violated if check.topology not in refused]
+    gone = waiver.until < day
     covered = [
         check
-        for check in violated
-        if check.topology not in refused and not _unwaived(check, record.waivers)
+        for check in built
+        if (_waived_until_then(check, waiver, record) if gone else check.verdict is Verdict.WAIVED)
     ]
-    outcome: WaiverOutcome = "waived" if covered else "unused"
-    note = None if covered else _why_nothing(checks, violated, refused, record.waivers)
-    if waiver.until < day:
-        outcome = "run out"
+    outcome: WaiverOutcome = "run out" if gone else "waived" if covered else "unused"
+    note = None
+    if built and not covered:
+        note = _why_not(waiver, built, record.waivers, day)
+    elif not covered:
+        note = _why_nothing(about, violated)
     names = [f"{check.topology}: {check.id}" for check in covered]
     return waiver.model_copy(update={"outcome": outcome, "violations": names, "note": note})
+
+
+def _waived_until_then(check: Check, waiver: Waiver, record: RunRecord) -> bool:
+    """Return whether it was this waiver with whose last day a check is no longer waived."""
+    if _unwaived(check, record.waivers):
+        return False
+    return any(_best(each, check.topology, record.waivers) is waiver for each in check.claims)
 
 
 def _unwaived(check: Check, waivers: Sequence[Waiver]) -> list[str]:
     return [id_ for id_ in check.claims if _best(id_, check.topology, waivers) is None]
 
 
-def _why_nothing(
-    checks: Sequence[Check], violated: Sequence[Check], refused: set[str], waivers: Sequence[Waiver]
-) -> str:
+def _why_nothing(checks: Sequence[Check], violated: Sequence[Check]) -> str:
+    """Return why there is nothing that a waiver could waive."""
     if not checks:
         return "no check of this run decides it there"
-    if not violated:
-        found = sorted({str(check.verdict) for check in checks})
-        return f"nothing of it is violated, its checks are {', '.join(found)}"
-    if all(check.topology in refused for check in violated):
+    if violated:
         return "the host refused to build the topology, and a waiver is of checks alone"
-    also = {
-        each
+    found = sorted({str(check.verdict) for check in checks})
+    return f"nothing of it is violated, its checks are {', '.join(found)}"
+
+
+def _why_not(
+    waiver: Waiver, violated: Sequence[Check], waivers: Sequence[Waiver], day: date
+) -> str:
+    """Return why a waiver does not waive these violated checks of its claim."""
+    also = {each for check in violated for each in _unwaived(check, waivers)}
+    if also:
+        return f"its check decides {', '.join(sorted(also))} too, and a check is waived as a whole"
+    best = [
+        found
         for check in violated
-        if check.topology not in refused
-        for each in _unwaived(check, waivers)
-    }
-    return f"its check decides {', '.join(sorted(also))} too, and a check is waived as a whole"
+        for claim in check.claims
+        if (found := _best(claim, check.topology, waivers)) is not None
+    ]
+    if waiver.until < day:
+        last = max(each.until for each in best if each.id == waiver.id)
+        verb = "is" if last >= day else "was"
+        return f"another waiver of {waiver.id} {verb} in force until {last}"
+    gone = min((each for each in best if each.until < day), key=lambda each: each.until)
+    return f"its check decides {gone.id} too, whose waiver ran out on {gone.until}"
 
 
 def _with_checks(record: RunRecord, checks: list[Check]) -> RunRecord:

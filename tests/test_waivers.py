@@ -23,7 +23,7 @@ from reports.html import report_page
 from reports.record import RunRecord, TopologyRecord, load, parse, save
 from reports.run_verdict import run_verdict
 from reports.waiver import Waiver
-from reports.waivers import judged, waiver_line
+from reports.waivers import judged, run_out, waiver_line
 from tests.records import STARTED
 from tests.reported import check, record
 
@@ -127,6 +127,35 @@ def test_a_check_of_two_claims_needs_both_waived() -> None:
     assert one.waivers[0].note == "its check decides NT-02 too, and a check is waived as a whole"
     two = judged(both.model_copy(update={"waivers": [waiver(), waiver("NT-02")]}), DAY)
     assert two.exit_code() == 0
+
+
+def test_a_renewed_waiver_leaves_nothing_to_the_one_that_ran_out() -> None:
+    old, new = waiver(until="2026-01-01"), waiver(until="2026-12-31")
+    found = waived(old, new)
+    assert found.checks[0].verdict is Verdict.WAIVED
+    first, second = found.waivers
+    assert (first.outcome, first.violations) == ("run out", [])
+    assert first.note == "another waiver of NT-01 is in force until 2026-12-31"
+    assert waiver_line(first).endswith(f"run out; {first.note}")
+    assert (second.outcome, second.violations) == ("waived", ["nat: nat.violates[nat]"])
+    assert not list(run_out(found))
+
+
+def test_of_two_waivers_that_ran_out_the_later_one_counts_its_violation_again() -> None:
+    first, second = waived(waiver(until="2026-01-01"), waiver(until="2026-02-01")).waivers
+    assert (first.violations, second.violations) == ([], ["nat: nat.violates[nat]"])
+    assert first.note == "another waiver of NT-01 was in force until 2026-02-01"
+
+
+def test_a_waiver_does_not_waive_what_the_one_of_another_claim_no_longer_does() -> None:
+    both = check(Verdict.VIOLATES, claims=["NT-01", "NT-02"])
+    lasting, gone = waiver(), waiver("NT-02", until="2026-01-01")
+    found = judged(record([both, GOOD], waivers=[lasting, gone]), DAY)
+    assert found.exit_code() == 1
+    first, second = found.waivers
+    assert (first.outcome, first.violations) == ("unused", [])
+    assert first.note == "its check decides NT-02 too, whose waiver ran out on 2026-01-01"
+    assert (second.outcome, len(second.violations)) == ("run out", 1)
 
 
 def test_a_topology_that_the_host_refused_is_not_waived() -> None:
