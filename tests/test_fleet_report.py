@@ -20,12 +20,12 @@ from reports.compare.multiple_testing import testable as reachable
 from reports.fleet.fleet import NO_CLAIM, ClaimOnHost, Fleet, FleetClaim, FleetHost
 from reports.fleet.fleet_of_folder import fleet_of
 from reports.fleet.fleet_pages import fleet_html, fleet_markdown
-from reports.fleet.fleet_wording import headline, places_to_look, verdict_of
+from reports.fleet.fleet_wording import headline, look, places_to_look, verdict_of
 from reports.fleet.host_facts import short_version
 from reports.fleet.host_status import STATUS, HostState
 from reports.fleet.open_metrics import metrics_text
 from reports.fleet.shared_values import fisher_p, least_p, shared_values
-from reports.record import Tool, save
+from reports.record import Tool, TopologyRecord, save
 from reports.report_error import ReportError
 from reports.waiver import Waiver
 from tests.fleets import NEW, OLD, host, status
@@ -105,6 +105,15 @@ def test_a_status_that_is_none_is_a_row_that_names_the_file(tmp_path: Path, cont
     assert str(tmp_path / "one" / STATUS) in one.says
 
 
+def test_a_host_that_refused_a_topology_is_red(tmp_path: Path) -> None:
+    host(tmp_path, "good", {"NT-01": C})
+    refused = TopologyRecord(name="nat", verdict=V, reason="refused by libvirt")
+    host(tmp_path, "bad", {"NT-01": Verdict.INCONCLUSIVE}, topologies=[refused])
+    found = fleet_of(tmp_path)
+    assert headline(found) == "1 of 2 hosts red"
+    assert (found.hosts[0].name, look(found.hosts[0]), verdict_of(found)) == ("bad", V, V)
+
+
 def test_a_folder_without_hosts_is_refused(tmp_path: Path) -> None:
     (tmp_path / "something").mkdir()
     with pytest.raises(ReportError, match="no folder in it is that of a host"):
@@ -119,10 +128,22 @@ def test_outliers_are_first_and_a_claim_that_all_violate_makes_none(tmp_path: Pa
     host(tmp_path, "z", {"NT-01": C, "NT-02": C, "NT-03": Verdict.INCONCLUSIVE})
     host(tmp_path, "half", {"NT-02": C}, finished=None)
     order = [(each.name, round(each.deviation, 2)) for each in fleet_of(tmp_path).hosts]
-    # NT-01 conforms on 1 of 7, NT-02 on 6 of 8, NT-03 on 5 of 7.
-    assert order[:2] == [("y", 1.61), ("x", 0.89)]
+    # NT-01 conforms on 1 of 7, NT-02 on 6 of 8, NT-03 on 5 of the 6 that decided it.
+    assert order[:2] == [("y", 1.73), ("x", 0.89)]
     assert [name for name, _ in order[2:]] == ["a", "b", "c", "d", "half", "z"]
     assert order[2] == ("a", 0.14)
+
+
+def test_the_share_of_a_claim_is_of_the_hosts_that_decided_it(tmp_path: Path) -> None:
+    known = Waiver(id="NT-01", until=date(2099, 12, 31), why="ticket 812", source="--waive")
+    host(tmp_path, "good", {"NT-01": C})
+    host(tmp_path, "bad", {"NT-01": V})
+    host(tmp_path, "known", {"NT-01": V}, waivers=[known])
+    for number, verdict in enumerate((N, Verdict.ERROR, Verdict.INCONCLUSIVE)):
+        host(tmp_path, f"open{number}", {"NT-01": verdict})
+    deviations = {each.name: each.deviation for each in fleet_of(tmp_path).hosts}
+    assert deviations.pop("bad") == pytest.approx(1 / 3, abs=1e-6)
+    assert set(deviations.values()) == {0.0}
 
 
 def test_a_version_that_most_hosts_do_not_have_is_marked(tmp_path: Path) -> None:

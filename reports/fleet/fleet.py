@@ -56,8 +56,10 @@ class FleetHost(RecordPart):
 
     @property
     def is_red(self) -> bool:
-        """Whether a claim is violated on it."""
-        return any(claim.verdict is Verdict.VIOLATES for claim in self.claims.values())
+        """Whether a claim is violated on it, or it refused to build a topology."""
+        return self.verdict is Verdict.VIOLATES or any(
+            claim.verdict is Verdict.VIOLATES for claim in self.claims.values()
+        )
 
     def count(self, verdict: Verdict | str) -> int:
         """Return how many claims have this verdict on it."""

@@ -14,6 +14,8 @@ from reports.fleet.fleet import FleetClaim, FleetHost
 from reports.fleet.host_status import HostState
 from reports.record import Statement
 
+_DECIDED = (Verdict.CONFORMS, Verdict.VIOLATES, Verdict.WAIVED)
+
 
 def claims_of(
     hosts: Sequence[FleetHost], statements: dict[str, Statement], order: Iterable[str]
@@ -67,12 +69,16 @@ def outliers_first(hosts: Sequence[FleetHost], claims: Sequence[FleetClaim]) -> 
 
 
 def _deviation(host: FleetHost, counts: dict[str, dict[Verdict, int]], verdict: Verdict) -> float:
-    """Return over the claims with this verdict on the host the share of hosts that conform."""
+    """Return the sum, over the claims with this verdict on the host, of the share that conforms.
+
+    It is the share of the hosts that decided the claim: one that could not says nothing of it.
+    """
     total = 0.0
     for id_, claim in host.claims.items():
         if claim.verdict is verdict:
             of = counts[id_]
-            total += of.get(Verdict.CONFORMS, 0) / sum(of.values())
+            decided = sum(of.get(each, 0) for each in _DECIDED)
+            total += of.get(Verdict.CONFORMS, 0) / decided if decided else 0.0
     return total
 
 
