@@ -10,7 +10,7 @@ from contracts.language import chosen
 from contracts.run_files import RECORD
 from launcher.arguments import Parser, add_language, one_of
 from launcher.launcher_error import UsageError
-from launcher.waivers import add_waiver_options, waiver_order
+from launcher.waivers import add_waiver_options, waiver_order, waiver_values
 
 FORMATS = ("terminal", "md", "html", "json")
 # The format by the ending of the file name.
@@ -109,6 +109,12 @@ def _require_what_to_compare(options: argparse.Namespace) -> None:
     hint = "./plumbline compare BEFORE AFTER, or ./plumbline compare --trend FOLDER"
     if options.trend is not None and options.before is not None:
         raise UsageError(f"compare: --trend takes no run beside it, got {options.before}", hint)
+    given = [name for name, value in waiver_values(options).items() if value is not None]
+    if options.trend is not None and given:
+        raise UsageError(
+            f"compare: --trend shows verdicts as seen and takes no {given[0]}",
+            "leave it out, or compare two runs",
+        )
     if options.trend is None and options.after is None:
         raise UsageError("compare: expected two runs", hint)
     for place in (options.before, options.after, options.trend):

@@ -11,7 +11,7 @@ from contracts.language import chosen
 from contracts.run_files import LATEST_RUN, RECORD
 from launcher.arguments import Parser, add_language, one_of
 from launcher.launcher_error import UsageError
-from launcher.waivers import add_waiver_options, waiver_order
+from launcher.waivers import add_waiver_options, waiver_order, waiver_values
 
 EXAMPLES = (
     ("./plumbline report", f"{LATEST_RUN} as {LATEST_RUN}/report.html"),
@@ -119,8 +119,7 @@ def _refuse_what_contradicts(options: argparse.Namespace) -> None:
         "--bundle": options.bundle,
         "--sign": options.sign,
         "--redact": options.redact or None,
-        "--waive": options.waive or None,
-        "--waivers": options.waivers,
+        **waiver_values(options),
     }
     given = [name for name, value in making.items() if value is not None]
     if options.verify is not None and given:
@@ -160,8 +159,7 @@ def _report_fleet(options: argparse.Namespace) -> NoReturn:
         "--bundle": options.bundle,
         "--redact": options.redact,
         "--verify": options.verify,
-        "--waive": options.waive,
-        "--waivers": options.waivers,
+        **waiver_values(options),
         # Its page and what it says are in English alone.
         "--lang": options.lang,
     }

@@ -21,6 +21,11 @@ def add_waiver_options(own: Parser) -> None:
         own.add_argument(option.flag, **option.declaration())
 
 
+def waiver_values(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what each of these options was given, by its name on the command line."""
+    return {option.flag: getattr(options, option.name) or None for option in WAIVER_OPTIONS}
+
+
 def require_waivers(options: argparse.Namespace) -> None:
     """Check waivers before any set-up.
 

@@ -365,6 +365,8 @@ def test_the_command_writes_every_form_and_the_pages_of_hosts(folder: Path) -> N
         ([".", "--fleet", "--format", "junit"], "--format junit is none with --fleet"),
         ([".", "--format", "openmetrics"], "--format openmetrics is none without --fleet"),
         ([".", "--fleet", "--redact"], "--redact is for one run, and --fleet for many"),
+        ([".", "--fleet", "--until", "2099-12-31"], "--until is for one run, and --fleet for many"),
+        ([".", "--fleet", "--why", "x"], "--why is for one run, and --fleet for many"),
         ([".", "--fleet", "--output", "one/run.json"], "this belongs to the run itself"),
     ],
 )

@@ -324,6 +324,15 @@ def test_a_waived_violation_of_a_baseline_is_a_regression_after_the_last_day(
     assert all("its waiver ran out on 2026-06-30" in flip["reason_after"] for flip in flips)
 
 
+@pytest.mark.parametrize(
+    "words", [TYPED, ["--waivers", "known.yaml"], ["--until", "2099-12-31"], ["--why", "x"]]
+)
+def test_a_trend_refuses_waivers_as_it_shows_what_was_seen(words: list[str], run: Path) -> None:
+    done = plumbline("compare", "--trend", ".", *words, cwd=run)
+    assert done.returncode == 4
+    assert f"compare: --trend shows verdicts as seen and takes no {words[0]}" in done.stderr
+
+
 def test_a_fleet_judges_each_host_by_the_waivers_of_its_own_record(tmp_path: Path) -> None:
     for name, until in (("lasting", "2099-12-31"), ("gone", "2001-01-01")):
         (tmp_path / name).mkdir()
