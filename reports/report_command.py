@@ -78,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _report(order: ReportOrder, record_file: Path) -> None:
-    record, folder = with_waivers(load(record_file), order.waivers), record_file.parent
+    record, folder = load(record_file), record_file.parent
     form = order.format or (None if order.bundle and order.output is None else "html")
     if order.sign is not None and not order.sign.is_file():
         raise ReportError(f"--sign {order.sign}: there is no such file", "name an SSH key")
@@ -121,16 +121,17 @@ def _as_asked(
 ) -> Iterator[tuple[RunRecord, Path, RedactionReport | None]]:
     """Yield the run to report on: as it is, or a redacted copy for as long as it is needed.
 
-    It is judged today. The record in a bundle is the file's, with what was seen.
+    It is judged today, by the order's waivers too. The record in a bundle is the file's, with what
+    was seen.
     """
     if not order.redact:
-        yield judged(record, today()), folder, None
+        yield judged(with_waivers(record, order.waivers), today()), folder, None
         return
     # Imported here: reading captures needs scapy, which takes longer to load than all of the rest.
     from reports.redaction.redacted_copy import redact
 
     with tempfile.TemporaryDirectory(prefix="plumbline-report-") as copy:
-        redacted, findings = redact(record, folder, Path(copy), order.redact_also)
+        redacted, findings = redact(record, folder, Path(copy), order.redact_also, order.waivers)
         for line in findings.lines():
             _say(line)
         yield judged(redacted, today()), Path(copy), findings

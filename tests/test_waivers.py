@@ -220,6 +220,21 @@ def test_report_waives_on_its_command_line_and_leaves_the_record_alone(run: Path
     assert (run / "run.json").read_bytes() == before
 
 
+def test_a_redacted_bundle_has_the_record_with_its_own_waivers_alone(run: Path) -> None:
+    own = waiver("NT-05", until="2099-12-31", why="agreed with ACME")
+    save(record([BAD, GOOD], waivers=[own]), run / "run.json")
+    words = ["--waive", "NT-01", "--until", "2099-12-31", "--why", "ticket of ACME"]
+    words += ["--redact", "--redact-also", "ACME", "--bundle", "b.tar.gz"]
+    done = plumbline("report", "run.json", *words, cwd=run)
+    assert done.returncode == 0, done.stderr
+    subprocess.run(["tar", "-xzf", "b.tar.gz", "--strip-components=1"], cwd=run, check=True)
+    kept = load(run / "run.json")
+    assert [(each.id, each.why) for each in kept.waivers] == [("NT-05", "agreed with site-1")]
+    page = (run / PAGE).read_text()
+    assert "ticket of site-1" in page
+    assert "ACME" not in page
+
+
 def test_report_reads_a_file_and_names_its_line(run: Path) -> None:
     file = run / "known.yaml"
     file.write_text(

@@ -19,6 +19,8 @@ from reports.redaction.address_replacement import Addresses
 from reports.redaction.capture_redaction import NotACaptureError, redacted
 from reports.redaction.redaction_report import RedactionReport
 from reports.redaction.text_redaction import Texts
+from reports.waiver import Waiver
+from reports.waivers import with_waivers
 
 PCAP = "application/vnd.tcpdump.pcap"
 TEXTS = ("text/", "application/json", "application/xml")
@@ -27,7 +29,11 @@ _OWN = {"sha256", "media_type", "commit", "version", "unit"}
 
 
 def redact(
-    record: RunRecord, folder: Path, copy: Path, words: Sequence[str]
+    record: RunRecord,
+    folder: Path,
+    copy: Path,
+    words: Sequence[str],
+    further: Sequence[Waiver] = (),
 ) -> tuple[RunRecord, RedactionReport]:
     """Make a redacted copy of a run: its record, and every file that the record names.
 
@@ -38,10 +44,13 @@ def redact(
         folder: where its run.json and evidence are.
         copy: an empty folder to make the copy in.
         words: further words to replace, such as a name of the site's.
+        further: waivers of the report alone: they are redacted, and not written into the copy.
 
     Returns:
-        The record of the copy, and what was found.
+        The record of the copy, with the further waivers, and what was found.
     """
+    own = len(record.waivers)
+    record = with_waivers(record, further)
     findings = RedactionReport()
     addresses = Addresses(findings)
     texts = Texts(findings, addresses, words)
@@ -53,7 +62,7 @@ def redact(
         for file in evidence(record)
     }
     new_record = RunRecord(**_fields(record, texts, files) | {"redacted": True})
-    save(new_record, copy / RECORD)
+    save(new_record.model_copy(update={"waivers": new_record.waivers[:own]}), copy / RECORD)
     return new_record, findings
 
 
