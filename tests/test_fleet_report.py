@@ -20,7 +20,7 @@ from reports.compare.multiple_testing import testable as reachable
 from reports.fleet.fleet import NO_CLAIM, ClaimOnHost, Fleet, FleetClaim, FleetHost
 from reports.fleet.fleet_of_folder import fleet_of
 from reports.fleet.fleet_pages import fleet_html, fleet_markdown
-from reports.fleet.fleet_wording import headline, look, places_to_look, verdict_of
+from reports.fleet.fleet_wording import headline, look, places_to_look, reasons, verdict_of
 from reports.fleet.host_facts import short_version
 from reports.fleet.host_status import STATUS, HostState
 from reports.fleet.open_metrics import metrics_text
@@ -153,6 +153,24 @@ def test_a_version_that_most_hosts_do_not_have_is_marked(tmp_path: Path) -> None
     host(tmp_path, "d", {"NT-01": C}, NEW, tool=tool)
     unusual = {each.name: each.unusual for each in fleet_of(tmp_path).hosts}
     assert unusual == {"d": ["kernel", "plumbline"], "a": [], "b": [], "c": []}
+
+
+def test_versions_that_differ_are_named_so_that_the_difference_shows(tmp_path: Path) -> None:
+    command = ["./plumbline", "run"]
+    for name, commit, dirty, kernel in (
+        ("a", "a" * 40, False, "6.1.0-28-amd64 #1 SMP"),
+        ("b", "a" * 40, False, "6.1.0-28-amd64 #2 SMP"),
+        ("c", "b" * 40, True, "6.1.0-28-amd64 #2 SMP"),
+    ):
+        tool = Tool(version="0.1.0", commit=commit, dirty=dirty, command=command)
+        host(tmp_path, name, {"NT-01": C}, kernel, tool=tool)
+    found = fleet_of(tmp_path)
+    said = list(reasons(found))
+    assert "kernel differs: 6.1.0-28-amd64 #2 SMP on 2, 6.1.0-28-amd64 #1 SMP on 1" in said
+    assert "Plumbline differs: 0.1.0 aaaaaaaaa on 2, 0.1.0 bbbbbbbbb changed on 1" in said
+    assert "| 0.1.0 bbbbbbbbb changed |" in fleet_markdown(found).replace("\\", "")
+    assert re.search(r'<td class="version[^>]*>0.1.0 bbbbbbbbb changed', fleet_html(found))
+    assert 'plumbline="0.1.0 bbbbbbbbb changed"' in metrics_text(found)
 
 
 def test_checks_without_a_claim_have_a_column(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from contracts.run_files import PAGE
 from contracts.verdicts import REPORTED_ORDER, Verdict
 from reports.fleet import fleet_wording as wording
 from reports.fleet.fleet import ClaimOnHost, Fleet, FleetClaim, FleetHost
-from reports.fleet.host_facts import short_version
+from reports.fleet.host_facts import shown_version
 from reports.html.template_environment import environment
 from reports.markdown.sized_page import SIZE_MAX, page
 from reports.wording import harmless
@@ -60,7 +60,7 @@ def fleet_html(fleet: Fleet) -> str:
         verdicts=REPORTED_ORDER,
         page_of=page_of,
         cells_of=cells,
-        short=short_version,
+        shown=shown_version,
         folded=len(fleet.claims) >= FOLDED_FROM,
     )
     return harmless(made)
@@ -68,7 +68,7 @@ def fleet_html(fleet: Fleet) -> str:
 
 def fleet_markdown(fleet: Fleet, size_max: int = SIZE_MAX) -> str:
     """Return the fleet as Markdown; hosts that do not fit are left out, and counted."""
-    return page("fleet.md.j2", size_max, fleet=fleet, wording=wording, short=short_version)
+    return page("fleet.md.j2", size_max, fleet=fleet, wording=wording, shown=shown_version)
 
 
 def page_of(host: FleetHost) -> str:

@@ -2,11 +2,11 @@
 """What a fleet is in words, the same on the page and in Markdown."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from contracts.verdicts import Verdict
 from reports.fleet.fleet import FactValue, Fleet, FleetHost, SharedValue
-from reports.fleet.host_facts import VERSIONS, short_version
+from reports.fleet.host_facts import VERSIONS, shown_version
 from reports.fleet.host_status import STATE_MEANINGS, HostState
 from reports.wording import SEPARATOR, counted
 
@@ -62,7 +62,8 @@ def reasons(fleet: Fleet) -> Iterator[str]:
     for key, title in VERSION_TITLES.items():
         texts = Counter(host.versions[key] for host in fleet.hosts if key in host.versions)
         if len(texts) > 1:
-            each = (f"{short_version(text)} on {number}" for text, number in texts.most_common(5))
+            names = _told_apart(key, texts)
+            each = (f"{names[text]} on {number}" for text, number in texts.most_common(5))
             yield f"{title} differs: {', '.join(each)}"
 
 
@@ -127,6 +128,13 @@ def look(host: FleetHost) -> Verdict:
     if host.state is HostState.RAN and host.verdict is not None:
         return host.verdict
     return Verdict.INCONCLUSIVE
+
+
+def _told_apart(key: str, texts: Iterable[str]) -> dict[str, str]:
+    """Return each version as it is shown; in full, where another one is shown the same."""
+    shown = {text: shown_version(key, text) for text in texts}
+    times = Counter(shown.values())
+    return {text: short if times[short] == 1 else text for text, short in shown.items()}
 
 
 def _few(lines: list[str], most: int) -> list[str]:

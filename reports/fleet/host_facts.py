@@ -10,6 +10,7 @@ from reports.record import RunRecord
 from reports.wording import one_line
 
 TOPOLOGIES = "topologies"
+_PLUMBLINE = "plumbline"
 # Key of the page and of the metrics, and where the fact is.
 VERSIONS = {
     "release": "distribution",
@@ -19,7 +20,7 @@ VERSIONS = {
     "openvswitch": "versions.openvswitch",
     "nftables": "versions.nftables",
     "iptables": "versions.iptables",
-    "plumbline": "plumbline",
+    _PLUMBLINE: _PLUMBLINE,
 }
 # "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)", "iptables v1.8.9 (nf_tables)",
 # "6.1.0-28-amd64 #1 SMP x86_64", "ovs-vswitchd (Open vSwitch) 3.1.0",
@@ -56,6 +57,11 @@ def short_version(text: str) -> str:
     return found[0] if found else text
 
 
+def shown_version(key: str, text: str) -> str:
+    """Return a version as a row has it: short, but for Plumbline's own, which has its commit."""
+    return text if key == _PLUMBLINE else short_version(text)
+
+
 def tool_version(record: RunRecord) -> str:
     """Return the Plumbline that made a record: `0.1.0 ab32e8f00`, `0.1.0 ab32e8f00 changed`."""
     tool = record.tool
@@ -65,7 +71,7 @@ def tool_version(record: RunRecord) -> str:
 
 def _flat(record: RunRecord) -> Iterator[tuple[str, str]]:
     host = record.host
-    yield "plumbline", tool_version(record)
+    yield _PLUMBLINE, tool_version(record)
     yield "kind", host.kind or "unknown"
     yield "release", host.release or "unknown"
     if host.accel is not None:

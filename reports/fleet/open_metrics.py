@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contracts.verdicts import REPORTED_ORDER
 from reports.fleet.fleet import Fleet
 from reports.fleet.fleet_wording import VERSION_TITLES
-from reports.fleet.host_facts import short_version
+from reports.fleet.host_facts import shown_version
 from reports.fleet.host_status import HostState
 
 PREFIX = "plumbline_fleet"
@@ -67,7 +67,7 @@ def _lines(fleet: Fleet) -> Iterator[str]:
         [
             (
                 {"host": host.name}
-                | {key: short_version(host.versions.get(key, "")) for key in VERSION_TITLES},
+                | {key: shown_version(key, host.versions.get(key, "")) for key in VERSION_TITLES},
                 1,
             )
             for host in fleet.hosts
