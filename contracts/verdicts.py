@@ -39,7 +39,7 @@ def reported(counts: Mapping[Verdict, int]) -> list[Verdict]:
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return the gravest: violates > error > inconclusive > not-testable > conforms.
+    """Return the gravest: violates > error > inconclusive > waived > not-testable > conforms.
 
     Raises:
         ValueError: there is none; nothing decided is not a verdict.

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from contracts.run_files import PAGE, RECORD
-from contracts.verdicts import Verdict
+from contracts.verdicts import BY_GRAVITY, Verdict, worst
 from reports.compare import compare_command
 from reports.compare.comparison import Effect
 from reports.compare.verdict_changes import effect
@@ -177,6 +177,11 @@ def test_a_report_of_another_day_does_not_call_the_run_ill_ended() -> None:
     assert any(
         "ended with 10" in each for each in run_verdict(waived(waiver(), ended_with=10)).warnings
     )
+
+
+def test_the_order_of_gravity_has_it_wherever_it_is_written() -> None:
+    assert " > ".join(BY_GRAVITY) in str(worst.__doc__)
+    assert f"{', '.join(BY_GRAVITY)}. Over all topologies" in html(waived(waiver()))
 
 
 def test_a_record_never_has_the_verdict_waived() -> None:
