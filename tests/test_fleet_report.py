@@ -372,7 +372,18 @@ def test_the_command_writes_every_form_and_the_pages_of_hosts(folder: Path) -> N
     read = json.loads((folder / "fleet.json").read_text())
     assert read["schema"] == "plumbline/fleet/1"
     assert read["hosts"][0]["name"] == "bad"
-    assert report(str(folder), "--fleet").stderr.count("host page") == 0
+    assert "8 host pages: " in report(str(folder), "--fleet").stderr
+
+
+def test_a_page_that_was_made_by_hand_gives_way_to_that_of_the_fleet(tmp_path: Path) -> None:
+    host(tmp_path, "one", {"NT-01": V})
+    words = ["--waive", "NT-01", "--until", "2099-12-31", "--why", "x", "--lang", "zh"]
+    assert report(str(tmp_path / "one"), *words).returncode == 0
+    page = tmp_path / "one" / PAGE
+    assert 'lang="zh-CN"' in page.read_text()
+    assert report(str(tmp_path), "--fleet").returncode == 0
+    assert 'lang="en"' in page.read_text()
+    assert 'data-verdict="violates"' in page.read_text()
 
 
 @pytest.mark.parametrize(

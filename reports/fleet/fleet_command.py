@@ -74,9 +74,11 @@ def _write_host_pages(fleet: Fleet, folder: Path) -> None:
     # Imported here: templates and drawings are for the pages alone.
     from reports.fleet.host_pages import write_host_page
 
-    made = sum(write_host_page(folder / host.folder) for host in fleet.hosts if host.verdict)
-    if made:
-        _say(f"{counted(made, 'host page')}: {folder}/*/{PAGE}")
+    with_record = [host for host in fleet.hosts if host.verdict]
+    for host in with_record:
+        write_host_page(folder / host.folder)
+    if with_record:
+        _say(f"{counted(len(with_record), 'host page')}: {folder}/*/{PAGE}")
 
 
 def _html(fleet: Fleet) -> str:
