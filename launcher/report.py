@@ -37,6 +37,7 @@ EXAMPLES = (
 # Of one run, and of the records of many hosts.
 FORMATS = ("html", "md", "junit", "allure")
 FLEET_FORMATS = ("html", "md", "json", "openmetrics")
+_ALL_FORMATS = tuple(dict.fromkeys((*FORMATS, *FLEET_FORMATS)))
 
 
 def parser() -> Parser:
@@ -53,9 +54,10 @@ def parser() -> Parser:
     )
     add(
         "--format",
-        type=one_of(*dict.fromkeys((*FORMATS, *FLEET_FORMATS))),
-        metavar="|".join(FORMATS),
-        help="default: html, or none with --bundle; with --fleet " + "|".join(FLEET_FORMATS),
+        type=one_of(*_ALL_FORMATS),
+        metavar="|".join(_ALL_FORMATS),
+        help="default: html, or none with --bundle; json and openmetrics are for --fleet, junit "
+        "and allure for one run",
     )
     add(
         "--output",

@@ -67,7 +67,10 @@ def bash_completes(script: Path, *typed: str) -> list[str]:
         (("run", "--", "--topo"), []),
         (("gate", "--waivers", "plumb"), ["plumbline.bash"]),
         (("gate", "--resta"), ["--restart"]),
-        (("report", "--format", ""), ["html", "md", "junit", "allure"]),
+        (
+            ("report", "--format", ""),
+            ["html", "md", "junit", "allure", "json", "openmetrics"],
+        ),
         (("explain", "NT-09"), ["NT-09"]),
         (("image", "exp"), ["export"]),
         (("completion", ""), ["bash", "zsh", "fish"]),
