@@ -223,6 +223,22 @@ def test_what_red_hosts_share_is_found_and_what_others_have_too_is_not(tmp_path:
     assert one.p < one.adjusted_p < 0.001
 
 
+def test_a_host_without_a_fact_counts_as_one_without_its_values() -> None:
+    """Such as the settings of a bridge that only red hosts have."""
+
+    def one(number: int, verdict: Verdict) -> FleetHost:
+        facts = {"kernel": [OLD]} | ({"bridges.docker0.mtu": ["1500"]} if verdict is V else {})
+        claims = {"NT-01": ClaimOnHost(verdict=verdict)}
+        known = {"name": f"h{number}", "folder": f"h{number}", "says": "", "verdict": verdict}
+        return FleetHost.model_validate(
+            known | {"state": HostState.RAN, "claims": claims, "facts": facts}
+        )
+
+    [found] = shared_values([one(each, V if each < 5 else C) for each in range(10)]).found
+    assert [value.fact for value in found.values] == ["bridges.docker0.mtu"]
+    assert (found.red_with, found.green_with, found.green, found.shown) == (5, 0, 5, True)
+
+
 def test_chance_alone_is_shown_in_few_of_many_fleets() -> None:
     """The level holds: of 200 fleets without any cause at most some 5 % have a finding."""
     some = random.Random(11)

@@ -28,7 +28,8 @@ def shared_values(hosts: Sequence[FleetHost], level: float = LEVEL) -> Shared:
     """Return what red hosts share.
 
     Args:
-        hosts: the hosts; those without facts take no part.
+        hosts: the hosts; those without facts take no part. One that lacks a single fact is one
+            without its values: most such facts are of a thing that the host does not have.
         level: the chance of one false finding or more in all tests.
     """
     known = [host for host in hosts if host.facts]
