@@ -31,6 +31,7 @@ from reports.waivers import judged, today, with_waivers
 from reports.wording import harmless
 
 Format = Literal["html", "md", "junit", "allure"]
+_OF_PROGRAMS: tuple[Format, ...] = ("junit", "allure")
 STANDARD_OUTPUT = "-"
 _FILES: dict[Format, str] = {"html": PAGE, "md": "report.md", "junit": JUNIT}
 
@@ -84,15 +85,19 @@ def _report(order: ReportOrder, record_file: Path) -> None:
         raise ReportError(f"--sign {order.sign}: there is no such file", "name an SSH key")
     place = _place(order, form, folder) if form else None
     faults = _faults(order, form, record, folder)
-    with _as_asked(order, record, folder) as (record, folder, findings):
+    with _as_asked(order, record, folder) as (seen, folder, findings):
+        record = judged(seen, today())
         if order.bundle is not None:
             require_elsewhere(order.bundle, record_file.parent)
             bundle.write(order.bundle, record, folder, findings, order.sign)
             _say(f"bundle: {order.bundle}{', signed' if order.sign else ''}")
-        if form == "allure" and place is not None:
-            allure.write(record, folder, place)
-        elif form is not None:
-            put(_RENDER[form](record, folder, faults), place)
+        # What a program reads is judged in English, too.
+        with language.spoken(language.ENGLISH if form in _OF_PROGRAMS else order.lang):
+            shown = judged(seen, today())
+            if form == "allure" and place is not None:
+                allure.write(shown, folder, place)
+            elif form is not None:
+                put(_RENDER[form](shown, folder, faults), place)
     if place is not None:
         _say(f"{form}: {place}")
     _say(f"{run_verdict(record).says}: {counts_line(record)}")
@@ -121,11 +126,10 @@ def _as_asked(
 ) -> Iterator[tuple[RunRecord, Path, RedactionReport | None]]:
     """Yield the run to report on: as it is, or a redacted copy for as long as it is needed.
 
-    It is judged today, by the order's waivers too. The record in a bundle is the file's, with what
-    was seen.
+    It has the order's waivers beside its own. The record in a bundle is the file's, without them.
     """
     if not order.redact:
-        yield judged(with_waivers(record, order.waivers), today()), folder, None
+        yield with_waivers(record, order.waivers), folder, None
         return
     # Imported here: reading captures needs scapy, which takes longer to load than all of the rest.
     from reports.redaction.redacted_copy import redact
@@ -134,7 +138,7 @@ def _as_asked(
         redacted, findings = redact(record, folder, Path(copy), order.redact_also, order.waivers)
         for line in findings.lines():
             _say(line)
-        yield judged(redacted, today()), Path(copy), findings
+        yield redacted, Path(copy), findings
 
 
 def _html(record: RunRecord, folder: Path, _: Sequence[str]) -> str:

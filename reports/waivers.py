@@ -9,7 +9,7 @@ know of waivers. After the last day of a waiver its violation is one again.
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 
-from contracts.language import gettext
+from contracts.language import gettext, word
 from contracts.verdicts import Verdict, worst
 from reports.record import Check, ClaimVerdict, RunRecord, TopologyRecord
 from reports.report_error import ReportError
@@ -119,12 +119,15 @@ def _judged_check(check: Check, waivers: Sequence[Waiver], day: date) -> Check:
         return check
     by = list({id(waiver): waiver for waiver in found if waiver is not None}.values())
     gone = [waiver for waiver in by if waiver.until < day]
-    said = check.reason or "no reason given"
+    said = check.reason or gettext("no reason given")
     if gone:
-        last = "; ".join(f"ran out on {each.until}: {each.why}" for each in gone)
-        return check.model_copy(update={"reason": f"{said}; its waiver {last}"})
-    why = "; ".join(dict.fromkeys(f"until {each.until}: {each.why}" for each in by))
-    reason = f"waived {why}; seen: {said}"
+        lasted = gettext("ran out on {day}: {why}")
+        last = "; ".join(lasted.format(day=each.until, why=each.why) for each in gone)
+        reason = gettext("{seen}; its waiver {last}").format(seen=said, last=last)
+        return check.model_copy(update={"reason": reason})
+    lasts = gettext("until {day}: {why}")
+    why = "; ".join(dict.fromkeys(lasts.format(day=each.until, why=each.why) for each in by))
+    reason = gettext("waived {until}; seen: {seen}").format(until=why, seen=said)
     return check.model_copy(update={"verdict": Verdict.WAIVED, "reason": reason})
 
 
@@ -187,11 +190,13 @@ def _unwaived(check: Check, waivers: Sequence[Waiver]) -> list[str]:
 def _why_nothing(checks: Sequence[Check], violated: Sequence[Check]) -> str:
     """Return why there is nothing that a waiver could waive."""
     if not checks:
-        return "no check of this run decides it there"
+        return gettext("no check of this run decides it there")
     if violated:
-        return "the host refused to build the topology, and a waiver is of checks alone"
-    found = sorted({str(check.verdict) for check in checks})
-    return f"nothing of it is violated, its checks are {', '.join(found)}"
+        return gettext("the host refused to build the topology, and a waiver is of checks alone")
+    found = sorted({check.verdict for check in checks})
+    return gettext("nothing of it is violated, its checks are {verdicts}").format(
+        verdicts=", ".join(word(each) for each in found)
+    )
 
 
 def _why_not(
@@ -200,7 +205,9 @@ def _why_not(
     """Return why a waiver does not waive these violated checks of its claim."""
     also = {each for check in violated for each in _unwaived(check, waivers)}
     if also:
-        return f"its check decides {', '.join(sorted(also))} too, and a check is waived as a whole"
+        return gettext("its check decides {claims} too, and a check is waived as a whole").format(
+            claims=", ".join(sorted(also))
+        )
     best = [
         found
         for check in violated
@@ -209,10 +216,13 @@ def _why_not(
     ]
     if waiver.until < day:
         last = max(each.until for each in best if each.id == waiver.id)
-        verb = "is" if last >= day else "was"
-        return f"another waiver of {waiver.id} {verb} in force until {last}"
+        lasting = gettext("another waiver of {claim} is in force until {day}")
+        over = gettext("another waiver of {claim} was in force until {day}")
+        return (lasting if last >= day else over).format(claim=waiver.id, day=last)
     gone = min((each for each in best if each.until < day), key=lambda each: each.until)
-    return f"its check decides {gone.id} too, whose waiver ran out on {gone.until}"
+    return gettext("its check decides {claim} too, whose waiver ran out on {day}").format(
+        claim=gone.id, day=gone.until
+    )
 
 
 def _with_checks(record: RunRecord, checks: list[Check]) -> RunRecord:

@@ -118,6 +118,52 @@ def test_a_report_in_chinese_has_no_english_beside_its_record(
     assert {"Host", "What", "rests", "conforms"} <= english(texts_of(page(run, tmp_path)), run)
 
 
+@every_page
+def test_what_became_of_each_waiver_is_in_chinese(
+    page: Callable[[RunRecord, Path], str], texts_of: Callable[[str], list[str]], tmp_path: Path
+) -> None:
+    """A report judges: its sentences about waivers are no words of the record."""
+    known = {"why": "812", "source": "known.yaml:3"}
+    waivers = [
+        Waiver.model_validate({"id": id_, "until": until, **known})
+        for id_, until in (
+            *(("NT-05", "2026-06-30"), ("NT-05", "2026-01-01"), ("NT-05", "2026-01-02")),
+            *(("NT-06", "2026-06-01"), ("NT-06", "2026-05-01")),
+            *(("NT-07", "2026-06-30"), ("NT-11", "2026-06-30")),
+            *(("NT-08", "2026-06-30"), ("NT-09", "2026-06-30"), ("NT-21", "2026-06-30")),
+        )
+    ]
+    checks = [
+        check("dhcp.lease", V, "NT-05", reason=None),
+        check("dhcp.range", V, "NT-06", reason="0 of 2"),
+        check("dhcp.both", V, "NT-07", reason="0 of 3").model_copy(
+            update={"claims": ["NT-07", "NT-06"]}
+        ),
+        check("dhcp.open", V, "NT-11", reason="0 of 4").model_copy(
+            update={"claims": ["NT-11", "NT-12"]}
+        ),
+        check("nat.rules", C, "NT-08"),
+        check("nat.other", V, "NT-09", topology="gone", reason="0 of 5"),
+    ]
+    made = record(checks).model_copy(update={"waivers": waivers})
+    refused = [
+        each.model_copy(update={"build_s": None, "reason": "1", "verdict": V})
+        if each.name == "gone"
+        else each
+        for each in made.topologies
+    ]
+    made = made.model_copy(update={"topologies": refused})
+    with spoken(CHINESE):
+        found = judged(made, date(2026, 6, 15))
+        shown = page(found, tmp_path)
+    notes = {each.note for each in found.waivers}
+    assert len(notes) == 8, notes
+    assert all(
+        each.reason != seen.reason for each, seen in zip(found.checks[:2], checks, strict=False)
+    )
+    assert not english(texts_of(shown), made)
+
+
 def test_a_page_names_its_language(tmp_path: Path) -> None:
     run = full(tmp_path)
     assert '<html lang="en">' in render(run, tmp_path)

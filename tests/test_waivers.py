@@ -239,6 +239,18 @@ def test_a_redacted_bundle_has_the_record_with_its_own_waivers_alone(run: Path) 
     assert "ACME" not in page
 
 
+@pytest.mark.parametrize("form", ["junit", "allure"])
+def test_what_a_program_reads_calls_it_waived_in_english(form: str, run: Path) -> None:
+    words = [*TYPED, "--lang", "zh", "--format", form, "--output", "out"]
+    done = plumbline("report", "run.json", *words, cwd=run)
+    assert done.returncode == 0, done.stderr
+    files = [run / "out"] if form == "junit" else list((run / "out").glob("*-result.json"))
+    text = "".join(file.read_text() for file in files)
+    assert "waived until 2099-12-31: ticket 812; seen: kvm1" in text
+    assert "豁免" not in text
+    assert "已豁免" in done.stderr
+
+
 def test_report_reads_a_file_and_names_its_line(run: Path) -> None:
     file = run / "known.yaml"
     file.write_text(

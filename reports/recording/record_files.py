@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from contracts.exit_codes import EXIT_UNDECIDED
+from contracts.language import ENGLISH, spoken
 from contracts.run_files import JUNIT, PLAN, RECORD
 from reports.exports import junit
 from reports.record import RunRecord, save
@@ -37,9 +38,9 @@ class RecordFiles:
         """Write the finished record, with JUnit's; return whether they are written."""
         try:
             save(record, self._output / RECORD)
-            (self._output / JUNIT).write_text(
-                junit.render(judged(record, today())), encoding="utf-8"
-            )
+            with spoken(ENGLISH):
+                shown = judged(record, today())
+            (self._output / JUNIT).write_text(junit.render(shown), encoding="utf-8")
         except OSError as error:
             self.say_unwritten(error)
             return False

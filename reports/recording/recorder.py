@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_INTERRUPTED, EXIT_UNDECIDED, EXIT_USAGE
+from contracts.language import ENGLISH, spoken
 from contracts.plan import Key, read_plan
 from contracts.run_files import PLAN
 from contracts.run_settings import settings_of
@@ -294,7 +295,9 @@ class Recorder:
 
     def _finish(self, session: pytest.Session) -> None:
         record = self._ledger.record(is_finished=True)
-        judged = waivers.judged(record, (record.finished or record.started).date())
+        # What became of a waiver is in the record, whose language is not that of the terminal.
+        with spoken(ENGLISH):
+            judged = waivers.judged(record, (record.finished or record.started).date())
         missing = self._settings.missing
         if self._exit_code is None and session.exitstatus != pytest.ExitCode.USAGE_ERROR:
             self._exit_code = verdict_comparison.exit_code(judged, missing)

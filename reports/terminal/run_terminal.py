@@ -111,7 +111,8 @@ class Terminal:
 
     def pytest_plumbline_unexplained(self, report: pytest.TestReport) -> None:
         """Show a failure without a verdict, whole."""
-        self._block(f"{report.nodeid}: {report.when} failed", report.longreprtext)
+        failed = gettext("{check}: {phase} failed").format(check=report.nodeid, phase=report.when)
+        self._block(failed, report.longreprtext)
 
     def pytest_plumbline_finished(self, record: RunRecord, output: Path, exit_code: int) -> None:
         """Print the matrix, what was found, and the closing line."""
@@ -145,14 +146,17 @@ class Terminal:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Show in full why a suite can't be collected."""
         if report.failed:
-            self._block(f"cannot collect {report.nodeid or 'the suites'}", report.longreprtext)
+            title = gettext("cannot collect {suite}").format(
+                suite=report.nodeid or gettext("the suites")
+            )
+            self._block(title, report.longreprtext)
 
     def pytest_internalerror(
         self, excrepr: object, excinfo: pytest.ExceptionInfo[BaseException]
     ) -> bool:
         """Show in full where pytest or a plugin broke; of a full disk the recorder speaks."""
         if no_room(excinfo.value) is None:
-            self._block("internal error", str(excrepr))
+            self._block(gettext("internal error"), str(excrepr))
         return True
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:

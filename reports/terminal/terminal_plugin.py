@@ -66,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
             "--plumbline-terminal shows a run record, and none is written: "
             "expected an output directory; name one, or leave the option out"
         )
-    # The recorder of this process writes English all the same: it marks no message.
+    # The recorder of this process writes English all the same.
     speak(settings.lang or ENGLISH)
     kind = ProofTerminal if settings.faults else Terminal
     config.pluginmanager.register(kind(config), PLUGIN_NAME)
