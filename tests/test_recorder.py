@@ -33,6 +33,23 @@ alone_and_with_workers = pytest.mark.parametrize(
     "workers", WITH_AND_WITHOUT_WORKERS, ids=["alone", "two-workers"]
 )
 
+
+def test_the_record_of_a_run_whose_terminal_is_chinese_is_in_english(tmp_path: Path) -> None:
+    suite = checks("violates: 0 of 1", "conforms")
+    words = ("--plumbline-terminal", "--lang", "zh", "--waived", "NT-00", "--waived", "NT-01")
+    ended = run(tmp_path, suite, *words)
+    assert ended.status == 0, ended.stdout + ended.stderr
+    assert "已豁免，至 2099-12-31：812；所见：0 of 1" in ended.stdout
+    notes = {each.id: each.note for each in ended.record.waivers}
+    assert notes == {
+        "NT-00": None,
+        "NT-01": "nothing of it is violated, its checks are conforms",
+    }
+    junit = (ended.output / "junit.xml").read_text()
+    assert "waived until 2099-12-31: 812; seen: 0 of 1" in junit
+    assert "豁免" not in junit
+
+
 # The first check is decided; the second never ends by itself.
 ENDLESS = """
 import threading

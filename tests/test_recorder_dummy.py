@@ -38,6 +38,8 @@ def pytest_addoption(parser):
     parser.addoption("--output")
     parser.addoption("--plumbline-terminal", action="store_true")
     parser.addoption("--lacks", action="append", default=[])
+    parser.addoption("--waived", action="append", default=[])
+    parser.addoption("--lang")
 
 
 def pytest_configure(config):
@@ -48,6 +50,11 @@ def pytest_configure(config):
         statements={"NT-05": "A guest gets its address by DHCP"},
         sources={"NT-05": "D4: NAT"},
         command=("./plumbline", "run"),
+        waived=tuple(
+            {"id": id_, "until": "2099-12-31", "why": "812", "source": "--waive"}
+            for id_ in config.option.waived
+        ),
+        lang=config.option.lang,
     )
     keep_settings(config, settings)
 
