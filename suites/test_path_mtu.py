@@ -72,8 +72,8 @@ def test_sender_learns_the_paths_mtu(testbed: Testbed, evidence: Evidence) -> No
         3. Have the guest's kernel forget the path's MTU, and send 200 kB by TCP, which come back.
     Verify:
         - the second datagram is answered, and all of the transfer comes back
-        - control: small datagrams are answered, and the router answered larger packets with
-          "fragmentation needed", if any came to it; else the check is inconclusive
+        - control: small datagrams are answered; and where a guest does not adapt, the router
+          answered its larger packets with "fragmentation needed"; else the check is inconclusive
     """
     _learns(testbed, evidence, IPV4)
 
@@ -102,8 +102,8 @@ def test_sender_of_ipv6_learns_the_paths_mtu(testbed: Testbed, evidence: Evidenc
           bridged packets (`bridge-nf-call-ip6tables`) its kernel puts the guests' fragments
           together again, and sends them whole: there the datagram leaves the guest in fragments
           that fit the hop
-        - control: small datagrams are answered, and the router answered larger packets with
-          "packet too big", if any came to it; else the check is inconclusive
+        - control: small datagrams are answered; and where a guest does not adapt, the router
+          answered its larger packets with "packet too big"; else the check is inconclusive
     """
     _learns(testbed, evidence, IPV6)
 
