@@ -20,7 +20,7 @@ def exec_in_venv(module: str, order: Mapping[str, object]) -> NoReturn:
     the environment: no guest image, no system package of a run, and so no root.
 
     Args:
-        module: its full name; it is started as `python -m` does.
+        module: its full name; it has a `main`, which takes the orders and returns the exit code.
         order: its one argument, as JSON.
 
     Raises:
@@ -30,7 +30,7 @@ def exec_in_venv(module: str, order: Mapping[str, object]) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     # -P: the user's folder may have a file with the name of a library.
-    argv = [interpreter, "-P", "-m", module, json.dumps(order)]
+    argv = [interpreter, "-P", "-m", "launcher.venv_main", module, json.dumps(order)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": _encoding(os.environ)}
     os.execve(interpreter, argv, environment)  # noqa: S606 - no shell is the point
 

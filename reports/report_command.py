@@ -189,7 +189,3 @@ def _place(order: ReportOrder, form: Format, folder: Path) -> Path | None:
 def _say(line: str) -> None:
     """Print a message on standard error, apart from a report on standard output."""
     print(harmless(line), file=sys.stderr)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -14,6 +14,7 @@ from reports.record import Check, FaultResult, RunRecord, Verdict, save
 from tests.compared import check, quantity, record
 from tests.launched import ROOT
 
+IN_VENV = ("-m", "launcher.venv_main")
 STEADY = [1000.0, 1012, 990, 1005, 998, 1020, 985, 1008, 995, 1003]
 
 
@@ -226,7 +227,7 @@ def test_what_a_record_says_reaches_no_terminal_as_an_escape(before: Path, tmp_p
     (hostile / "run.json").write_text(json.dumps(told))
     argv = [
         sys.executable,
-        "-m",
+        *IN_VENV,
         "reports.compare.compare_command",
         *order(before=before, after=hostile),
     ]
@@ -236,9 +237,13 @@ def test_what_a_record_says_reaches_no_terminal_as_an_escape(before: Path, tmp_p
     assert not {"\x1b", "\x07", "\u202e"} & set(done.stderr)
 
 
-def test_a_defect_of_our_own_does_not_say_that_something_is_worse() -> None:
-    # The launcher never hands over such an order.
-    argv = [sys.executable, "-m", "reports.compare.compare_command", "{}"]
+@pytest.mark.parametrize(
+    # The launcher hands over no such order; what cannot be imported has no exit code of its own.
+    "words",
+    [["reports.compare.compare_command", "{}"], ["reports.compare.no_such_command", "{}"]],
+)
+def test_a_defect_of_our_own_does_not_say_that_something_is_worse(words: list[str]) -> None:
+    argv = [sys.executable, *IN_VENV, *words]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 10
     assert "Traceback" in done.stderr

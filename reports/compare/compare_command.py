@@ -2,17 +2,15 @@
 """What `./plumbline compare` hands over to in its environment."""
 
 import io
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 
-from contracts.exit_codes import EXIT_CONFORMS, EXIT_INTERRUPTED, EXIT_UNDECIDED, EXIT_USAGE
+from contracts.exit_codes import EXIT_CONFORMS, EXIT_USAGE
 from contracts.language import ENGLISH, speak
 from reports.compare.compare_runs import compare
 from reports.compare.comparison import Comparison
@@ -149,15 +147,3 @@ def _write(text: str | None, order: CompareOrder) -> None:
             if run is not None:
                 require_elsewhere(order.output, run if run.is_dir() else run.parent)
     put(text, order.output)
-
-
-def _broke(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """End as undecided after a defect of Plumbline: 1 would mean that something is worse."""
-    sys.__excepthook__(kind, error, trace)
-    sys.stderr.flush()
-    os._exit(EXIT_INTERRUPTED if issubclass(kind, KeyboardInterrupt) else EXIT_UNDECIDED)
-
-
-if __name__ == "__main__":
-    sys.excepthook = _broke
-    sys.exit(main(sys.argv[1:]))

@@ -110,7 +110,3 @@ _RENDER: dict[Format, Callable[[Fleet], str]] = {
 def _say(line: str) -> None:
     """Print a message on standard error, apart from a report on standard output."""
     print(harmless(line), file=sys.stderr)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
