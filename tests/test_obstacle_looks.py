@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contracts.address_family import IPV4
-from fixtures.host.obstacles.link_managers import link_managers
+from fixtures.host.obstacles.link_managers import OF_UDEV, keeping_files, link_managers
 from fixtures.host.obstacles.machine_facts import memory
 from fixtures.host.obstacles.obstacle import Level, Obstacle, in_the_way, joined, note, ok
 from fixtures.host.obstacles.security_modules import security_modules
@@ -117,8 +117,9 @@ def test_a_policy_of_udevs_that_fits_a_runs_links_is_found(
     put(host, "run/udev/control", "")
     put(host, "etc/systemd/network/10-site.link", text)
     [found] = link_managers(host)
-    assert (found.level == Level.NOTE) == taken
     assert ("10-site.link" in found.what) == taken
+    assert ("by /run/systemd/network/0-plumbline.link" in found.what) == taken
+    assert list(keeping_files(host)) == ([OF_UDEV] if taken else [])
 
 
 def test_a_closed_chain_is_found_at_its_own_hook_alone() -> None:
