@@ -117,13 +117,14 @@ def test_imports_point_one_way(folder: str) -> None:
 
 
 def test_launcher_and_fixtures_meet_in_few_places() -> None:
-    """`launcher` uses image, proof of KVM, a run's folder and journal, mounts, and obstacles."""
+    """`launcher` uses image, proof of KVM, folder and journal, mounts, load, and obstacles."""
     from_launcher = {name for file in python_files("launcher") for name in imports(file)}
     from_fixtures = {name for file in python_files("fixtures") for name in imports(file)}
     assert {name for name in from_launcher if name.startswith("fixtures")} <= {
         "fixtures.guest",
         "fixtures.guest.image",
         "fixtures.guest.image.deb_packages",
+        "fixtures.host.foreign_load",
         "fixtures.host.journal",
         "fixtures.host.local_cleanup",
         "fixtures.host.namespace_init",

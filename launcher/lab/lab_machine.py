@@ -16,6 +16,7 @@ from typing import IO
 
 from contracts.exit_codes import EXIT_INTERRUPTED
 from contracts.run_files import LAB_EMULATOR
+from launcher.lab import outer_load
 from launcher.lab.disk_image import Image
 from launcher.lab.job import Job, Share, job
 from launcher.lab.qemu import Emulator, argv
@@ -86,7 +87,7 @@ def run(plan: Plan, emulator: Emulator, progress: Progress) -> int:
             plan.folder,
             plan.firewall_backend,
         )
-        with _booted(plan, emulator, lab_job) as lab:
+        with outer_load.written_down(lab_job.folder), _booted(plan, emulator, lab_job) as lab:
             up = _wait_until_ready(lab, plan, lab_job)
             progress(f"lab: ready, {up:.0f} s after its kernel's start; the harness starts in it")
             interrupted = _wait_for_end(lab)
