@@ -6,10 +6,9 @@ are in `topologies.rules`.
 """
 
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface
-from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from contracts.address_family import IPV4, IPV6, AddressFamily, FamilyName, family_of
 from topologies.dhcp import Dhcp, DhcpRange, DnsmasqOption, Tftp
@@ -29,7 +28,7 @@ from topologies.field_types import (
     Subnet,
     Uuid,
 )
-from topologies.given_xml import GivenXml
+from topologies.given import Given
 from topologies.part import Part
 from topologies.physical_ipv6 import PhysicalIpv6
 
@@ -57,7 +56,7 @@ class StaticRoute(Part):
     )
 
 
-class Network(Part):
+class Network(Given):
     """One bridge and its network; or an SR-IOV NIC, whose virtual functions the guests get."""
 
     name: NetworkName = Field(
@@ -153,24 +152,6 @@ class Network(Part):
         description="For made_by host: a libvirt network with <forward mode='bridge'/> over "
         "the bridge; null: none.",
     )
-
-    _given: GivenXml | None = PrivateAttr(default=None)
-
-    @property
-    def given(self) -> GivenXml | None:
-        """Its definition for libvirt, as its user wrote it; None: it is made of the keys."""
-        return self._given
-
-    @property
-    def given_file(self) -> Path | None:
-        """The file of the user's own definition."""
-        return None if self._given is None else self._given.file
-
-    def given_by(self, definition: GivenXml | None) -> Self:
-        """Return a copy with a user's own definition, or without one."""
-        copy = self.model_copy()
-        copy._given = definition
-        return copy
 
     @property
     def dhcp_range(self) -> DhcpRange | None:

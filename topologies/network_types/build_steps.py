@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from topologies.given_stanza import GivenStanza
 from topologies.schema import Network
 
 
@@ -32,6 +33,19 @@ class HostBridge:
 
 
 @dataclass(frozen=True)
+class StanzaBridge:
+    """Bring a bridge up by ifup, from its user's own stanza.
+
+    Attributes:
+        network: its data.
+        stanza: the user's lines.
+    """
+
+    network: Network
+    stanza: GivenStanza
+
+
+@dataclass(frozen=True)
 class LibvirtNetwork:
     """Define a libvirt network, start it and have it start with libvirtd.
 
@@ -57,4 +71,4 @@ class BootFolder:
     file: str | None
 
 
-BuildStep = BootFolder | VirtualFunctions | HostBridge | LibvirtNetwork
+BuildStep = BootFolder | VirtualFunctions | HostBridge | StanzaBridge | LibvirtNetwork

@@ -7,7 +7,12 @@ Source: libvirt, "Network XML format", "Using an existing host bridge".
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
-from topologies.network_types.build_steps import BuildStep, HostBridge, LibvirtNetwork
+from topologies.network_types.build_steps import (
+    BuildStep,
+    HostBridge,
+    LibvirtNetwork,
+    StanzaBridge,
+)
 from topologies.network_types.libvirt_bridge import as_text, bridge_breaches
 from topologies.network_types.network_type import Breach, NetworkType
 from topologies.schema import OF_LIBVIRT, Guest, Network
@@ -63,10 +68,12 @@ class HostMadeBridge(NetworkType):
 
     def build_steps(self, network: Network) -> Sequence[BuildStep]:
         """See `NetworkType.build_steps`."""
+        stanza = network.stanza
+        made = HostBridge(network) if stanza is None else StanzaBridge(network, stanza)
         if network.libvirt_name is None:
-            return (HostBridge(network),)
+            return (made,)
         xml = _over_the_bridge(network.libvirt_name, network)
-        return HostBridge(network), LibvirtNetwork(xml, network.given_file)
+        return made, LibvirtNetwork(xml, network.given_file)
 
     def listed_source(self, network: Network, guest: Guest) -> tuple[str, str]:
         """See `NetworkType.listed_source`: the bridge, however it is attached."""

@@ -152,6 +152,14 @@ class Placement:
         uplink: Mapping[str, str],
         clients: "_Clients",
     ) -> Network:
+        if network.stanza is not None:
+            raise DataError(
+                "ifup would run its lines under other names, with its commands, on a host with "
+                "other users; expected a sandbox",
+                file=network.stanza.file,
+                hint="leave --host out; or attach to the bridge as it is, with "
+                f"--bridge {network.bridge}",
+            )
         move = functools.partial(_address, moves=moves)
         own = network.bridge_name == network.name
         placed = network.model_copy(
