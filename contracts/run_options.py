@@ -46,8 +46,9 @@ RUN_OPTIONS = (
     ),
     RunOption(
         "topology",
-        "a shipped topology, a YAML file, libvirt's XML of a network, a folder of such files, or - "
-        "for XML on standard input; repeatable; default: all shipped topologies",
+        "a shipped topology, a YAML file, libvirt's XML of a network, a bridge host's file "
+        "(/etc/network/interfaces, netplan's), a folder of such files, or - for one of these "
+        "two on standard input; repeatable; default: all shipped topologies",
         metavar="NAME|FILE",
         action="append",
         default=(),

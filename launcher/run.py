@@ -25,6 +25,7 @@ EXAMPLES = (
     ("sudo ./plumbline run --topology my.yaml", "a topology file"),
     ("sudo ./plumbline run --topology net.xml", "libvirt's XML, or a folder of it"),
     ("sudo ./plumbline run --topology - < net.xml", "the same on standard input"),
+    ("sudo ./plumbline run --topology /etc/network/interfaces", "the bridges of a host's file"),
     ("sudo ./plumbline run --claim NT-09", "the checks of one claim"),
     ("sudo ./plumbline run --expect ovs-kernel,kvm", "a host without them fails"),
     ("sudo ./plumbline run --after-build ./harden.sh", "with a site's own hardening"),

@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 
 from launcher.launcher_error import UsageError
-from topologies import cli_names
+from topologies import cli_names, host_files
 
 # Their content belongs to the host's release; this machine's folders do not cover it.
 OWN_FOLDERS = ("bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "usr")
@@ -24,9 +24,10 @@ def named(options: argparse.Namespace) -> set[Path]:
     for name in ("topology", "fault"):
         words = getattr(options, name, [])
         for number, word in enumerate(words):
-            if Path(word).suffix in cli_names.FILES:
-                file = Path(word).resolve()
-                words[number] = str(file)
+            path, bridge = host_files.split(word)
+            if path.suffix in cli_names.FILES or cli_names.is_interfaces(path):
+                file = path.resolve()
+                words[number] = str(file) if bridge is None else host_files.joined(file, bridge)
                 under = cli_names.xml_under(file)
                 for each in filter(None, (file, under and under.resolve())):
                     require_not_own(each.parent, f"--{name} {word}")

@@ -12,6 +12,7 @@ EXAMPLES = (
     ("sudo ./plumbline topology import --from-host", "the networks of this machine"),
     ("sudo ./plumbline topology import --from-host --output site", "into the folder site"),
     ("./plumbline topology import net.xml", "from virsh net-dumpxml"),
+    ("./plumbline topology import /etc/network/interfaces", "the bridges of ifupdown's file"),
 )
 
 
@@ -20,7 +21,11 @@ def parser() -> Parser:
     own = Parser("topology", "Write the networks of a host as topology files.", EXAMPLES)
     own.add_argument("action", type=one_of("import"), metavar="import")
     own.add_argument(
-        "files", nargs="*", type=Path, metavar="FILE.xml", help="XML of libvirt's networks"
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="XML of libvirt's networks, /etc/network/interfaces, netplan's YAML",
     )
     own.add_argument(
         "--from-host",
@@ -42,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
     options = parser().parse(argv)
     if bool(options.files) == options.from_host:
         raise UsageError(
-            "topology import takes --from-host, or XML files", "see ./plumbline topology --help"
+            "topology import takes --from-host, or files", "see ./plumbline topology --help"
         )
     if options.from_host and os.geteuid() != 0:
         raise UsageError(

@@ -4,6 +4,7 @@
 import pytest
 
 from tests.field_networks import expected
+from tests.host_file_verdicts import expected_bridges
 from topologies.cli_names import require_part
 from topologies.data_error import DataError
 
@@ -34,7 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--networks",
         default=FIRST_PART,
         metavar="all|I/N",
-        help="the networks of tests/networks that are run for real: all, or the I-th of N parts",
+        help="the networks of tests/networks and the bridges of tests/host_files that are run for "
+        "real: all, or the I-th of N parts",
     )
     parser.addoption(
         "--whole-runs",
@@ -45,11 +47,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a test the networks whose turn it is."""
-    if "in_turn" in metafunc.fixturenames:
-        wanted = metafunc.config.getoption("--networks")
-        first, step = (1, 1) if wanted == "all" else _part(metafunc.config, "--networks")
-        metafunc.parametrize("in_turn", list(expected())[first - 1 :: step])
+    """Give a test the networks, or bridges, whose turn it is."""
+    for fixture, every in (("in_turn", expected), ("bridge_in_turn", expected_bridges)):
+        if fixture in metafunc.fixturenames:
+            wanted = metafunc.config.getoption("--networks")
+            first, step = (1, 1) if wanted == "all" else _part(metafunc.config, "--networks")
+            metafunc.parametrize(fixture, list(every())[first - 1 :: step])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -36,6 +36,7 @@ STANDARD_LIBRARY_ONLY = (
     *("fixtures/host/obstacles", "fixtures/host/known_networks.py"),
     *("fixtures/packet_filter/refusals.py", "topologies/subnet_pool.py"),
     *("topologies/__init__.py", "topologies/cli_names.py", "topologies/data_error.py"),
+    "topologies/host_files.py",
     "topologies/typed_waivers.py",
     *("topologies/network_import/__init__.py", "topologies/network_import/xml_reader.py"),
 )
@@ -134,7 +135,7 @@ def test_launcher_and_fixtures_meet_in_few_places() -> None:
         "fixtures.plugin.run_folder",
     }
     named_before_set_up = {
-        *("topologies", "topologies.cli_names", "topologies.data_error"),
+        *("topologies", "topologies.cli_names", "topologies.data_error", "topologies.host_files"),
         "topologies.typed_waivers",
         *("topologies.network_import", "topologies.network_import.xml_reader"),
     }

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from topologies import host_files
 from topologies.data_error import DataError, gathered, near_miss
 
 SHIPPED: Final = (
@@ -48,22 +49,30 @@ def file_of(name_or_path: str) -> Path:
     """
     if name_or_path in SHIPPED:
         return FOLDER / f"{name_or_path}.yaml"
-    path = Path(name_or_path)
-    if path.suffix in FILES:
+    path, _ = host_files.split(name_or_path)
+    if path.suffix in FILES or is_interfaces(path):
         return path
     known = ", ".join(SHIPPED)
     if path.is_file():
         raise DataError(
-            f"the name does not end in {', '.join(SUFFIXES)} or {XML}; expected a topology file, "
-            f"libvirt's XML of a network, or one of {known}",
+            f"the name does not end in {', '.join(SUFFIXES)} or {XML}, and its first line is none "
+            "of /etc/network/interfaces; expected a topology file, libvirt's XML of a network, "
+            f"stanzas of a bridge, or one of {known}",
             file=path,
-            hint="rename the file",
+            hint="rename the file, or begin it with auto or iface",
         )
     raise DataError(
         f'unknown topology "{name_or_path}"; expected one of {known}, or a .yaml or '
-        ".xml file, or a folder of such",
+        ".xml file, /etc/network/interfaces, or a folder of such",
         hint=near_miss(name_or_path, SHIPPED) or "name one of them, or write your own file",
     )
+
+
+def is_interfaces(file: Path) -> bool:
+    """Whether a file without a suffix of ours is of the form of `/etc/network/interfaces`."""
+    if file.suffix in FILES or not file.is_file():
+        return False
+    return host_files.is_interfaces(content(file).decode("utf-8", "replace"))
 
 
 def expanded(names_or_paths: Iterable[str]) -> list[str]:
@@ -80,16 +89,21 @@ def expanded(names_or_paths: Iterable[str]) -> list[str]:
         if word in SHIPPED or not folder.is_dir():
             found.append(word)
             continue
-        files = sorted(each for each in folder.iterdir() if each.suffix in FILES)
+        files = sorted(each for each in folder.iterdir() if _is_network(each))
         if not files:
             raise DataError(
-                f"the folder has no file that ends in {', '.join(FILES)}; expected networks",
+                f"the folder has no file that ends in {', '.join(FILES)}, and none of "
+                "/etc/network/interfaces; expected networks",
                 file=folder,
                 hint="virsh net-dumpxml NAME prints the XML of one",
             )
         under = {xml.resolve() for each in files if (xml := xml_under(each)) is not None}
         found += [str(each) for each in files if each.resolve() not in under]
     return found
+
+
+def _is_network(file: Path) -> bool:
+    return file.suffix in FILES or is_interfaces(file)
 
 
 def xml_under(file: Path) -> Path | None:

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Find and read topologies: the shipped ones by name, a user's own by path."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from topologies.cli_names import SHIPPED, SUFFIXES, XML, expanded, file_of
+from topologies.bridge_files.bridge_file import BridgeDocument, documents
+from topologies.bridge_files.netplan_file import is_netplan
+from topologies.cli_names import FILES, SHIPPED, SUFFIXES, XML, expanded, file_of
 from topologies.data_error import DataError, gathered
 from topologies.field_types import found as found_value
+from topologies.host_files import joined, split
 from topologies.network_import.clashes import clashes
 from topologies.network_import.xml_topology import KEY, NOT_BESIDE, XmlDocument, read_network
 from topologies.rules import broken, doubtful, draft_of
@@ -33,7 +36,16 @@ def load(name_or_path: str) -> Topology:
     Raises:
         DataError: There is no such topology, or its file has errors; all of them.
     """
-    return _read(file_of(name_or_path))
+    [*found] = _every(name_or_path)
+    if len(found) > 1:
+        file, _ = split(name_or_path)
+        names_ = ", ".join(each.network.bridge for each in found)
+        raise DataError(
+            f"{len(found)} bridges in it, {names_}; expected one",
+            file=file,
+            hint=f"name it as in {joined(file, found[0].network.bridge)}",
+        )
+    return found[0]
 
 
 def load_all(names_or_paths: Iterable[str]) -> tuple[Topology, ...]:
@@ -47,28 +59,43 @@ def load_all(names_or_paths: Iterable[str]) -> tuple[Topology, ...]:
     errors: list[DataError] = []
     for name_or_path in expanded(names_or_paths):
         try:
-            topology = load(name_or_path)
+            each_of_it = list(_every(name_or_path))
         except DataError as error:
             errors.append(error)
             continue
-        other = found.setdefault(topology.name, topology)
-        both_of_xml = topology.network.given is not None and other.network.given is not None
-        if both_of_xml and other.canonical() != topology.canonical():
-            errors += clashes([other, topology])
-        elif other.canonical() != topology.canonical():
-            errors.append(
-                DataError(
-                    f'"{topology.name}" is also the name of {other.canonical()}, in the same run; '
-                    "expected different names",
-                    file=topology.source_path,
-                    field="name",
-                    hint="rename your own topology",
-                )
-            )
+        for topology in each_of_it:
+            errors += _entered(topology, found)
     errors += clashes(list(found.values()))
     if errors:
         raise gathered(errors)
     return tuple(found.values())
+
+
+def _entered(topology: Topology, found: dict[str, Topology]) -> Iterator[DataError]:
+    """Enter a topology under its name; gives what another one of the name has against it."""
+    other = found.setdefault(topology.name, topology)
+    if other.canonical() == topology.canonical():
+        return
+    if topology.network.given is not None and other.network.given is not None:
+        yield from clashes([other, topology])
+    else:
+        yield DataError(
+            f'"{topology.name}" is also the name of {other.canonical()}, in the same run; '
+            "expected different names",
+            file=topology.source_path,
+            field="name",
+            hint="rename your own topology",
+        )
+
+
+def _every(name_or_path: str) -> Iterator[Topology]:
+    """Give the topologies of a file: one, or of a host's file one of each bridge."""
+    file = file_of(name_or_path)
+    if file.suffix not in FILES or is_netplan(file):
+        for document in documents(name_or_path):
+            yield _of(document)
+    else:
+        yield _read(file)
 
 
 def _read(file: Path) -> Topology:
@@ -98,6 +125,8 @@ def _of(document: Document) -> Topology:
         raise gathered(errors)
     warnings = tuple(document.error(p.path, p.what, p.hint) for p in doubtful(draft))
     topology = Topology.model_validate(document.data).read_from(document.file, warnings)
+    if isinstance(document, BridgeDocument):
+        return topology.read_from(document.word, warnings).read_as(document.reading)
     return topology.read_as(document.reading) if isinstance(document, XmlDocument) else topology
 
 

@@ -20,7 +20,7 @@ from topologies import cli_names
 ALSO: Mapping[str, str] = {"gate": "run"}
 # Words of a metavar that are names of files or folders.
 _FILES = {
-    *("FILE", "FILE.xml", "DIR", "FOLDER", "KEY", "BUNDLE", "RUN", "BEFORE", "AFTER"),
+    *("FILE", "DIR", "FOLDER", "KEY", "BUNDLE", "RUN", "BEFORE", "AFTER"),
 }
 _WORD = re.compile(r"[a-z][a-z0-9-]*")
 

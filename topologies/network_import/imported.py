@@ -45,6 +45,7 @@ class Imported:
         device: the NIC of the host's that alone packets leave by; None: any.
         spoken_for: addresses that its definition gives to somebody.
         places: the elements that entries of its keys were read from, by the keys' paths.
+        uplink_mtu: of its bridge with the uplink; None: it is not known.
     """
 
     network: Network
@@ -56,6 +57,7 @@ class Imported:
     device: str | None = None
     spoken_for: frozenset[IPv4Address] = frozenset()
     places: Mapping[FieldPath, Element] = field(default_factory=dict)
+    uplink_mtu: int | None = None
 
     @property
     def name(self) -> str:

@@ -48,7 +48,10 @@ def physical_of(imported: Imported) -> Physical | None:
         )
         host, router = subnet[HOST], subnet[ROUTER]
     figures = _figures(network.uplink or imported.device or UPLINK, subnet, host, router)
-    return figures.model_copy(update={"ipv6": _ipv6_beyond(network)})
+    more: dict[str, Any] = {"ipv6": _ipv6_beyond(network)}
+    if imported.uplink_mtu is not None:
+        more["mtu"] = imported.uplink_mtu
+    return figures.model_copy(update=more)
 
 
 def _ipv6_beyond(network: Network) -> PhysicalIpv6 | None:

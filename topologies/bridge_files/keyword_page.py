@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The tables of a bridge's keywords and keys as `docs/topologies.md` shows them.
+
+`python -m topologies.bridge_files.keyword_page` writes them there.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from topologies.bridge_files import netplan_keys
+from topologies.bridge_files.keywords import BRIDGE, Keyword
+
+DOCS: Final = Path(__file__).resolve().parents[2] / "docs" / "topologies.md"
+BEGIN: Final = "<!-- Made by python -m topologies.bridge_files.keyword_page. -->"
+END: Final = "<!-- The end of the keywords. -->"
+# A value by which a keyword shows the claims that it takes the ground from.
+SAMPLES: Final = ("0", "100", "off")
+
+
+def page() -> str:
+    """Return the tables in Markdown."""
+    stanzas = _table("keyword of a bridge's stanza", BRIDGE)
+    netplan = _table("key below a bridge of netplan's", netplan_keys.BRIDGE)
+    return f"{stanzas}\n\n{netplan}"
+
+
+def _table(title: str, rules: Mapping[str, Keyword]) -> str:
+    rows = [f"| {title} | treatment | by what, or what stays undecided |", "|---|---|---|"]
+    plain = [f"`{key}`" for key, rule in rules.items() if _is_plain(rule)]
+    for key, rule in rules.items():
+        if not _is_plain(rule):
+            rows.append(f"| `{key}` | {rule.treatment} | {_by(rule)} |")
+    return "\n".join([*rows, f"| {', '.join(plain)} | not looked at | |"])
+
+
+def _is_plain(rule: Keyword) -> bool:
+    return rule.treatment == "not looked at" and not _by(rule)
+
+
+def _by(rule: Keyword) -> str:
+    claims = dict.fromkeys(claim for value in SAMPLES for claim in rule.undecides(value))
+    return rule.by or (f"undecided: {', '.join(sorted(claims))}" if claims else "")
+
+
+def written(text: str) -> str:
+    """Return the text of the documentation with the tables of this release."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    return f"{before}{begin}\n\n{page()}\n\n{end}{after}"
+
+
+if __name__ == "__main__":
+    DOCS.write_text(written(DOCS.read_text(encoding="utf-8")), encoding="utf-8")
