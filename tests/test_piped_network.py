@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A network's XML on standard input: kept by its content, or refused before any set-up."""
+"""A network on standard input: kept by its content, or refused before any set-up."""
 
 import io
 import subprocess
@@ -30,6 +30,17 @@ def test_it_is_a_file_that_a_rerun_finds(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert kept() == file
     pipe(monkeypatch, tmp_path, NAT.replace(b"default", b"other"))
     assert kept() != file
+
+
+@pytest.mark.parametrize("name", ["debian-bridge", "netplan-server.yaml"])
+def test_a_bridge_hosts_file_is_one_as_well(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    content = (ROOT / "tests" / "host_files" / name).read_bytes()
+    pipe(monkeypatch, tmp_path, content)
+    file = kept()
+    assert file.read_bytes() == content
+    assert library.load(str(file)).name == "bridge-br0"
 
 
 @pytest.mark.parametrize(
