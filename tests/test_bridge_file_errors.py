@@ -168,6 +168,10 @@ CLAIMED = f"{PORTS}iface br1 inet manual\n bridge_ports eth1 eth0\n"
             ":4: iface br0 gateway: 203.0.113.9 is outside of 198.51.100.0/24",
         ),
         ("source interfaces\n", ":1: source: "),
+        (
+            PORTS.replace("static", "static inherits base"),
+            ":1: iface br0: it inherits lines of base",
+        ),
         (f"{NETPLAN}    br0: {{interfaces: [eth9]}}\n", ":5: network.bridges.br0.interfaces[0]: "),
         (
             f"{NETPLAN}    br0: {{interfaces: [eth0]}}\n    br1: {{interfaces: [eth0]}}\n",

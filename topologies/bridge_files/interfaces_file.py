@@ -26,6 +26,7 @@ MAC: Final = re.compile(r"([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}")  # 52:54:00:0a:0b
 BY_PATTERN: Final = ("all", "regex", "noregex", "glob")
 BY_HAND: Final = "describe the network in a topology file: docs/topologies.md"
 DELAY_MAX_S: Final = 30
+INHERITS: Final = "inherits"
 # NAME FAMILY METHOD
 WORDS_MIN: Final = 3
 
@@ -136,6 +137,12 @@ class _Bridge:
         return Place(file, option.line, f"iface {self._name} {option.word}")
 
     def _refuse_what_changes_reach(self) -> None:
+        for stanza in self._own:
+            if INHERITS in stanza.words:
+                raise Place(stanza.file, stanza.line, f"iface {self._name}").error(
+                    f"it inherits lines of {stanza.words[-1]}; expected all of its lines in it",
+                    "copy them into the stanza",
+                )
         for _, option in self._options:
             if option.key.startswith(DECIDES_REACH) and option.key not in BRIDGE:
                 known = near_miss(option.key, BRIDGE) or "remove it"
