@@ -19,6 +19,7 @@ from fixtures.host.undo.kernel_undos import (
     DhcpClientStop,
     FileRestore,
     FolderRemove,
+    KeepingFileRemove,
     SysctlRestore,
 )
 from fixtures.host.undo.libvirt_undos import (
@@ -160,6 +161,10 @@ CHANGES: list[tuple[Undo, str]] = [
     (SysctlRestore("net.ipv4.ip_forward", "0"), "sysctl -w net.ipv4.ip_forward=1"),
     (FileRestore("/etc/resolv.conf", ""), "echo nameserver 192.0.2.9 >/etc/resolv.conf"),
     (FileRestore("/etc/resolv.conf", ""), "rm /etc/resolv.conf; ln -s /run/x /etc/resolv.conf"),
+    (
+        KeepingFileRemove("/run/managers/plumbline.conf", ("test", "!", "-e", "/run/managers/x")),
+        "mkdir -p /run/managers; echo '[keyfile]' >/run/managers/plumbline.conf",
+    ),
     (FolderRemove("/run/plumbline/more"), "mkdir -p /run/plumbline/more/deep"),
     (
         DhcpClientStop("/run/d7.pid", ("/etc/dhcp/d7.conf",)),
