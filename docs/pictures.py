@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Makes the pictures of docs/report.md and docs/fleet.md: pages, opened in headless Chromium.
+"""Makes the pictures of docs/report.md, fleet.md and gate.md: pages, opened in headless Chromium.
 
     python -m docs.pictures RUN
     python -m benchmarks.fleet 60 60 1 FOLDER && python -m docs.pictures --fleet FOLDER
+    python -m docs.pictures --gate FOLDER
 
 RUN is a run's folder; docs/report.md names the command that made the one shown. FOLDER is that of a
-fleet with its page; the hosts of the benchmark are made up. The pictures are written beside this
-file.
+fleet with its page, where the hosts of the benchmark are made up, or that of a gate, by a command
+of docs/gate.md. The pictures are written beside this file.
 """
 
 import sys
@@ -32,7 +33,9 @@ def main(argv: Sequence[str]) -> int:
     """Make all pictures; return the status for the shell."""
     match list(argv):
         case ["--fleet", folder]:
-            return _fleet(Path(folder, "fleet.html"))
+            return _whole(Path(folder, "fleet.html"), FLEET)
+        case ["--gate", folder]:
+            return _whole(Path(folder, "gate.html"), WIDE)
         case [_]:
             pass
         case _:
@@ -52,10 +55,11 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _fleet(page: Path) -> int:
+def _whole(page: Path, size: tuple[int, int]) -> int:
+    """Picture the top of a page, under its own name."""
     with chromium() as browser:
-        opened = _open(browser, page.absolute(), FLEET, "light")
-        opened.screenshot(path=HERE / "fleet.png")
+        opened = _open(browser, page.absolute(), size, "light")
+        opened.screenshot(path=HERE / f"{page.stem}.png")
     return 0
 
 

@@ -18,7 +18,7 @@ from contracts.exit_codes import (
     EXIT_VIOLATES,
 )
 from contracts.run_files import RECORD
-from launcher import gate_unit, setup
+from launcher import gate_unit, gate_wait, setup
 from launcher import run as run_command
 from launcher.arguments import Parser, split_at_dashes
 from launcher.gate_answer import answer_of
@@ -53,6 +53,7 @@ EXAMPLES = (
     ),
     ("sudo ./plumbline gate --before", "the run before, alone"),
     ("sudo ./plumbline gate --after", "the run after, and the answer"),
+    ("sudo ./plumbline gate --wait", "after a restart: the answer"),
 )
 
 
@@ -71,6 +72,11 @@ def parser() -> Parser:
         help="restart the machine after the command; a systemd unit goes on, once",
     )
     own.add_argument("--resume", action="store_true", help="go on after a restart: for systemd")
+    own.add_argument(
+        "--wait",
+        action="store_true",
+        help="after a restart: wait until the unit is done, and end with the gate's answer",
+    )
     own.add_argument(
         "--folder",
         type=Path,
@@ -95,6 +101,9 @@ def main(argv: Sequence[str]) -> int:
     folder = GateFolder(own.folder)
     if own.resume:
         return _resume(folder)
+    if own.wait:
+        _under_way(folder)
+        return gate_wait.waited_for(folder)
     if own.after:
         gate = _under_way(folder)
         if gate_unit.is_possible():
@@ -121,10 +130,10 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _require_one(own: argparse.Namespace, words: Sequence[str], command: Sequence[str]) -> None:
-    asked = [name for name in ("before", "after", "resume") if getattr(own, name)]
+    asked = [name for name in ("before", "after", "resume", "wait") if getattr(own, name)]
     if len(asked) + bool(command) != 1:
         raise UsageError(
-            "gate: expected one of --before, --after, and a command after --",
+            "gate: expected one of --before, --after, --wait, and a command after --",
             "sudo ./plumbline gate -- apt-get -y full-upgrade",
         )
     if own.restart and not command:
@@ -134,7 +143,7 @@ def _require_one(own: argparse.Namespace, words: Sequence[str], command: Sequenc
             "gate --restart: systemd does not run this machine, and goes on with nothing after it",
             "gate --before, the upgrade, the restart, gate --after",
         )
-    if words and (own.after or own.resume):
+    if words and (own.after or own.resume or own.wait):
         raise UsageError(
             f"gate --{asked[0]}: unexpected {words[0]!r}", "it takes the options of the run before"
         )
@@ -254,7 +263,7 @@ def _answer(folder: GateFolder, gate: Gate, *, is_unseen: bool) -> int:
     _plumbline(gate, "compare", *runs)
     comparison = json.loads(found.read_text(encoding="utf-8"))
     code, answer = answer_of(comparison, is_unseen=is_unseen)
-    folder.step(gate, Step.DONE, code)
+    folder.step(gate, Step.DONE, code, answer)
     print("", answer, folder.place / PAGE, sep="\n", flush=True)
     if gate.here and gate.command and RESTART_WANTED.exists():
         print(

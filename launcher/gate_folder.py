@@ -53,6 +53,7 @@ class Gate:
         mark: what a file of this boot has since the gate began.
         begun: when the gate began, in seconds since 1970.
         exit_code: its result; None: there is none yet.
+        answer: the result in a sentence; "": there is none yet.
     """
 
     step: Step
@@ -64,6 +65,7 @@ class Gate:
     mark: str
     begun: float
     exit_code: int | None = None
+    answer: str = ""
 
 
 def begun(words: Sequence[str], command: Sequence[str], *, here: bool) -> Gate:
@@ -130,9 +132,9 @@ class GateFolder:
             os.fsync(stream.fileno())
         new.replace(self.place / FILE)
 
-    def step(self, gate: Gate, step: Step, exit_code: int | None = None) -> Gate:
+    def step(self, gate: Gate, step: Step, exit_code: int | None = None, answer: str = "") -> Gate:
         """Write down that a step begins, and return the gate."""
-        gone_on = replace(gate, step=step, exit_code=exit_code)
+        gone_on = replace(gate, step=step, exit_code=exit_code, answer=answer)
         self.write(gone_on)
         if step is Step.DONE:
             self._mark.unlink(missing_ok=True)

@@ -65,6 +65,16 @@ def remove() -> None:
     _systemctl("daemon-reload")
 
 
+def is_waiting_or_running() -> bool:
+    """Whether systemd goes on with a gate now, or will at the next start of the machine."""
+    if not is_possible():
+        return False
+    argv = ["systemctl", "show", "--property=ActiveState", "--value", NAME]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    # While it runs its file is gone.
+    return FILE.exists() or done.stdout.strip() in ("activating", "active", "deactivating")
+
+
 def is_going_down() -> bool:
     """Whether the machine is about to end or to restart."""
     argv = ["systemctl", "is-system-running"]

@@ -214,6 +214,7 @@ class StagedLaunch(HostLaunch):
         if not command:
             return ()
         words = [str(ROOT / "plumbline"), "stage", "--state", options.state]
+        words += [] if options.release is None else ["--release", options.release]
         words += [] if options.profile is None else ["--profile", options.profile]
         words += [] if fetched is None else ["--fetch-upgrade", fetched]
         return (*words, "--", *command)

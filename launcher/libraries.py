@@ -13,8 +13,10 @@ from launcher.launcher_error import LauncherError
 PYTHONS: Final = MappingProxyType({"bookworm": "3.11", "trixie": "3.13"})
 # Its packages; libvirt's binding is the release's own, so nothing is compiled for it.
 PACKAGES = ("python3", "python3-libvirt")
-# What the lock has that no run needs, or that `PACKAGES` brings.
-LEFT_OUT = ("libvirt-python", "jinja2", "markupsafe", "numpy", "scipy")
+# What the lock has that `PACKAGES` brings.
+BROUGHT = ("libvirt-python",)
+# What it has beyond that for reports and comparisons, which no run needs.
+LEFT_OUT = (*BROUGHT, "jinja2", "markupsafe", "numpy", "scipy")
 # The platforms whose wheels run on either release (PEP 600).
 GLIBCS = ("2_17", "2_24", "2_26", "2_27", "2_28", "2_31", "2_34", "2_35", "2_36")
 
@@ -24,7 +26,7 @@ def folder_of(release: str) -> str:
     return f"usr/local/lib/python{PYTHONS[release]}/dist-packages"
 
 
-def install(release: str, root: Path) -> None:
+def install(release: str, root: Path, left_out: tuple[str, ...] = LEFT_OUT) -> None:
     """Have the machine's pip fetch the lock's libraries for a release's interpreter.
 
     The virtual environment must be there.
@@ -32,6 +34,7 @@ def install(release: str, root: Path) -> None:
     Args:
         release: the release.
         root: its root folder.
+        left_out: the packages of the lock that are not fetched.
 
     Raises:
         LauncherError: pip failed; with its last lines.
@@ -45,7 +48,7 @@ def install(release: str, root: Path) -> None:
     wheels += [word for abi in (f"cp{tag}", "abi3", "none") for word in ("--abi", abi)]
     cut = folder.parent / "requirements"
     folder.mkdir(parents=True, exist_ok=True)
-    cut.write_text(lock())
+    cut.write_text(lock(left_out))
     pip = [str(virtual_environment.python()), "-m", "pip", "install", "--quiet", "--no-input"]
     pip += ["--disable-pip-version-check", "--no-compile", "--no-deps", "--require-hashes"]
     argv = [*pip, *wheels, "--target", str(folder), "--requirement", str(cut)]

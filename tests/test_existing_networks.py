@@ -10,9 +10,16 @@ import pytest
 
 from contracts.run_files import RECORD
 from fixtures.guest import image as images
+from fixtures.host.host import Host
+from fixtures.host.links import add_address, cable, namespace_machine, set_up
+from fixtures.host.sandbox import sandbox
+from fixtures.switch.bridge_facts import facts_of
+from fixtures.switch.linux_bridge import linux_bridge
 from fixtures.testbed.config_snapshot import differences
+from launcher.cache import cache_dir
 from tests.host_with_networks import BYSTANDER, MachineWithNetworks, machine_with_networks
 from topologies.library import load
+from topologies.network_import.bridge_facts import BridgeFacts
 
 pytestmark = pytest.mark.host
 
@@ -216,3 +223,29 @@ def test_a_killed_run_leaves_the_network_as_it_is(
     assert set(before[key]) <= set(after[key])
     without = {key: []}
     assert differences({**before, **without}, {**after, **without}) == []
+
+
+def test_a_bridge_has_lost_its_uplink_where_the_hosts_router_is_silent() -> None:
+    with (
+        sandbox(cache_dir() / "libvirt-capabilities") as host,
+        namespace_machine(host, "router") as router,
+        linux_bridge(host, "br0") as bridge,
+        # Named like a guest's end of a cable: no way to other machines.
+        cable(host, "veth0", router, "eth0"),
+    ):
+        bridge.attach("veth0")
+        set_up(host, "br0")
+        add_address(host, "br0", "192.0.2.1/24")
+        assert facts(host).network().forward == "none"
+        host.run(["ip", "route", "add", "default", "via", "192.0.2.2"])
+        assert facts(host).network().forward == "bridge"
+        # A guest may be the host's router.
+        add_address(router, "eth0", "192.0.2.2/24")
+        assert facts(host).network().forward == "none"
+
+
+def facts(host: Host) -> BridgeFacts:
+    """Return what the host says of br0."""
+    found = facts_of(host, "br0")
+    assert found is not None
+    return found

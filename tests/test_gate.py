@@ -82,9 +82,9 @@ def test_a_gate_comes_back_from_disk_as_it_was(tmp_path: Path) -> None:
     gate = begun(["--topology=nat"], ["apt-get", "-y", "upgrade"], here=True)
     folder.write(gate)
     assert folder.read() == gate
-    done = folder.step(gate, Step.DONE, 1)
+    done = folder.step(gate, Step.DONE, 1, "gate closed: nat: NT-09 regressed")
     assert folder.read() == done
-    assert done.exit_code == 1
+    assert (done.exit_code, done.answer) == (1, "gate closed: nat: NT-09 regressed")
 
 
 def test_a_restart_is_seen_by_a_mark_of_the_boot(tmp_path: Path) -> None:
@@ -142,7 +142,10 @@ def of_another_machine(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "expected one of --before, --after, and a command after --"),
+        ((), "expected one of --before, --after, --wait, and a command after --"),
+        (("--after", "--wait"), "expected one of"),
+        (("--wait",), "there is no run before"),
+        (("--wait", "--topology", "nat"), "it takes the options of the run before"),
         (("--before", "--after"), "expected one of"),
         (("--before", "--", "true"), "expected one of"),
         (("--after",), "there is no run before"),
@@ -165,6 +168,21 @@ def test_what_makes_no_sense_is_refused_at_once(
     assert done.returncode == 4, done.stdout + done.stderr
     assert said in done.stderr
     assert not (tmp_path / "gate").exists()
+
+
+@pytest.mark.host
+def test_an_answer_is_waited_for_only_where_something_goes_on(tmp_path: Path) -> None:
+    folder = GateFolder(tmp_path)
+    gate = folder.step(begun([], ["true"], here=True), Step.RESTART)
+    folder.before.mkdir()
+    words = ("gate", "--folder", str(tmp_path), "--wait")
+    alone = plumbline(*words, deadline_s=60)
+    assert alone.returncode == 10
+    assert "it is at the step restart, and nothing goes on with it" in alone.stderr
+    folder.step(gate, Step.DONE, 1, "gate closed: nat: NT-09 regressed")
+    done = plumbline(*words, deadline_s=60)
+    assert done.returncode == 1
+    assert done.stdout == f"gate closed: nat: NT-09 regressed\n{tmp_path}/gate.html\n"
 
 
 @pytest.mark.host
@@ -212,13 +230,11 @@ def test_a_restart_in_the_middle_is_gone_on_from_once(tmp_path: Path, kept: Path
     # The clone comes to a staged host after its start, so that systemd is asked for the unit again.
     resumed = (
         f"systemctl is-enabled {unit} && systemctl restart {unit} && "
-        f"while systemctl is-active -q {unit}; do sleep 1; done; "
-        f"cat {folder}/after.log; ! systemctl is-enabled {unit}"
+        f"./plumbline gate --folder {folder} --wait && ! systemctl is-enabled {unit}"
     )
     done = plumbline(*host, "sh", "-c", resumed)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "gate: the machine is up again: running" in done.stdout
-    # A staged host's Python has no library to compare with.
-    assert json.loads((folder / FILE).read_text())["step"] == "after"
-    compared = plumbline("compare", str(folder / "before"), str(folder / "after"))
-    assert compared.returncode == 0, compared.stdout + compared.stderr
+    assert "gate open: " in done.stdout
+    assert str(folder / "gate.html") in done.stdout
+    assert "gate: the machine is up again: running" in (folder / "after.log").read_text()
+    assert json.loads((folder / FILE).read_text())["step"] == "done"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """libvirt's XML and a host's bridges, read into topologies: type, figures, what is left over."""
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from topologies.network_import.libvirt_xml import imported, without_host
 from topologies.network_import.reading import Setting
 from topologies.network_import.topology_file import topology_yaml
 from topologies.network_import.xml_reader import read_file, read_xml
+from topologies.network_types import type_of
 
 MACS = macs_for("a host", ())
 NAT = """\
@@ -78,6 +80,10 @@ OVS = BridgeFacts(
     ),
 )
 LINUX = BridgeFacts("br0", "linux", None, stp=True, forward_delay_s=15, uplinks=(), ports=())
+# The host's default route over it leads nowhere.
+WITHOUT_UPLINK = replace(OVS, uplinks=(), ports=("vnet3",), router_is_silent=True)
+# A guest is the host's router.
+BEHIND_A_GUEST = replace(WITHOUT_UPLINK, router_is_silent=False)
 
 
 def read(xml: str, facts: BridgeFacts | None = None) -> Imported:
@@ -156,6 +162,18 @@ def test_a_bridge_is_attached_to_by_its_name() -> None:
     assert {guest.attach for guest in topology.guests} == {"bridge"}
     with_uplink = OVS.imported().topology(macs=MACS)
     assert (with_uplink.kind, with_uplink.network.libvirt_name) == ("bridged", None)
+
+
+def test_a_bridge_with_the_default_route_that_lost_its_uplink_is_still_a_bridged_one() -> None:
+    topology = WITHOUT_UPLINK.imported().topology(macs=MACS)
+    assert topology.kind == "bridged"
+    lost = type_of(topology.network).lost(topology.network)
+    assert lost is not None
+    assert "none of its ports leads to other machines" in lost
+    for whole in (OVS, LINUX, BEHIND_A_GUEST):
+        network = whole.network()
+        assert type_of(network).lost(network) is None
+    assert BEHIND_A_GUEST.imported().topology(macs=MACS).kind == "ovs"
 
 
 @pytest.mark.parametrize(
@@ -492,7 +510,9 @@ def test_a_file_is_a_topology_that_a_sandbox_builds(xml: str, tmp_path: Path) ->
     assert promised == dict(topology.type.reach)
 
 
-@pytest.mark.parametrize("facts", [LINUX, OVS], ids=["linux", "ovs"])
+@pytest.mark.parametrize(
+    "facts", [LINUX, OVS, WITHOUT_UPLINK], ids=["linux", "ovs", "without uplink"]
+)
 def test_a_bridges_file_is_one_too(facts: BridgeFacts, tmp_path: Path) -> None:
     file = tmp_path / "bridge.yaml"
     file.write_text(topology_yaml(facts.imported(), "a host"))

@@ -25,7 +25,7 @@ RELEASES = tuple(libraries.PYTHONS)
 DEFAULT = "bookworm"
 # Beyond a host's packages: what boots, and the harness's interpreter.
 PACKAGES = ("systemd", "systemd-sysv", "dbus", "udev", "apt", *libraries.PACKAGES)
-SPACE_MIB, LAYER_SPACE_MIB = 1100, 600
+SPACE_MIB, LAYER_SPACE_MIB = 1400, 600
 SHOWN = "the root folder of a staged host"
 # Run in mount and process namespaces of its own, with the draft's folder as its argument. A service
 # must not start in it: policy-rc.d says so to invoke-rc.d.
@@ -107,7 +107,7 @@ def _build_base(release: str, draft: Path) -> None:
     debootstrap.debootstrap(
         release, draft, debootstrap.mirror(), names, debootstrap.WITHOUT_MANUALS
     )
-    libraries.install(release, draft)
+    libraries.install(release, draft, libraries.BROUGHT)
     libraries.compile_all(release, draft)
 
 
@@ -134,7 +134,7 @@ def _layers(release: str, profile: Profile) -> list[Path]:
 
 
 def _base(release: str) -> Path:
-    recipe = "\n".join((release, *host_packages(), *PACKAGES, libraries.lock()))
+    recipe = "\n".join((release, *host_packages(), *PACKAGES, libraries.lock(libraries.BROUGHT)))
     return cache_dir() / ROOTS / f"{release}-{_key(recipe)}"
 
 

@@ -59,4 +59,4 @@ def fetch(state: HostState, release: str, progress: Callable[[str], None]) -> No
     status, said = subprocess_step.run(argv, os.environ | {"PATH": packages.search_path()})
     if status != 0:
         raise MissingError(f"the packages of {release} could not be fetched; last lines:", said)
-    libraries.install(release, state.folder / UPPER)
+    libraries.install(release, state.folder / UPPER, libraries.BROUGHT)

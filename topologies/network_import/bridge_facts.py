@@ -25,6 +25,8 @@ class BridgeFacts:
         uplinks: ports that lead to other machines: physical NICs, bonds, VLANs.
         ports: all of its ports.
         router: that of the host's default route over it; None: there is no such route.
+        router_is_silent: no port leads to other machines, and that router, which may be a guest,
+            does not answer.
         settings: what else it is asked for.
     """
 
@@ -36,6 +38,7 @@ class BridgeFacts:
     uplinks: tuple[str, ...]
     ports: tuple[str, ...]
     router: IPv4Address | None = None
+    router_is_silent: bool = False
     settings: tuple[Setting, ...] = field(default=())
 
     @property
@@ -45,6 +48,9 @@ class BridgeFacts:
 
     def network(self, libvirt_name: str | None = None) -> Network:
         """Return it as a network of the model, with the libvirt network over it, if there is one.
+
+        Without an uplink it is a bridge of the host alone; but a default route over it to a router
+        that is not there shows that there is to be one.
 
         Raises:
             ValidationError: the model cannot have it.
@@ -56,7 +62,7 @@ class BridgeFacts:
                 "made_by": "host",
                 "bridge": self.name,
                 "switch": self.switch,
-                "forward": "bridge" if self.uplinks else "none",
+                "forward": "bridge" if self.uplinks or self.router_is_silent else "none",
                 "address": self.address,
                 "stp": self.stp,
                 "forward_delay_s": None if delay is None else min(delay, FORWARD_DELAY_MAX_S),

@@ -34,7 +34,8 @@ def physical_of(imported: Imported) -> Physical | None:
     type_ = type_of(network)
     if not any("outside" in cell for cell in type_.reach):
         return None
-    own, beyond = network.subnets, network.is_on_physical_network
+    own = network.subnets
+    beyond = network.is_on_physical_network or type_of(network).lost(network) is not None
     if beyond and network.address is not None:
         subnet, host = network.address.network, network.address.ip
         known = _inside(imported.router, subnet)
@@ -97,6 +98,9 @@ def planned(imported: Imported, physical: Physical | None) -> Network:
     """Return the network as one that a run makes."""
     network = imported.network
     more: dict[str, Any] = {"origin": "made"}
+    if type_of(network).lost(network) is not None:
+        more["uplink"] = UPLINK
+        network = network.model_copy(update=more)
     if network.is_on_physical_network and physical is not None:
         more["address"] = physical.host_interface
     if network.vfs is not None:

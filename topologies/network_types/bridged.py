@@ -29,6 +29,15 @@ class Bridged(HostMadeBridge):
                 "write forward: none, or change uplink",
             )
 
+    def lost(self, network: Network) -> str | None:
+        """See `NetworkType.lost`: the port that leads to other machines."""
+        if network.uplink is not None:
+            return None
+        return (
+            f"bridge {network.bridge} has the host's default route, whose router does not answer, "
+            "and none of its ports leads to other machines"
+        )
+
     def gateway(self, network: Network, physical: Physical | None) -> IPv4Address | None:
         """See `NetworkType.gateway`: the physical network's router."""
         del network

@@ -125,6 +125,11 @@ class NetworkType(ABC):
     def breaches(self, network: Network) -> Iterator[Breach]:
         """Give the keys of a network of this type that contradict it."""
 
+    def lost(self, network: Network) -> str | None:
+        """Return the part that an existing network of this type has lost; None: it is whole."""
+        del network
+        return None
+
     def guest_breaches(self, network: Network, guest: Guest) -> Iterator[Breach]:
         """Give the keys of a guest that contradict the type of its network."""
         if guest.attach == "network" and self.libvirt_name(network) is None:
