@@ -2,11 +2,8 @@
 """Allure results from a run record, and what Allure 3 makes of them."""
 
 import json
-import os
 import re
-import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,18 +13,14 @@ import pytest
 from playwright.sync_api import Page, Route
 
 from contracts.verdicts import SEEN, Verdict
-from launcher.cache import make_cache_dir
-from launcher.lock import locked
 from reports.exports.allure import write
 from reports.record import Measurement, RunRecord
 from tests.browser import chromium
+from tests.npm_programs import installed, with_node
 from tests.records import kept
 from tests.reported import REASONS, check, fault, record
 
 ROOT = Path(__file__).resolve().parent.parent
-ALLURE = ROOT / "ci" / "allure"
-# A cold npm fetches some 50 MB; Allure itself takes seconds.
-INSTALL_DEADLINE_S = 300
 GENERATE_DEADLINE_S = 120
 # Its page counts its readers there, whatever its options say (allure 3.18); it is kept from it.
 ALLURES_OWN = "www.googletagmanager.com"
@@ -105,34 +98,7 @@ def test_faults_have_their_outcome(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def allure() -> Path:
     """The Allure of ci/allure, installed into the cache."""
-    folder = make_cache_dir() / "allure"
-    with locked(folder.with_name("allure.lock"), lambda: None):
-        wanted = (ALLURE / "package-lock.json").read_bytes()
-        stamp = folder / "installed-lock.json"
-        if not stamp.exists() or stamp.read_bytes() != wanted:
-            shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(ALLURE, folder)
-            npm = [str(Path(sys.executable).with_name("npm")), "ci", "--ignore-scripts"]
-            argv = [*npm, "--no-audit", "--no-fund", "--cache", str(folder / "npm")]
-            done = subprocess.run(
-                argv,
-                cwd=folder,
-                env=with_node(),
-                capture_output=True,
-                text=True,
-                timeout=INSTALL_DEADLINE_S,
-                check=False,
-            )
-            assert done.returncode == 0, done.stderr
-            shutil.rmtree(folder / "npm")
-            stamp.write_bytes(wanted)
-    return folder / "node_modules" / ".bin" / "allure"
-
-
-def with_node() -> dict[str, str]:
-    """The environment with the node of the virtual environment first in its PATH."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path}
+    return installed(ROOT / "ci" / "allure", "allure") / "allure"
 
 
 @pytest.fixture
