@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -78,6 +79,19 @@ def test_a_history_without_allure_is_refused_before_the_run(tmp_path: Path) -> N
         assert f"expected Allure 3 in the PATH, found {found}; npm install" in done.stderr
         assert f"allure@{wanted}\n" in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_report_that_fails_is_no_violation(tmp_path: Path) -> None:
+    """A run that is green, and a disk that is full for its page."""
+    (tmp_path / "ci").mkdir()
+    shutil.copy(QUALIFY, tmp_path / "ci")
+    stand_in = tmp_path / "plumbline"
+    stand_in.write_text('#!/bin/sh\n[ "$1" = run ] || exit 1\nmkdir "$3"; touch "$3/run.json"\n')
+    stand_in.chmod(0o755)
+    argv = [str(tmp_path / "ci" / "qualify"), "--output", str(tmp_path / "made")]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 10
+    assert "ci/qualify: the job broke off: line " in done.stderr
 
 
 def test_a_baseline_never_takes_the_place_of_something_else(tmp_path: Path) -> None:
