@@ -39,6 +39,9 @@ class FleetHost(RecordPart):
     says: str = Field(description="the result in a sentence, or the reason why there is none")
     verdict: Verdict | None = Field(description="of the whole run; null: it has no record")
     folder: str = Field(description="relative to the fleet's")
+    exit_code: int | None = Field(
+        default=None, description="of the run, by the host's status; null: not known"
+    )
     started: Moment | None = None
     finished: Moment | None = None
     groups: list[str] = Field(default_factory=list)

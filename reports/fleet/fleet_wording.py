@@ -121,6 +121,12 @@ def result(host: FleetHost) -> str:
     return host.state
 
 
+def ended(host: FleetHost) -> str:
+    """Return what was seen on a host, with the run's exit code where that is not 0."""
+    code = f" (exit code {host.exit_code})" if host.exit_code else ""
+    return f"{host.says}{code}"
+
+
 def look(host: FleetHost) -> Verdict:
     """Return the verdict that a host looks like."""
     if host.is_red:

@@ -69,6 +69,7 @@ def _without_record(
         says=one_line(reason or STATE_MEANINGS[state], REASON_MAX),
         verdict=None,
         folder=folder.name,
+        exit_code=status.exit_code if status else None,
         groups=status.groups if status else [],
     )
 
@@ -76,6 +77,8 @@ def _without_record(
 def _with_record(folder: Path, record: RunRecord, status: HostStatus | None) -> FleetHost:
     groups = status.groups if status else []
     facts = facts_of(record, groups)
+    if status is not None and _is_later(record, status):
+        status = None
     state, says = _ending(record, status)
     return FleetHost(
         name=folder.name,
@@ -83,6 +86,7 @@ def _with_record(folder: Path, record: RunRecord, status: HostStatus | None) -> 
         says=one_line(says, REASON_MAX),
         verdict=run_verdict(record).verdict,
         folder=folder.name,
+        exit_code=status.exit_code if status else None,
         started=record.started,
         finished=record.finished,
         groups=groups,
@@ -90,6 +94,17 @@ def _with_record(folder: Path, record: RunRecord, status: HostStatus | None) -> 
         claims=dict(_claims(record)),
         facts=facts,
     )
+
+
+def _is_later(record: RunRecord, status: HostStatus) -> bool:
+    """Whether a host came back after its status was written, and its record has a finished run.
+
+    Of a run with an exit code the playbook has seen the end: its record is no later one.
+    """
+    if status.state == "ran" or record.finished is None:
+        return False
+    moment = record.finished if status.exit_code is None else record.started
+    return moment > status.at
 
 
 def _ending(record: RunRecord, status: HostStatus | None) -> tuple[HostState, str]:
