@@ -9,12 +9,13 @@ from typing import Literal
 
 from pydantic import Field
 
+from contracts.language import gettext_noop
 from contracts.verdicts import Verdict
 from reports.fleet.host_status import HostState
 from reports.record_types import Moment, RecordPart
 
 FLEET_SCHEMA: Literal["plumbline/fleet/1"] = "plumbline/fleet/1"
-NO_CLAIM = "without a claim"
+NO_CLAIM = gettext_noop("without a claim")
 """The column of the checks that decide no claim: they compare a topology with its own data."""
 
 
