@@ -162,13 +162,12 @@ def _report_fleet(options: argparse.Namespace) -> NoReturn:
         "--redact": options.redact,
         "--verify": options.verify,
         **waiver_values(options),
-        # Its page and what it says are in English alone.
-        "--lang": options.lang,
     }
     for name, value in others.items():
         if value:
             raise UsageError(f"report: {name} is for one run, and --fleet for many", hint)
     order = {"folder": str(options.run), "format": options.format, "output": options.output}
+    order["lang"] = chosen(options.lang, os.environ)
     # Imported here: --help needs none of it.
     from launcher import venv_exec
 

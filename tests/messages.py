@@ -26,6 +26,7 @@ from contracts.verdicts import Verdict
 from fixtures.explanation.remedies import remedies
 from reports.compare.comparison import Effect, QuantityOutcome
 from reports.fault_outcomes import NOT_RUN, OUTCOME_VERDICTS
+from reports.fleet.host_status import HostState
 from reports.record_types import Reach
 from reports.run_verdict import NOT_FINISHED
 from reports.waiver import WaiverOutcome
@@ -148,6 +149,7 @@ def _of_vocabulary() -> Iterator[Message]:
         *get_args(Better),
         *get_args(Level),
         *get_args(WaiverOutcome),
+        *HostState,
         "not judged",
     ):
         yield "contracts/language.py", str(term), WORD

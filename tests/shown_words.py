@@ -22,7 +22,15 @@ _CODE = re.compile(r"--\w+|\./\w+ \w+|\w+\.json|<[^>]+>|\{\w+\}|%\(\w+\)s|`[^`]+
 DATA = ("claims", "remedies", "topologies")
 # Commands and evidence are shown as they are; an option is the name of a topology or a property.
 _AS_IT_IS = {"style", "script", "pre", "code", "option"}
-_ATTRIBUTES = ("aria-label", "title", "placeholder", "data-label", "data-all", "data-some")
+_ATTRIBUTES = (
+    "aria-label",
+    "title",
+    "placeholder",
+    "data-label",
+    "data-all",
+    "data-some",
+    "data-shown",
+)
 # Units, names and what the page's script fills in: the same in every language.
 SAME = frozenset({"Plumbline", "min", "KiB", "MiB", "UTC", "Debian", "Linux", "ICMP", "TCP", "UDP"})
 _VOID = {"meta", "input", "br", "link", "circle", "line", "path", "rect", "polyline"}

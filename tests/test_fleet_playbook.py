@@ -48,6 +48,105 @@ def test_ansible_lint(tmp_path: Path) -> None:
     assert "in 0 files processed" not in done.stdout + done.stderr
 
 
+def pack(folder: Path, content: str = "#!/bin/sh\nexit 4\n") -> Path:
+    """Write an archive with the sums of a pack, whose program refuses every run."""
+    tree = folder / "plumbline-1"
+    tree.mkdir(parents=True)
+    (tree / "plumbline").write_text("#!/bin/sh\nexit 4\n")
+    argv = ["sha256sum", "plumbline"]
+    done = subprocess.run(argv, cwd=tree, check=True, capture_output=True, text=True)
+    (tree / "MANIFEST.sha256").write_text(done.stdout)
+    (tree / "plumbline").write_text(content)
+    (tree / "plumbline").chmod(0o755)
+    archive = folder / "pack.tar.gz"
+    subprocess.run(["tar", "-C", str(folder), "-czf", str(archive), tree.name], check=True)
+    done = subprocess.run(
+        ["sha256sum", archive.name], cwd=folder, check=True, capture_output=True, text=True
+    )
+    archive.with_name("pack.tar.gz.sha256").write_text(done.stdout)
+    return archive
+
+
+def on_this_machine(
+    archive: Path, folder: Path, **more: object
+) -> subprocess.CompletedProcess[str]:
+    """Run the playbook with an archive on one host, which is this machine, without SSH."""
+    inventory = folder / "inventory.json"
+    of_all = {"ansible_connection": "local", "plumbline_become": False}
+    of_all["ansible_python_interpreter"] = sys.executable
+    inventory.write_text(json.dumps({"all": {"hosts": {"one": {}}, "vars": of_all}}))
+    given = {
+        "plumbline_archive": str(archive),
+        "plumbline_records": str(folder / "records"),
+        "plumbline_folder": str(folder / "on-host"),
+        "plumbline_formats": [],
+        **more,
+    }
+    argv = [str(BIN / "ansible-playbook"), "-i", str(inventory), str(FLEET / "qualify.yml")]
+    return subprocess.run(
+        [*argv, "-e", json.dumps(given)],
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("content", "reason", "code"),
+    [
+        ("#!/bin/sh\nexit 4\n", "it ended without a record", 4),
+        ("altered", "the pack is not as it was packed: plumbline: FAILED", None),
+    ],
+    ids=["whole", "altered"],
+)
+def test_the_files_of_a_pack_are_compared_on_the_host(
+    content: str, reason: str, code: int | None, tmp_path: Path
+) -> None:
+    done = on_this_machine(pack(tmp_path, content), tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    status = json.loads((tmp_path / "records" / "one" / "status.json").read_text())
+    assert (status["state"], status["exit_code"]) == ("refused", code)
+    assert status["reason"].startswith(reason)
+    # Only what was whole is taken for unpacked the next time.
+    assert len(list((tmp_path / "on-host").glob("harness-*/.unpacked"))) == (code is not None)
+
+
+@pytest.mark.slow
+def test_an_archive_that_is_not_that_of_its_sum_or_signer_goes_to_no_host(tmp_path: Path) -> None:
+    archive = pack(tmp_path)
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    signed = [
+        "ssh-keygen",
+        "-q",
+        "-Y",
+        "sign",
+        "-n",
+        "plumbline-pack",
+        "-f",
+        str(key),
+        str(archive),
+    ]
+    subprocess.run(signed, check=True, capture_output=True)
+    (tmp_path / "signers").write_text(f"op {(tmp_path / 'key.pub').read_text()}")
+    signers = {"plumbline_signers": str(tmp_path / "signers")}
+    wrong = on_this_machine(archive, tmp_path, **signers, plumbline_signer="another")
+    assert wrong.returncode != 0
+    assert not (tmp_path / "on-host").exists()
+    right = on_this_machine(archive, tmp_path, **signers, plumbline_signer="op")
+    assert right.returncode == 0, right.stdout + right.stderr
+    assert (tmp_path / "on-host").exists()
+    with archive.open("ab") as file:
+        file.write(b"\0")
+    altered = on_this_machine(archive, tmp_path, plumbline_records=str(tmp_path / "next"))
+    assert altered.returncode != 0
+    assert "it was altered, it is not the file of its .sha256" in altered.stdout
+    assert not (tmp_path / "next" / "one").exists()
+
+
 def start(
     fleet: StagedFleet, records: Path, variables: dict[str, dict[str, object]], **more: object
 ) -> subprocess.Popen[str]:

@@ -6,7 +6,7 @@ import random
 import re
 import subprocess
 import sys
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -84,6 +84,45 @@ def test_a_host_that_ran_and_whose_record_is_gone_has_none(tmp_path: Path) -> No
     status(tmp_path, "one", "ran", exit_code=0)
     [one] = fleet_of(tmp_path).hosts
     assert (one.state, one.says) == (HostState.NO_RECORD, "it ran, and its run.json is not there")
+
+
+def test_a_host_that_came_back_has_its_later_record(tmp_path: Path) -> None:
+    before, after = STARTED - timedelta(hours=2), STARTED + timedelta(hours=2)
+    for name, state, at, code in (
+        ("lost", "died", before, None),
+        ("silent", "unreachable", before, None),
+        ("again", "died", before, 124),
+        ("interrupted", "died", after, 124),
+        ("still there", "died", after, None),
+    ):
+        host(tmp_path, name, {"NT-01": C})
+        status(tmp_path, name, state, at=at, exit_code=code, groups=["rack1"])
+    # It began before its status, and its end was seen.
+    host(tmp_path, "cut off", {"NT-01": C})
+    status(tmp_path, "cut off", "died", at=STARTED + timedelta(seconds=1), exit_code=124)
+    # It came back, and was lost again.
+    host(tmp_path, "twice", {"NT-01": C}, finished=None)
+    status(tmp_path, "twice", "died", at=before)
+    found = fleet_of(tmp_path)
+    ran = {name for name, state in states(found).items() if state is HostState.RAN}
+    assert ran == {"lost", "silent", "again"}
+    assert {each.name for each in found.hosts if each.groups == ["rack1"]} > ran
+    assert all(each.exit_code is None for each in found.of(HostState.RAN))
+
+
+def test_an_exit_code_is_shown(tmp_path: Path) -> None:
+    host(tmp_path, "good", {"NT-01": C})
+    status(tmp_path, "good", "ran", exit_code=0)
+    host(tmp_path, "short", {"NT-01": C})
+    status(tmp_path, "short", "ran", exit_code=11)
+    status(tmp_path, "old", "refused", reason="Python 3.9 is too old", exit_code=4)
+    found = fleet_of(tmp_path)
+    assert {each.name: each.exit_code for each in found.hosts} == {"good": 0, "short": 11, "old": 4}
+    for made in (fleet_html(found), fleet_markdown(found)):
+        page = made.replace("\\", "")
+        assert "Python 3.9 is too old (exit code 4)" in page
+        assert page.count("(exit code 11)") == 1
+        assert "exit code 0" not in page
 
 
 def test_a_record_of_prove_is_no_host_of_a_fleet(tmp_path: Path) -> None:

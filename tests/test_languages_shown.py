@@ -4,6 +4,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -30,6 +31,10 @@ from reports.compare.trend import trend_of
 from reports.compare.trend_text import show as show_trend
 from reports.exports import junit
 from reports.exports.job_summary import render as job_summary
+from reports.fleet.fleet import Fleet
+from reports.fleet.fleet_of_folder import fleet_of
+from reports.fleet.fleet_pages import fleet_html, fleet_markdown
+from reports.fleet.fleet_wording import VERSION_TITLES
 from reports.html.report_page import render
 from reports.record import RunRecord, save
 from reports.standard import Standard
@@ -39,8 +44,9 @@ from reports.terminal.summary import print_closing, print_findings
 from reports.waiver import Waiver
 from reports.waivers import judged
 from reports.wording import one_line, padded
-from tests import compared
+from tests import compared, fleets
 from tests.html_run import check, fault, full, record
+from tests.records import check as records_check
 from tests.records import harmless
 from tests.shown_words import english, of_markdown, of_page
 
@@ -351,6 +357,61 @@ def test_report_and_compare_take_the_language(tmp_path: Path) -> None:
     ]
     assert as_json[0].stdout == as_json[1].stdout
     assert json.loads(as_json[0].stdout)["because"][0].endswith("conforms → violates")
+
+
+def hosts(folder: Path) -> list[RunRecord]:
+    """A fleet with hosts in every state, a shared value, and a check without a claim."""
+    records = [
+        *(fleets.host(folder, f"h0{n}", {"NT-05": C, "NT-08": C}) for n in range(6)),
+        *(fleets.host(folder, f"h1{n}", {"NT-05": V, "NT-08": C}, fleets.NEW) for n in range(6)),
+        fleets.host(folder, "h20", {"NT-05": C}, finished=None),
+        fleets.host(folder, "h21", {"NT-05": U}),
+    ]
+    alone = fleets.host(folder, "h22", {"NT-05": C})
+    alone = alone.model_copy(update={"checks": [records_check("reach.x[nat]", V, claims=[])]})
+    save(alone, folder / "h22" / "run.json")
+    records.append(alone)
+    fleets.status(folder, "h21", "died")
+    fleets.status(folder, "h30", "unreachable")
+    fleets.status(folder, "h31", "refused", exit_code=4)
+    fleets.status(folder, "h32", "ran", exit_code=0)
+    (folder / "h33").mkdir()
+    (folder / "h34").mkdir()
+    (folder / "h34" / "run.json").write_text('{"schema": "plumbline/run/99"}')
+    return records
+
+
+@pytest.mark.parametrize(
+    ("page", "texts_of"), [(fleet_html, of_page), (fleet_markdown, of_markdown)], ids=["html", "md"]
+)
+def test_a_fleet_in_chinese_has_no_english_beside_its_records(
+    page: Callable[[Fleet], str], texts_of: Callable[[str], list[str]], tmp_path: Path
+) -> None:
+    records = hosts(tmp_path)
+    with spoken(CHINESE):
+        fleet = fleet_of(tmp_path)
+        chinese = page(fleet)
+    # Names of facts and their values, and the message of an error.
+    facts = {word for each in fleet.hosts for word in re.findall(r"[A-Za-z]+", str(each.facts))}
+    [other] = (each.says for each in fleet.hosts if each.state == "other-version")
+    data = facts | set(re.findall(r"[A-Za-z]+", f"{other} {list(VERSION_TITLES.values())} lang"))
+    assert not english(texts_of(chinese), *records) - data
+    assert "绿色中" in chinese
+    assert {"Hosts", "ran"} <= english(texts_of(page(fleet_of(tmp_path))), *records) - data
+
+
+def test_report_of_a_fleet_takes_the_language(tmp_path: Path) -> None:
+    hosts(tmp_path)
+    told = plumbline("report", str(tmp_path), "--fleet", "--lang", "zh")
+    assert told.returncode == 0, told.stderr
+    assert "台为红色" in told.stderr
+    assert '<html lang="zh-CN">' in (tmp_path / "fleet.html").read_text(encoding="utf-8")
+    assert '<html lang="zh-CN">' in (tmp_path / "h10" / "report.html").read_text(encoding="utf-8")
+    words = ["report", str(tmp_path), "--fleet", "--output", "-", "--format"]
+    for form, said in (("json", '"without a claim"'), ("openmetrics", 'state="died"')):
+        told = plumbline(*words, form, "--lang", "zh")
+        assert said in told.stdout
+        assert told.stdout.isascii()
 
 
 @pytest.mark.parametrize("width", [30, 41, 60, 100])

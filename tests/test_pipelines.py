@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`ci/qualify`, the job of a pipeline, and the files that call it."""
 
+import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+
+from tests.npm_programs import installed, with_node
 
 ROOT = Path(__file__).resolve().parent.parent
 CI = ROOT / "ci"
@@ -53,6 +57,7 @@ def test_the_workflow_passes_inputs_that_the_action_has() -> None:
     ("words", "said"),
     [
         ((), "--output DIR: expected a folder"),
+        (("--history",), "--history: expected a file"),
         (("--output",), "--output: expected a folder"),
         (("--outptu", "x"), "unknown option '--outptu'"),
     ],
@@ -61,6 +66,32 @@ def test_usage_errors(words: tuple[str, ...], said: str) -> None:
     done = qualify(*words)
     assert (done.returncode, done.stdout) == (4, "")
     assert said in done.stderr
+
+
+def test_a_history_without_allure_is_refused_before_the_run(tmp_path: Path) -> None:
+    (tmp_path / "allure").write_text("#!/bin/sh\necho 2.32.0\n")
+    wanted = json.loads((CI / "allure" / "package.json").read_text())["dependencies"]["allure"]
+    for mode, found in ((0o644, "none"), (0o755, "2.32.0")):
+        (tmp_path / "allure").chmod(mode)
+        places = ("--output", str(tmp_path / "run"), "--history", str(tmp_path / "history"))
+        done = qualify(*places, PATH=f"{tmp_path}:/usr/bin:/bin")
+        assert done.returncode == 4
+        assert f"expected Allure 3 in the PATH, found {found}; npm install" in done.stderr
+        assert f"allure@{wanted}\n" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_report_that_fails_is_no_violation(tmp_path: Path) -> None:
+    """A run that is green, and a disk that is full for its page."""
+    (tmp_path / "ci").mkdir()
+    shutil.copy(QUALIFY, tmp_path / "ci")
+    stand_in = tmp_path / "plumbline"
+    stand_in.write_text('#!/bin/sh\n[ "$1" = run ] || exit 1\nmkdir "$3"; touch "$3/run.json"\n')
+    stand_in.chmod(0o755)
+    argv = [str(tmp_path / "ci" / "qualify"), "--output", str(tmp_path / "made")]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 10
+    assert "ci/qualify: the job broke off: line " in done.stderr
 
 
 def test_a_baseline_never_takes_the_place_of_something_else(tmp_path: Path) -> None:
@@ -102,3 +133,26 @@ def test_what_was_violated_before_is_no_regression(tmp_path: Path) -> None:
         places = ("--output", str(tmp_path / name), "--baseline", str(tmp_path / "baseline"))
         done = qualify(*places, "--", *ISOLATED, "--after-build", MASQUERADED)
         assert done.returncode == (1 if name == "before" else 0), done.stdout + done.stderr
+
+
+@pytest.mark.host
+@pytest.mark.browser
+def test_a_job_adds_its_run_to_allures_history(tmp_path: Path) -> None:
+    history = tmp_path / "kept" / "history.jsonl"
+    path = f"{installed(CI / 'allure', 'allure')}:{with_node()['PATH']}"
+    for name, words in (("good", ()), ("worse", ("--after-build", MASQUERADED))):
+        places = ("--output", str(tmp_path / name), "--history", str(history))
+        done = qualify(*places, "--", *ISOLATED, *words, PATH=path)
+        assert done.returncode == (1 if words else 0), done.stdout + done.stderr
+    points = [json.loads(line) for line in history.read_text().splitlines()]
+    [known] = points[0]["testResults"]
+    assert [point["testResults"][known]["status"] for point in points] == ["passed", "failed"]
+    # The results that allure-pytest wrote meanwhile can have a history too.
+    own = [
+        json.loads(file.read_text())["historyId"]
+        for file in tmp_path.glob("*/run/allure-results/*-result.json")
+    ]
+    assert len(own) == 2
+    assert len(set(own)) == 1
+    page = (tmp_path / "worse" / "allure.html").read_text()
+    assert all(point["uuid"] in page for point in points)

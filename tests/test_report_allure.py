@@ -2,32 +2,27 @@
 """Allure results from a run record, and what Allure 3 makes of them."""
 
 import json
-import os
 import re
-import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from allure_commons.model2 import Parameter
+from allure_pytest.utils import get_history_id
 from playwright.sync_api import Page, Route
 
 from contracts.verdicts import SEEN, Verdict
-from launcher.cache import make_cache_dir
-from launcher.lock import locked
 from reports.exports.allure import write
 from reports.record import Measurement, RunRecord
 from tests.browser import chromium
+from tests.npm_programs import installed, with_node
 from tests.records import kept
 from tests.reported import REASONS, check, fault, record
 
 ROOT = Path(__file__).resolve().parent.parent
-ALLURE = ROOT / "ci" / "allure"
-# A cold npm fetches some 50 MB; Allure itself takes seconds.
-INSTALL_DEADLINE_S = 300
 GENERATE_DEADLINE_S = 120
 # Its page counts its readers there, whatever its options say (allure 3.18); it is kept from it.
 ALLURES_OWN = "www.googletagmanager.com"
@@ -69,6 +64,18 @@ def test_a_check_is_known_again_in_the_next_run(tmp_path: Path) -> None:
     assert before["uuid"] != after["uuid"]
 
 
+def test_ids_are_those_of_allure_pytests_convention(tmp_path: Path) -> None:
+    one = check(Verdict.CONFORMS, "same")
+    other = one.model_copy(update={"id": "nat.same[isolated]", "topology": "isolated"})
+    first, second = results(record([one, other]), tmp_path)
+    assert first["testCaseId"] == second["testCaseId"]
+    for result in (first, second):
+        parameters = [Parameter(**each) for each in result["parameters"]]
+        assert result["historyId"] == get_history_id(result["fullName"], parameters, {})
+    values = {each["parameters"][0]["value"] for each in (first, second)}
+    assert values == {"nat", "isolated"}
+
+
 def test_evidence_and_samples_are_attached(tmp_path: Path) -> None:
     file = kept(tmp_path, "evidence/nat/commands.txt", b"[host]$ ip link\n")
     samples = Measurement(name="throughput", unit="Mbit/s", samples=[1.0, 2.5])
@@ -105,40 +112,32 @@ def test_faults_have_their_outcome(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def allure() -> Path:
     """The Allure of ci/allure, installed into the cache."""
-    folder = make_cache_dir() / "allure"
-    with locked(folder.with_name("allure.lock"), lambda: None):
-        wanted = (ALLURE / "package-lock.json").read_bytes()
-        stamp = folder / "installed-lock.json"
-        if not stamp.exists() or stamp.read_bytes() != wanted:
-            shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(ALLURE, folder)
-            npm = [str(Path(sys.executable).with_name("npm")), "ci", "--ignore-scripts"]
-            argv = [*npm, "--no-audit", "--no-fund", "--cache", str(folder / "npm")]
-            done = subprocess.run(
-                argv,
-                cwd=folder,
-                env=with_node(),
-                capture_output=True,
-                text=True,
-                timeout=INSTALL_DEADLINE_S,
-                check=False,
-            )
-            assert done.returncode == 0, done.stderr
-            shutil.rmtree(folder / "npm")
-            stamp.write_bytes(wanted)
-    return folder / "node_modules" / ".bin" / "allure"
-
-
-def with_node() -> dict[str, str]:
-    """The environment with the node of the virtual environment first in its PATH."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path}
+    return installed(ROOT / "ci" / "allure", "allure") / "allure"
 
 
 @pytest.fixture
 def page() -> Iterator[Page]:
     with chromium() as browser:
         yield browser.new_page()
+
+
+def generated(allure: Path, folder: Path, **config: object) -> Path:
+    """Let Allure make a page of the results in a folder, and return it."""
+    options = {"singleFile": True, "reportLanguage": "en"}
+    given = {**config, "plugins": {"awesome": {"options": options}}}
+    (folder / "allurerc.json").write_text(json.dumps(given))
+    argv = [str(allure), "generate", "--config", "allurerc.json", "--output", "report", "results"]
+    done = subprocess.run(
+        argv,
+        cwd=folder,
+        env=with_node(),
+        capture_output=True,
+        text=True,
+        timeout=GENERATE_DEADLINE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "report" / "index.html"
 
 
 @pytest.mark.browser
@@ -149,20 +148,7 @@ def test_allure_3_shows_the_checks_and_their_verdicts(
     hostile = check(Verdict.VIOLATES, "hostile", reason=f"said {HOSTILE}", evidence=[file])
     others = [check(verdict) for verdict in SEEN if verdict is not Verdict.VIOLATES]
     results(record([hostile, *others]), tmp_path)
-    options = {"singleFile": True, "reportLanguage": "en"}
-    config = tmp_path / "allurerc.json"
-    config.write_text(json.dumps({"plugins": {"awesome": {"options": options}}}))
-    argv = [str(allure), "generate", "--config", str(config), "--output", "report", "results"]
-    done = subprocess.run(
-        argv,
-        cwd=tmp_path,
-        env=with_node(),
-        capture_output=True,
-        text=True,
-        timeout=GENERATE_DEADLINE_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    made = generated(allure, tmp_path)
     asked: set[str] = set()
 
     def refuse(route: Route) -> None:
@@ -170,7 +156,7 @@ def test_allure_3_shows_the_checks_and_their_verdicts(
         route.abort()
 
     page.route(re.compile("^http"), refuse)
-    page.goto((tmp_path / "report" / "index.html").as_uri())
+    page.goto(made.as_uri())
     counts = {"Total": 5, "Passed": 1, "Failed": 1, "Broken": 1, "Skipped": 1, "Unknown": 1}
     page.get_by_placeholder("Search tests").wait_for()
     shown = page.inner_text("body")
@@ -182,3 +168,24 @@ def test_allure_3_shows_the_checks_and_their_verdicts(
     page.frame_locator("iframe").get_by_text("./plumbline run --topology nat").first.wait_for()
     assert not any(frame.evaluate("window.taken") for frame in page.frames)
     assert asked <= {ALLURES_OWN}
+
+
+@pytest.mark.browser
+def test_allure_3_shows_the_verdict_of_the_run_before(
+    allure: Path, page: Page, tmp_path: Path
+) -> None:
+    history = str(tmp_path / "history.jsonl")
+    for number, verdict in enumerate((Verdict.CONFORMS, Verdict.VIOLATES)):
+        folder = tmp_path / str(number)
+        run = f"{number}1111111-2222-4333-8444-555555555555"
+        results(record([check(verdict, "same")], id=run), folder)
+        made = generated(allure, folder, historyPath=history)
+    page.route(re.compile("^http"), lambda route: route.abort())
+    page.goto(made.as_uri())
+    page.get_by_text("nat: same", exact=True).first.click()
+    page.get_by_test_id("test-result-status-failed").first.wait_for()
+    page.get_by_test_id("test-result-tab-history").click()
+    shown = page.get_by_test_id("test-result-history-item")
+    shown.first.wait_for()
+    assert shown.count() == 1
+    assert shown.get_by_test_id("tree-leaf-status-passed").count() == 1

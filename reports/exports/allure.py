@@ -5,14 +5,14 @@ The model of a result and the writer of its files are allure-pytest's own (allur
 plugin writes results while a run goes on; these are made from a record.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from uuid import UUID, uuid5
 
 from allure_commons.logger import AllureFileLogger
-from allure_commons.model2 import Attachment, Label, Status, StatusDetails, TestResult
+from allure_commons.model2 import Attachment, Label, Parameter, Status, StatusDetails, TestResult
+from allure_commons.utils import md5
 
 from contracts.language import ENGLISH, spoken
 from contracts.verdicts import Verdict
@@ -61,15 +61,17 @@ def write(record: RunRecord, folder: Path, target: Path) -> None:
 def _result(
     case: ReportCase, record: RunRecord, folder: Path, written: AllureFileLogger
 ) -> TestResult:
-    full_name = f"{case.suite}.{case.group}.{case.name}"
-    uuid = uuid5(record.id, full_name)
-    # The same in every run: by it Allure knows a case again.
-    known = hashlib.sha256(full_name.encode()).hexdigest()[:32]
+    # As allure-pytest has them: of a test, and of its case. Both are the same in every run: Allure
+    # knows a case again by historyId (2), or by testCaseId and the parameters (3).
+    full_name = f"{case.group}.{case.name}"
+    topology = [] if case.suite == RUN else [Parameter("topology", case.suite)]
+    uuid = uuid5(record.id, f"{case.suite}.{full_name}")
     result = TestResult(
         uuid=str(uuid),
-        historyId=known,
-        testCaseId=known,
+        historyId=md5(full_name, *(each.value for each in topology)),
+        testCaseId=md5(full_name),
         fullName=full_name,
+        parameters=topology,
         name=f"{case.group}: {case.name}",
         status=_STATUSES[case.verdict],
         statusDetails=StatusDetails(

@@ -9,12 +9,13 @@ from typing import Literal
 
 from pydantic import Field
 
+from contracts.language import gettext_noop
 from contracts.verdicts import Verdict
 from reports.fleet.host_status import HostState
 from reports.record_types import Moment, RecordPart
 
 FLEET_SCHEMA: Literal["plumbline/fleet/1"] = "plumbline/fleet/1"
-NO_CLAIM = "without a claim"
+NO_CLAIM = gettext_noop("without a claim")
 """The column of the checks that decide no claim: they compare a topology with its own data."""
 
 
@@ -39,6 +40,9 @@ class FleetHost(RecordPart):
     says: str = Field(description="the result in a sentence, or the reason why there is none")
     verdict: Verdict | None = Field(description="of the whole run; null: it has no record")
     folder: str = Field(description="relative to the fleet's")
+    exit_code: int | None = Field(
+        default=None, description="of the run, by the host's status; null: not known"
+    )
     started: Moment | None = None
     finished: Moment | None = None
     groups: list[str] = Field(default_factory=list)

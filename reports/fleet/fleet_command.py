@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from contracts import language
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_USAGE
 from contracts.run_files import PAGE
 from reports.fleet.fleet import Fleet
@@ -22,6 +23,7 @@ from reports.report_file import put, require_elsewhere
 from reports.wording import counted, harmless
 
 Format = Literal["html", "md", "json", "openmetrics"]
+_OF_PROGRAMS: tuple[Format, ...] = ("json", "openmetrics")
 STANDARD_OUTPUT = "-"
 # The collector reads the files that end in .prom.
 FILES: dict[Format, str] = {
@@ -40,6 +42,7 @@ class FleetOrder(BaseModel):
     folder: Path
     format: Format | None
     output: str | None
+    lang: str = language.ENGLISH
 
 
 def main(argv: Sequence[str]) -> int:
@@ -56,6 +59,8 @@ def main(argv: Sequence[str]) -> int:
 
 def _report(order: FleetOrder) -> None:
     form = order.format or "html"
+    # What a program reads is English.
+    language.speak(language.ENGLISH if form in _OF_PROGRAMS else order.lang)
     fleet = fleet_of(order.folder)
     place = None
     if order.output != STANDARD_OUTPUT:

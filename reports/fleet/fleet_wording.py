@@ -4,6 +4,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from contracts.language import gettext, gettext_noop, word
 from contracts.verdicts import Verdict
 from reports.fleet.fleet import FactValue, Fleet, FleetHost, SharedValue
 from reports.fleet.host_facts import VERSIONS, shown_version
@@ -21,7 +22,11 @@ VALUES_MAX = 6
 CLAIMS_MAX = 8
 PLACES_MAX = 25
 _SMALL = 0.001
-_ENDS = {Verdict.CONFORMS: "green", Verdict.WAIVED: "not red, and some violations are waived"}
+_ENDS = {
+    Verdict.CONFORMS: gettext_noop("green"),
+    Verdict.WAIVED: gettext_noop("not red, and some violations are waived"),
+}
+_OPEN = gettext_noop("not red, and not all decided")
 
 
 def verdict_of(fleet: Fleet) -> Verdict:
@@ -37,47 +42,62 @@ def verdict_of(fleet: Fleet) -> Verdict:
 
 def headline(fleet: Fleet) -> str:
     """Return the result in a sentence."""
-    hosts = fleet.hosts
-    red = sum(host.is_red for host in hosts)
-    silent = sum(host.state is not HostState.RAN for host in hosts)
-    parts = [f"{red} of {counted(len(hosts), 'host')} red"] if red else []
-    if silent:
-        parts.append(f"{silent} without a finished run")
-    if not parts:
-        end = _ENDS.get(verdict_of(fleet), "not red, and not all decided")
-        return f"{counted(len(hosts), 'host')}: {end}"
-    return ", ".join(parts) if red else f"{parts[0]} of {counted(len(hosts), 'host')}, none red"
+    red = sum(host.is_red for host in fleet.hosts)
+    silent = sum(host.state is not HostState.RAN for host in fleet.hosts)
+    hosts = counted(len(fleet.hosts), "host")
+    if red and silent:
+        said = gettext("{red} of {hosts} red, {silent} without a finished run")
+    elif red:
+        said = gettext("{red} of {hosts} red")
+    elif silent:
+        said = gettext("{silent} without a finished run of {hosts}, none red")
+    else:
+        said = gettext("{hosts}: {end}")
+    end = gettext(_ENDS.get(verdict_of(fleet), _OPEN))
+    return said.format(red=red, silent=silent, hosts=hosts, end=end)
 
 
 def reasons(fleet: Fleet) -> Iterator[str]:
     """Yield the counts behind the headline."""
     verdicts = Counter(host.verdict for host in fleet.of(HostState.RAN) if host.verdict is not None)
     if verdicts:
-        counts = (f"{verdict} {verdicts[verdict]}" for verdict in Verdict if verdicts[verdict])
-        yield f"Hosts that ran, by verdict: {SEPARATOR.join(counts)}"
+        counts = (f"{word(each)} {verdicts[each]}" for each in Verdict if verdicts[each])
+        said = gettext("Hosts that ran, by verdict: {counts}")
+        yield said.format(counts=SEPARATOR.join(counts))
     for state in HostState:
         hosts = fleet.of(state)
         if hosts and state is not HostState.RAN:
-            yield f"{state} {len(hosts)}: {STATE_MEANINGS[state]}"
+            said = gettext("{state} {number}: {meaning}")
+            meaning = gettext(STATE_MEANINGS[state])
+            yield said.format(state=word(state), number=len(hosts), meaning=meaning)
     for key, title in VERSION_TITLES.items():
         texts = Counter(host.versions[key] for host in fleet.hosts if key in host.versions)
         if len(texts) > 1:
             names = _told_apart(key, texts)
-            each = (f"{names[text]} on {number}" for text, number in texts.most_common(5))
-            yield f"{title} differs: {', '.join(each)}"
+            on = gettext("{version} on {number}")
+            each = (
+                on.format(version=names[text], number=number)
+                for text, number in texts.most_common(5)
+            )
+            said = gettext("{title} differs: {versions}")
+            yield said.format(title=title, versions=", ".join(each))
 
 
 def method(fleet: Fleet) -> str:
     """Return how the shared values were judged, and how far the hosts suffice."""
     shared = fleet.shared
     if not shared.tests:
-        return "No claim is violated on one host and conforms on another: nothing to compare."
-    return (
-        f"{counted(shared.tests, 'pair')} of claim and value looked at by Fisher's exact test "
-        f"(one-sided), of which the hosts are enough for {shared.testable}; these are corrected "
-        f"together by Holm's method to a level of {shared.level:.0%}. A value that red hosts share "
+        return gettext(
+            "No claim is violated on one host and conforms on another: nothing to compare."
+        )
+    said = gettext(
+        "{pairs} of claim and value looked at by Fisher's exact test "
+        "(one-sided), of which the hosts are enough for {testable}; these are corrected "
+        "together by Holm's method to a level of {level}. A value that red hosts share "
         "is a place to look, and no proof of a cause."
     )
+    pairs = counted(shared.tests, "pair")
+    return said.format(pairs=pairs, testable=shared.testable, level=f"{shared.level:.0%}")
 
 
 def places_to_look(fleet: Fleet) -> list[SharedValue]:
@@ -100,8 +120,10 @@ def judged(each: SharedValue) -> str:
     """Return the outcome of a test."""
     p = _figure(each.p)
     if each.shown and each.adjusted_p is not None:
-        return f"shown: p {p}, corrected {_figure(each.adjusted_p)}"
-    return f"on every red host and no green one, but they are too few to show it: p {p}"
+        said = gettext("shown: p {p}, corrected {corrected}")
+        return said.format(p=p, corrected=_figure(each.adjusted_p))
+    said = gettext("on every red host and no green one, but they are too few to show it: p {p}")
+    return said.format(p=p)
 
 
 def values(each: SharedValue) -> list[str]:
@@ -119,6 +141,13 @@ def result(host: FleetHost) -> str:
     if host.state is HostState.RAN and host.verdict is not None:
         return host.verdict
     return host.state
+
+
+def ended(host: FleetHost) -> str:
+    """Return what was seen on a host, with the run's exit code where that is not 0."""
+    if not host.exit_code:
+        return host.says
+    return gettext("{seen} (exit code {code})").format(seen=host.says, code=host.exit_code)
 
 
 def look(host: FleetHost) -> Verdict:
@@ -139,7 +168,8 @@ def _told_apart(key: str, texts: Iterable[str]) -> dict[str, str]:
 
 def _few(lines: list[str], most: int) -> list[str]:
     left = len(lines) - most
-    return [*lines[:most], f"and {left} more"] if left > 0 else lines
+    more = gettext("and {number} more").format(number=left)
+    return [*lines[:most], more] if left > 0 else lines
 
 
 def _figure(p: float) -> str:

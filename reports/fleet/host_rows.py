@@ -4,6 +4,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from contracts.language import gettext
 from contracts.run_files import RECORD
 from contracts.verdicts import NOT_DECIDED, Verdict
 from reports.fleet.fleet import NO_CLAIM, ClaimOnHost, FleetHost
@@ -52,10 +53,13 @@ def host_row(folder: Path) -> tuple[FleetHost, dict[str, Statement]]:
         state = HostState(status.state) if status else HostState.NO_RECORD
         reason = status.reason if status else None
         if state is HostState.RAN:
-            state, reason = HostState.NO_RECORD, f"it ran, and its {RECORD} is not there"
+            state, reason = (
+                HostState.NO_RECORD,
+                gettext("it ran, and its {file} is not there").format(file=RECORD),
+            )
         return _without_record(folder, state, reason, status), {}
     if record.faults:
-        reason = "a record of `prove`: topologies were broken on purpose"
+        reason = gettext("a record of `prove`: topologies were broken on purpose")
         return _without_record(folder, HostState.UNREADABLE, reason, status), {}
     return _with_record(folder, judged(record, today()), status), record.statements
 
@@ -66,9 +70,10 @@ def _without_record(
     return FleetHost(
         name=folder.name,
         state=state,
-        says=one_line(reason or STATE_MEANINGS[state], REASON_MAX),
+        says=one_line(reason or gettext(STATE_MEANINGS[state]), REASON_MAX),
         verdict=None,
         folder=folder.name,
+        exit_code=status.exit_code if status else None,
         groups=status.groups if status else [],
     )
 
@@ -76,6 +81,8 @@ def _without_record(
 def _with_record(folder: Path, record: RunRecord, status: HostStatus | None) -> FleetHost:
     groups = status.groups if status else []
     facts = facts_of(record, groups)
+    if status is not None and _is_later(record, status):
+        status = None
     state, says = _ending(record, status)
     return FleetHost(
         name=folder.name,
@@ -83,6 +90,7 @@ def _with_record(folder: Path, record: RunRecord, status: HostStatus | None) -> 
         says=one_line(says, REASON_MAX),
         verdict=run_verdict(record).verdict,
         folder=folder.name,
+        exit_code=status.exit_code if status else None,
         started=record.started,
         finished=record.finished,
         groups=groups,
@@ -92,14 +100,29 @@ def _with_record(folder: Path, record: RunRecord, status: HostStatus | None) -> 
     )
 
 
+def _is_later(record: RunRecord, status: HostStatus) -> bool:
+    """Whether a host came back after its status was written, and its record has a finished run.
+
+    Of a run with an exit code the playbook has seen the end: its record is no later one.
+    """
+    if status.state == "ran" or record.finished is None:
+        return False
+    moment = record.finished if status.exit_code is None else record.started
+    return moment > status.at
+
+
 def _ending(record: RunRecord, status: HostStatus | None) -> tuple[HostState, str]:
     """Return how the run ended; the status knows of what a record cannot."""
     said = run_verdict(record).says
     if status is not None and (state := HostState(status.state)) is not HostState.RAN:
-        return state, f"{status.reason or STATE_MEANINGS[state]}; so far: {said}"
+        return state, _so_far(status.reason or gettext(STATE_MEANINGS[state]), said)
     if record.finished is None:
-        return HostState.DIED, f"{STATE_MEANINGS[HostState.DIED]}; so far: {said}"
+        return HostState.DIED, _so_far(gettext(STATE_MEANINGS[HostState.DIED]), said)
     return HostState.RAN, said
+
+
+def _so_far(reason: str, said: str) -> str:
+    return gettext("{reason}; so far: {verdict}").format(reason=reason, verdict=said)
 
 
 def _claims(record: RunRecord) -> Iterator[tuple[str, ClaimOnHost]]:
@@ -120,7 +143,10 @@ def _claims(record: RunRecord) -> Iterator[tuple[str, ClaimOnHost]]:
         # Of several checks with this verdict the first; the page has all.
         worst = next(check for check in checks if check.verdict is verdict)
         same = sum(check.verdict is verdict for check in checks)
-        more = f" (and {counted(same - 1, 'check')} more)" if same > 1 else ""
-        reason = one_line(f"{worst.topology}: {worst.reason or 'no reason given'}", REASON_MAX)
+        seen = worst.reason or gettext("no reason given")
+        reason = one_line(f"{worst.topology}: {seen}", REASON_MAX)
+        if same > 1:
+            more = gettext("{reason} (and {checks} more)")
+            reason = more.format(reason=reason, checks=counted(same - 1, "check"))
         anchor = places[worst.topology, worst.id]
-        yield claim, ClaimOnHost(verdict=verdict, reason=f"{reason}{more}", anchor=anchor)
+        yield claim, ClaimOnHost(verdict=verdict, reason=reason, anchor=anchor)

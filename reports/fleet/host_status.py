@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from contracts.language import gettext_noop
 from reports.record import explain
 from reports.record_types import Moment, RecordPart
 from reports.report_error import ReportError
@@ -32,13 +33,17 @@ class HostState(StrEnum):
 
 
 STATE_MEANINGS = {
-    HostState.RAN: "its run came to its end",
-    HostState.UNREACHABLE: "it did not answer",
-    HostState.REFUSED: "it answered, and a run could not begin on it",
-    HostState.DIED: "its run began, and did not come to its end",
-    HostState.OTHER_VERSION: "its record has the schema of another version of Plumbline",
-    HostState.UNREADABLE: "its record or its status file is none that can be read",
-    HostState.NO_RECORD: "its folder has neither a record nor a status that explains it",
+    HostState.RAN: gettext_noop("its run came to its end"),
+    HostState.UNREACHABLE: gettext_noop("it did not answer"),
+    HostState.REFUSED: gettext_noop("it answered, and a run could not begin on it"),
+    HostState.DIED: gettext_noop("its run began, and did not come to its end"),
+    HostState.OTHER_VERSION: gettext_noop(
+        "its record has the schema of another version of Plumbline"
+    ),
+    HostState.UNREADABLE: gettext_noop("its record or its status file is none that can be read"),
+    HostState.NO_RECORD: gettext_noop(
+        "its folder has neither a record nor a status that explains it"
+    ),
 }
 
 

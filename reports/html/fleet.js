@@ -26,7 +26,8 @@
   function show() {
     const only = form.elements.unusual.checked;
     const shown = rows.filter((row) => !row.hidden && !(only && row.classList.contains("g")));
-    said.textContent = `${shown.length} of ${rows.length} hosts shown`;
+    const words = said.dataset.shown.replace("{shown}", shown.length);
+    said.textContent = words.replace("{all}", rows.length);
   }
 
   form.querySelector(".search").hidden = false;
