@@ -26,7 +26,7 @@ WHOLE_RUNS = (
         "test_tidiness",
         "test_watchdog",
     ),
-    *("test_mtu_networks", "test_xml_topologies"),
+    *("test_mtu_networks", "test_unmanaged_links", "test_xml_topologies"),
 )
 
 
