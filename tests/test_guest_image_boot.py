@@ -41,6 +41,7 @@ PROGRAMS = {
     "ethtool --version": "ethtool",
     "iperf3 --version": "iperf",
     "udhcpc --help": "BusyBox",
+    "dhcpcd --version": "dhcpcd",
     "timeout 5 ip -V": "iproute2",
     "sh -c 'ip -V'": "iproute2",
 }
