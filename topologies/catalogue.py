@@ -83,6 +83,9 @@ class Claim(_Entry):
         default=(),
         description="Keys of a network, one of which a topology has to ask for; none: it need not.",
     )
+    without: tuple[str, ...] = Field(
+        default=(), description="Keys of a network, none of which a topology may ask for."
+    )
     family: FamilyName | None = Field(
         default=None, description="The only address family it is about; null: any."
     )
@@ -104,7 +107,9 @@ class Claim(_Entry):
         return type_ in self.types and (switch is None or self.switch in (None, switch))
 
     def is_asked_of(self, network: Network) -> bool:
-        """Whether a network has one of the keys that the claim is about; True without keys."""
+        """Whether a network asks for one of its keys, if it has any, and for none of `without`."""
+        if any(network.asks_for(key) for key in self.without):
+            return False
         return not self.keys or any(network.asks_for(key) for key in self.keys)
 
     def is_about(self, family: AddressFamily) -> bool:
@@ -131,6 +136,9 @@ class _WrittenClaim(_Entry):
     )
     keys: Annotated[tuple[_NetworkKey, ...], Field(strict=False)] = Field(
         default=(), description="Keys of a network, one of which a topology has to ask for."
+    )
+    without: Annotated[tuple[_NetworkKey, ...], Field(strict=False)] = Field(
+        default=(), description="Keys of a network, none of which a topology may ask for."
     )
     family: FamilyName | None = Field(default=None, description="The only address family.")
     statement: str = Field(min_length=1, description="The statement.")
@@ -219,6 +227,7 @@ def _by_id(catalogue: _Catalogue, document: Document) -> dict[str, Claim]:
                 switch=written.switch,
                 cells=written.cells,
                 keys=written.keys,
+                without=written.without,
                 family=written.family,
                 sources=written.sources,
                 foundation=written.foundation,

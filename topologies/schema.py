@@ -12,6 +12,7 @@ from pydantic import Field
 
 from contracts.address_family import IPV4, IPV6, AddressFamily, FamilyName, family_of
 from topologies.dhcp import Dhcp, DhcpRange, DnsmasqOption, Tftp
+from topologies.dhcp6 import Dhcp6
 from topologies.dns import Dns, Domain
 from topologies.field_types import (
     ETHERNET_MTU,
@@ -124,6 +125,9 @@ class Network(Given):
     )
     dhcp: Dhcp | None = Field(
         default=None, description="libvirt's DHCP server and its range; null: there is none."
+    )
+    dhcp6: Dhcp6 | None = Field(
+        default=None, description="libvirt's DHCPv6 server; null: there is none."
     )
     tftp: Tftp | None = Field(
         default=None, description="libvirt's TFTP server; null: there is none."

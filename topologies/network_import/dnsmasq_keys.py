@@ -143,7 +143,7 @@ class _Reader:
             self.found.unread |= {id(each): each for each in served.find("bootp")}
             return None
         ends = {key: given and given.attributes.get(key) for key in ("start", "end")}
-        lease = None if given is None else self._only(given, "lease", _lease, (*path, "lease"))
+        lease = None if given is None else self._only(given, "lease", lease_time, (*path, "lease"))
         bootp = self._only(served, "bootp", _bootp, (*path, "bootp"))
         # The range's ends are the model's to refuse: libvirt refuses them as well.
         return {**ends, "lease": lease, "hosts": hosts, "bootp": bootp}
@@ -151,7 +151,7 @@ class _Reader:
     def _reservation(self, element: Element) -> Reservation:
         data = {key: element.attributes.get(key) for key in ("mac", "name", "ip")}
         lease = element.first("lease")
-        made = Reservation.model_validate(data | {"lease": lease and _lease(lease)})
+        made = Reservation.model_validate(data | {"lease": lease and lease_time(lease)})
         if made.mac is None and made.name is None:
             raise ValueError("it is for no client that libvirt tells dnsmasq of")
         if made.ip not in self._address.network or made.ip == self._address.ip:
@@ -205,7 +205,12 @@ def _srv(element: Element) -> DnsSrv:
     return DnsSrv.model_validate(words | numbers)
 
 
-def _lease(element: Element) -> LeaseTime:
+def lease_time(element: Element) -> LeaseTime:
+    """Return the lease time that an element `<lease>` is.
+
+    Raises:
+        ValueError: it is none.
+    """
     given: dict[str, object] = {"expiry": _number(element.attributes.get("expiry"))}
     if (unit := element.attributes.get("unit")) is not None:
         given["unit"] = unit

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from topologies.network_import.element_table import RULES, Rule
+from topologies.network_import.ipv6_elements import ipv6_by
 
 DOCS: Final = Path(__file__).resolve().parents[2] / "docs" / "topologies.md"
 BEGIN: Final = "<!-- Made by python -m topologies.network_import.element_page. -->"
@@ -16,7 +17,9 @@ END: Final = "<!-- The end of that. -->"
 
 def page() -> str:
     """Return the table in Markdown."""
-    rows = [f"| `{place}` | {_treatment(rule)} | {_by(rule)} |" for place, rule in RULES.items()]
+    rows = [
+        f"| `{place}` | {_treatment(rule)} | {_by(place, rule)} |" for place, rule in RULES.items()
+    ]
     head = "| element, `@attribute` | treatment | by what, or what stays undecided |"
     return "\n".join([head, "|---|---|---|", *rows])
 
@@ -31,10 +34,10 @@ def _treatment(rule: Rule) -> str:
     return "; ".join([treatment, *others])
 
 
-def _by(rule: Rule) -> str:
+def _by(place: str, rule: Rule) -> str:
     undecided = f"undecided: {', '.join(rule.undecides)}" if rule.undecides else ""
     unread = f"undecided then: {', '.join(rule.unread)}" if rule.unread else ""
-    return "; ".join(filter(None, (rule.by, undecided, unread)))
+    return "; ".join(filter(None, (rule.by, undecided, unread, ipv6_by(place))))
 
 
 def written(text: str) -> str:

@@ -9,9 +9,11 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from topologies.network_import.element_table import LEASES, RULES, SERVER, Rule
+from topologies.network_import.ipv6_elements import RULES6, UNREAD_RANGE
 from topologies.network_import.reading import Setting
 from topologies.network_import.xml_reader import Element
 
+ADDRESS: Final = "network/ip"
 UNKNOWN: Final = Rule("not looked at", subtree=True)
 # Of these the first one is used, and the model has no place for another.
 SINGLE: Final = ("network/ip/dhcp/range", "network/forward/interface")
@@ -66,7 +68,9 @@ class _Reader:
         self._source = source
         self._unread = unread
         self._built = built
-        self._first_of: dict[str, Element] = {}
+        self._first_of: dict[tuple[str, bool], Element] = {}
+        # Whether what is read now is below an address of IPv6.
+        self._of_ipv6 = False
 
     def settings(self, element: Element, above: Rule | None) -> Iterator[Setting]:
         """Give an element, its attributes and what is below it.
@@ -75,30 +79,37 @@ class _Reader:
             element: the element.
             above: the rule of the element around it, if it is that of everything below.
         """
+        if element.path == ADDRESS:
+            self._of_ipv6 = _is_ipv6(element)
         rule = above or self._rule_of(element)
         below = rule if rule.subtree else None
         yield self._setting(rule, element, None, element.text)
         for name, value in element.attributes.items():
-            own = below or RULES.get(f"{element.path}@{name}", UNKNOWN)
+            own = below or self._known(f"{element.path}@{name}")
             yield self._setting(own, element, name, value)
         for child in element.children:
             yield from self.settings(child, below)
 
+    def _known(self, place: str) -> Rule:
+        below_ipv6 = self._of_ipv6 and place.startswith(f"{ADDRESS}/")
+        return (RULES6 if below_ipv6 else RULES).get(place, UNKNOWN)
+
     def _rule_of(self, element: Element) -> Rule:
-        if element.path == "network/ip" and _is_ipv6(element) and id(element) in self._unread:
+        if element.path == ADDRESS and _is_ipv6(element) and id(element) in self._unread:
             # A range of the other family is in the same configuration of dnsmasq.
             return Rule("not looked at", undecides=SERVER, subtree=True)
         if (
             element.path in SINGLE
-            and self._first_of.setdefault(element.path, element) is not element
+            and self._first_of.setdefault((element.path, self._of_ipv6), element) is not element
         ):
-            more = LEASES if "dhcp" in element.path else ()
+            leases = (*SERVER, *UNREAD_RANGE) if self._of_ipv6 else LEASES
+            more = leases if "dhcp" in element.path else ()
             return Rule("not looked at", undecides=more, subtree=True)
         if id(element) in self._unread:
             beside = element.path in OF_EACH_FAMILY and _is_ipv6(element)
-            claims = () if beside else RULES.get(element.path, UNKNOWN).unread
+            claims = () if beside else self._known(element.path).unread
             return Rule("not looked at", undecides=claims, subtree=True)
-        return RULES.get(element.path, UNKNOWN)
+        return self._known(element.path)
 
     def _setting(self, rule: Rule, element: Element, name: str | None, value: str) -> Setting:
         treatment = (rule.built if self._built else None) or rule.treatment

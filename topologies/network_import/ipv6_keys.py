@@ -9,10 +9,12 @@ from ipaddress import IPv6Interface
 from typing import Any, Final
 
 from contracts.address_family import FamilyName
+from topologies.network_import.dhcp6_keys import dhcp6_keys
 from topologies.network_import.xml_reader import Element
 
 # Guests make themselves an address of a prefix that long alone (RFC 4862, 5.5.3; RFC 4291, 2.5.1).
 PREFIX_BITS: Final = 64
+DHCP: Final = "network/ip/dhcp"
 
 
 def of_family(root: Element, name: FamilyName) -> Iterator[Element]:
@@ -40,18 +42,20 @@ def ipv6_keys(root: Element, *, is_read: bool) -> tuple[dict[str, Any], list[Ele
                 and forward.attributes.get("mode", "nat") == "nat"
                 and forward.get("nat", "ipv6") == "yes"
             )
-            return {"address6": held, "nat6": translated}, [
-                each for each in every if each is not ip
-            ]
+            served, unread = dhcp6_keys(ip, held)
+            keys = {"address6": held, "nat6": translated, "dhcp6": served}
+            return keys, [*(each for each in every if each is not ip), *unread]
     return {"guests_ipv6": root.attributes.get("ipv6") == "yes"}, every
 
 
 def _advertised(ip: Element) -> IPv6Interface | None:
-    """Return an address whose prefix guests can take; None: it is none, or has more beside it."""
+    """Return an address whose prefix guests can take; None: it is none, or has more below it."""
     try:
         # libvirt takes 64 where none is given.
         bits = ip.attributes.get("prefix", str(PREFIX_BITS))
         held = IPv6Interface(f"{ip.attributes.get('address')}/{bits}")
     except ValueError:
         return None
-    return held if held.network.prefixlen == PREFIX_BITS and not ip.children else None
+    # Without a range it serves known clients alone, and the run's guests are none of them.
+    has_more = any(each.path != DHCP or each.first("range") is None for each in ip.children)
+    return None if held.network.prefixlen != PREFIX_BITS or has_more else held

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from topologies.dhcp import Dhcp, LeaseTime
+from topologies.dhcp6 import Dhcp6
 from topologies.dns import Dns
 from topologies.schema import Network
 
@@ -55,6 +56,17 @@ def add_dhcp(ip: ET.Element, dhcp: Dhcp) -> None:
         _add_lease(kept, host.lease)
     if dhcp.bootp is not None:
         _element(served, "bootp", file=dhcp.bootp.file, server=dhcp.bootp.server)
+
+
+def add_dhcp6(ip: ET.Element, dhcp: Dhcp6) -> None:
+    """Add a network's DHCPv6 server's part to the element of its IPv6 address."""
+    served = ET.SubElement(ip, "dhcp")
+    if dhcp.range is not None:
+        given = _element(served, "range", start=dhcp.range.start, end=dhcp.range.end)
+        _add_lease(given, dhcp.lease)
+    for host in dhcp.hosts:
+        kept = _element(served, "host", id=host.duid, name=host.name, ip=host.ip)
+        _add_lease(kept, host.lease)
 
 
 def add_options(root: ET.Element, options: Sequence[str]) -> None:

@@ -42,7 +42,7 @@ class HostMadeBridge(NetworkType):
                     "expected none",
                     "write made_by: libvirt, or leave it out",
                 )
-        for key in ("address6", "nat6", "guests_ipv6"):
+        for key in ("address6", "dhcp6", "nat6", "guests_ipv6"):
             if network.asks_for(key):
                 yield Breach(
                     key,

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 from contracts.address_family import IPV6
 from topologies.field_types import IPV6_MTU_MIN
 from topologies.network_types.build_steps import BootFolder, BuildStep, LibvirtNetwork
-from topologies.network_types.dnsmasq_xml import add_dhcp, add_names, add_options
+from topologies.network_types.dnsmasq_xml import add_dhcp, add_dhcp6, add_names, add_options
 from topologies.network_types.network_type import Breach, Hop, NetworkType
 from topologies.schema import OF_LIBVIRT, Network, Physical, Role
 
@@ -63,6 +63,12 @@ class LibvirtBridge(NetworkType):
                 f"{network.mtu} with an address6; expected {IPV6_MTU_MIN} or more: a link with "
                 "less has no IPv6",
                 "write a larger one, or leave address6 out",
+            )
+        if network.dhcp6 is not None and network.address6 is None:
+            yield Breach(
+                "dhcp6",
+                "a DHCPv6 server without an IPv6 address on the bridge; expected both or none",
+                "give the network its address6",
             )
         if network.dhcp is not None and network.address is None:
             yield Breach(
@@ -172,7 +178,9 @@ def _add_addresses(root: ET.Element, network: Network) -> None:
     if network.address6 is not None:
         # Without <dhcp> dnsmasq advertises the prefix, and serves no addresses.
         address, prefix = str(network.address6.ip), str(network.address6.network.prefixlen)
-        ET.SubElement(root, "ip", family=IPV6.name, address=address, prefix=prefix)
+        ip = ET.SubElement(root, "ip", family=IPV6.name, address=address, prefix=prefix)
+        if network.dhcp6 is not None:
+            add_dhcp6(ip, network.dhcp6)
 
 
 def _add_routes(root: ET.Element, network: Network) -> None:

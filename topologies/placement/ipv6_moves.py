@@ -2,11 +2,13 @@
 """IPv6 subnets of a placed topology: unique local ones that the host has no part of."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 from itertools import count
 
+from topologies.dhcp6 import Dhcp6, duid_of
 from topologies.physical_ipv6 import PhysicalIpv6
+from topologies.schema import Network
 from topologies.topology import Topology
 
 # A site's prefix is 40 random bits behind fd (RFC 4193, 3.2): here those of a digest, so that two
@@ -34,6 +36,38 @@ class Ipv6Moves:
     def interface(self, address: IPv6Interface) -> IPv6Interface:
         """Return the address at the same place of the free subnet, with its prefix length."""
         return IPv6Interface((self._address(address.ip), address.network.prefixlen))
+
+    def network(
+        self, network: Network, macs: Mapping[str, str], names: Mapping[str, str]
+    ) -> dict[str, object]:
+        """Return the keys of a network with addresses of the free subnet.
+
+        Args:
+            network: as documented.
+            macs: a guest's documented MAC → the one in its place.
+            names: a guest's documented name → the one in its place.
+        """
+        served = network.dhcp6
+        return {
+            "address6": network.address6 and self.interface(network.address6),
+            "dhcp6": served and self._served(served, macs, names),
+        }
+
+    def _served(self, dhcp: Dhcp6, macs: Mapping[str, str], names: Mapping[str, str]) -> Dhcp6:
+        duids = {duid_of(mac): duid_of(used) for mac, used in macs.items()}
+        hosts = tuple(
+            each.model_copy(
+                update={
+                    "duid": duids.get(each.duid, each.duid),
+                    "name": each.name and names.get(each.name, each.name),
+                    "ip": self._address(each.ip),
+                }
+            )
+            for each in dhcp.hosts
+        )
+        ends = {"start": dhcp.start, "end": dhcp.end}
+        moved = {key: end and self._address(end) for key, end in ends.items()}
+        return dhcp.model_copy(update={"hosts": hosts, **moved})
 
     def physical(self, figures: PhysicalIpv6) -> PhysicalIpv6:
         """Return the figures of the physical network on the free subnet."""

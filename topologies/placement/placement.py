@@ -107,7 +107,7 @@ class Placement:
         )
         networks = tuple(
             self._network(network, moves, names, macs, uplink, clients).model_copy(
-                update={"address6": network.address6 and moves6.interface(network.address6)}
+                update=moves6.network(network, clients.macs, clients.names)
             )
             for network in topology.networks
         )
