@@ -6,10 +6,12 @@ from ipaddress import IPv4Address
 
 import pytest
 
+from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive, NotTestable
 from fixtures.probe.dhcp import clients, new_mac
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.station import NIC, station
+from fixtures.switch import libvirt_network
 from fixtures.testbed.testbed import Testbed
 
 
@@ -35,7 +37,8 @@ def test_address_in_use_is_not_offered(testbed: Testbed, evidence: Evidence) -> 
         - control: an offer comes each time, and the freed address is offered; else the check is
           inconclusive
     """
-    leased = {IPv4Address(lease["ipaddr"]) for lease in testbed.libvirt_network.DHCPLeases()}
+    listed = libvirt_network.leases(testbed.libvirt_network, IPV4)
+    leased = {IPv4Address(lease["ipaddr"]) for lease in listed}
     held = [address for address in _held(testbed) if address not in leased]
     own = _free(testbed, {*leased, *held})
     with (

@@ -10,10 +10,12 @@ from scapy.layers.dhcp import BOOTP
 from scapy.layers.inet import IP, UDP
 from scapy.packet import Packet
 
+from contracts.address_family import IPV4, family_of
 from fixtures.guest.guest import Guest
 from fixtures.guest.guest_address import ATTEMPTS, Lease, request_lease
 from fixtures.host.nic_state import nic_addresses
 from fixtures.probe.evidence import Evidence
+from fixtures.switch import libvirt_network
 from fixtures.switch.libvirt_network import has_dns
 from fixtures.testbed.testbed import Testbed
 from fixtures.testbed.vantage import nearest
@@ -159,12 +161,13 @@ def test_lease_is_recorded(testbed: Testbed, evidence: Evidence) -> None:
     path = testbed.host.seen(STATUS.format(bridge=testbed.topology.network.bridge))
     assert path.exists(), f"libvirt has no status file {path.name} of the bridge"
     status = json.loads(path.read_text())
-    listed = testbed.libvirt_network.DHCPLeases()
+    listed = libvirt_network.leases(testbed.libvirt_network, IPV4)
     evidence.json("status.json", status)
     evidence.json("leases.json", listed)
     for guest in testbed.dhcp_guests:
         lease = _asked(guest)
-        mine = [entry for entry in status if entry["mac-address"] == guest.mac]
+        every = [entry for entry in status if entry["mac-address"] == guest.mac]
+        mine = [entry for entry in every if family_of(entry["ip-address"]) is IPV4]
         assert len(mine) == 1, f"{len(mine)} entries for {guest.mac} in the status file"
         from_file = (mine[0]["ip-address"], mine[0].get("hostname"))
         wanted = (lease.address, guest.name)

@@ -11,7 +11,12 @@ import pytest
 from contracts.address_family import IPV6
 from fixtures.guest.guest import NIC, Guest
 from fixtures.guest.slaac import TakenAddress, taken_addresses
-from fixtures.probe.advertisement import Advertisement, interface_identifier, solicit
+from fixtures.probe.advertisement import (
+    AdvertisedPrefix,
+    Advertisement,
+    interface_identifier,
+    solicit,
+)
 from fixtures.probe.evidence import Evidence
 from fixtures.testbed.testbed import Testbed
 
@@ -38,7 +43,7 @@ def _advertised(testbed: Testbed, guest: Guest, evidence: Evidence) -> list[Adve
         return solicit(guest, frames)
 
 
-@pytest.mark.claims("V6-01", "V6-06")
+@pytest.mark.claims("V6-01", "V6-06", "V6-16")
 def test_prefix_is_advertised(testbed: Testbed, evidence: Evidence) -> None:
     """A guest that asks gets one router's advertisement: of the host, with the network's prefix.
 
@@ -54,14 +59,17 @@ def test_prefix_is_advertised(testbed: Testbed, evidence: Evidence) -> None:
     Verify:
         - an advertisement comes
         - each comes from the bridge's link-local address, with hop limit 255
-        - its only prefix is that of the host's address, on-link and autonomous, with a preferred
-          lifetime above 0 and not above the valid one
-        - addresses are not to be had by DHCPv6 (flag M is not set): the network has no range of it
+        - its only prefix is that of the host's address, on-link, with a preferred lifetime above 0
+          and not above the valid one
+        - on a network that serves no DHCPv6 the prefix is autonomous, and flag M is not set
+        - on one that does the prefix is not autonomous, and addresses and other settings are to be
+          had by DHCPv6 (flags M and O)
         - it makes the host a default router (router lifetime above 0) exactly where the network is
           forwarded
         - the name server that it names, if the network has one, is an address of the bridge
     """
     prefix, guest = _prefix(testbed), testbed.guests[0]
+    serves = testbed.topology.network.dhcp6 is not None
     seen = _advertised(testbed, guest, evidence)
     evidence.reason = "; ".join(map(str, seen))
     assert seen, f"no router advertisement came to {guest.name}, which asked for one"
@@ -76,11 +84,15 @@ def test_prefix_is_advertised(testbed: Testbed, evidence: Evidence) -> None:
         assert each.hop_limit == HOP_LIMIT, f"its hop limit is {each.hop_limit}: {each}"
         assert [p.prefix for p in each.prefixes] == [prefix], f"expected {prefix} alone: {each}"
         [advertised] = each.prefixes
-        assert (advertised.on_link, advertised.autonomous) == (True, True), (
-            f"expected flags L and A of the prefix: {each}"
+        assert (advertised.on_link, advertised.autonomous) == (True, not serves), (
+            f"expected flag L of the prefix, {'and not' if serves else 'and'} A: {each}"
         )
         assert 0 < advertised.preferred_s <= advertised.valid_s, f"lifetimes: {each}"
-        assert not each.managed, f"it sends guests to a DHCPv6 server: {each}"
+        if serves:
+            assert each.managed, f"it sends no guest to the DHCPv6 server: {each}"
+            assert each.other, f"it names no other settings of the DHCPv6 server: {each}"
+        else:
+            assert not each.managed, f"it sends guests to a DHCPv6 server: {each}"
         is_router = each.lifetime_s > 0
         assert is_router == _routes(testbed), (
             f"the host is {'a' if is_router else 'no'} default router by it, and the network is "
@@ -107,11 +119,13 @@ class Taken:
     neighbours: bool
 
 
-@pytest.mark.claims("V6-02", "V6-06")
+@pytest.mark.claims("V6-02", "V6-06", "V6-17")
 def test_guests_take_the_prefix(testbed: Testbed, evidence: Evidence) -> None:
     """Each guest's kernel makes of the advertisement what it says: address, neighbours, router.
 
     Its kernel takes no name server: that is a program's business (RFC 8106, 5.3).
+
+    On a network that serves DHCPv6 the address is the leased one, which V6-17 is about.
 
     Source: RFC 4862, 5.5.3; RFC 4861, 6.3.4; RFC 4291, appendix A.
 
@@ -122,8 +136,9 @@ def test_guests_take_the_prefix(testbed: Testbed, evidence: Evidence) -> None:
         1. Capture on each guest's TAP while it asks for an advertisement.
         2. Read the guest's addresses and routes of IPv6.
     Verify:
-        - each guest has one address of the prefix, which ends in its MAC's interface identifier
-        - its lifetimes are those that were advertised, less at most 60 s
+        - each guest has one address of the prefix, which ends in its MAC's interface identifier,
+          or is the one that it was leased by DHCPv6
+        - the lifetimes of one that it made itself are those that were advertised, less at most 60 s
         - the prefix's addresses are neighbours
         - its default router is the sender of the advertisement exactly where that is a default
           router by it; else it has none
@@ -134,19 +149,16 @@ def test_guests_take_the_prefix(testbed: Testbed, evidence: Evidence) -> None:
         assert seen, f"no router advertisement came to {guest.name}, which asked for one"
         said, taken = seen[-1], _taken(guest, prefix)
         evidence.json(f"taken-{guest.name}.json", _as_json(taken))
-        wanted = prefix[interface_identifier(guest.mac)]
         found = [each.address for each in taken.addresses]
+        if testbed.topology.network.dhcp6 is None:
+            wanted = prefix[interface_identifier(guest.mac)]
+        else:
+            wanted = IPv6Address(guest.addresses[IPV6])
         assert found == [wanted], f"{guest.name} has {found}, expected {wanted} of {said}"
         [address] = taken.addresses
-        [advertised] = [each for each in said.prefixes if each.prefix == prefix]
-        for name, left_s, given_s in (
-            ("valid", address.valid_s, advertised.valid_s),
-            ("preferred", address.preferred_s, advertised.preferred_s),
-        ):
-            least_s = given_s if given_s == INFINITE_S else given_s - TAKEN_WITHIN_S
-            assert least_s <= left_s <= given_s, (
-                f"{guest.name}: its address is {name} for {left_s} s, advertised were {given_s} s"
-            )
+        if testbed.topology.network.dhcp6 is None:
+            [advertised] = [each for each in said.prefixes if each.prefix == prefix]
+            _require_lifetimes(guest, address, advertised)
         assert taken.neighbours, f"{guest.name} has no route to {prefix} as neighbours"
         routers = [said.source] if said.lifetime_s else []
         assert taken.routers == routers, (
@@ -156,6 +168,17 @@ def test_guests_take_the_prefix(testbed: Testbed, evidence: Evidence) -> None:
         via = f"router {routers[0]}" if routers else "no router"
         reasons.append(f"{guest.name} {wanted}, valid for {address.valid_s} s, {via}")
     evidence.reason = "; ".join(reasons)
+
+
+def _require_lifetimes(guest: Guest, made: TakenAddress, advertised: AdvertisedPrefix) -> None:
+    for name, left_s, given_s in (
+        ("valid", made.valid_s, advertised.valid_s),
+        ("preferred", made.preferred_s, advertised.preferred_s),
+    ):
+        least_s = given_s if given_s == INFINITE_S else given_s - TAKEN_WITHIN_S
+        assert least_s <= left_s <= given_s, (
+            f"{guest.name}: its address is {name} for {left_s} s, advertised were {given_s} s"
+        )
 
 
 def _taken(guest: Guest, prefix: IPv6Network) -> Taken:

@@ -8,10 +8,12 @@ from ipaddress import IPv4Address
 
 import pytest
 
+from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive, NotTestable
 from fixtures.probe.dhcp import Clients, clients, new_mac
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.station import NIC, station
+from fixtures.switch import libvirt_network
 from fixtures.testbed.testbed import Testbed
 
 # libvirt writes its list of leases anew for each lease, so that time grows with the square of their
@@ -104,7 +106,8 @@ def test_range_is_leased_whole(testbed: Testbed, evidence: Evidence) -> None:
 def _taken(testbed: Testbed) -> _Taken:
     """Return the addresses that no new client can have."""
     network, served = testbed.topology.network, testbed.dhcp
-    leased = {IPv4Address(lease["ipaddr"]) for lease in testbed.libvirt_network.DHCPLeases()}
+    listed = libvirt_network.leases(testbed.libvirt_network, IPV4)
+    leased = {IPv4Address(lease["ipaddr"]) for lease in listed}
     for guest in testbed.guests:
         address = IPv4Address(guest.address)
         if address in served and address not in leased:

@@ -6,12 +6,14 @@ from ipaddress import IPv4Address
 
 import pytest
 
+from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive
 from fixtures.guest.guest_address import request_lease
 from fixtures.host.links import link_mac
 from fixtures.probe.dhcp import Clients, Reply, clients, new_mac
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.station import NIC, station
+from fixtures.switch import libvirt_network
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause, poll
 from topologies.dhcp import Dhcp, LeaseTime, Reservation
@@ -219,5 +221,5 @@ def _listed_end(testbed: Testbed, mac: str, *, above: int | None = None) -> int 
 
 
 def _ends(testbed: Testbed, mac: str) -> list[int]:
-    leases = testbed.libvirt_network.DHCPLeases()
+    leases = libvirt_network.leases(testbed.libvirt_network, IPV4)
     return [int(lease["expirytime"]) for lease in leases if lease["mac"] == mac]

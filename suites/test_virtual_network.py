@@ -215,16 +215,27 @@ def _check_configuration(text: str, network: Network) -> None:
         wanted = ["" if address is None else str(address.ip), "static"]
     else:
         wanted = [str(served.start), str(served.end)]
-    # dhcp-range=fd00:10:10:10::1,ra-only
-    own6 = network.address6
-    advertised = [] if own6 is None else [[str(own6.ip), "ra-only"]]
-    assert bounds == [wanted, *advertised], (
-        f"it serves {bounds}, the network has {[wanted, *advertised]}"
-    )
-    if served is None:
+    wanted6 = _ipv6_bounds(network)
+    assert bounds == [wanted, *wanted6], f"it serves {bounds}, the network has {[wanted, *wanted6]}"
+    served6 = None if network.dhcp6 is None else network.dhcp6.range
+    if served is None and served6 is None:
         return
-    limit = f"dhcp-lease-max={served.size}"
+    size = sum(each.size for each in (served, served6) if each is not None)
+    limit = f"dhcp-lease-max={size}"
     assert limit in lines, f"its lease limit is not the range's size: no {limit}"
+
+
+def _ipv6_bounds(network: Network) -> list[list[str]]:
+    """Return the first two words of libvirt's `dhcp-range` of IPv6, if it writes one."""
+    if network.address6 is None:
+        return []
+    own = str(network.address6.ip)
+    if network.dhcp6 is None:
+        # dhcp-range=fd00:10:10:10::1,ra-only
+        return [[own, "ra-only"]]
+    # dhcp-range=fd00:10:20:60::100,fd00:10:20:60::11f,64,30m
+    served = network.dhcp6.range
+    return [[own, "static"] if served is None else [str(served.start), str(served.end)]]
 
 
 def _check_services(
