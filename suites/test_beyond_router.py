@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from scapy.layers.inet import IP
 
+from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import PROTOCOLS, Answer, End, ping, send_one, unanswered
@@ -26,6 +27,7 @@ def test_beyond_the_router(testbed: Testbed, evidence: Evidence) -> None:
 
     Preconditions:
         - the host's uplink has a router
+        - the guests have IPv4 addresses
     Steps:
         1. Put a machine behind the router, on another network.
         2. Probe it from each guest by ICMP, TCP and UDP, all guests at once, with a capture there.
@@ -34,6 +36,8 @@ def test_beyond_the_router(testbed: Testbed, evidence: Evidence) -> None:
         - the packets arrive there with the host's address as source
         - control: the router itself is answered by that machine; else the check is inconclusive
     """
+    if IPV4 not in testbed.topology.families:
+        raise testbed.without("guests with IPv4", "the address of each is null")
     far = str(ADDRESS.ip)
     with beyond_router(testbed) as beyond:
         near = End(testbed.lan, str(testbed.figures.router), testbed.tool)

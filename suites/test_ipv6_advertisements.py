@@ -19,6 +19,7 @@ from fixtures.probe.advertisement import (
 )
 from fixtures.probe.evidence import Evidence
 from fixtures.testbed.testbed import Testbed
+from topologies.network_types.network_type import GUEST_TO_OUTSIDE
 
 HOP_LIMIT = 255
 # Between a captured advertisement and the guest's own listing of what it took.
@@ -35,7 +36,7 @@ def _prefix(testbed: Testbed) -> IPv6Network:
 
 def _routes(testbed: Testbed) -> bool:
     """Whether guests of the network may go through the host."""
-    return testbed.topology.gateway(testbed.topology.network) is not None
+    return testbed.topology.type.reach[GUEST_TO_OUTSIDE]
 
 
 def _advertised(testbed: Testbed, guest: Guest, evidence: Evidence) -> list[Advertisement]:

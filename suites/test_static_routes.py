@@ -12,7 +12,7 @@ from scapy.packet import Packet
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.station import NIC, station
 from fixtures.testbed.testbed import Testbed
-from topologies.schema import StaticRoute
+from topologies.static_route import StaticRoute
 
 DISCARD_PORT = 9  # RFC 863
 TOKEN_OCTETS = 16

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from contracts.address_family import IPV4
+from contracts.address_family import family_of
 from fixtures.errors import TrialFailed
 from fixtures.guest.guest import Guest
 from fixtures.plugin.sampling import Sampling, Series
@@ -67,9 +67,9 @@ def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
     floors, guests, offered = testbed.floors, testbed.guests, testbed.floors.udp_offered_mbit_s
     floor = floors.guest_host_tcp_mbit_s
     # A port for each guest: all are served at once.
+    address = testbed.host_address
     served = [
-        (guest, Far(testbed.host, testbed.host_address, PORT + number))
-        for number, guest in enumerate(guests)
+        (guest, Far(testbed.host, address, PORT + number)) for number, guest in enumerate(guests)
     ]
     ports = [(protocol, far.port) for _, far in served for protocol in ("tcp", "udp")]
     tcp = {
@@ -95,7 +95,7 @@ def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
     of_each = [partial(udp_both_ways, guest, far, offered) for guest, far in served]
     udp_of_all = Series(partial(at_once, of_each), 1)
     with (
-        ports_let_in(testbed, IPV4, ports) as let_in,
+        ports_let_in(testbed, family_of(address), ports) as let_in,
         _kept(evidence, tcp | udp_alone | {"udp of all": udp_of_all}),
     ):
         sampling.take(*tcp.values())

@@ -2,7 +2,7 @@
 """libvirt's virtual networks: their life, what libvirt fills in, and what it builds."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Interface
+from ipaddress import ip_interface
 from pathlib import PurePosixPath
 from uuid import UUID
 from xml.etree import ElementTree as ET
@@ -148,14 +148,20 @@ def test_bridge_is_up(testbed: Testbed, evidence: Evidence) -> None:
     """
     network = testbed.topology.network
     assert has_link(testbed.host, network.bridge), f"the host has no link {network.bridge}"
-    held = addresses(testbed.host, network.bridge, IPV4)
+    held = [
+        address
+        for family in (IPV4, *network.families)
+        for address in addresses(testbed.host, network.bridge, family)
+    ]
     evidence.json("addresses.json", held)
     evidence.reason = f"{network.bridge}: {', '.join(held)}"
     assert is_up(testbed.host, network.bridge), f"{network.bridge} is down"
-    assert network.address is not None, "the topology's data gives the network no address"
+    every = (network.address, network.address6, *network.further_addresses)
+    given = [each for each in every if each is not None]
+    assert given, "the topology's data gives the network no address"
     # An address of another subnet is the site's own affair.
-    own = {each for each in held if any(IPv4Interface(each).ip in s for s in network.subnets)}
-    asked = {str(each) for each in (network.address, *network.further_addresses)}
+    own = {each for each in held if any(ip_interface(each).ip in s.network for s in given)}
+    asked = {str(each) for each in given}
     assert own == asked, f"{network.bridge} has {held}, not {', '.join(sorted(asked))}"
     wanted = network.stp is not False
     assert testbed.linux_bridge.stp() == wanted, f"STP on {network.bridge} is {not wanted}"

@@ -25,8 +25,9 @@ def promises_of(network: Network, physical: Physical | None) -> list[dict[str, A
     found: list[dict[str, Any]] = []
     if type_ is None:
         return found
-    # A static address of a guest's, or DHCP, is of IPv4 on every network.
-    families = [each for each in FAMILIES if each is IPV4 or each in network.families]
+    # A static address of a guest's, or DHCP, is of IPv4 on every network that has that.
+    own = network.families if network.is_ipv6_alone else network.families | {IPV4}
+    families = [each for each in FAMILIES if each in own]
     for cell in type_.reach:
         if physical is None and "outside" in cell and origin_of(network).planned:
             continue

@@ -208,7 +208,7 @@ def _subnet6(value: object) -> IPv6Network:
 
 
 def _guest_address(value: object) -> object:
-    if value == DHCP or isinstance(value, IPv4Interface):
+    if value is None or value == DHCP or isinstance(value, IPv4Interface):
         return value
     expected = f"{DHCP} or an IPv4 address with its prefix length"
     return _with_prefix(value, expected, f"write {DHCP}, or an address as in 192.168.122.92/24")

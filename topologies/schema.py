@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.address_family import IPV4, IPV6, AddressFamily, FamilyName, family_of
+from contracts.address_family import IPV4, IPV6, AddressFamily, FamilyName
 from topologies.dhcp import Dhcp, DhcpRange, DnsmasqOption, Tftp
 from topologies.dhcp6 import Dhcp6
 from topologies.dns import Dns, Domain
@@ -32,6 +32,7 @@ from topologies.field_types import (
 from topologies.given import Given
 from topologies.part import Part
 from topologies.physical_ipv6 import PhysicalIpv6
+from topologies.static_route import StaticRoute
 
 Switch = Literal["linux", "ovs", "nic"]
 """The switch: a Linux bridge, an Open vSwitch bridge, or an SR-IOV NIC itself."""
@@ -45,16 +46,6 @@ OriginName = Literal["made", "existing"]
 
 OF_LIBVIRT = (*("further_addresses", "domain", "dns", "tftp", "routes", "dnsmasq_options"),)
 """Keys of what libvirt adds to a bridge of its own that has an address, beside a DHCP server."""
-
-
-class StaticRoute(Part):
-    """A route of the host's by way of a guest: `<route address=… gateway=…/>`."""
-
-    to: Subnet = Field(description="The addresses beyond the gateway.")
-    gateway: Address = Field(description="An address of the network: the guest that routes.")
-    metric: int | None = Field(
-        default=None, ge=1, le=2**32 - 1, description="Its metric; null: libvirt's, 1."
-    )
 
 
 class Network(Given):
@@ -204,6 +195,11 @@ class Network(Given):
         return frozenset() if self.address6 is None else frozenset({IPV6})
 
     @property
+    def is_ipv6_alone(self) -> bool:
+        """Whether the host's only address on the bridge is of IPv6."""
+        return self.address is None and self.address6 is not None
+
+    @property
     def subnets(self) -> tuple[IPv4Network, ...]:
         """The networks that the bridge's addresses lie in, that of the guests first."""
         every = (self.address, *self.further_addresses)
@@ -268,20 +264,24 @@ class Guest(Part):
     )
     mac: Mac = Field(description="The NIC's MAC.")
     model: Model = Field(default="virtio", description="The NIC's model.")
-    address: GuestAddress = Field(
-        description="dhcp, or a static address with its prefix length inside the network."
+    address: GuestAddress | None = Field(
+        description="dhcp, or a static address with its prefix length; null: none of IPv4."
     )
 
     @property
     def static_address(self) -> IPv4Interface | None:
-        """The guest's static address; None with DHCP."""
+        """The guest's static address; None with DHCP, and without IPv4."""
         return None if self.address == "dhcp" else self.address
 
     @property
+    def asks_by_dhcp(self) -> bool:
+        """Whether it asks for an address by DHCP of IPv4."""
+        return self.address == "dhcp"
+
+    @property
     def families(self) -> frozenset[AddressFamily]:
-        """The families of its addresses; `dhcp` is DHCP of IPv4."""
-        static = self.static_address
-        return frozenset({IPV4 if static is None else family_of(static.ip)})
+        """The families of which it has an address of its own, beside what its network gives."""
+        return frozenset() if self.address is None else frozenset({IPV4})
 
 
 class Promise(Part):

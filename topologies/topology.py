@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from contracts.address_family import FAMILIES, AddressFamily
+from contracts.address_family import FAMILIES, IPV4, AddressFamily
 from topologies.catalogue import Claim
 from topologies.data_error import DataError, near_miss
 from topologies.default_promises import promises_of
@@ -163,13 +163,22 @@ class Topology(Shape):
         found = self.network.families.union(*(guest.families for guest in tested))
         return tuple(family for family in FAMILIES if family in found)
 
+    @property
+    def first_family(self) -> AddressFamily:
+        """The family of whatever asks for no other: IPv4 where the guests have it."""
+        return next(iter(self.families), IPV4)
+
     def gateway(self, network: Network) -> IPv4Address | None:
         """Return the router that guests on one of its networks use; None: there is none."""
         return type_of(network).gateway(network, self.physical)
 
     def applies(self, claim: Claim) -> bool:
         """Whether a claim is about this topology's network under test."""
-        return claim.applies_to(self.kind, self.switch) and claim.is_asked_of(self.network)
+        return (
+            claim.applies_to(self.kind, self.switch)
+            and claim.is_asked_of(self.network)
+            and any(claim.is_about(family) for family in self.families)
+        )
 
     @property
     def source_path(self) -> Path | None:

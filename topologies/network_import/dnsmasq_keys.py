@@ -17,7 +17,7 @@ from topologies.dhcp import Bootp, DnsmasqOption, LeaseTime, Reservation, Tftp
 from topologies.dns import Dns, DnsHost, DnsSrv, DnsTxt, Domain, Forwarder
 from topologies.network_import.xml_reader import Element
 from topologies.part import Part
-from topologies.schema import StaticRoute
+from topologies.static_route import StaticRoute
 from topologies.yaml_reader import FieldPath
 
 # What only a network with an address has: there libvirt starts dnsmasq.

@@ -84,7 +84,7 @@ class LibvirtBridge(NetworkType):
                     "expected both or none",
                     "give the network its address",
                 )
-        if self.mode is not None and network.address is None:
+        if self.mode is not None and network.address is None and network.address6 is None:
             yield Breach(
                 "forward",
                 f"{self.forward} without an address on the bridge; expected one to route from",

@@ -269,7 +269,7 @@ def _physical(physical: Physical, moves: Moves, uplink: Mapping[str, str]) -> Ph
     )
 
 
-def _guest_address(guest: Guest, moves: Moves) -> IPv4Interface | str:
+def _guest_address(guest: Guest, moves: Moves) -> IPv4Interface | str | None:
     static = guest.static_address
     return guest.address if static is None else _interface(static, moves)
 

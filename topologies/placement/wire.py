@@ -91,7 +91,7 @@ def without_dhcp(topology: Topology) -> Topology:
     free = iter(range(int(physical.dhcp.start), int(physical.dhcp.end) + 1))
     guests = [
         guest.model_copy(update={"address": IPv4Interface((next(free), physical.subnet.prefixlen))})
-        if topology.network_of(guest).is_on_physical_network and guest.static_address is None
+        if topology.network_of(guest).is_on_physical_network and guest.asks_by_dhcp
         else guest
         for guest in topology.guests
     ]

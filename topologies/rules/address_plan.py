@@ -230,7 +230,7 @@ def dhcp_guests_have_a_server(draft: Draft) -> Iterator[Problem]:
     planned = list(draft.planned.values())
     for index, guest in draft.guests.items():
         network = draft.network_of(guest)
-        if guest.static_address is None and network in planned:
+        if guest.asks_by_dhcp and network in planned:
             if network.is_on_physical_network or _serves(network, guest):
                 continue
             yield Problem(
