@@ -10,12 +10,17 @@ from topologies.part import Part
 
 
 class PhysicalIpv6(Part):
-    """The IPv6 addresses on the physical network; its router sends no advertisements."""
+    """The IPv6 addresses on the physical network."""
 
     subnet: Subnet6 = Field(description="Its addresses.")
     router: Address6 = Field(description="Its router.")
     host: Address6 = Field(description="The host's address on it, on the NIC.")
     outside: Address6 = Field(description="A machine on it other than host and router.")
+    advertised: bool = Field(
+        default=False,
+        description="Whether its router sends router advertisements: guests of a bridge on it make "
+        "themselves addresses of the subnet.",
+    )
 
     @property
     def host_interface(self) -> IPv6Interface:

@@ -250,6 +250,12 @@ class Topology(Shape):
         """What is doubtful in its file, and no error."""
         return self._warnings
 
+    def warned_of(self, doubtful: DataError) -> Self:
+        """Return a copy with one more warning."""
+        copy = self.model_copy()
+        copy._warnings = (*self._warnings, doubtful)
+        return copy
+
     def read_from(self, path: Path, warnings: tuple[DataError, ...] = ()) -> Self:
         """Return a copy that knows which file it came from, and what is doubtful there."""
         copy = self.model_copy()

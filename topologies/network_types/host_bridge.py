@@ -5,6 +5,7 @@ Source: libvirt, "Network XML format", "Using an existing host bridge".
 """
 
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 from xml.etree import ElementTree as ET
 
 from topologies.network_types.build_steps import (
@@ -24,6 +25,9 @@ class HostMadeBridge(NetworkType):
 
     made_by = "host"
     other_switch = "a NIC switches only between its own functions"
+    keys_of_libvirts_ipv6: ClassVar[tuple[str, ...]] = (
+        *("address6", "dhcp6", "nat6", "guests_ipv6"),
+    )
 
     def breaches(self, network: Network) -> Iterator[Breach]:
         """See `NetworkType.breaches`."""
@@ -42,7 +46,7 @@ class HostMadeBridge(NetworkType):
                     "expected none",
                     "write made_by: libvirt, or leave it out",
                 )
-        for key in ("address6", "dhcp6", "nat6", "guests_ipv6"):
+        for key in self.keys_of_libvirts_ipv6:
             if network.asks_for(key):
                 yield Breach(
                     key,

@@ -71,11 +71,13 @@ class Ipv6Moves:
 
     def physical(self, figures: PhysicalIpv6) -> PhysicalIpv6:
         """Return the figures of the physical network on the free subnet."""
-        return PhysicalIpv6(
-            subnet=self._moves[figures.subnet],
-            router=self._address(figures.router),
-            host=self._address(figures.host),
-            outside=self._address(figures.outside),
+        return figures.model_copy(
+            update={
+                "subnet": self._moves[figures.subnet],
+                "router": self._address(figures.router),
+                "host": self._address(figures.host),
+                "outside": self._address(figures.outside),
+            }
         )
 
     def _address(self, address: IPv6Address) -> IPv6Address:

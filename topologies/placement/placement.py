@@ -19,7 +19,7 @@ from topologies.placement.dnsmasq_moves import Moves, moved_dhcp, moved_dns
 from topologies.placement.free_names import FreeMacs, FreeNames, free_prefix
 from topologies.placement.ipv6_moves import Ipv6Moves
 from topologies.placement.taken import Taken
-from topologies.placement.wire import Wire, without_dhcp
+from topologies.placement.wire import Wire, without_advertisements, without_dhcp
 from topologies.subnet_pool import free_pool, free_subnets, pool_in
 from topologies.topology import DhcpRange, Guest, Network, Physical, Topology
 
@@ -84,6 +84,7 @@ class Placement:
         """
         if not topology.made_networks:
             return self._attached(topology)
+        topology = without_advertisements(topology)
         if not self.serves_dhcp:
             topology = without_dhcp(topology)
         on_wire: dict[IPv4Network, IPv4Network] = {}

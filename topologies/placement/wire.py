@@ -83,6 +83,30 @@ def _with_host(network: Network, host: IPv4Interface) -> Network:
     return network.model_copy(update={"address": host})
 
 
+def without_advertisements(topology: Topology) -> Topology:
+    """Return a topology without the IPv6 that its physical network's router advertises.
+
+    The host's kernel would take an address and a default route from such a router, and so would
+    whoever else is on the wire.
+    """
+    physical = topology.physical
+    if physical is None or physical.ipv6 is None or not physical.ipv6.advertised:
+        return topology
+    networks = tuple(
+        network.model_copy(update={"address6": None}) if network.is_on_physical_network else network
+        for network in topology.networks
+    )
+    left_out = DataError(
+        "a host with other users takes no router's advertisements of a run's, so the bridge has "
+        "IPv4 alone there",
+        file=topology.source_path,
+        field="physical.ipv6",
+        hint="run it in a sandbox for its IPv6",
+    )
+    update = {"networks": networks, "physical": physical.model_copy(update={"ipv6": None})}
+    return topology.model_copy(update=update).warned_of(left_out)
+
+
 def without_dhcp(topology: Topology) -> Topology:
     """Return a topology whose guests on the physical network have addresses of its DHCP range."""
     physical = topology.physical

@@ -3,13 +3,22 @@
 
 from collections.abc import Iterator
 
-from topologies.rules import address_plan, dnsmasq, dnsmasq6, ipv6_alone, names, promises, wiring
+from topologies.rules import (
+    address_plan,
+    dnsmasq,
+    dnsmasq6,
+    ipv6_alone,
+    ipv6_plan,
+    names,
+    promises,
+    wiring,
+)
 from topologies.rules.draft import Draft, Problem, draft_of
 
 __all__ = ["Draft", "Problem", "broken", "doubtful", "draft_of"]
 
 _RULES = (
-    *(*names.RULES, *wiring.RULES, *address_plan.RULES),
+    *(*names.RULES, *wiring.RULES, *address_plan.RULES, *ipv6_plan.RULES),
     *(*dnsmasq.RULES, *dnsmasq6.RULES, *ipv6_alone.RULES, *promises.RULES),
 )
 

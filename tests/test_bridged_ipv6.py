@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""IPv6 on the physical network: its keys and errors, its place on a shared host, and a real run."""
+
+from ipaddress import IPv6Interface
+from pathlib import Path
+
+import pytest
+
+from contracts.address_family import IPV4, IPV6
+from topologies.catalogue import claims
+from topologies.data_error import DataError
+from topologies.default_promises import promises_of
+from topologies.library import load
+from topologies.placement import Placement, Taken
+from topologies.topology import Topology
+
+TOPOLOGIES = Path(__file__).parent / "topologies"
+NAMES = ("bridged-dual-stack", "bridged-ovs-dual-stack")
+DATA = {name: (TOPOLOGIES / f"{name}.yaml").read_text(encoding="utf-8") for name in NAMES}
+OWN = '    address6: "2001:db8:1::2/64"'
+
+
+def written(folder: Path, *changes: tuple[str, str], name: str = NAMES[0]) -> Topology:
+    """Return one of the topologies with some of its text replaced."""
+    text = DATA[name]
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    file = folder / "mine.yaml"
+    file.write_text(text, encoding="utf-8")
+    return load(str(file))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_bridge_with_uplink_has_both_families(name: str, tmp_path: Path) -> None:
+    topology = written(tmp_path, name=name)
+    assert topology.families == (IPV4, IPV6)
+    assert topology.network.address6 == IPv6Interface("2001:db8:1::2/64")
+    promised = promises_of(topology.network, topology.physical)
+    assert all("family" not in each for each in promised)
+    assert [p.claims for p in topology.promises] == [tuple(each["claims"]) for each in promised]
+
+
+def test_the_shipped_bridges_have_ipv4_alone() -> None:
+    for name in ("bridged", "bridged-ovs"):
+        topology = load(name)
+        assert topology.families == (IPV4,)
+        asked = {i for i, claim in claims().items() if topology.applies(claim)}
+        assert not {each for each in asked if each.startswith("V6-")}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ((OWN, ""), "networks.0..address6: null is not the host's address"),
+        (
+            ('address6: "2001:db8:1::2/64"', 'address6: "2001:db8:1::3/64"'),
+            "expected 2001:db8:1::2/64",
+        ),
+        (("    advertised: true\n", ""), "of a prefix that no router advertises"),
+        (('subnet: "2001:db8:1::/64"', 'subnet: "2001:db8:1::/72"'), "makes itself an address"),
+        ((OWN, "    nat6: true\n" + OWN), "nothing advertises its prefix"),
+    ],
+)
+def test_errors(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        written(tmp_path, change)
+
+
+def test_a_prefix_that_no_bridge_hears_of_is_an_error(tmp_path: Path) -> None:
+    source = load("nat-dual-stack").source_path
+    assert source is not None
+    text = source.read_text(encoding="utf-8")
+    file = tmp_path / "mine.yaml"
+    ending = 'outside: "2001:db8:1::10"}'
+    assert ending in text
+    file.write_text(text.replace(ending, ending[:-1] + ", advertised: true}"), encoding="utf-8")
+    with pytest.raises(DataError, match="true where no bridge has a port on the physical network"):
+        load(str(file))
+
+
+def test_a_shared_host_gets_no_router_of_the_runs(tmp_path: Path) -> None:
+    placed = Placement.beside(Taken(), "plumb", None).place(written(tmp_path))
+    assert placed.families == (IPV4,)
+    assert placed.physical is not None
+    assert placed.physical.ipv6 is None
+    [warning] = placed.warnings
+    assert "the bridge has IPv4 alone there" in str(warning)
