@@ -120,7 +120,7 @@ class Taken:
     neighbours: bool
 
 
-@pytest.mark.claims("V6-02", "V6-06", "V6-17")
+@pytest.mark.claims("V6-02", "V6-06", "V6-17", "V6-31")
 def test_guests_take_the_prefix(testbed: Testbed, evidence: Evidence) -> None:
     """Each guest's kernel makes of the advertisement what it says: address, neighbours, router.
 

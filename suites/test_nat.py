@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Whose address the outside sees, and what the masquerading rules mean."""
 
+from itertools import product
+
 import pytest
 from scapy.layers.inet import IP
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
-from contracts.address_family import IPV4
+from contracts.address_family import IPV4, AddressFamily
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
+from fixtures.probe.packets import sender
 from fixtures.probe.reach import PROTOCOLS, Proto, send, send_one
 from fixtures.testbed.testbed import Testbed
 from suites.masquerading import (
@@ -22,9 +25,15 @@ from suites.masquerading import (
 PRIVILEGED_PORT = 777
 
 
-def _arrived(testbed: Testbed, proto: Proto, frames: Capture, count: int = 1) -> list[Packet]:
+def _arrived(
+    testbed: Testbed,
+    proto: Proto,
+    frames: Capture,
+    count: int = 1,
+    family: AddressFamily = IPV4,
+) -> list[Packet]:
     """Return the guests' requests that were seen outside; the claim is that they are."""
-    found = requests_outside(testbed, proto, IPV4, frames, count)
+    found = requests_outside(testbed, proto, family, frames, count)
     what = f"{count} {proto} requests of a guest ({len(found)} seen)"
     assert len(found) >= count, frames.missing(what)
     return found
@@ -125,21 +134,23 @@ def test_outside_sees_the_guest(testbed: Testbed, evidence: Evidence) -> None:
         - an outside machine is on the physical network
         - each guest has its address
     Steps:
-        1. Send ICMP, TCP and UDP from each guest to the outside, with a capture there.
+        1. Send ICMP, TCP and UDP from each guest to the outside, by each address family that the
+           guests have, with a capture there.
     Verify:
         - the requests of each protocol arrive outside
         - their source is the guest's own MAC and address, and nothing else
     """
-    [far] = testbed.ends("outside")
-    for guest in testbed.guests:
-        near = testbed.guest_end(guest)
+    for guest, family in product(testbed.guests, testbed.topology.families):
+        near, far = testbed.guest_end(guest, family), testbed.end("outside", family)
         for proto in PROTOCOLS:
             with evidence.capture(
-                testbed.outside, testbed.outside_nic, f"{guest.name}-{proto}"
+                testbed.outside, testbed.outside_nic, f"{guest.name}-{proto}-{family.name}"
             ) as frames:
                 send(proto, near, far)
-                packets = _arrived(testbed, proto, frames)
-            seen = {(packet[Ether].src, packet[IP].src) for packet in packets}
+                packets = _arrived(testbed, proto, frames, family=family)
+            seen = {(packet[Ether].src, sender(packet)) for packet in packets}
             wanted = {(guest.mac, near.address)}
             assert seen == wanted, f"{proto} arrives outside from {seen}, not {wanted}"
-    evidence.reason = ", ".join(f"{guest.address} at {guest.mac}" for guest in testbed.guests)
+    evidence.reason = ", ".join(
+        f"{' and '.join(guest.addresses.values())} at {guest.mac}" for guest in testbed.guests
+    )

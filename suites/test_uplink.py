@@ -6,11 +6,11 @@ from dataclasses import replace
 from ipaddress import ip_interface
 
 import pytest
-from scapy.layers.inet import IP
-from scapy.layers.l2 import ARP, Ether
+from scapy.layers.inet6 import ICMPv6ND_NA
+from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
-from contracts.address_family import IPV4
+from contracts.address_family import IPV4, AddressFamily
 from fixtures.errors import Inconclusive, StartRefused
 from fixtures.guest.guest import nics_of
 from fixtures.guest.guest_boot import held
@@ -18,6 +18,7 @@ from fixtures.host.links import addresses, has_link, link_mac, own_mac
 from fixtures.host.nic_state import nic_addresses
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.input_exception import said
+from fixtures.probe.packets import sender
 from fixtures.probe.reach import ECHO_PORT, PROTOCOLS, End, ping, send
 from fixtures.switch.default_network import default_network, network_names
 from fixtures.testbed.ports_let_in import ports_let_in
@@ -90,6 +91,8 @@ def test_address_is_on_the_bridge(testbed: Testbed, evidence: Evidence) -> None:
     Verify:
         - the NIC has none, but for link-local ones
         - the bridge has the host's address, and no other of its subnet
+        - where the physical network has IPv6, the bridge has the host's address of it; others of
+          the prefix the kernel may have made of advertisements
     """
     network = testbed.topology.network
     uplink = str(network.uplink)
@@ -101,6 +104,8 @@ def test_address_is_on_the_bridge(testbed: Testbed, evidence: Evidence) -> None:
     # An address of another subnet is the site's own affair.
     own = [each for each in on_bridge if ip_interface(each).ip in testbed.subnet]
     assert own == [str(network.address)], f"{network.bridge} holds {on_bridge}"
+    lacks = network.address6 is not None and str(network.address6) not in on_bridge
+    assert not lacks, f"{network.bridge} holds {on_bridge}, and not {network.address6}"
 
 
 @pytest.mark.claims("BR-03")
@@ -110,17 +115,26 @@ def test_host_stays_reachable(testbed: Testbed, evidence: Evidence) -> None:
     Preconditions:
         - an outside machine is on the physical network
     Steps:
-        1. Probe the host from outside by ICMP, TCP and UDP, with a capture there. Where the host
-           refuses every port that it does not know, let in the probes' ones.
+        1. By each address family that the guests have: probe the host from outside by ICMP, TCP and
+           UDP, with a capture there. Where the host refuses every port that it does not know, let
+           in the probes' ones.
     Verify:
         - every request is answered
-        - the host's answers, ARP and IP, come from the bridge's MAC and no other
+        - the host's answers, IP and those of ARP or neighbour discovery, come from the bridge's MAC
+          and no other
     """
-    near, far = testbed.end("outside"), testbed.end("host")
+    evidence.reason = "; ".join(
+        _reachable(testbed, family, evidence) for family in testbed.topology.families
+    )
+
+
+def _reachable(testbed: Testbed, family: AddressFamily, evidence: Evidence) -> str:
+    """Probe the host from outside by all protocols of a family; the bridge's MAC answers."""
+    near, far = testbed.end("outside", family), testbed.end("host", family)
     own = link_mac(testbed.outside, testbed.outside_nic)
     with (
         ports_let_in(testbed, far.family, PROBED) as let_in,
-        evidence.capture(testbed.outside, testbed.outside_nic) as frames,
+        evidence.capture(testbed.outside, testbed.outside_nic, family.name) as frames,
     ):
         for proto in PROTOCOLS:
             answer = send(proto, near, far)
@@ -129,16 +143,15 @@ def test_host_stays_reachable(testbed: Testbed, evidence: Evidence) -> None:
         assert answers, frames.missing("answers of the host")
     bridge = link_mac(testbed.host, testbed.switch.name)
     sources = {frame.packet[Ether].src for frame in answers}
-    evidence.reason = (
-        f"answered by {', '.join(PROTOCOLS)} from {sorted(sources)}{said(let_in, PROBED)}"
-    )
     assert sources == {bridge}, f"answers come from {sorted(sources)}, the bridge has {bridge}"
+    answered = f"by {family} answered by {', '.join(PROTOCOLS)} from {sorted(sources)}"
+    return f"{answered}{said(let_in, PROBED)}"
 
 
 def _from_host(packet: Packet, address: str) -> bool:
-    if ARP in packet:
-        return bool(packet[ARP].psrc == address)
-    return IP in packet and bool(packet[IP].src == address)
+    if ICMPv6ND_NA in packet:
+        return bool(packet[ICMPv6ND_NA].tgt == address)
+    return sender(packet) == address
 
 
 @pytest.mark.claims("BR-13")

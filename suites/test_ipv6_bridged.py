@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Router advertisements of the physical network, as they pass a bridge to the guests."""
+
+import json
+from ipaddress import IPv6Address
+from typing import Any
+
+import pytest
+
+from contracts.address_family import IPV6
+from fixtures.host.links import link_mac
+from fixtures.host.machine import Machine
+from fixtures.probe.advertisement import is_advertisement, solicit, solicitation
+from fixtures.probe.evidence import Evidence
+from fixtures.testbed.physical_network import HOST_PORT, LAN_BRIDGE
+from fixtures.testbed.testbed import Testbed
+
+HOP_LIMIT = 255
+
+
+@pytest.mark.claims("V6-30")
+def test_advertisements_pass_the_bridge(testbed: Testbed, evidence: Evidence) -> None:
+    """A guest asks the physical network's router, and gets its advertisement unchanged.
+
+    Source: RFC 4861, 4.2 and 6.1: a bridge is no router, so hop limit, addresses and options are
+    those of the sender.
+
+    Preconditions:
+        - the physical network has a router that advertises its prefix, and its switch can be
+          captured on
+    Steps:
+        1. For each guest: capture on the guest's TAP and on the router's end of the uplink's cable,
+           and send a router solicitation from the guest.
+        2. Read the router's link-local addresses.
+    Verify:
+        - the guest's solicitation arrives on the cable octet for octet
+        - an advertisement comes to the guest
+        - each that comes to the guest is on the cable octet for octet, with hop limit 255
+        - each is the router's: from a link-local address and the MAC of its own, with the physical
+          network's prefix alone, and as a default router
+    """
+    lan, prefix, reasons = testbed.lan, testbed.subnet_of(IPV6), []
+    own = _link_local(lan, LAN_BRIDGE)
+    mac = link_mac(lan, LAN_BRIDGE)
+    for guest in testbed.guests:
+        with (
+            evidence.capture(lan, HOST_PORT, guest.name) as cable,
+            evidence.capture(testbed.host, guest.tap) as tap,
+        ):
+            seen = solicit(guest, tap)
+            wanted = bytes(solicitation(guest.mac))
+            asked = cable.collect(lambda p, wanted=wanted: bytes(p) == wanted)
+            assert asked, cable.missing(f"the router solicitation of {guest.name}")
+            passed = [bytes(frame.packet) for frame in tap.frames(is_advertisement)]
+            sent = {bytes(frame.packet) for frame in cable.frames(is_advertisement)}
+        assert seen, f"no router advertisement came to {guest.name}, which asked for one"
+        for each, octets in zip(seen, passed, strict=True):
+            assert octets in sent, f"what came to {guest.name} was not on the cable: {each}"
+            assert (each.source in own, each.mac) == (True, mac), (
+                f"another router than {mac} advertises, {each.mac}: {each}"
+            )
+            assert each.hop_limit == HOP_LIMIT, f"its hop limit is {each.hop_limit}: {each}"
+            assert [p.prefix for p in each.prefixes] == [prefix], f"expected {prefix}: {each}"
+            assert each.lifetime_s > 0, f"it is no default router: {each}"
+        reasons.append(f"{guest.name}: {seen[-1]}")
+    evidence.reason = "; ".join(reasons)
+
+
+def _link_local(machine: Machine, link: str) -> set[IPv6Address]:
+    argv = ["ip", IPV6.option, "-json", "address", "show", "dev", link, "scope", "link"]
+    found: list[dict[str, Any]] = json.loads(machine.run(argv).stdout)
+    return {IPv6Address(entry["local"]) for each in found for entry in each["addr_info"] if entry}
