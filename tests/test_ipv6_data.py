@@ -120,9 +120,11 @@ def test_claims_are_asked_where_there_is_ipv6() -> None:
     assert routed == router | as_is | {"V6-03"}
     isolated = {i for i in about if load("isolated-dual-stack").applies(known[i])}
     assert isolated == {"V6-03", "V6-06", "V6-07", "V6-10", "V6-13"}
-    # Of DHCPv6: tests/test_dhcp6_data.py.
+    # Of DHCPv6: tests/test_dhcp6_data.py; of bridges to the physical network:
+    # tests/test_bridged_ipv6.py.
     leased = {"V6-16", "V6-17", "V6-18", "V6-19"}
-    assert asked | routed | isolated == about - leased
+    bridged = {i for i in about if "bridged" in known[i].types}
+    assert asked | routed | isolated == about - leased - bridged | {"V6-03"}
 
 
 @pytest.mark.parametrize(
@@ -204,4 +206,4 @@ def test_an_interface_identifier_is_the_macs() -> None:
 
 def test_each_forwarding_of_a_prefix_has_a_claim_that_says_guests_take_it() -> None:
     stating = {type_ for each in claims().values() if each.advertisements for type_ in each.types}
-    assert stating == {"nat", "isolated", "routed", "open"}
+    assert stating == {"nat", "isolated", "routed", "open", "bridged"}
