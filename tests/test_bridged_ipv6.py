@@ -13,6 +13,7 @@ from topologies.data_error import DataError
 from topologies.default_promises import promises_of
 from topologies.library import load
 from topologies.placement import Placement, Taken
+from topologies.placement.moved_fields import moved_fields
 from topologies.topology import Topology
 
 TOPOLOGIES = Path(__file__).parent / "topologies"
@@ -81,10 +82,13 @@ def test_a_prefix_that_no_bridge_hears_of_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_shared_host_gets_no_router_of_the_runs(tmp_path: Path) -> None:
-    placed = Placement.beside(Taken(), "plumb", None).place(written(tmp_path))
+    documented = written(tmp_path)
+    placed = Placement.beside(Taken(), "plumb", None).place(documented)
     assert placed.families == (IPV4,)
     assert placed.physical is not None
     assert placed.physical.ipv6 is None
+    moved = {each["field"]: each["used"] for each in moved_fields(documented, placed)}
+    assert moved["networks[0].address6"] == moved["physical.ipv6.router"] == "null"
     [warning] = placed.warnings
     assert "the bridge has IPv4 alone there" in str(warning)
 

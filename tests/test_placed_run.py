@@ -165,3 +165,21 @@ def test_a_nic_in_use_is_no_uplink(host: Host, tmp_path: Path) -> None:
     assert done.status == 10, done.stdout + done.stderr
     assert "--uplink eth1: it carries the default route" in done.stdout
     assert looked(host) == before
+
+
+def test_a_bridge_gets_no_advertisements_of_the_runs(host: Host, tmp_path: Path) -> None:
+    before = looked(host)
+    words = [f"--topology={ROOT / 'tests/topologies/bridged-dual-stack.yaml'}", "--claim"]
+    done = ran(host, *words, "BR-02", "--claim=BR-03", f"--output={tmp_path / 'run'}")
+    assert done.status == 0, done.stdout + done.stderr
+    assert looked(host) == before
+    assert "physical.ipv6: a host with other users takes no router's" in done.stdout
+    record = record_of(tmp_path / "run")
+    [topology] = [each for each in record["topologies"] if each["name"] != "host"]
+    moved = {each["field"]: each["used"] for each in topology["placement"]}
+    assert moved["networks[0].address6"] == moved["physical.ipv6.subnet"] == "null"
+    [checked] = [each for each in record["checks"] if each["claims"] == ["BR-02"]]
+    assert "2001:db8:" not in checked["reason"]
+    refused = ran(host, *words, "V6-30")
+    assert refused.status == 4
+    assert "no topology of this run is of that kind" in refused.stderr

@@ -6,14 +6,18 @@ from typing import Any
 
 from topologies.topology import Topology
 
+NONE = "null"
+"""What a topology file has for a part that is not there."""
+
 
 def moved_fields(documented: Topology, used: Topology) -> list[dict[str, str]]:
     """Return the fields whose values differ, each with both; none for a topology as documented."""
     before, after = (dict(_fields(each.model_dump(mode="json"), "")) for each in (documented, used))
+    # A part that a host cannot have is left out there.
     return [
-        {"field": field, "documented": before[field], "used": after[field]}
+        {"field": field, "documented": before[field], "used": after.get(field, NONE)}
         for field in before
-        if before[field] != after[field]
+        if before[field] != after.get(field)
     ]
 
 
