@@ -162,7 +162,10 @@ def _as_it_was(testbed: Testbed) -> Iterator[None]:
 
 def _addresses(testbed: Testbed) -> list[str]:
     """Return the addresses of the prefix that the host's kernel made itself on the bridge."""
-    taken = taken_addresses(testbed.host, testbed.subnet_of(IPV6), testbed.switch.name)
+    held = testbed.topology.network.address6
+    if held is None:
+        raise testbed.without("an IPv6 address of the host's", "networks[0].address6 is null")
+    taken = taken_addresses(testbed.host, held.network, testbed.switch.name)
     return [str(each.address) for each in taken]
 
 

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Router advertisements of the physical network, as they pass a bridge to the guests."""
 
+import functools
 import json
 from ipaddress import IPv6Address
 from typing import Any
 
 import pytest
+from scapy.packet import Packet
 
 from contracts.address_family import IPV6
 from fixtures.host.links import link_mac
@@ -48,8 +50,7 @@ def test_advertisements_pass_the_bridge(testbed: Testbed, evidence: Evidence) ->
             evidence.capture(testbed.host, guest.tap) as tap,
         ):
             seen = solicit(guest, tap)
-            wanted = bytes(solicitation(guest.mac))
-            asked = cable.collect(lambda p, wanted=wanted: bytes(p) == wanted)
+            asked = cable.collect(functools.partial(_is_same, bytes(solicitation(guest.mac))))
             assert asked, cable.missing(f"the router solicitation of {guest.name}")
             passed = [bytes(frame.packet) for frame in tap.frames(is_advertisement)]
             sent = {bytes(frame.packet) for frame in cable.frames(is_advertisement)}
@@ -64,6 +65,10 @@ def test_advertisements_pass_the_bridge(testbed: Testbed, evidence: Evidence) ->
             assert each.lifetime_s > 0, f"it is no default router: {each}"
         reasons.append(f"{guest.name}: {seen[-1]}")
     evidence.reason = "; ".join(reasons)
+
+
+def _is_same(octets: bytes, packet: Packet) -> bool:
+    return bytes(packet) == octets
 
 
 def _link_local(machine: Machine, link: str) -> set[IPv6Address]:
