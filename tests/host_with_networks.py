@@ -84,6 +84,7 @@ BYSTANDER = GuestData.model_validate(
         "address": "dhcp",
     }
 )
+ROUTER_ON_LINK = "fe80::1"
 # The machine's own dnsmasq writes its file otherwise.
 ADVERTISE = (
     *("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--port=0"),
@@ -197,7 +198,8 @@ def machine_with_networks(image: Image) -> Iterator[MachineWithNetworks]:
 
 def _address_by_ipv6(host: Host, bridge: str, beyond: PhysicalNetwork) -> None:
     """Give a bridge and its router addresses of IPv6, and the host its default route by that."""
-    add_address(beyond.lan, LAN_BRIDGE, str(BEYOND.router_interface))
+    for address in (str(BEYOND.router_interface), f"{ROUTER_ON_LINK}/64"):
+        add_address(beyond.lan, LAN_BRIDGE, address)
     add_address(host, bridge, str(BEYOND.host_interface))
     host.netlink.route("add", dst="default", gateway=str(BEYOND.router), family=IPV6.af)
 

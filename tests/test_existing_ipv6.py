@@ -11,7 +11,12 @@ import pytest
 
 from contracts.run_files import RECORD
 from fixtures.guest import image as images
-from tests.host_with_networks import BEYOND, MachineWithNetworks, machine_with_networks
+from tests.host_with_networks import (
+    BEYOND,
+    ROUTER_ON_LINK,
+    MachineWithNetworks,
+    machine_with_networks,
+)
 
 pytestmark = pytest.mark.host
 
@@ -91,11 +96,9 @@ def test_a_translated_network_and_a_bridge_over_a_nic(
         for name in ("ipv6_advertisements.guests_take_the_prefix", "ipv6_neighbours"):
             found = {v for key, v in verdicts.items() if key.startswith(name) and network in key}
             assert {verdict for verdict, _ in found} == {"conforms"}, found
-    # The router of the one answers the host's address, of the other the guests' own.
+    # It sees the host's address alone.
     _, by_router = verdicts["connectivity.reach[network-default-guest-to-outside-icmp-ipv6]"]
     assert f"they leave as {BEYOND.host}" in by_router
-    _, neighbour = verdicts["connectivity.reach[bridge-br0-guest-to-outside-icmp-ipv6]"]
-    assert "→ fe80::" in neighbour
     decided = {
         name
         for name, (verdict, _) in verdicts.items()
@@ -142,7 +145,7 @@ def test_networks_that_translate_no_ipv6(machine: MachineWithNetworks, tmp_path:
             stack.enter_context(started(machine, name))
             asked += ["--network", name]
         numbers = (2, 3, 6, 7, 9, 13, 14, 15)
-        claims = ("RT-03", *(f"V6-{number:02}" for number in numbers))
+        claims = ("RT-02", *(f"V6-{number:02}" for number in numbers))
         _, verdicts = run_on(machine, tmp_path, *asked, claims=claims)
     for name in MORE:
         assert reach(f"network-{name}", "guest-to-host", verdicts) == every("conforms")
@@ -196,6 +199,17 @@ BREAKS = (
 
 
 @contextlib.contextmanager
+def router_by_its_link_alone(machine: MachineWithNetworks) -> Iterator[None]:
+    """Have the host know its router by its link-local address for a `with` block."""
+    replace = ["ip", "-6", "route", "replace", "default", "dev", "br0", "via"]
+    machine.host.run([*replace, ROUTER_ON_LINK])
+    try:
+        yield
+    finally:
+        machine.host.run([*replace, str(BEYOND.router)])
+
+
+@contextlib.contextmanager
 def ruled(machine: MachineWithNetworks, rule: str) -> Iterator[None]:
     """Have a rule of ip6tables in front of all others of its chain for a `with` block."""
     machine.host.run(["ip6tables", "-w", *rule.split()])
@@ -213,8 +227,10 @@ def test_breaks_of_ipv6_are_seen_and_ipv4_is_decided(
             stack.enter_context(started(machine, name))
         for rule in BREAKS:
             stack.enter_context(ruled(machine, rule))
+        stack.enter_context(router_by_its_link_alone(machine))
         asked = ("--network", "default", "--network", "routed6", "--network", "plain6")
-        claims = ("NT-12", "V6-01", "V6-02", "V6-03", "V6-09", "V6-14")
+        asked += ("--bridge", "br0")
+        claims = ("NT-12", "V6-01", "V6-02", "V6-03", "V6-09", "V6-14", "BR-06", "RT-02")
         _, verdicts = run_on(machine, tmp_path, *asked, claims=claims)
     violated = {name for name, (verdict, _) in verdicts.items() if verdict == "violates"}
     assert violated == {
@@ -225,6 +241,12 @@ def test_breaks_of_ipv6_are_seen_and_ipv4_is_decided(
     }, verdicts
     _, refused = verdicts["ipv6_untranslated.without_translation_it_is_routed[network-plain6]"]
     assert "no connection of the outside to a guest is let through by tcp" in refused
+    # Such a router is asked on its own link, and not through the host.
+    outside = "guest-to-outside-icmp-ipv6]"
+    verdict, reason = verdicts[f"connectivity.reach[bridge-br0-{outside}"]
+    assert (verdict, f"→ {ROUTER_ON_LINK}: answered" in reason) == ("conforms", True), reason
+    verdict, reason = verdicts[f"connectivity.reach[network-routed6-{outside}"]
+    assert (verdict, ROUTER_ON_LINK in reason) == ("not-testable", True), reason
     cells = {n: v for n, (v, _) in verdicts.items() if "each[network-default-guest-to-host" in n}
     by_ipv6 = {verdict for name, verdict in cells.items() if name.endswith("-ipv6]")}
     by_ipv4 = {verdict for name, verdict in cells.items() if not name.endswith("-ipv6]")}
