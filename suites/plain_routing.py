@@ -39,7 +39,7 @@ def require_untranslated(testbed: Testbed, evidence: Evidence, family: AddressFa
         Inconclusive: a packet does not arrive outside.
     """
     require_no_translation(testbed, evidence, family)
-    if testbed.lacks_outside:
+    if testbed.lacks_outside(family):
         return
     [far] = testbed.ends("outside", family)
     seen = []

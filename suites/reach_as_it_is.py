@@ -20,7 +20,8 @@ def reaches_the_router(testbed: Testbed, cell: Cell, evidence: Evidence) -> None
     """Decide a cell towards the outside by the router beyond an existing network, and by ICMP."""
     if cell.proto != "icmp":
         raise ExistingNetwork(
-            testbed.topology.name, f"{testbed.lacks_outside}; a router answers no {cell.proto}"
+            testbed.topology.name,
+            f"{testbed.lacks_outside(cell.family)}; a router answers no {cell.proto}",
         )
     ends = testbed.ends("guest", cell.family)
     router = router_beyond(testbed, cell.family)
@@ -66,7 +67,8 @@ def _require_answers(testbed: Testbed, cell: Cell, answers: dict[End, Answer]) -
     if not control.all_answered:
         raise ExistingNetwork(
             testbed.topology.name,
-            f"{testbed.lacks_outside}; of its router {router.address} the host has {control}",
+            f"{testbed.lacks_outside(cell.family)}; of its router {router.address} the host has "
+            f"{control}",
         )
     raise AssertionError(f"{router.address} answers the host {control}, but {'; '.join(silent)}")
 
@@ -78,7 +80,7 @@ def no_reach_as_it_is(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
         Inconclusive: there was none.
     """
     phase, name = "in place", cell.promise.cell
-    if cell.promise.to == "outside" and testbed.lacks_outside:
+    if cell.promise.to == "outside" and testbed.lacks_outside(cell.family):
         router = router_beyond(testbed, cell.family).address
         for guest in testbed.guests if cell.proto == "icmp" else ():
             with default_route(guest, testbed.host_address_of(cell.family)):

@@ -57,7 +57,7 @@ def test_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
           way back: then the cell is inconclusive
         - where the topology names a source, every request arrives outside from that address
     """
-    if cell.promise.to == "outside" and testbed.lacks_outside:
+    if cell.promise.to == "outside" and testbed.lacks_outside(cell.family):
         reaches_the_router(testbed, cell, evidence)
         return
     answers = []
