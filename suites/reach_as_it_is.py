@@ -34,7 +34,7 @@ def reaches_the_router(testbed: Testbed, cell: Cell, evidence: Evidence) -> None
         answers = {end: ping(end, router.address) for end in ends}
         left = _sources_of(frames, router.address)
     said = "; ".join(f"{end.name}: {answer}" for end, answer in answers.items())
-    sources = ", ".join(sorted(left)) or "nobody"
+    sources = ", ".join(sorted(left)) or "none that was seen"
     evidence.reason = f"{router.address}: {said}; by {link} they leave as {sources}"
     own = set(routable_addresses(testbed.host, link, cell.family))
     if cell.promise.source == "host":
