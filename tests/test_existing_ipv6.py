@@ -194,7 +194,7 @@ BREAKS = (
     # libvirt's dnsmasq is not heard.
     "-I OUTPUT -o virbr0 -p icmpv6 --icmpv6-type router-advertisement -j DROP",
     "-t nat -I POSTROUTING -s fd00:98:41::/64 -j MASQUERADE",
-    "-I FORWARD -o virplain6 -p tcp -j DROP",
+    "-I FORWARD -i br0 -o virplain6 -p tcp -j DROP",
 )
 
 
