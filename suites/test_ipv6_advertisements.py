@@ -39,11 +39,6 @@ def _routes(testbed: Testbed) -> bool:
     return testbed.topology.type.reach[GUEST_TO_OUTSIDE]
 
 
-def _is_libvirts(testbed: Testbed) -> bool:
-    """Whether it is libvirt that has the prefix advertised, and nobody else advertises there."""
-    return testbed.topology.network.made_by == "libvirt"
-
-
 def _advertised(testbed: Testbed, guest: Guest, evidence: Evidence) -> list[Advertisement]:
     with evidence.capture(testbed.host, guest.tap, "advertisements") as frames:
         return solicit(guest, frames)
@@ -171,7 +166,11 @@ def test_guests_take_the_prefix(testbed: Testbed, evidence: Evidence) -> None:
         assert taken.neighbours, f"{guest.name} has no route to {prefix} as neighbours"
         routers = [said.source] if said.lifetime_s else []
         # Of several routers of a site's network one alone may have answered.
-        others = set[IPv6Address]() if _is_libvirts(testbed) else set(taken.routers) - {said.source}
+        others = (
+            set[IPv6Address]()
+            if testbed.topology.type.host_advertises
+            else set(taken.routers) - {said.source}
+        )
         assert [each for each in taken.routers if each not in others] == routers, (
             f"{guest.name} has default routers {list(map(str, taken.routers))}, expected "
             f"{list(map(str, routers))} by {said}"

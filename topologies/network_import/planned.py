@@ -35,7 +35,7 @@ def as_buildable(imported: Imported) -> Imported:
     On a bridge that is not libvirt's it has nobody advertise the prefix of an IPv6 address.
     """
     network, reading = imported.network, imported.reading
-    if network.made_by == "libvirt" or network.address6 is None:
+    if type_of(network).host_advertises or network.address6 is None:
         return imported
     held = Setting(
         f"bridge {network.bridge}", "address", None, None, str(network.address6), "not looked at"
