@@ -5,7 +5,8 @@
 
 The host is a sandbox with libvirt's `default` (dual stack), a Linux bridge over a NIC and a network
 over an Open vSwitch bridge, and somebody else's guest. Guests are emulated (TCG). For each round a
-table with a line per network, the seconds around them, and the checks that took longest.
+table with a line per network, the seconds around them, the checks that took longest, and those that
+are violated.
 """
 
 import argparse
@@ -70,6 +71,9 @@ def _print_slowest(record: RunRecord, count: int) -> None:
     made = sorted(record.checks, key=lambda check: check.duration_s or 0, reverse=True)
     for check in made[:count]:
         print(f"{check.duration_s or 0:8.1f} s  {check.verdict:12}  {check.id}")
+    for check in made:
+        if check.verdict in ("violates", "error"):
+            print(f"{check.verdict} {check.id}: {check.reason}")
     counted = Counter(str(check.verdict) for check in made)
     print(f"{len(made)} checks: {', '.join(f'{n} {name}' for name, n in counted.items())}")
 
