@@ -172,6 +172,15 @@ def test_ipv6_of_libvirts_network_is_read() -> None:
     assert outside == {"ipv4": False, "ipv6": True}
 
 
+def test_an_existing_network_with_dhcpv6_is_listed_and_its_ipv4_read() -> None:
+    served = "prefix='64'><dhcp><range start='fd00:122::100' end='fd00:122::1ff'/></dhcp></ip>"
+    found = read(DUAL.replace("prefix='64'/>", served))
+    topology = found.topology(macs=MACS)
+    assert (topology.network.address6, topology.network.dhcp6) == (None, None)
+    assert topology.families == (IPV4,)
+    assert "network/ip/dhcp/range" in {each.element for each in found.reading.not_looked_at}
+
+
 def test_ipv6_of_a_hosts_bridge_is_read() -> None:
     facts = replace(OVS, address6=IPv6Interface("2001:db8:1::2/64"))
     topology = facts.imported().topology(macs=MACS)
