@@ -40,7 +40,8 @@ def decide_by_rules(
     rules = read_rules(testbed.host, family)
     evidence.text("rules.txt", str(rules))
     subnet = testbed.subnet_of(family)
-    around = surroundings(testbed.host, family, testbed.switch.name, subnet, testbed.uplink)
+    link = testbed.way_out(family).link
+    around = surroundings(testbed.host, family, testbed.switch.name, subnet, link)
     flows = follow(rules, around)
     wrong = decide(flows, rules, _let_through)
     assert not wrong, wrong

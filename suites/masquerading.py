@@ -7,7 +7,7 @@ import ipaddress
 
 from scapy.packet import Packet
 
-from contracts.address_family import IPV4, AddressFamily
+from contracts.address_family import AddressFamily
 from fixtures.errors import Inconclusive
 from fixtures.guest.guest import default_route
 from fixtures.packet_filter.conditions import Flow
@@ -106,7 +106,8 @@ def require_no_masquerading(testbed: Testbed, evidence: Evidence, family: Addres
 
 def _around(testbed: Testbed, family: AddressFamily) -> Surroundings:
     subnet = testbed.subnet_of(family)
-    return surroundings(testbed.host, family, testbed.switch.name, subnet, testbed.uplink)
+    link = testbed.way_out(family).link
+    return surroundings(testbed.host, family, testbed.switch.name, subnet, link)
 
 
 def _masqueraded(flow: Flow) -> str:
@@ -118,8 +119,8 @@ def _not_mapped(
     testbed: Testbed, family: AddressFamily, ports: tuple[int, int] | None, flow: Flow
 ) -> str:
     """Return the words for a source that is not masqueraded to these ports; "": it is."""
-    address = testbed.uplink_address if family is IPV4 else str(testbed.figures_of(family).host)
-    uplink = Spans.one(int(ipaddress.ip_address(address)))
+    address = testbed.way_out(family).address
+    uplink = None if address is None else Spans.one(int(ipaddress.ip_address(address)))
     if not flow.translator:
         return f"is not masqueraded ({flow.by})"
     if flow.addresses not in (None, uplink):

@@ -10,10 +10,18 @@ from fixtures.errors import Inconclusive
 from fixtures.guest.guest import Guest
 from fixtures.packet_filter.conditions import Flow
 from fixtures.packet_filter.host_rules import read_rules
-from fixtures.packet_filter.questions import decide, outwards, surroundings
+from fixtures.packet_filter.questions import (
+    Surroundings,
+    decide,
+    inwards,
+    outwards,
+    surroundings,
+)
+from fixtures.packet_filter.ruleset import Ruleset
+from fixtures.packet_filter.spans import Spans
 from fixtures.probe.blocking import CONTROL_WAIT_S, WAIT_S, Attempt, Blocking, attempt
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.packets import LAYERS, is_request, sender
+from fixtures.probe.packets import LAYERS, is_request, protocol_number, sender
 from fixtures.probe.reach import PROTOCOLS, Proto, send_one
 from fixtures.testbed.testbed import Testbed
 from suites.blocked import require_blocked
@@ -25,15 +33,15 @@ SOURCE_PORT = 777
 def require_untranslated(testbed: Testbed, evidence: Evidence, family: AddressFamily) -> None:
     """Assert that no rule translates the subnet, and that packets arrive outside as they were sent.
 
+    Beyond an existing network without an outside the rules alone decide.
+
     Raises:
         Inconclusive: a packet does not arrive outside.
     """
+    require_no_translation(testbed, evidence, family)
+    if testbed.lacks_outside(family):
+        return
     [far] = testbed.ends("outside", family)
-    rules, subnet = read_rules(testbed.host, family), testbed.subnet_of(family)
-    evidence.text("rules.txt", str(rules))
-    around = surroundings(testbed.host, family, testbed.switch.name, subnet, testbed.figures.uplink)
-    wrong = decide(outwards(rules, around, stops=False), rules, _translated)
-    assert not wrong, wrong
     seen = []
     for guest in testbed.guests:
         near = testbed.guest_end(guest, family)
@@ -53,7 +61,52 @@ def require_untranslated(testbed: Testbed, evidence: Evidence, family: AddressFa
                 port = packet[LAYERS[family].ip].payload.sport
                 assert port == SOURCE_PORT, f"{proto} of {guest.name} comes from port {port}"
             seen.append(f"{near.address} {proto}")
-    evidence.reason = f"no rule for {subnet}; as sent: {', '.join(seen)}"
+    evidence.reason += f"; as sent: {', '.join(seen)}"
+
+
+def require_no_translation(testbed: Testbed, evidence: Evidence, family: AddressFamily) -> None:
+    """Assert that by the rules no class of packets of the subnet gets another source."""
+    rules, around = _read(testbed, evidence, family)
+    flows = outwards(rules, around, stops=False)
+    wrong = decide(flows, rules, _translated)
+    assert not wrong, wrong
+    evidence.reason = f"no rule translates {around.subnet}, of {len(flows)} classes of its packets"
+
+
+def require_open_by_rules(testbed: Testbed, evidence: Evidence, family: AddressFamily) -> None:
+    """Assert that the rules let a connection of the outside through to a guest, by each protocol.
+
+    Raises:
+        Inconclusive: whether they do depends on a condition that is not understood.
+    """
+    rules, around = _read(testbed, evidence, family)
+    flows, doubtful = inwards(rules, around), []
+    for proto in PROTOCOLS:
+        numbers = Spans.one(protocol_number(proto, family))
+        asked = [each for each in flows if each.sent.having("protocol", numbers)]
+        let_in = [each for each in asked if each.fate != "dropped"]
+        places = ", ".join(sorted({each.by for each in asked}))
+        assert let_in, (
+            f"no connection of the outside to a guest is let through by {proto}: {places}"
+        )
+        if all(each.doubts for each in let_in):
+            doubtful.append(f"{proto}: {let_in[0].doubts[0]}")
+    if doubtful:
+        raise Inconclusive(
+            "whether a connection of the outside is let through depends on a condition that is "
+            f"not understood: {'; '.join(doubtful)}"
+        )
+    evidence.reason += f"; the outside is let in to {around.subnet} by {', '.join(PROTOCOLS)}"
+
+
+def _read(
+    testbed: Testbed, evidence: Evidence, family: AddressFamily
+) -> tuple[Ruleset, Surroundings]:
+    """Return the host's rules, and where the network's packets come and go."""
+    rules, subnet = read_rules(testbed.host, family), testbed.subnet_of(family)
+    evidence.text("rules.txt", str(rules))
+    link = testbed.way_out(family).link
+    return rules, surroundings(testbed.host, family, testbed.switch.name, subnet, link)
 
 
 def _translated(flow: Flow) -> str:

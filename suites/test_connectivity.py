@@ -52,10 +52,12 @@ def test_reach(testbed: Testbed, cell: Cell, evidence: Evidence) -> None:
     Verify:
         - every request is answered with its own content by the address under test
         - of an existing network without an outside its router is: by ICMP, as no router answers the
-          rest; control: it answers the host, else the cell is not testable
+          rest; control: it answers the host, else the cell is not testable; control: guests'
+          packets that leave by the host's way out as they are promised to show that it may have no
+          way back: then the cell is inconclusive
         - where the topology names a source, every request arrives outside from that address
     """
-    if cell.promise.to == "outside" and testbed.lacks_outside:
+    if cell.promise.to == "outside" and testbed.lacks_outside(cell.family):
         reaches_the_router(testbed, cell, evidence)
         return
     answers = []

@@ -20,6 +20,7 @@ from fixtures.switch import libvirt_network
 from fixtures.switch.linux_bridge import LinuxBridge
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
+from suites.plain_routing import require_no_translation, require_open_by_rules
 from topologies.field_types import ETHERNET_MTU
 from topologies.topology import Network
 
@@ -45,13 +46,22 @@ def test_without_translation_it_is_routed(testbed: Testbed, evidence: Evidence) 
         2. Give the outside a route to the prefix by way of the host.
         3. Probe the outside from the machine, with a capture there, and the machine from the
            outside, by ICMP, TCP and UDP.
+        4. Of an existing network that is such a one, do none of this: read the rules of all tables,
+           and follow every class of packets of its prefix, and from the outside to it.
     Verify:
         - libvirt starts it
         - every request of the machine is answered, and arrives outside from its own address
         - every request of the outside is answered by the machine
+        - of an existing network: by the rules no class gets another source, and by ICMP, TCP and
+          UDP there are classes from the outside that are let through to a guest
         - control: the machine reaches the host's address on its bridge; else the check is
           inconclusive
     """
+    topology = testbed.topology
+    if not topology.origin.is_the_runs and not topology.network.nat6:
+        require_no_translation(testbed, evidence, IPV6)
+        require_open_by_rules(testbed, evidence, IPV6)
+        return
     host, figures = testbed.host, testbed.figures_of(IPV6)
     second = _second(testbed)
     with libvirt_network.defined(host, libvirt_network.definition(second)) as network:

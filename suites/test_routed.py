@@ -45,7 +45,8 @@ def test_nothing_is_translated(testbed: Testbed, evidence: Evidence) -> None:
         2. Capture outside; each guest sends ICMP, and TCP and UDP from port 777.
     Verify:
         - By the rules no class of packets gets another source.
-        - Each packet arrives outside with the guest's own address and source port.
+        - Each packet arrives outside with the guest's own address and source port; of an existing
+          network without an outside the rules decide.
     """
     require_untranslated(testbed, evidence, IPV4)
 

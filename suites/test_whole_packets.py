@@ -248,7 +248,7 @@ def _way(
 def _uplink_mtu(testbed: Testbed) -> int:
     """Return the size of the packets that the uplink is to take: a real NIC's is the site's."""
     if testbed.host.has_real_uplink(testbed.topology):
-        return link_mtu(testbed.host, testbed.uplink)
+        return link_mtu(testbed.host, testbed.way_out().link)
     return testbed.figures.mtu
 
 

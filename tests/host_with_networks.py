@@ -6,9 +6,10 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, IPv6Address, IPv6Network
 from pathlib import Path
 
+from contracts.address_family import IPV6
 from fixtures.guest.domain_xml import GuestPlan, Nic
 from fixtures.guest.guest import Guest
 from fixtures.guest.guest_address import address_guest
@@ -18,22 +19,26 @@ from fixtures.guest.keys import make_keys
 from fixtures.host.command import Completed
 from fixtures.host.host import Host
 from fixtures.host.journal import PLACE as JOURNAL
+from fixtures.host.links import add_address
 from fixtures.host.sandbox import sandbox
 from fixtures.switch.ovs_bridge import OvsBridge
 from fixtures.switch.switches import switch_of
 from fixtures.testbed.build_network import built_network
 from fixtures.testbed.config_snapshot import FILTERS, HOST, LINKS, lines
-from fixtures.testbed.physical_network import physical_network
+from fixtures.testbed.physical_network import LAN_BRIDGE, PhysicalNetwork, physical_network
 from fixtures.waiting import until
 from launcher import packages
 from tests.launched import ROOT
 from topologies.library import load
+from topologies.physical_ipv6 import PhysicalIpv6
 from topologies.topology import Guest as GuestData
 
 DEFAULT = """\
 <network xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'>
   <name>default</name>
-  <forward mode='nat'/>
+  <forward mode='nat'>
+    <nat ipv6='yes'/>
+  </forward>
   <bridge name='virbr0'/>
   <domain name='site.test'/>
   <dns>
@@ -53,6 +58,7 @@ DEFAULT = """\
       <bootp file='pxelinux.0' server='192.168.122.5'/>
     </dhcp>
   </ip>
+  <ip family='ipv6' address='fd00:122::1' prefix='64'/>
   <route address='198.51.100.0' prefix='24' gateway='192.168.122.5'/>
   <dnsmasq:options>
     <dnsmasq:option value='dhcp-option=42,192.168.122.5'/>
@@ -62,6 +68,13 @@ DEFAULT = """\
 # Of a type that Plumbline does not know, and one that is defined and not started.
 VEPA = "<network><name>vepa</name><forward mode='vepa' dev='eth1'/></network>"
 ASLEEP = DEFAULT.replace("default", "asleep").replace("virbr0", "virbr8").replace("122", "123")
+# Of the network beyond br0, whose router advertises it (RFC 3849).
+BEYOND = PhysicalIpv6(
+    subnet=IPv6Network("2001:db8:1::/64"),
+    router=IPv6Address("2001:db8:1::1"),
+    host=IPv6Address("2001:db8:1::2"),
+    outside=IPv6Address("2001:db8:1::10"),
+)
 BYSTANDER = GuestData.model_validate(
     {
         "name": "bystander",
@@ -70,6 +83,13 @@ BYSTANDER = GuestData.model_validate(
         "mac": "52:54:00:0b:0b:0b",
         "address": "dhcp",
     }
+)
+ROUTER_ON_LINK = "fe80::1"
+# The machine's own dnsmasq writes its file otherwise.
+ADVERTISE = (
+    *("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--port=0"),
+    *("--pid-file=", f"--interface={LAN_BRIDGE}", "--bind-interfaces", "--enable-ra"),
+    f"--dhcp-range={BEYOND.subnet.network_address},ra-only",
 )
 # The machine's own files; a run has its own at the usual place.
 STATE = Path("/run/machine")
@@ -152,9 +172,10 @@ def machine_with_networks(image: Image) -> Iterator[MachineWithNetworks]:
         host.run(["mkdir", str(STATE)])
         bridged = load("bridged")
         assert bridged.physical is not None
-        stack.enter_context(physical_network(host, bridged.physical))
+        beyond = stack.enter_context(physical_network(host, bridged.physical))
         plain = bridged.network.model_copy(update={"libvirt_name": None})
         stack.enter_context(built_network(host, plain))
+        _address_by_ipv6(host, plain.bridge, beyond)
         over = load("ovs").network.model_copy(
             update={
                 "name": "br-ex",
@@ -170,7 +191,17 @@ def machine_with_networks(image: Image) -> Iterator[MachineWithNetworks]:
         bystander = stack.enter_context(_bystander(host, image))
         ovs = switch_of(host, over)
         assert isinstance(ovs, OvsBridge)
+        # A host that has a router by an advertisement is given no IPv6 network by libvirt.
+        stack.enter_context(beyond.lan.background(ADVERTISE))
         yield MachineWithNetworks(host, bystander, ovs)
+
+
+def _address_by_ipv6(host: Host, bridge: str, beyond: PhysicalNetwork) -> None:
+    """Give a bridge and its router addresses of IPv6, and the host its default route by that."""
+    for address in (str(BEYOND.router_interface), f"{ROUTER_ON_LINK}/64"):
+        add_address(beyond.lan, LAN_BRIDGE, address)
+    add_address(host, bridge, str(BEYOND.host_interface))
+    host.netlink.route("add", dst="default", gateway=str(BEYOND.router), family=IPV6.af)
 
 
 @contextlib.contextmanager

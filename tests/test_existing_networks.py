@@ -17,7 +17,12 @@ from fixtures.switch.bridge_facts import facts_of
 from fixtures.switch.linux_bridge import linux_bridge
 from fixtures.testbed.config_snapshot import differences
 from launcher.cache import cache_dir
-from tests.host_with_networks import BYSTANDER, MachineWithNetworks, machine_with_networks
+from tests.host_with_networks import (
+    BEYOND,
+    BYSTANDER,
+    MachineWithNetworks,
+    machine_with_networks,
+)
 from topologies.library import load
 from topologies.network_import.bridge_facts import BridgeFacts
 
@@ -206,6 +211,10 @@ def test_its_networks_are_written_as_topology_files(
     assert (default.network.domain, default.network.dhcp) != (None, None)
     assert default.network.asks_for("dhcp.hosts")
     assert "network/dns/host@ip = 2001:db8:122::5" in files[2].read_text()
+    # Of IPv6 what a sandbox can build.
+    assert (str(default.network.address6), default.network.nat6) == ("fd00:122::1/64", True)
+    assert br0.network.address6 is None
+    assert f"bridge br0, address = {BEYOND.host_interface}" in files[0].read_text()
     again = machine.plumbline(*ask, folder=tmp_path)
     assert again.status == 4
     assert "no edited one is lost" in again.stderr

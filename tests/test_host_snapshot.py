@@ -353,6 +353,10 @@ def test_entries_that_packets_make_are_no_difference() -> None:
     assert "192.0.2.1" not in listed_rules(moving)[0]
 
 
+OWN = "local fd00::/64 dev lo table 9 metric 1024"
+LOCAL = "local 10.0.0.1 dev br0 table local proto kernel scope host"
+
+
 @pytest.mark.parametrize(
     ("text", "kept"),
     [
@@ -360,6 +364,11 @@ def test_entries_that_packets_make_are_no_difference() -> None:
         ("fe80::/64 dev br0 proto kernel metric 256", []),
         ("multicast ff00::/8 dev br0 table local", []),
         ("2001:db8::/64 dev eth0 proto ra expires 77sec", ["2001:db8::/64 dev eth0 proto ra"]),
+        ("local fd00::1 dev br0 table local proto kernel metric 0 pref medium", []),
+        ("anycast fd00:: dev br0 table local proto kernel metric 0 pref medium", []),
+        # Somebody's own, and one of IPv4, which is there with its address.
+        (OWN, [OWN]),
+        (LOCAL, [LOCAL]),
         # A gateway may be link-local.
         ("default via fe80::1 dev eth0", ["default via fe80::1 dev eth0"]),
     ],

@@ -2,11 +2,13 @@
 """libvirt's XML and a host's bridges, read into topologies: type, figures, what is left over."""
 
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
 from pathlib import Path
 
 import pytest
 
+from contracts.address_family import IPV4, IPV6
+from topologies.catalogue import claims
 from topologies.data_error import DataError
 from topologies.library import load
 from topologies.network_import.bridge_facts import BridgeFacts
@@ -17,6 +19,7 @@ from topologies.network_import.topology_file import topology_yaml
 from topologies.network_import.xml_reader import read_file, read_xml
 from topologies.network_types import type_of
 
+CELL_INWARDS = ("outside", "guest")
 MACS = macs_for("a host", ())
 NAT = """\
 <network connections='1'>
@@ -148,6 +151,60 @@ def test_a_network_over_an_ovs_bridge_has_the_bridges_settings_too() -> None:
     ]
 
 
+DUAL = NAT.replace("<nat>", "<nat ipv6='yes'>").replace(
+    "</network>", "  <ip family='ipv6' address='fd00:122::1' prefix='64'/>\n</network>"
+)
+
+
+def test_ipv6_of_libvirts_network_is_read() -> None:
+    found = read(DUAL)
+    topology = found.topology(macs=MACS)
+    assert topology.network.address6 == IPv6Interface("fd00:122::1/64")
+    assert topology.network.nat6
+    assert topology.families == (IPV4, IPV6)
+    assert not found.reading.not_looked_at
+    # Each cell is promised by both families.
+    assert {promise.family for promise in topology.promises} == {None}
+    asked = {claim for promise in topology.promises for claim in promise.claims}
+    assert {"NT-12", "V6-03", "V6-04", "V6-05"} <= asked
+    plain = read(DUAL.replace("<nat ipv6='yes'>", "<nat>")).topology(macs=MACS)
+    outside = {p.family: p.reach for p in plain.promises if (p.from_, p.to) == CELL_INWARDS}
+    assert outside == {"ipv4": False, "ipv6": True}
+
+
+def test_an_existing_network_with_dhcpv6_is_listed_and_its_ipv4_read() -> None:
+    served = "prefix='64'><dhcp><range start='fd00:122::100' end='fd00:122::1ff'/></dhcp></ip>"
+    found = read(DUAL.replace("prefix='64'/>", served))
+    topology = found.topology(macs=MACS)
+    assert (topology.network.address6, topology.network.dhcp6) == (None, None)
+    assert topology.families == (IPV4,)
+    assert "network/ip/dhcp/range" in {each.element for each in found.reading.not_looked_at}
+
+
+def test_ipv6_of_a_hosts_bridge_is_read() -> None:
+    facts = replace(OVS, address6=IPv6Interface("2001:db8:1::2/64"))
+    topology = facts.imported().topology(macs=MACS)
+    assert topology.families == (IPV4, IPV6)
+    asked = {claim for promise in topology.promises for claim in promise.claims}
+    assert "V6-03" in asked
+    assert topology.applies(claims()["V6-31"])
+    assert not OVS.imported().topology(macs=MACS).applies(claims()["V6-31"])
+
+
+def test_a_file_has_the_ipv6_that_a_sandbox_can_build(tmp_path: Path) -> None:
+    file = tmp_path / "network.yaml"
+    file.write_text(topology_yaml(read(DUAL), "a host"))
+    written = load(str(file))
+    assert (str(written.network.address6), written.network.nat6) == ("fd00:122::1/64", True)
+    assert written.physical is not None
+    assert written.physical.ipv6 is not None
+    # What libvirt did not make has nobody who advertises its prefix.
+    facts = replace(OVS, address6=IPv6Interface("2001:db8:1::2/64"))
+    file.write_text(topology_yaml(facts.imported(), "a host"))
+    assert load(str(file)).network.address6 is None
+    assert "#   bridge br-ex, address = 2001:db8:1::2/64" in file.read_text().splitlines()
+
+
 def test_functions_of_a_nic_are_counted() -> None:
     network = read(FUNCTIONS).topology(macs=MACS).network
     assert (network.pf, network.vfs, network.bridge_name) == ("enp1s0", 2, None)
@@ -196,7 +253,7 @@ def test_a_bridge_with_the_default_route_that_lost_its_uplink_is_still_a_bridged
         ),
         ("<route address='10.9.0.1' prefix='16' gateway='10.9.0.1'/>", "network/route", {"NT-25"}),
         ("<newer than='this'/>", "network/newer", set()),
-        ("<ip family='ipv6' address='fd00::1' prefix='64'/>", "network/ip@address", {"NT-04"}),
+        ("<ip family='ipv6' address='fd00::1' prefix='48'/>", "network/ip@address", {"NT-04"}),
         ("<bridge zone='public'/>", "network/bridge@zone", set()),
     ],
 )

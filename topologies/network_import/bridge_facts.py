@@ -2,7 +2,7 @@
 """A bridge that exists, as its host describes it; and the network that it is without libvirt."""
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
 
 from topologies.network_import.imported import BRIDGE, Imported
 from topologies.network_import.reading import Reading, Setting
@@ -20,6 +20,7 @@ class BridgeFacts:
         name: its interface's name.
         switch: the word of the driver that it needs.
         address: the host's first IPv4 address on it.
+        address6: the host's first IPv6 address on it from whose prefix guests may take theirs.
         stp: whether the spanning tree protocol is on.
         forward_delay_s: its forward delay; None: the switch has none.
         uplinks: ports that lead to other machines: physical NICs, bonds, VLANs.
@@ -39,6 +40,7 @@ class BridgeFacts:
     ports: tuple[str, ...]
     router: IPv4Address | None = None
     router_is_silent: bool = False
+    address6: IPv6Interface | None = None
     settings: tuple[Setting, ...] = field(default=())
 
     @property
@@ -64,6 +66,7 @@ class BridgeFacts:
                 "switch": self.switch,
                 "forward": "bridge" if self.uplinks or self.router_is_silent else "none",
                 "address": self.address,
+                "address6": self.address6,
                 "stp": self.stp,
                 "forward_delay_s": None if delay is None else min(delay, FORWARD_DELAY_MAX_S),
                 "uplink": self.uplinks[0] if self.uplinks else None,

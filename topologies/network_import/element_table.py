@@ -82,21 +82,19 @@ def _not(*undecides: str, by: str = "", checked: str = "", filled_in: bool = Fal
     return Rule("not looked at", by, undecides, values, filled_in=filled)
 
 
-def _default(value: str, key: str = "", built: Treatment | None = None, **left_out: str) -> Rule:
-    """Return the rule of what is not looked at, unless it asks for what is so without it.
+def _default(value: str, key: str = "", **left_out: str) -> Rule:
+    """Return the rule of what asks for nothing with one value; with others it is not looked at.
 
     Args:
         value: what asks for nothing.
-        key: the key of a topology file that it is where a run makes the network of it.
-        built: the treatment there.
+        key: the key of a topology file that it is with any value.
         left_out: as `Rule.left_out`.
     """
     by = f"`{value}` is as without it"
     return Rule(
-        "not looked at",
+        "used" if key else "not looked at",
         f"{by}; `networks.{key}`" if key else by,
         values={value: "used"},
-        built=built,
         left_out=left_out,
     )
 
@@ -109,7 +107,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "network": _used("one network"),
     "network@connections": Rule("checked", "NT-18", filled_in=True),
     "network@xmlns:dnsmasq": _used("the name space of `dnsmasq:options`", filled_in=True),
-    "network@ipv6": _default("no", "guests_ipv6", "used", ipv6="no"),
+    "network@ipv6": _default("no", "guests_ipv6", ipv6="no"),
     "network@trustGuestRxFilters": _default("no"),
     "network/name": _used("`networks.name`, or `networks.libvirt_name`"),
     "network/uuid": _used("`networks.uuid`", filled_in=True),
@@ -139,7 +137,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "network/forward/address@multifunction": _not(filled_in=True),
     "network/forward/address@connections": _not(filled_in=True),
     "network/forward/nat": _checked("NT-02, NT-08", filled_in=True),
-    "network/forward/nat@ipv6": _default("no", "nat6", "used"),
+    "network/forward/nat@ipv6": _default("no", "nat6"),
     "network/forward/nat/address": _not(*TRANSLATION),
     "network/forward/nat/address@start": _not(*TRANSLATION),
     "network/forward/nat/address@end": _not(*TRANSLATION),
@@ -248,8 +246,7 @@ RULES: Final[Mapping[str, Rule]] = {
         "used",
         "`networks.address`: of IPv4 the one with `<dhcp>`, or the first; "
         "`networks.further_addresses`: the others; `networks.address6`: the first of IPv6 with a "
-        "prefix of 64 bits, where a run makes the network of it; another one of IPv6 leaves NT-04 "
-        "undecided",
+        "prefix of 64 bits; another one of IPv6 leaves NT-04 undecided",
         unread=("NT-03",),
     ),
     "network/ip@address": _used("`networks.address`"),

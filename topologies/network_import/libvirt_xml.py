@@ -194,7 +194,7 @@ class _Read:
         if (ip := self._ip()) is not None and address is not None:
             self.served = dnsmasq_keys(root, ip, address)
             data["further_addresses"] = tuple(self._further(ip, address))
-        keys, unread = ipv6_keys(root, is_read=self._built and address is not None)
+        keys, unread = ipv6_keys(root, is_read=address is not None, leased=self._built)
         data |= keys
         self.served.unread |= {id(each): each for each in unread}
         return Network.model_validate(data | self.served.keys), None

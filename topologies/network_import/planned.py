@@ -2,7 +2,7 @@
 """A network that exists, or is defined, as one that a run makes: what a sandbox adds to it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Network
 from itertools import count, islice
 from typing import Any, Final
@@ -10,6 +10,7 @@ from typing import Any, Final
 from topologies.dhcp import DhcpRange
 from topologies.field_types import GUEST_PATTERN
 from topologies.network_import.imported import GUEST, GUESTS, Imported, macs_for
+from topologies.network_import.reading import Setting
 from topologies.network_types import type_of
 from topologies.physical_ipv6 import PhysicalIpv6
 from topologies.schema import Network, Physical
@@ -26,6 +27,24 @@ UPLINK: Final = "eth1"
 UNKNOWN_SUBNET: Final = IPv4Network("10.213.0.0/24")
 HOST, ROUTER, OUTSIDE = 2, 1, 10
 FUNCTIONS_MIN = GUESTS + 1
+
+
+def as_buildable(imported: Imported) -> Imported:
+    """Return a network without what a run cannot give one that it makes.
+
+    On a bridge that is not libvirt's it has nobody advertise the prefix of an IPv6 address.
+    """
+    network, reading = imported.network, imported.reading
+    if type_of(network).host_advertises or network.address6 is None:
+        return imported
+    held = Setting(
+        f"bridge {network.bridge}", "address", None, None, str(network.address6), "not looked at"
+    )
+    return replace(
+        imported,
+        network=network.model_copy(update={"address6": None}),
+        reading=replace(reading, settings=(*reading.settings, held)),
+    )
 
 
 def physical_of(imported: Imported) -> Physical | None:

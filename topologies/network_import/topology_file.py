@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from topologies.network_import.imported import Imported
-from topologies.network_import.planned import physical_of, planned, planned_guests
+from topologies.network_import.planned import as_buildable, physical_of, planned, planned_guests
 from topologies.schema import Network, Physical
 from topologies.topology import SCHEMA
 
@@ -18,8 +18,11 @@ KEYS = (
     *("name", "made_by", "bridge", "switch", "forward", "address", "stp", "forward_delay_s"),
     *("mac", "mtu", "uuid", "uplink", "vfs", "libvirt_name"),
 )
-# What the network's dnsmasq serves, and routes: only what it has.
-SERVED = ("further_addresses", "domain", "dns", "dhcp", "tftp", "routes", "dnsmasq_options")
+# IPv6, what the network's dnsmasq serves, and routes: only what it has.
+SERVED = (
+    *("address6", "nat6", "guests_ipv6", "further_addresses", "domain", "dns", "dhcp", "tftp"),
+    *("routes", "dnsmasq_options"),
+)
 
 
 def topology_yaml(imported: Imported, found_on: str) -> str:
@@ -29,6 +32,7 @@ def topology_yaml(imported: Imported, found_on: str) -> str:
         imported: the network.
         found_on: where it was read, for the file's first comment.
     """
+    imported = as_buildable(imported)
     physical = physical_of(imported)
     network = planned(imported, physical)
     guests = planned_guests(imported, network)

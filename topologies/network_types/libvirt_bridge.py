@@ -34,6 +34,8 @@ class LibvirtBridge(NetworkType):
     spanning_tree = (True, 0)
     # libvirt turns IPv6 off on a bridge that it gives no IPv6 address.
     host_end_has_ipv6 = False
+    # By dnsmasq, where it gives it one.
+    host_advertises = True
     other_switch = "a network made by libvirt is a Linux bridge"
 
     def breaches(self, network: Network) -> Iterator[Breach]:

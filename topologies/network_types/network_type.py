@@ -85,6 +85,7 @@ class NetworkType(ABC):
         names_from_outside: the network's DNS server asks the host's resolver for what it does not
             know itself.
         host_end_has_ipv6: the host has a link-local address on the network.
+        host_advertises: the host, and nobody else, advertises the prefix of its IPv6 address there.
         guests_have_taps: each guest's NIC is a TAP device of the host.
         uplink_is_real: the uplink is a NIC of the host, not made by the run.
         changes_run_objects_only: its checks and faults change no other objects of the host.
@@ -104,6 +105,7 @@ class NetworkType(ABC):
     completes_dhcp_answers: ClassVar[bool] = True
     names_from_outside: ClassVar[bool] = True
     host_end_has_ipv6: ClassVar[bool] = True
+    host_advertises: ClassVar[bool] = False
     guests_have_taps: ClassVar[bool] = True
     uplink_is_real: ClassVar[bool] = False
     changes_run_objects_only: ClassVar[bool] = False
