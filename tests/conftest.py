@@ -13,7 +13,7 @@ FIRST_PART = "1/15"
 # Whole runs, some with a host booted for each. CI makes a part of these tests each time, dealt out
 # one by one; without the option all are made.
 WHOLE_RUNS = (
-    *("test_as_it_was", "test_bystander", "test_existing_ipv6"),
+    *("test_as_it_was", "test_bridged_ipv6", "test_bystander", "test_existing_ipv6"),
     *("test_existing_networks", "test_existing_record"),
     *("test_expected_run", "test_fleet_playbook", "test_from_nothing", "test_gate"),
     *("test_gate_rehearsals", "test_host_network", "test_local", "test_obstacles"),
@@ -27,7 +27,7 @@ WHOLE_RUNS = (
         "test_tidiness",
         "test_watchdog",
     ),
-    *("test_mtu_networks", "test_unmanaged_links", "test_xml_topologies"),
+    *("test_dhcp6_networks", "test_mtu_networks", "test_unmanaged_links", "test_xml_topologies"),
 )
 
 

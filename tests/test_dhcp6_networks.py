@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Networks with DHCPv6, and networks without IPv4, run for real."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.launched import launched
+
+TOPOLOGIES = Path(__file__).parent / "topologies"
+
+
+@pytest.mark.host
+@pytest.mark.parametrize(
+    ("name", "claims"),
+    [
+        ("dhcpv6", ("IS-05", "V6-03", "V6-06", "V6-10", "V6-16", "V6-17", "V6-18", "V6-19")),
+        ("ipv6-alone", ("IS-01", "V6-03", "V6-06", "V6-07", "V6-10", "V6-13", "GN-09")),
+        ("ipv6-alone-nat", ("NT-01", "NT-11", "V6-05", "V6-09", "V6-11", "V6-12", "V6-17")),
+    ],
+)
+def test_they_conform(name: str, claims: tuple[str, ...], tmp_path: Path) -> None:
+    words = [word for claim in claims for word in ("--claim", claim)]
+    done, record = launched(
+        "run", tmp_path / "run", "--topology", str(TOPOLOGIES / f"{name}.yaml"), *words
+    )
+    assert record, done.stdout + done.stderr
+    assert {check["verdict"] for check in record["checks"]} == {"conforms"}, done.stdout
+    assert {each for check in record["checks"] for each in check["claims"]} >= set(claims)
