@@ -2,7 +2,7 @@
 """DHCPv6 on a network of libvirt's: ranges, lease times, and addresses kept by DUID."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from ipaddress import IPv6Address
 
 import pytest
@@ -187,7 +187,8 @@ def test_range_of_dhcpv6_and_no_other(testbed: Testbed, evidence: Evidence) -> N
            range, of another prefix, of the bridge, of the guests, and reserved ones outside the
            range; the next for the range's last free address.
         2. Of a range of at most 64 addresses, have clients take all others; have one client more
-           ask; have one lease given back, and that client ask again.
+           ask; have one lease given back, and that client ask again. Not where a guest has a
+           reservation beside the only range: it takes one of dnsmasq's leases.
     Verify:
         - each client is leased an address of the range that no guest and no other client has, and
           that is not reserved
@@ -198,12 +199,14 @@ def test_range_of_dhcpv6_and_no_other(testbed: Testbed, evidence: Evidence) -> N
     """
     served, kept = _range(testbed), [each.ip for each in _dhcp(testbed).hosts]
     held = [IPv6Address(guest.addresses[IPV6]) for guest in testbed.guests]
-    free = [a for a in _of(served) if a not in kept and a not in held]
+    bridge = IPv6Address(testbed.host_address_of(IPV6))
+    gone = {*kept, *held, bridge}
+    free = [each for each in _of(served) if each not in gone]
     if not free:
         raise testbed.without("a free address in the range of DHCPv6", f"{served} is taken")
     wrong_wishes = [
         *(served.start - 1, served.end + 1, ELSEWHERE),
-        *(IPv6Address(testbed.host_address_of(IPV6)), *held),
+        *(bridge, *held),
         # One of the range dnsmasq gives to who asks for it, while its client is away.
         *(each for each in kept if each not in served),
     ]
@@ -214,16 +217,20 @@ def test_range_of_dhcpv6_and_no_other(testbed: Testbed, evidence: Evidence) -> N
         clients6(port, frames) as asking,
     ):
         for wish in wishes:
-            _lease(asking, wish, free)
+            _lease(asking, wish, served, gone)
         if last := [each for each in free if each not in _leased(asking)]:
-            given = _lease(asking, last[-1], free)
+            given = _lease(asking, last[-1], served, gone)
             assert given == last[-1], (
                 f"a client asked for {last[-1]}, which is free, and got {given}"
             )
         said = f"{len(wishes)} clients asked for other addresses, and got ones of {served}"
-        if served.size <= WHOLE_MAX:
+        beyond = [str(each) for each in held if each not in served]
+        if served.size <= WHOLE_MAX and beyond and testbed.topology.network.dhcp is None:
+            # dnsmasq has no more leases than the range has addresses, and these count as well.
+            said = f"{said}; not leased whole, as {', '.join(beyond)} beside it takes a lease"
+        elif served.size <= WHOLE_MAX:
             for _ in itertools.repeat(None, len(free) - len(asking.leases)):
-                _lease(asking, None, free)
+                _lease(asking, None, served, gone)
             _require_none_left(asking)
             said = f"{said}; all {len(free)} free ones were leased, each once, and then no other"
         frames.require_whole()
@@ -245,17 +252,26 @@ def _leased(asking: Clients6) -> list[IPv6Address]:
     return [each.address for each in asking.leases.values() if each.address is not None]
 
 
-def _lease(asking: Clients6, wish: Wish, free: Sequence[IPv6Address]) -> IPv6Address:
-    """Have a new client take a lease, and return its address."""
+def _lease(asking: Clients6, wish: Wish, served: Dhcp6Range, gone: Set[IPv6Address]) -> IPv6Address:
+    """Have a new client take a lease, and return its address.
+
+    Args:
+        asking: the clients.
+        wish: the address that it asks for.
+        served: the range.
+        gone: the addresses that it must not get, in the range or not.
+    """
     taken = _leased(asking)
     lease = asking.lease(new_duid(), wish)
     assert lease is not None, (
         f"a client that asked for {wish or 'any address'} got none, with {len(taken)} of "
-        f"{len(free)} taken"
+        f"{served.size} taken"
     )
     given = lease.address
     assert given is not None
-    assert given in free, f"a client that asked for {wish or 'any address'} got {given}"
+    asked = f"a client that asked for {wish or 'any address'} got {given}"
+    assert given in served, f"{asked}, outside of {served}"
+    assert given not in gone, f"{asked}, which is reserved or taken"
     assert given not in taken, f"{given} was leased to two clients"
     return given
 

@@ -14,6 +14,7 @@ from fixtures.probe.evidence import Evidence
 from fixtures.probe.packets import sender
 from fixtures.probe.reach import PROTOCOLS, Proto, send, send_one
 from fixtures.testbed.testbed import Testbed
+from suites.families_outside import families_outside
 from suites.masquerading import (
     NAT_PORTS,
     requests_outside,
@@ -134,13 +135,14 @@ def test_outside_sees_the_guest(testbed: Testbed, evidence: Evidence) -> None:
         - an outside machine is on the physical network
         - each guest has its address
     Steps:
-        1. Send ICMP, TCP and UDP from each guest to the outside, by each address family that the
-           guests have, with a capture there.
+        1. Send ICMP, TCP and UDP from each guest to the outside, by each address family that
+           guests and outside have, with a capture there.
     Verify:
         - the requests of each protocol arrive outside
         - their source is the guest's own MAC and address, and nothing else
     """
-    for guest, family in product(testbed.guests, testbed.topology.families):
+    families = families_outside(testbed)
+    for family, guest in product(families.decided, testbed.guests):
         near, far = testbed.guest_end(guest, family), testbed.end("outside", family)
         for proto in PROTOCOLS:
             with evidence.capture(
@@ -151,6 +153,7 @@ def test_outside_sees_the_guest(testbed: Testbed, evidence: Evidence) -> None:
             seen = {(packet[Ether].src, sender(packet)) for packet in packets}
             wanted = {(guest.mac, near.address)}
             assert seen == wanted, f"{proto} arrives outside from {seen}, not {wanted}"
-    evidence.reason = ", ".join(
+    seen_as = ", ".join(
         f"{' and '.join(guest.addresses.values())} at {guest.mac}" for guest in testbed.guests
     )
+    evidence.reason = "; ".join((seen_as, *families.left))

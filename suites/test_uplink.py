@@ -23,6 +23,7 @@ from fixtures.probe.reach import ECHO_PORT, PROTOCOLS, End, ping, send
 from fixtures.switch.default_network import default_network, network_names
 from fixtures.testbed.ports_let_in import ports_let_in
 from fixtures.testbed.testbed import Testbed
+from suites.families_outside import families_outside
 
 # One more guest's name, and its MACs: above the others', so that a Linux bridge, which takes the
 # lowest of its ports, keeps its own while the TAPs are there.
@@ -115,16 +116,17 @@ def test_host_stays_reachable(testbed: Testbed, evidence: Evidence) -> None:
     Preconditions:
         - an outside machine is on the physical network
     Steps:
-        1. By each address family that the guests have: probe the host from outside by ICMP, TCP and
-           UDP, with a capture there. Where the host refuses every port that it does not know, let
-           in the probes' ones.
+        1. By each address family that guests and outside have: probe the host from outside by
+           ICMP, TCP and UDP, with a capture there. Where the host refuses every port that it does
+           not know, let in the probes' ones.
     Verify:
         - every request is answered
         - the host's answers, IP and those of ARP or neighbour discovery, come from the bridge's MAC
           and no other
     """
+    families = families_outside(testbed)
     evidence.reason = "; ".join(
-        _reachable(testbed, family, evidence) for family in testbed.topology.families
+        (*(_reachable(testbed, family, evidence) for family in families.decided), *families.left)
     )
 
 

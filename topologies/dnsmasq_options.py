@@ -10,6 +10,8 @@ from typing import Final
 
 DHCP_OPTION: Final = "dhcp-option"
 OPTION_WORD: Final = "option:"
+OPTION6_WORD: Final = "option6:"
+OF_RESOLVERS6: Final = ("option6:23", "option6:dns-server")
 # dnsmasq's names (`dnsmasq --help dhcp`) of options that are often given.
 NUMBERS: Final[Mapping[str, int]] = {
     "netmask": 1,
@@ -34,13 +36,21 @@ ROUTED: Final = (
     *("NT-09", "NT-10", "NT-13", "NT-14", "NT-22", "NT-23", "RT-02", "RT-03", "RT-05"),
     *("OP-02", "OP-03", "OP-04"),
 )
-SERVED: Final = (*LEASED, "NT-04", "NT-07", "DH-01", "DH-02", "DH-03", "DH-04", "DH-05", "DH-08")
+# Of DHCPv6, and of the router advertisements that say where addresses are to be had.
+LEASED6: Final = ("V6-16", "V6-17", "V6-18", "V6-19")
+ADVERTISED: Final = ("V6-01", "V6-02", "V6-06", *LEASED6)
+SERVED: Final = (
+    *(*LEASED, "NT-04", "NT-07", "DH-01", "DH-02", "DH-03", "DH-04", "DH-05", "DH-08"),
+    *LEASED6,
+)
 BOOTED: Final = ("DH-06",)
 FORWARDED: Final = ("NT-21", "DN-02", "DN-06", "DN-07")
 ANSWERED: Final = (*FORWARDED, "DN-01", "DN-03", "DN-04", "DN-05", "DN-08", "DN-09")
 # By another MTU than the network's a guest sends packets of another size.
 SIZED: Final = ("MT-01", "MT-02", "MT-03", "MT-04")
-EVERYTHING: Final = tuple(dict.fromkeys((*SERVED, *BOOTED, "DH-07", *ANSWERED, *SIZED)))
+EVERYTHING: Final = tuple(
+    dict.fromkeys((*SERVED, *BOOTED, "DH-07", *ANSWERED, *SIZED, *ADVERTISED))
+)
 
 # What an option of a lease takes the ground from, by its number (RFC 2132, RFC 3442).
 OF_LEASES: Final[Mapping[int, tuple[str, ...]]] = {
@@ -115,7 +125,11 @@ def _of_lease(value: str) -> Iterator[str]:
     # dhcp-option=tag:pxe,option:router,10.10.10.1
     word = next((each for each in words if not each.startswith(("tag:", "net:"))), "")
     number = option_number(word)
-    if number is None and word.startswith((OPTION_WORD, "option6:", "encap:", "vi-encap:")):
-        # Of another family, of a vendor, or one that no check reads.
+    if word.startswith(OPTION6_WORD):
+        # Name servers are in the advertisements as well (dnsmasq(8), --enable-ra).
+        yield from ADVERTISED if word in OF_RESOLVERS6 else ()
+        return
+    if number is None and word.startswith((OPTION_WORD, "encap:", "vi-encap:")):
+        # Of a vendor, or one that no check reads.
         return
     yield from SERVED if number is None else OF_LEASES.get(number, ())

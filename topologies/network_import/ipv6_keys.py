@@ -22,22 +22,17 @@ def of_family(root: Element, name: FamilyName) -> Iterator[Element]:
     return (each for each in root.find("ip") if each.attributes.get("family", "ipv4") == name)
 
 
-def ipv6_keys(
-    root: Element, *, is_read: bool, leased: bool
-) -> tuple[dict[str, Any], list[Element]]:
+def ipv6_keys(root: Element, *, leased: bool) -> tuple[dict[str, Any], list[Element]]:
     """Return the keys of the model that its IPv6 is, and the elements `<ip>` that are left unread.
 
     The model has one IPv6 address, beside one of IPv4.
 
     Args:
         root: the element `<network>`.
-        is_read: whether the model may have it.
         leased: whether its guests may be those of a DHCPv6 server. An existing network's are not:
             nothing of the run's would give the leases back.
     """
     every = list(of_family(root, "ipv6"))
-    if not is_read:
-        return {}, every
     for ip in every:
         if (held := _advertised(ip)) is not None and (leased or not ip.children):
             forward = root.first("forward")

@@ -180,6 +180,13 @@ class _Read:
                 "take the XML from virsh net-dumpxml",
             )
         address = self._address(self._ip())
+        alone = next(iter(of_family(root, "ipv6")), None)
+        if address is None and alone is not None:
+            raise self.error(
+                alone,
+                "a network with IPv6 alone is not read from XML; expected an IPv4 address as well",
+                "write a topology file, with address6 and without address: docs/topologies.md",
+            )
         data = self._common() | {
             "made_by": "libvirt",
             "bridge": bridge or FIRST_BRIDGE,
@@ -194,7 +201,7 @@ class _Read:
         if (ip := self._ip()) is not None and address is not None:
             self.served = dnsmasq_keys(root, ip, address)
             data["further_addresses"] = tuple(self._further(ip, address))
-        keys, unread = ipv6_keys(root, is_read=address is not None, leased=self._built)
+        keys, unread = ipv6_keys(root, leased=self._built)
         data |= keys
         self.served.unread |= {id(each): each for each in unread}
         return Network.model_validate(data | self.served.keys), None

@@ -82,8 +82,11 @@ class LibvirtBridge(NetworkType):
             if network.asks_for(key) and network.address is None:
                 yield Breach(
                     key,
-                    "libvirt starts no dnsmasq on a bridge without an address, and routes by none; "
-                    "expected both or none",
+                    "DNS and routes of a bridge without an IPv4 address, which are not checked; "
+                    "expected both or none"
+                    if network.address6 is not None
+                    else "libvirt starts no dnsmasq on a bridge without an address, and routes by "
+                    "none; expected both or none",
                     "give the network its address",
                 )
         if self.mode is not None and network.address is None and network.address6 is None:
