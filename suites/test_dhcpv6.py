@@ -190,8 +190,8 @@ def test_range_of_dhcpv6_and_no_other(testbed: Testbed, evidence: Evidence) -> N
            ask; have one lease given back, and that client ask again. Not where a guest has a
            reservation beside the only range: it takes one of dnsmasq's leases.
     Verify:
-        - each client is leased an address of the range that no guest and no other client has, and
-          that is not reserved
+        - each client is leased an address of the range that neither the bridge nor a guest nor
+          another client has, and that is not reserved
         - the client that asks for a free address of the range gets that one
         - the one client more is offered nothing while the range is leased
         - control: the server answers the one client more, and then offers it the address that was
@@ -271,7 +271,7 @@ def _lease(asking: Clients6, wish: Wish, served: Dhcp6Range, gone: Set[IPv6Addre
     assert given is not None
     asked = f"a client that asked for {wish or 'any address'} got {given}"
     assert given in served, f"{asked}, outside of {served}"
-    assert given not in gone, f"{asked}, which is reserved or taken"
+    assert given not in gone, f"{asked}, which is reserved, the bridge's or a guest's"
     assert given not in taken, f"{given} was leased to two clients"
     return given
 

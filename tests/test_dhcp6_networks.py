@@ -27,3 +27,16 @@ def test_they_conform(name: str, claims: tuple[str, ...], tmp_path: Path) -> Non
     assert record, done.stdout + done.stderr
     assert {check["verdict"] for check in record["checks"]} == {"conforms"}, done.stdout
     assert {each for check in record["checks"] for each in check["claims"]} >= set(claims)
+
+
+@pytest.mark.host
+def test_a_range_that_is_not_leased_whole_conforms(tmp_path: Path) -> None:
+    # The server takes addresses from anywhere in it.
+    text = (TOPOLOGIES / "dhcpv6.yaml").read_text(encoding="utf-8")
+    assert "::11f" in text
+    text = text.replace("::11f", "::1ff")
+    file = tmp_path / "wide.yaml"
+    file.write_text(text, encoding="utf-8")
+    words = ("--topology", str(file), "--claim", "V6-18", "--claim", "V6-19")
+    done, record = launched("run", tmp_path / "run", *words)
+    assert {check["verdict"] for check in record["checks"]} == {"conforms"}, done.stdout
