@@ -18,7 +18,7 @@ QUICK = "not host and not staged and not lab and not browser and not slow"
 
 EXAMPLES = (
     ("sudo ./plumbline test", "all tests, ruff and mypy"),
-    ("./plumbline test --quick", "linters and unit tests: no root, under a minute"),
+    ("./plumbline test --quick", "linters and unit tests: no root, about two minutes"),
     ("sudo ./plumbline test -- tests/test_tree.py", "the linters and the rules of the tree"),
     ("sudo ./plumbline test -- -k doctor -x", "words after -- go to pytest"),
 )
