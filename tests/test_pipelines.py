@@ -81,16 +81,28 @@ def test_a_history_without_allure_is_refused_before_the_run(tmp_path: Path) -> N
     assert not (tmp_path / "run").exists()
 
 
-def test_a_report_that_fails_is_no_violation(tmp_path: Path) -> None:
-    """A run that is green, and a disk that is full for its page."""
+@pytest.mark.parametrize("compared_with", [None, "empty", "record"])
+@pytest.mark.parametrize("code", [0, 1, 10, 11])
+def test_a_report_that_fails_decides_nothing(
+    tmp_path: Path, code: int, compared_with: str | None
+) -> None:
+    """A run, and a disk that is full for its page: only a run that is red by itself stays red."""
     (tmp_path / "ci").mkdir()
     shutil.copy(QUALIFY, tmp_path / "ci")
     stand_in = tmp_path / "plumbline"
-    stand_in.write_text('#!/bin/sh\n[ "$1" = run ] || exit 1\nmkdir "$3"; touch "$3/run.json"\n')
+    stand_in.write_text(
+        f'#!/bin/sh\n[ "$1" = run ] || exit 1\nmkdir "$3"; touch "$3/run.json"; exit {code}\n'
+    )
     stand_in.chmod(0o755)
     argv = [str(tmp_path / "ci" / "qualify"), "--output", str(tmp_path / "made")]
+    if compared_with is not None:
+        (tmp_path / "baseline").mkdir()
+        argv += ["--baseline", str(tmp_path / "baseline")]
+    if compared_with == "record":
+        (tmp_path / "baseline" / "run.json").touch()
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 10
+    stays = code == 11 or (code == 1 and compared_with != "record")
+    assert done.returncode == (code if stays else 10)
     assert "ci/qualify: the job broke off: line " in done.stderr
 
 
