@@ -13,6 +13,8 @@ FILE = Path("/etc/systemd/system") / NAME
 # Source: sd_booted(3).
 BOOTED = Path("/run/systemd/system")
 START_S = 600.0
+# ActiveState of org.freedesktop.systemd1(5).
+RUNNING, FAILED = ("activating", "active", "deactivating"), "failed"
 
 TEXT = """\
 # Written by ./plumbline gate, and removed by it when the machine is up again.
@@ -48,11 +50,13 @@ def install(folder: Path) -> None:
     Raises:
         LauncherError: systemd does not take the unit.
     """
-    # systemd takes % for a specifier, and $ for a variable.
     paths = {"root": ROOT, "folder": folder, "cache": cache_dir()}
-    words = {name: str(path).replace("%", "%%").replace("$", "$$") for name, path in paths.items()}
+    words = {name: _escaped(path) for name, path in paths.items()}
     FILE.write_text(TEXT.format(**words), encoding="utf-8")
     _systemctl("daemon-reload")
+    if _active_state() == FAILED:
+        # By a gate before, of this boot.
+        _systemctl("reset-failed", NAME)
     _systemctl("enable", NAME)
 
 
@@ -65,14 +69,21 @@ def remove() -> None:
     _systemctl("daemon-reload")
 
 
-def is_waiting_or_running() -> bool:
-    """Whether systemd goes on with a gate now, or will at the next start of the machine."""
+def goes_on_with(folder: Path) -> bool:
+    """Whether systemd goes on with a gate now, or will at the next start of the machine.
+
+    Args:
+        folder: the gate's.
+    """
     if not is_possible():
         return False
-    argv = ["systemctl", "show", "--property=ActiveState", "--value", NAME]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    # While it runs its file is gone.
-    return FILE.exists() or done.stdout.strip() in ("activating", "active", "deactivating")
+    # The file is read first: it is gone while the unit runs.
+    text = FILE.read_text(encoding="utf-8") if FILE.exists() else None
+    state = _active_state()
+    if text is None:
+        return state in RUNNING
+    # A unit that failed with its file still there did not get as far as the harness.
+    return f'--folder "{_escaped(folder)}"\n' in text and state != FAILED
 
 
 def is_going_down() -> bool:
@@ -92,6 +103,17 @@ def wait_for_the_start() -> str:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=START_S, check=False)
     except subprocess.TimeoutExpired:
         return f"not up after {START_S:g} s"
+    return done.stdout.strip()
+
+
+def _escaped(path: Path) -> str:
+    """Return a path as a unit has it: there % begins a specifier, and $ a variable."""
+    return str(path).replace("%", "%%").replace("$", "$$")
+
+
+def _active_state() -> str:
+    argv = ["systemctl", "show", "--property=ActiveState", "--value", NAME]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
     return done.stdout.strip()
 
 

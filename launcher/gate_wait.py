@@ -37,7 +37,7 @@ def waited_for(folder: GateFolder) -> int:
 
 def _looked_at(folder: GateFolder) -> tuple[Gate, bool]:
     """Return a gate, and whether something goes on with it; the gate is read last."""
-    goes_on = gate_unit.is_waiting_or_running()
+    goes_on = gate_unit.goes_on_with(folder.place)
     gate = folder.read()
     assert gate is not None
     return gate, goes_on
