@@ -215,6 +215,18 @@ def test_a_change_is_taken_back_once_and_is_then_left_alone(
     assert left == []
 
 
+@pytest.mark.parametrize("is_there", [True, False], ids=["there", "gone before its reload"])
+def test_a_manager_reads_its_files_anew_when_the_runs_is_gone(
+    tmp_path: Path, is_there: bool
+) -> None:
+    file, read = tmp_path / "plumbline.conf", tmp_path / "read"
+    if is_there:
+        file.touch()
+    undo = KeepingFileRemove(str(file), ("sh", "-c", f"test ! -e {file} && touch {read}"))
+    assert list(undo.take_back()) == ([str(file)] if is_there else [])
+    assert read.exists()
+
+
 @pytest.mark.host
 def test_rules_of_the_site_stay(host: Host) -> None:
     own = ["FORWARD", "-i", "nic0", "-j", "ACCEPT"]
