@@ -110,8 +110,21 @@ def test_the_files_of_a_pack_are_compared_on_the_host(
     status = json.loads((tmp_path / "records" / "one" / "status.json").read_text())
     assert (status["state"], status["exit_code"]) == ("refused", code)
     assert status["reason"].startswith(reason)
+    assert ("; remove " in status["reason"]) == (code is None)
     # Only what was whole is taken for unpacked the next time.
     assert len(list((tmp_path / "on-host").glob("harness-*/.unpacked"))) == (code is not None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("empty", ["plumbline_archive", "plumbline_signer"])
+def test_signers_without_something_that_is_signed_by_one_are_refused(
+    tmp_path: Path, empty: str
+) -> None:
+    given = {"plumbline_signers": str(tmp_path / "signers"), "plumbline_signer": "op", empty: ""}
+    done = on_this_machine(pack(tmp_path), tmp_path, **given)
+    assert done.returncode != 0
+    assert f"is to be verified, and {empty} is empty" in " ".join(done.stdout.split())
+    assert not (tmp_path / "records").exists()
 
 
 @pytest.mark.slow
