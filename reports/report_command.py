@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What `./plumbline report` was asked for, done: `python -m reports.report_command ORDER`.
+"""What `./plumbline report` was asked for, done.
 
-The launcher has parsed the command line and started this in the virtual environment.
+The launcher has parsed the command line, and `launcher.venv_main` calls `main` in the virtual
+environment.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What `./plumbline report FOLDER --fleet` was asked for, done.
 
-The launcher has parsed the command line and started this in the virtual environment:
-`python -m reports.fleet.fleet_command ORDER`.
+The launcher has parsed the command line, and `launcher.venv_main` calls `main` in the virtual
+environment.
 """
 
 import sys
