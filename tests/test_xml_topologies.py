@@ -281,3 +281,29 @@ def test_another_prefix_of_dnsmasqs_namespace_is_the_same_element() -> None:
             "network/dnsmasq:options",
             "network/dnsmasq:options/dnsmasq:option",
         ]
+
+
+@pytest.mark.parametrize("length", [30, 31, 32])
+def test_a_subnet_without_room_for_guests_is_one_message_with_its_line(
+    length: int, tmp_path: Path
+) -> None:
+    xml = f"""\
+<network>
+  <name>small</name>
+  <forward mode='nat'/>
+  <ip address='192.168.77.1' prefix='{length}'/>
+</network>
+"""
+    folder = written(tmp_path, net_xml=xml)
+    with pytest.raises(DataError) as refused:
+        library.load(str(folder / "net.xml"))
+    assert str(refused.value).startswith(f"{folder / 'net.xml'}:4: network/ip: ")
+    assert len(refused.value.errors) == 1
+    assert refused.value.hint
+
+
+def test_a_subnet_that_leaves_none_beyond_the_host_is_one_message(tmp_path: Path) -> None:
+    xml = NAT.replace("netmask='255.255.255.0'", "prefix='0'")
+    folder = written(tmp_path, net_xml=xml)
+    with pytest.raises(DataError, match=r"net.xml:9: network/ip: 0.0.0.0/0 overlaps each of "):
+        library.load(str(folder / "net.xml"))

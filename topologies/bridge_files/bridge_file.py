@@ -13,7 +13,12 @@ from topologies.bridge_files.netplan_file import is_netplan, netplan_bridges
 from topologies.data_error import DataError, gathered, near_miss
 from topologies.host_files import joined, split
 from topologies.network_import.imported import Imported
-from topologies.network_import.planned import physical_of, planned, planned_guests
+from topologies.network_import.planned import (
+    NoRoom,
+    physical_of,
+    planned,
+    planned_guests,
+)
 from topologies.network_import.reading import Reading
 from topologies.yaml_reader import Document, FieldPath
 
@@ -87,9 +92,13 @@ def documents(word: str) -> Iterator[BridgeDocument]:
 
 def _document(file: Path, bridge: DeclaredBridge, one_of: int) -> BridgeDocument:
     found = as_imported(bridge)
-    physical = physical_of(found)
-    network = planned(found, physical).given_as_stanza(bridge.stanza)
-    guests = planned_guests(found, network)
+    try:
+        physical = physical_of(found)
+        network = planned(found, physical).given_as_stanza(bridge.stanza)
+        guests = planned_guests(found, network)
+    except NoRoom as error:
+        place = bridge.places.get("address", bridge.place)
+        raise place.error(f"{bridge.name}: {error}", BY_HAND) from error
     data = found.data(
         macs=guests.macs, names=guests.names, addresses=guests.addresses, physical=physical
     )

@@ -27,6 +27,12 @@ UPLINK: Final = "eth1"
 UNKNOWN_SUBNET: Final = IPv4Network("10.213.0.0/24")
 HOST, ROUTER, OUTSIDE = 2, 1, 10
 FUNCTIONS_MIN = GUESTS + 1
+# Of a large subnet so many addresses are looked at: a /8 has 16 million.
+LOOKED_AT_MAX: Final = 1 << 12
+
+
+class NoRoom(ValueError):
+    """A subnet has not the addresses that a run needs."""
 
 
 def as_buildable(imported: Imported) -> Imported:
@@ -48,7 +54,11 @@ def as_buildable(imported: Imported) -> Imported:
 
 
 def physical_of(imported: Imported) -> Physical | None:
-    """Return the network beyond the host as a sandbox is to make it; None: there is none."""
+    """Return the network beyond the host as a sandbox is to make it; None: there is none.
+
+    Raises:
+        NoRoom: its subnet, which is the network's own, is too small.
+    """
     network = imported.network
     type_ = type_of(network)
     if not any("outside" in cell for cell in type_.reach):
@@ -58,20 +68,25 @@ def physical_of(imported: Imported) -> Physical | None:
     if beyond and network.address is not None:
         subnet, host = network.address.network, network.address.ip
         known = _inside(imported.router, subnet)
-        router = known or next(address for address in subnet.hosts() if address != host)
+        router = known or next((each for each in subnet.hosts() if each != host), host)
     else:
-        subnet = next(
+        free = (
             each
             for each in BEYOND
             if not any(each.overlaps(other) for other in own)
             and not any(address in each for address in imported.spoken_for)
         )
-        host, router = subnet[HOST], subnet[ROUTER]
-    figures = _figures(network.uplink or imported.device or UPLINK, subnet, host, router)
+        if (found := next(free, None)) is None:
+            raise NoRoom(
+                f"{', '.join(map(str, own))} overlaps each of {', '.join(map(str, BEYOND))}; "
+                "expected room for a network beyond the host"
+            )
+        subnet, host, router = found, found[HOST], found[ROUTER]
+    uplink = network.uplink or imported.device or UPLINK
     more: dict[str, Any] = {"ipv6": _ipv6_beyond(network)}
     if imported.uplink_mtu is not None:
         more["mtu"] = imported.uplink_mtu
-    return figures.model_copy(update=more)
+    return Physical(**_figures(subnet, host, router), uplink=uplink, **more)
 
 
 def _ipv6_beyond(network: Network) -> PhysicalIpv6 | None:
@@ -88,20 +103,30 @@ def _inside(address: IPv4Address | None, subnet: IPv4Network) -> IPv4Address | N
     return address if address is not None and address in subnet else None
 
 
-def _figures(uplink: str, subnet: IPv4Network, host: IPv4Address, router: IPv4Address) -> Physical:
-    free = [a for a in list(subnet.hosts())[: 1 << 12] if a not in (host, router)]
+def _figures(subnet: IPv4Network, host: IPv4Address, router: IPv4Address) -> dict[str, Any]:
+    """Return the figures of a physical network.
+
+    Raises:
+        NoRoom: it is too small.
+    """
+    looked_at = islice(subnet.hosts(), LOOKED_AT_MAX)
+    free = [each for each in looked_at if each not in (host, router)]
+    if len(free) <= GUESTS or host == router:
+        raise NoRoom(
+            f"{subnet} has not enough addresses for a router, the host, a machine outside and "
+            f"{GUESTS} guests; expected a /29 or larger"
+        )
     outside = free[min(OUTSIDE, len(free) - 1)]
     served = _longest(sorted(set(free) - {outside}))
     # The guests' own addresses, where they have static ones, are before the range.
     served = served[len(served) // 2 :]
-    return Physical(
-        uplink=uplink,
-        subnet=subnet,
-        router=router,
-        dhcp=DhcpRange(start=served[0], end=served[-1]),
-        host=host,
-        outside=outside,
-    )
+    return {
+        "subnet": subnet,
+        "router": router,
+        "dhcp": DhcpRange(start=served[0], end=served[-1]),
+        "host": host,
+        "outside": outside,
+    }
 
 
 def _longest(addresses: Sequence[IPv4Address]) -> Sequence[IPv4Address]:
@@ -147,6 +172,9 @@ def planned_guests(imported: Imported, network: Network) -> PlannedGuests:
 
     Where its DHCP server has no addresses but reserved ones, they are the clients of the first two
     reservations; else with static addresses.
+
+    Raises:
+        NoRoom: its subnet has no addresses for them.
     """
     macs = macs_for(imported.name, _reserved_macs(network))
     names = list(islice(_free_names(network), GUESTS))
@@ -200,5 +228,10 @@ def _static_addresses(imported: Imported, network: Network) -> list[IPv4Interfac
     subnet = network.subnet or UNKNOWN_SUBNET
     own = None if network.address is None else network.address.ip
     taken = imported.spoken_for | {own}
-    free = (address for address in subnet.hosts() if address not in taken)
-    return [IPv4Interface((next(free), subnet.prefixlen)) for _ in range(GUESTS)]
+    free = list(islice((each for each in subnet.hosts() if each not in taken), GUESTS))
+    if len(free) < GUESTS:
+        raise NoRoom(
+            f"{subnet} has not enough free addresses for {GUESTS} guests beside the host's own and "
+            "those given to others; expected a larger subnet"
+        )
+    return [IPv4Interface((address, subnet.prefixlen)) for address in free]

@@ -14,7 +14,12 @@ from topologies.given_xml import GivenXml
 from topologies.network_import.elements import unknown
 from topologies.network_import.imported import Imported
 from topologies.network_import.libvirt_xml import imported, place_of, without_host
-from topologies.network_import.planned import physical_of, planned, planned_guests
+from topologies.network_import.planned import (
+    NoRoom,
+    physical_of,
+    planned,
+    planned_guests,
+)
 from topologies.network_import.reading import Reading
 from topologies.network_import.xml_reader import Element, read_file, text_of
 from topologies.yaml_reader import Document, FieldPath, Value
@@ -75,7 +80,17 @@ def read_network(file: Path, over: Document | None = None) -> XmlDocument:
     if errors := list(_obstacles(root, file)):
         raise gathered(errors)
     found = imported(root, without_host, file, built=True)
-    data = _data(found, GivenXml(text, file))
+    try:
+        data = _data(found, GivenXml(text, file))
+    except NoRoom as error:
+        place = place_of(root, "address")
+        raise DataError(
+            str(error),
+            file=file,
+            line=place.line,
+            field=place.path,
+            hint="describe the network in a topology file: docs/topologies.md",
+        ) from error
     written = {} if over is None else {k: v for k, v in over.data.items() if k != KEY}
     return XmlDocument(
         file=file if over is None else over.file,
