@@ -12,10 +12,10 @@ from typing import Final, Literal
 
 from topologies.bridge_files.declared import ETHERNET_MTU, DeclaredBridge, Place, Port
 from topologies.bridge_files.interfaces_settings import BridgeLines, source_of
-from topologies.bridge_files.keywords import BRIDGE, DECIDES_REACH
+from topologies.bridge_files.keywords import BRIDGE, COMMANDS, DECIDES_REACH
 from topologies.bridge_files.stanzas import Option, Stanza, read_interfaces
 from topologies.data_error import DataError, near_miss
-from topologies.given_stanza import GivenStanza
+from topologies.given_stanza import GivenStanza, StanzaCommand
 from topologies.network_import.reading import Setting
 
 IPV4: Final = "inet"
@@ -287,4 +287,10 @@ class _Bridge:
             # The run has no lease for the host: it gives the bridge its address.
             head = re.sub(r"(\sinet6?\s+)(dhcp|auto)\b", r"\1manual", head)
             lines += [head, *rest]
-        return GivenStanza("\n".join(lines) + "\n", self._main.file, self._address() is not None)
+        commands = tuple(
+            StanzaCommand(option.key, option.value, stanza.file, option.line)
+            for stanza, option in self._options
+            if option.key in COMMANDS
+        )
+        text = "\n".join(lines) + "\n"
+        return GivenStanza(text, self._main.file, self._address() is not None, commands)

@@ -13,6 +13,7 @@ from topologies.network_import.reading import Treatment
 
 LEARNING: Final = ("LB-08", "LB-09", "LB-10", "LB-11")
 AGEING_DEFAULT_S: Final = 300
+COMMANDS: Final = ("pre-up", "up", "post-up", "down", "pre-down", "post-down")
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ BRIDGE: Final[Mapping[str, Keyword]] = {
     "bridge-ageing": Keyword("not looked at", undecides=ageing),
     "bridge-learning": Keyword("not looked at", undecides=lambda _value: LEARNING),
     "bridge-unicast-flood": Keyword("not looked at", undecides=_off("LB-10")),
-    **dict.fromkeys(("pre-up", "up", "post-up", "down", "pre-down", "post-down"), _COMMAND),
+    **dict.fromkeys(COMMANDS, _COMMAND),
     **dict.fromkeys(
         (
             *("bridge-vlan-aware", "bridge-vids", "bridge-pvid", "bridge-vlan-protocol"),

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""ifup on a user's stanza: failures that are the host's, and those that a sandbox alone has."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures.errors import HostAtFault, SandboxLacks
+from fixtures.host.host import Host
+from fixtures.host.links import has_link
+from fixtures.host.sandbox import sandbox
+from fixtures.testbed.build_network import built_network
+from topologies.library import load
+from topologies.schema import Network
+
+pytestmark = pytest.mark.host
+
+STANZA = """\
+iface br0 inet static
+    address 198.51.100.20/24
+    bridge_ports eth1
+    bridge_fd 0
+"""
+UPLINK = (
+    "ip link add eth1 type veth peer name wire; ip link set eth1 up; ip link set wire up; "
+    "ip address add 198.51.100.20/24 dev eth1; ip route add default via 198.51.100.1"
+)
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    with sandbox() as made:
+        made.run(["sh", "-c", UPLINK])
+        yield made
+
+
+def network_of(folder: Path, *lines: str) -> Network:
+    file = folder / "interfaces"
+    file.write_text(STANZA + "".join(f"    {line}\n" for line in lines), encoding="utf-8")
+    return load(str(file)).network
+
+
+@pytest.mark.parametrize(
+    ("lines", "named", "words"),
+    [
+        (["post-up ip link set eno2  up"], ":5 (post-up ip link set eno2 up)", "eno2"),
+        (["up true", "up false"], ":6 (up false)", "it fails without a word"),
+        # Before there is a bridge.
+        (["pre-up ip link set eno2 up"], ":5 (pre-up ip link set eno2 up)", "eno2"),
+    ],
+)
+def test_a_failing_command_of_the_stanza_is_no_finding_about_the_host(
+    host: Host, lines: list[str], named: str, words: str, tmp_path: Path
+) -> None:
+    network = network_of(tmp_path, *lines)
+    with pytest.raises(SandboxLacks) as caught, built_network(host, network):
+        pass
+    said = str(caught.value)
+    assert said.startswith(f"the sandbox has not what {tmp_path / 'interfaces'}{named} needs: ")
+    assert words in said.partition(" needs: ")[2]
+    assert not has_link(host, "br0")
+
+
+@pytest.mark.parametrize(
+    "lines", [["broadcast nowhere"], ["pre-up true", "broadcast nowhere", "up true"]]
+)
+def test_ifups_own_failure_is_one_also_after_a_command_of_the_stanza(
+    host: Host, lines: list[str], tmp_path: Path
+) -> None:
+    network = network_of(tmp_path, *lines)
+    refused = pytest.raises(HostAtFault, match=r"ifup ended with status 1 .*nowhere")
+    with refused, built_network(host, network):
+        pass
