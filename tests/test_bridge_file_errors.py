@@ -40,6 +40,12 @@ def bridge(folder: Path, text: str) -> DeclaredBridge:
         (" netmask 255.255.255.0\n", "address", IPv4Interface("198.51.100.2/24")),
         (" gateway 198.51.100.1\n", "router", IPv4Address("198.51.100.1")),
         (" gateway 2001:db8::1\n", "router", None),
+        (
+            "iface br0 inet6 static\n address 2001:db8::2/64\n gateway 2001:db8::1\n"
+            "iface br0 inet static\n address 198.51.100.2/24\n gateway 198.51.100.1\n",
+            "router",
+            IPv4Address("198.51.100.1"),
+        ),
         (" bridge_stp on\n", "stp", True),
         (" bridge-stp yes\n", "stp", True),
         (" BRIDGE_STP off\n", "stp", False),

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from contracts.address_family import IPV4
 from fixtures.errors import HostAtFault, SandboxLacks
+from fixtures.host.dhcp_client import default_gateways
 from fixtures.host.host import Host
 from fixtures.host.links import has_link
 from fixtures.host.sandbox import sandbox
@@ -72,3 +74,15 @@ def test_ifups_own_failure_is_one_also_after_a_command_of_the_stanza(
     refused = pytest.raises(HostAtFault, match=r"ifup ended with status 1 .*nowhere")
     with refused, built_network(host, network):
         pass
+
+
+def test_a_default_route_of_the_stanzas_own_is_kept(host: Host, tmp_path: Path) -> None:
+    network = network_of(tmp_path, "post-up ip route add default via 198.51.100.7")
+    with built_network(host, network):
+        assert default_gateways(host, "br0", IPV4) == ["198.51.100.7"]
+    assert default_gateways(host, "eth1", IPV4) == ["198.51.100.1"]
+
+
+def test_a_stanza_without_one_gets_that_of_the_physical_network(host: Host, tmp_path: Path) -> None:
+    with built_network(host, network_of(tmp_path)):
+        assert default_gateways(host, "br0", IPV4) == ["198.51.100.1"]

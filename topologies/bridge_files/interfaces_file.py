@@ -216,8 +216,9 @@ class _Bridge:
         return None
 
     def _router(self) -> IPv4Address | None:
-        option = self._find("gateway")
-        if option is None or ":" in option.value:
+        # An inet6 stanza of the bridge has one of IPv6.
+        every = (each for _, each in self._options if each.key == "gateway")
+        if (option := next((each for each in every if ":" not in each.value), None)) is None:
             return None
         place = self._places["router"] = self._place(option)
         try:
