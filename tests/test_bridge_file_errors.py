@@ -16,6 +16,7 @@ from topologies.bridge_files.keywords import BRIDGE as KEYWORDS
 from topologies.bridge_files.netplan_keys import BRIDGE as KEYS
 from topologies.bridge_files.stanzas import read_interfaces
 from topologies.catalogue import claims
+from topologies.cli_names import expanded
 from topologies.data_error import DataError
 from topologies.placement import Placement, Taken
 
@@ -129,6 +130,15 @@ def test_it_is_known_by_its_content(tmp_path: Path) -> None:
     assert {each.name for each in library.load_all([str(netplan), str(tmp_path / "vmbr0")])} == {
         *("bridge-br0", "bridge-br1")
     }
+
+
+def test_of_a_folder_files_with_other_names_are_not_read(tmp_path: Path) -> None:
+    (tmp_path / "capture.pcap").write_bytes(b"\xd4\xc3\xb2\xa1" * 300_000)
+    (tmp_path / "notes").write_text("source of all this: the colleagues\n")
+    (tmp_path / "br0.cfg").write_text(PORTS)
+    file = written(tmp_path, "source br0.cfg\n")
+    assert expanded([str(tmp_path)]) == [str(file)]
+    assert [each.network.bridge for each in library.load_all([str(tmp_path)])] == ["br0"]
 
 
 def test_one_of_several_bridges_is_named_with_the_file(tmp_path: Path) -> None:

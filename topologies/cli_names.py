@@ -33,6 +33,8 @@ SUFFIXES: Final = (".yaml", ".yml")
 XML: Final = ".xml"
 FILES: Final = (*SUFFIXES, XML)
 STDIN: Final = "-"
+# In a folder: what it sources has other names, and is not taken a second time.
+INTERFACES: Final = "interfaces"
 FOLDER: Final = Path(__file__).resolve().parent
 # A topology has a hundred lines; a megabyte is a mistake, and would take a minute to parse.
 SIZE_MAX_BYTES: Final = 1_000_000
@@ -78,7 +80,8 @@ def is_interfaces(file: Path) -> bool:
 def expanded(names_or_paths: Iterable[str]) -> list[str]:
     """Return the names and files of topologies, with those in a folder in the folder's place.
 
-    XML that a topology file of the folder is over is not a topology of its own.
+    In a folder a file is known by its name alone. XML that a topology file of the folder is over is
+    not a topology of its own.
 
     Raises:
         DataError: A folder has no such file.
@@ -92,8 +95,8 @@ def expanded(names_or_paths: Iterable[str]) -> list[str]:
         files = sorted(each for each in folder.iterdir() if _is_network(each))
         if not files:
             raise DataError(
-                f"the folder has no file that ends in {', '.join(FILES)}, and none of "
-                "/etc/network/interfaces; expected networks",
+                f"the folder has no file that ends in {', '.join(FILES)}, and none with the name "
+                f"{INTERFACES}; expected networks",
                 file=folder,
                 hint="virsh net-dumpxml NAME prints the XML of one",
             )
@@ -103,7 +106,8 @@ def expanded(names_or_paths: Iterable[str]) -> list[str]:
 
 
 def _is_network(file: Path) -> bool:
-    return file.suffix in FILES or is_interfaces(file)
+    """Whether a file of a folder is a network, by its name: others are not read."""
+    return file.suffix in FILES or (file.name == INTERFACES and file.is_file())
 
 
 def xml_under(file: Path) -> Path | None:
