@@ -93,6 +93,16 @@ def test_what_a_line_of_a_stanza_means(lines: str, key: str, value: object, tmp_
             IPv4Address("198.51.100.1"),
         ),
         ("      routes: [{to: 10.0.0.0/8, via: 198.51.100.1}]\n", "router", None),
+        (
+            "      routes:\n"
+            "        - {to: default, via: 198.51.100.3, table: 7}\n"
+            "        - {to: default, via: '2001:db8::1'}\n"
+            "        - {to: default, via: 198.51.100.1}\n"
+            "        - {to: default, via: 198.51.100.4}\n",
+            "router",
+            IPv4Address("198.51.100.1"),
+        ),
+        ("      routes: [{to: default, via: 198.51.100.3, table: 7}]\n", "router", None),
     ],
 )
 def test_what_a_key_of_netplans_means(lines: str, key: str, value: object, tmp_path: Path) -> None:
@@ -207,6 +217,25 @@ CLAIMED = f"{PORTS}iface br1 inet manual\n bridge_ports eth1 eth0\n"
         (f"{NETPLAN}    br0: {{addresses: [10.0.0.1]}}\n", ":5: network.bridges.br0.addresses[0]"),
         (f"{NETPLAN}    br0: {{macaddress: 1234}}\n", ":5: network.bridges.br0.macaddress: br0: "),
         (f"{NETPLAN}    br0: {{interfaces: eth0}}\n", ":5: network.bridges.br0.interfaces: it is"),
+        (f"{NETPLAN}    br0: {{addresses: {{}}}}\n", ":5: network.bridges.br0.addresses: it is no"),
+        (
+            f"{NETPLAN}    br0: {{addresses: 10.0.0.1/24}}\n",
+            ":5: network.bridges.br0.addresses: it is no list",
+        ),
+        (
+            f"{NETPLAN}    br0: {{addresses: [{{}}]}}\n",
+            ":5: network.bridges.br0.addresses[0]: it is no address",
+        ),
+        (
+            f"{NETPLAN}    br0:\n      addresses:\n        - 10.0.0.1/24\n        - {{}}\n",
+            ":8: network.bridges.br0.addresses[1]: it is no address",
+        ),
+        (
+            f"{NETPLAN}    br0: {{routes: {{to: default, via: 10.0.0.1}}}}\n",
+            ":5: network.bridges.br0.routes: it is no list",
+        ),
+        ("auto lo\nsource **foo\n", ':2: source: "**foo" is no pattern of files'),
+        ("auto lo\nsource .\n", ':2: source: "." is no pattern of files'),
         ("network:\n  version: 2\n", ":1: network: no bridge in it"),
         ("network: [br0]\n", ":1: network: it is no mapping"),
         ("network:\n  version: 3\n  bridges: {br0: {}}\n", ":2: network.version: version 3"),
@@ -268,6 +297,15 @@ def test_of_a_large_subnet_few_addresses_are_looked_at(
     monkeypatch.setattr(IPv4Network, "hosts", counted)
     library.load(str(written(tmp_path, PORTS.replace("198.51.100.2/24", LARGE))))
     assert seen
+
+
+def test_only_the_default_route_that_counts_is_used(tmp_path: Path) -> None:
+    routes = "[{to: default, via: 198.51.100.3, table: 7}, {to: default, via: 198.51.100.1}]"
+    text = f"{NETPLAN}    br0:\n      interfaces: [eth0]\n      routes: {routes}\n"
+    treated = {each.element: each.treatment for each in bridge(tmp_path, text).settings}
+    name = "network.bridges.br0.routes"
+    assert treated[f"{name}[0].via"] == "not looked at"
+    assert treated[f"{name}[1].via"] == "used"
 
 
 def test_a_stanza_stays_in_a_sandbox(tmp_path: Path) -> None:

@@ -14,14 +14,13 @@ from topologies import host_files
 from topologies.bridge_files.declared import ETHERNET_MTU, DeclaredBridge, Place, Port
 from topologies.bridge_files.interfaces_file import BY_HAND, DELAY_MAX_S
 from topologies.bridge_files.netplan_keys import BRIDGE, DEVICES, OFF
-from topologies.bridge_files.netplan_settings import BridgeKeys
+from topologies.bridge_files.netplan_settings import BridgeKeys, default_route
 from topologies.cli_names import SUFFIXES, content
 from topologies.data_error import near_miss
 from topologies.yaml_reader import Document, FieldPath, Value, field_name, read
 
 # netplan's own words.
 ON_OFF: Final = {**dict.fromkeys(("true", "yes", "on", "y"), True), **dict.fromkeys(OFF, False)}
-DEFAULT_ROUTES: Final = ("default", "0.0.0.0/0")
 HINT: Final = "netplan generate says what netplan makes of it; docs/topologies.md what a run does"
 
 
@@ -176,10 +175,8 @@ class _Bridge:
         return interface if named is None else str(named)
 
     def _address(self) -> IPv4Interface | None:
-        listed = self._get("addresses")
-        for number, each in enumerate(listed if isinstance(listed, list) else []):
-            # An address may have options: - 192.168.1.2/24: {lifetime: 0}
-            written = next(iter(each)) if isinstance(each, dict) else str(each)
+        written_all = [self._written(number, each) for number, each in self._list("addresses")]
+        for number, written in enumerate(written_all):
             if ":" in written:
                 continue
             place = self._places["address"] = self._place("addresses", number)
@@ -193,12 +190,29 @@ class _Bridge:
                 ) from error
         return None
 
+    def _list(self, key: str) -> Iterator[tuple[int, Value]]:
+        """Give the entries of a list with their numbers; none: the key is not there, or empty."""
+        listed = self._get(key)
+        if listed is not None and not isinstance(listed, list):
+            raise self._place(key).error("it is no list; expected one", "begin each entry with -")
+        yield from enumerate(listed or [])
+
+    def _written(self, number: int, address: Value) -> str:
+        """Return an address without options: - 192.168.1.2/24: {lifetime: 0}."""
+        if isinstance(address, dict) and len(address) == 1:
+            return str(next(iter(address)))
+        if isinstance(address, dict | list):
+            raise self._place("addresses", number).error(
+                "it is no address; expected one with a prefix length", "write 192.168.1.2/24"
+            )
+        return str(address)
+
     def _router(self) -> IPv4Address | None:
-        routes = self._get("routes")
         found = self._get("gateway4")
         place = self._place("gateway4")
-        for number, each in enumerate(routes if isinstance(routes, list) else []):
-            if isinstance(each, dict) and each.get("to") in DEFAULT_ROUTES:
+        counts = default_route(self._get("routes"))
+        for number, each in self._list("routes"):
+            if number == counts and isinstance(each, dict):
                 found, place = each.get("via"), self._place("routes", number, "via")
         if found is None or ":" in str(found):
             return None

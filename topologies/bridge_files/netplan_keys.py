@@ -19,7 +19,10 @@ BRIDGE: Final[Mapping[str, Keyword]] = {
     "interfaces": used("`networks.uplink`: the first NIC, bond or VLAN of them"),
     "addresses": used("`networks.address`: the first of IPv4"),
     "gateway4": used("`physical.router`"),
-    "routes": used("`physical.router`: `via` of the default route; others are not looked at"),
+    "routes": used(
+        "`physical.router`: `via` of the first IPv4 default route of the main table; others are "
+        "not looked at"
+    ),
     "macaddress": used("`networks.mac`"),
     "mtu": used("`physical.mtu`"),
     "parameters": used("its keys"),

@@ -16,6 +16,7 @@ MADE_BY: Final = "ip or ovs-vsctl: netplan needs networkd or NetworkManager, and
 # Of one level: network, network.version, network.bridges; two more are an interface.
 SECTION, INTERFACE = 2, 3
 DEFAULT_ROUTES: Final = ("default", "0.0.0.0/0")
+MAIN_TABLE: Final = 254  # RT_TABLE_MAIN, linux/rtnetlink.h
 # By these a port has an address of its own.
 ADDRESSES: Final = ("addresses", "dhcp4")
 SWITCHES: Final = ("dhcp4", "dhcp6", "optional")
@@ -121,15 +122,12 @@ class BridgeKeys:
         return BRIDGE.get(".".join(map(str, path[1:])), NOT)
 
     def _is_default_route(self, path: FieldPath) -> bool:
-        """Whether a path is that of a default route, or of its `to` or `via`."""
+        """Whether a path is that of the default route, or of its `to` or `via`."""
         found: Value = self.document.data
-        for step in ("network", "bridges", *path[:3]):
-            if isinstance(found, dict):
-                found = found.get(str(step))
-            elif isinstance(found, list) and isinstance(step, int):
-                found = found[step]
-        is_default = isinstance(found, dict) and found.get("to") in DEFAULT_ROUTES
-        return is_default and path[3:] in ((), ("to",), ("via",))
+        for step in (*self._own, "routes"):
+            found = found.get(str(step)) if isinstance(found, dict) else None
+        is_default = path[SECTION] == default_route(found)
+        return is_default and path[SECTION + 1 :] in ((), ("to",), ("via",))
 
     def _rule_of_other(self, path: FieldPath) -> Keyword:
         """Return the rule of an interface that is no bridge: a port without more is used."""
@@ -143,6 +141,19 @@ class BridgeKeys:
         if path[INTERFACE] == "set-name":
             return USED
         return NOT
+
+
+def default_route(routes: Value) -> int | None:
+    """Return the place of the default route in a bridge's list: the first of IPv4; None: no such.
+
+    A route of another table is for packets that a rule of routing-policy sends there.
+    """
+    for number, each in enumerate(routes if isinstance(routes, list) else []):
+        if not isinstance(each, dict) or each.get("to") not in DEFAULT_ROUTES:
+            continue
+        if each.get("table", MAIN_TABLE) == MAIN_TABLE and ":" not in str(each.get("via")):
+            return number
+    return None
 
 
 def _address_of_port(value: str) -> tuple[str, ...]:

@@ -104,13 +104,26 @@ def sourced_files(stanza: Stanza, folder: Path) -> list[Path]:
     Args:
         stanza: the line.
         folder: that of the outermost file, from which relative paths are taken.
+
+    Raises:
+        DataError: a word is no pattern.
     """
     found: list[Path] = []
     for word in stanza.words:
         # An absolute pattern is below the root of the file system.
         place = Path(word)
         root, pattern = (Path("/"), word.lstrip("/")) if place.is_absolute() else (folder, word)
-        matching = sorted(root.glob(pattern)) if pattern else []
+        try:
+            matching = sorted(root.glob(pattern)) if pattern else []
+        except (IndexError, ValueError) as error:
+            # '**foo', and a lone '.'
+            raise DataError(
+                f'"{word}" is no pattern of files; expected one as in interfaces.d/*',
+                file=stanza.file,
+                line=stanza.line,
+                field=stanza.kind,
+                hint="write one * for any characters of a name",
+            ) from error
         if stanza.kind == "source":
             found += [each for each in matching if each.is_file()]
         else:
