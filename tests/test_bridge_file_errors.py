@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Files of bridge hosts: what each line means, and one error, with its line, for what has none."""
 
-from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
 import pytest
@@ -185,6 +184,10 @@ CLAIMED = f"{PORTS}iface br1 inet manual\n bridge_ports eth1 eth0\n"
         (f"{PORTS} bridge_stp maybe\n", ':4: iface br0 bridge_stp: "maybe"; expected on or off'),
         (f"{PORTS} bridge_fd 40\n", ':4: iface br0 bridge_fd: "40"; expected 0 to 30'),
         (f"{PORTS} mtu 1400\n", ":4: iface br0 mtu: 1400 octets"),
+        (
+            f"{PORTS} mtu 65522\n",
+            ":4: iface br0 mtu: 65522 octets: a guest's TAP has at most 65521",
+        ),
         (f"{PORTS} hwaddress eth9\n", ':4: iface br0 hwaddress: "eth9"; expected a MAC'),
         (f"{PORTS} gateway here\n", ":4: iface br0 gateway: "),
         (PORTS.replace("/24", ""), ":2: iface br0 address: 198.51.100.2 without a netmask"),
@@ -217,6 +220,9 @@ CLAIMED = f"{PORTS}iface br1 inet manual\n bridge_ports eth1 eth0\n"
         (f"{NETPLAN}    br0: {{addresses: [10.0.0.1]}}\n", ":5: network.bridges.br0.addresses[0]"),
         (f"{NETPLAN}    br0: {{macaddress: 1234}}\n", ":5: network.bridges.br0.macaddress: br0: "),
         (f"{NETPLAN}    br0: {{interfaces: eth0}}\n", ":5: network.bridges.br0.interfaces: it is"),
+        (f"{NETPLAN}    br0: {{mtu: 65522}}\n", ":5: network.bridges.br0.mtu: 65522 octets: a"),
+        (f"{NETPLAN}    br0: {{mtu: 1400}}\n", ":5: network.bridges.br0.mtu: 1400 octets: guests"),
+        (f"{NETPLAN}    br0: {{mtu: big}}\n", ':5: network.bridges.br0.mtu: "big"; expected a'),
         (f"{NETPLAN}    br0: {{addresses: {{}}}}\n", ":5: network.bridges.br0.addresses: it is no"),
         (
             f"{NETPLAN}    br0: {{addresses: 10.0.0.1/24}}\n",
@@ -248,55 +254,6 @@ def test_what_is_wrong_is_one_message_with_its_line(text: str, said: str, tmp_pa
     assert str(refused.value).startswith(f"{file}{said}")
     assert len(refused.value.errors) == 1
     assert refused.value.hint
-
-
-ALONE = "iface br0 inet static\n address {address}\n bridge_ports none\n"
-BESIDE_NETPLAN = f"{NETPLAN}    br0: {{interfaces: [eth0], addresses: [198.51.100.2/%s]}}\n"
-LARGE = "10.20.0.2/8"
-
-
-@pytest.mark.parametrize("length", [30, 31, 32])
-def test_a_subnet_without_room_is_one_message_with_its_line(length: int, tmp_path: Path) -> None:
-    small = f"198.51.100.2/{length}"
-    texts = {
-        PORTS.replace("198.51.100.2/24", small): ":2: iface br0 address: br0: ",
-        ALONE.format(address=small): ":2: iface br0 address: br0: ",
-        BESIDE_NETPLAN % length: ":5: network.bridges.br0.addresses[0]: br0: ",
-    }
-    for text, place in texts.items():
-        file = written(tmp_path, text)
-        with pytest.raises(DataError) as refused:
-            library.load_all([str(file)])
-        said = str(refused.value)
-        assert said.startswith(f"{file}{place}{IPv4Interface(small).network} has not enough ")
-        assert "\n" not in said
-
-
-def test_a_small_subnet_with_room_and_a_large_one_are_taken(tmp_path: Path) -> None:
-    for address, router in (("198.51.100.2/29", "198.51.100.1"), (LARGE, "10.0.0.1")):
-        text = PORTS.replace("198.51.100.2/24", address)
-        physical = library.load(str(written(tmp_path, text))).physical
-        assert physical is not None
-        assert (str(physical.host_interface), str(physical.router)) == (address, router)
-        assert physical.dhcp is not None
-        assert physical.dhcp.size >= 2
-
-
-def test_of_a_large_subnet_few_addresses_are_looked_at(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[IPv4Address] = []
-    hosts = IPv4Network.hosts
-
-    def counted(subnet: IPv4Network) -> Iterator[IPv4Address]:
-        for each in hosts(subnet):
-            seen.append(each)
-            assert len(seen) < 10_000
-            yield each
-
-    monkeypatch.setattr(IPv4Network, "hosts", counted)
-    library.load(str(written(tmp_path, PORTS.replace("198.51.100.2/24", LARGE))))
-    assert seen
 
 
 def test_only_the_default_route_that_counts_is_used(tmp_path: Path) -> None:

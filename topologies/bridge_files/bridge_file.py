@@ -7,8 +7,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from topologies.bridge_files.declared import DeclaredBridge, require_apart, require_routers_inside
-from topologies.bridge_files.interfaces_file import BY_HAND, interfaces_bridges
+from topologies.bridge_files.declared import (
+    BY_HAND,
+    DeclaredBridge,
+    require_apart,
+    require_routers_inside,
+)
+from topologies.bridge_files.interfaces_file import interfaces_bridges
 from topologies.bridge_files.netplan_file import is_netplan, netplan_bridges
 from topologies.data_error import DataError, gathered, near_miss
 from topologies.host_files import joined, split

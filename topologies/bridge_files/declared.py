@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Final, Literal
 
 from topologies.data_error import DataError
+from topologies.field_types import ETHERNET_MTU, TAP_MTU_MAX
 from topologies.given_stanza import GivenStanza
 from topologies.network_import.bridge_facts import BridgeFacts
 from topologies.network_import.imported import Imported
 from topologies.network_import.reading import Setting
 
-ETHERNET_MTU: Final = 1500
+BY_HAND: Final = "describe the network in a topology file: docs/topologies.md"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,25 @@ class Port:
     def written(self) -> str:
         """Its name in the file."""
         return self.key or self.name
+
+
+def require_mtu(octets: int, place: Place) -> None:
+    """Require an MTU that guests on the bridge can have.
+
+    Raises:
+        DataError: it is not; with its line.
+    """
+    if octets < ETHERNET_MTU:
+        raise place.error(
+            f"{octets} octets: guests on the bridge do not learn of an MTU below "
+            f"{ETHERNET_MTU}; expected {ETHERNET_MTU} or more",
+            BY_HAND,
+        )
+    if octets > TAP_MTU_MAX:
+        raise place.error(
+            f"{octets} octets: a guest's TAP has at most {TAP_MTU_MAX}; expected no more",
+            "write 9000, or leave it out",
+        )
 
 
 def way_out(ports: Sequence[Port]) -> Port | None:
@@ -135,7 +155,7 @@ def require_routers_inside(bridges: Iterable[DeclaredBridge]) -> None:
             raise place.error(
                 f"{bridge.router} is outside of {subnet}; expected a router on the bridge's own "
                 "network",
-                "describe the network in a topology file: docs/topologies.md",
+                BY_HAND,
             )
 
 

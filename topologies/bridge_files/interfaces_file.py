@@ -10,7 +10,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Interface, NetmaskValu
 from pathlib import Path
 from typing import Final, Literal
 
-from topologies.bridge_files.declared import ETHERNET_MTU, DeclaredBridge, Place, Port
+from topologies.bridge_files.declared import BY_HAND, DeclaredBridge, Place, Port, require_mtu
 from topologies.bridge_files.interfaces_settings import BridgeLines, source_of
 from topologies.bridge_files.keywords import BRIDGE, COMMANDS, DECIDES_REACH
 from topologies.bridge_files.stanzas import Option, Stanza, read_interfaces
@@ -24,7 +24,6 @@ ON_OFF: Final = {"on": True, "yes": True, "off": False, "no": False}
 INNER: Final = re.compile(r"(tap|vnet|veth|dummy|fwpr|fwln)[\w.-]*")
 MAC: Final = re.compile(r"([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}")  # 52:54:00:0a:0b:0c
 BY_PATTERN: Final = ("all", "regex", "noregex", "glob")
-BY_HAND: Final = "describe the network in a topology file: docs/topologies.md"
 DELAY_MAX_S: Final = 30
 INHERITS: Final = "inherits"
 # NAME FAMILY METHOD
@@ -272,12 +271,7 @@ class _Bridge:
         place = self._places["mtu"] = self._place(option)
         if not option.value.isdecimal():
             raise place.error(f'"{option.value}"; expected a number of octets', "correct it")
-        if int(option.value) < ETHERNET_MTU:
-            raise place.error(
-                f"{option.value} octets: guests on the bridge do not learn of an MTU below "
-                f"{ETHERNET_MTU}; expected {ETHERNET_MTU} or more",
-                BY_HAND,
-            )
+        require_mtu(int(option.value), place)
         return int(option.value) if any(each.leads_out for each in ports) else None
 
     def _stanza(self) -> GivenStanza:

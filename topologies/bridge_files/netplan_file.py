@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from topologies import host_files
-from topologies.bridge_files.declared import ETHERNET_MTU, DeclaredBridge, Place, Port
-from topologies.bridge_files.interfaces_file import BY_HAND, DELAY_MAX_S
+from topologies.bridge_files.declared import BY_HAND, DeclaredBridge, Place, Port, require_mtu
+from topologies.bridge_files.interfaces_file import DELAY_MAX_S
 from topologies.bridge_files.netplan_keys import BRIDGE, DEVICES, OFF
 from topologies.bridge_files.netplan_settings import BridgeKeys, default_route
 from topologies.cli_names import SUFFIXES, content
@@ -256,10 +256,7 @@ class _Bridge:
         if written is None:
             return None
         place = self._places["mtu"] = self._place("mtu")
-        if not isinstance(written, int) or written < ETHERNET_MTU:
-            raise place.error(
-                f"{written} octets: guests on the bridge do not learn of an MTU below "
-                f"{ETHERNET_MTU}; expected {ETHERNET_MTU} or more",
-                BY_HAND,
-            )
+        if not isinstance(written, int):
+            raise place.error(f'"{written}"; expected a number of octets', "correct it")
+        require_mtu(written, place)
         return written if any(each.leads_out for each in ports) else None
