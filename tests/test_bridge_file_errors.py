@@ -15,7 +15,7 @@ from topologies.bridge_files.keywords import BRIDGE as KEYWORDS
 from topologies.bridge_files.netplan_keys import BRIDGE as KEYS
 from topologies.bridge_files.stanzas import read_interfaces
 from topologies.catalogue import claims
-from topologies.cli_names import expanded
+from topologies.cli_names import FOLDER, expanded
 from topologies.data_error import DataError
 from topologies.placement import Placement, Taken
 
@@ -159,6 +159,17 @@ def test_one_of_several_bridges_is_named_with_the_file(tmp_path: Path) -> None:
         library.load(str(file))
     with pytest.raises(DataError, match='no bridge "br2" in it; expected one of br0, br1'):
         library.load(f"{file}#br2")
+
+
+@pytest.mark.parametrize("name", ["own.yaml", "net.xml"])
+def test_a_bridge_of_a_file_that_is_no_hosts_is_refused(name: str, tmp_path: Path) -> None:
+    file = tmp_path / name
+    file.write_text((FOLDER / "isolated.yaml").read_text() if name == "own.yaml" else "<network/>")
+    with pytest.raises(DataError) as refused:
+        library.load(f"{file}#nothing")
+    assert str(refused.value) == (
+        f'{file}: no file of a bridge host; expected no bridge of it, "nothing"; leave out #nothing'
+    )
 
 
 TWO = f"{PORTS}iface br0 inet manual\n bridge_ports eth1\n"

@@ -14,9 +14,9 @@ import pytest
 from tests.host_file_verdicts import FOLDER, expected_bridges
 from tests.launched import launched
 from topologies import library
-from topologies.bridge_files.netplan_file import is_netplan
 from topologies.bridge_files.stanzas import read_interfaces
 from topologies.catalogue import claims
+from topologies.cli_names import is_netplan
 from topologies.host_files import joined, split
 from topologies.network_import.reading import Reading
 from topologies.network_types.build_steps import HostBridge, StanzaBridge

@@ -47,11 +47,17 @@ def file_of(name_or_path: str) -> Path:
     """Return the file of a shipped topology, or the path of a user's own.
 
     Raises:
-        DataError: It is neither the name of a shipped one nor the path of a YAML or XML file.
+        DataError: It is neither, or a bridge is named of a file that is no bridge host's.
     """
     if name_or_path in SHIPPED:
         return FOLDER / f"{name_or_path}.yaml"
-    path, _ = host_files.split(name_or_path)
+    path, bridge = host_files.split(name_or_path)
+    if bridge is not None and path.suffix in FILES and not is_netplan(path):
+        raise DataError(
+            f'no file of a bridge host; expected no bridge of it, "{bridge}"',
+            file=path,
+            hint=f"leave out {host_files.JOINT}{bridge}",
+        )
     if path.suffix in FILES or is_interfaces(path):
         return path
     known = ", ".join(SHIPPED)
@@ -75,6 +81,13 @@ def is_interfaces(file: Path) -> bool:
     if file.suffix in FILES or not file.is_file():
         return False
     return host_files.is_interfaces(content(file).decode("utf-8", "replace"))
+
+
+def is_netplan(file: Path) -> bool:
+    """Whether a YAML file is netplan's, by its keys."""
+    if file.suffix not in SUFFIXES:
+        return False
+    return host_files.is_netplan(content(file).decode("utf-8", "replace"))
 
 
 def expanded(names_or_paths: Iterable[str]) -> list[str]:

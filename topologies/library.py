@@ -7,8 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from topologies.bridge_files.bridge_file import BridgeDocument, documents
-from topologies.bridge_files.netplan_file import is_netplan
-from topologies.cli_names import FILES, SHIPPED, SUFFIXES, XML, expanded, file_of
+from topologies.cli_names import FILES, SHIPPED, SUFFIXES, XML, expanded, file_of, is_netplan
 from topologies.data_error import DataError, gathered
 from topologies.field_types import found as found_value
 from topologies.host_files import joined, split

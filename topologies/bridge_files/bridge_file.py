@@ -14,7 +14,8 @@ from topologies.bridge_files.declared import (
     require_routers_inside,
 )
 from topologies.bridge_files.interfaces_file import interfaces_bridges
-from topologies.bridge_files.netplan_file import is_netplan, netplan_bridges
+from topologies.bridge_files.netplan_file import netplan_bridges
+from topologies.cli_names import is_netplan
 from topologies.data_error import DataError, gathered, near_miss
 from topologies.host_files import joined, split
 from topologies.network_import.imported import Imported

@@ -10,29 +10,16 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Interface, NetmaskValu
 from pathlib import Path
 from typing import Final, Literal
 
-from topologies import host_files
 from topologies.bridge_files.declared import BY_HAND, DeclaredBridge, Place, Port, require_mtu
 from topologies.bridge_files.interfaces_file import DELAY_MAX_S
 from topologies.bridge_files.netplan_keys import BRIDGE, DEVICES, OFF
 from topologies.bridge_files.netplan_settings import BridgeKeys, default_route
-from topologies.cli_names import SUFFIXES, content
 from topologies.data_error import near_miss
 from topologies.yaml_reader import Document, FieldPath, Value, field_name, read
 
 # netplan's own words.
 ON_OFF: Final = {**dict.fromkeys(("true", "yes", "on", "y"), True), **dict.fromkeys(OFF, False)}
 HINT: Final = "netplan generate says what netplan makes of it; docs/topologies.md what a run does"
-
-
-def is_netplan(file: Path) -> bool:
-    """Whether a YAML file is netplan's, by its keys.
-
-    Raises:
-        DataError: it cannot be read.
-    """
-    if file.suffix not in SUFFIXES:
-        return False
-    return host_files.is_netplan(content(file).decode("utf-8", "replace"))
 
 
 def netplan_bridges(file: Path) -> list[DeclaredBridge]:
