@@ -18,10 +18,10 @@ NETPLAN = ".yaml"
 
 
 def _suffix(raw: bytes) -> str:
-    """Return the suffix of a file with that content: stanzas have none."""
+    """Return the suffix of a file with that content."""
     text = raw.decode("utf-8", "replace")
     if host_files.is_interfaces(text):
-        return ""
+        return host_files.PIPED
     return NETPLAN if host_files.is_netplan(text) else XML
 
 

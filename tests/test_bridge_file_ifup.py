@@ -12,6 +12,7 @@ from fixtures.host.dhcp_client import default_gateways
 from fixtures.host.host import Host
 from fixtures.host.links import has_link
 from fixtures.host.sandbox import sandbox
+from fixtures.plugin.stanza_commands import announce_commands
 from fixtures.testbed.build_network import built_network
 from topologies.library import load
 from topologies.schema import Network
@@ -74,6 +75,25 @@ def test_ifups_own_failure_is_one_also_after_a_command_of_the_stanza(
     refused = pytest.raises(HostAtFault, match=r"ifup ended with status 1 .*nowhere")
     with refused, built_network(host, network):
         pass
+
+
+def test_the_commands_that_run_as_root_are_announced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network_of(tmp_path, "up true", "post-down false")
+    announce_commands([load("nat"), load(str(tmp_path / "interfaces"))])
+    said = capsys.readouterr()
+    assert said.out == ""
+    [line] = said.err.splitlines()
+    assert line.startswith(f"plumbline: {tmp_path / 'interfaces'}: 2 commands of it run as root; ")
+
+
+def test_without_commands_nothing_is_announced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network_of(tmp_path)
+    announce_commands([load(str(tmp_path / "interfaces"))])
+    assert capsys.readouterr().err == ""
 
 
 def test_a_default_route_of_the_stanzas_own_is_kept(host: Host, tmp_path: Path) -> None:

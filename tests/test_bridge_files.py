@@ -159,10 +159,11 @@ iface br0 inet static
 def test_a_failing_command_of_a_stanza_leaves_the_checks_untestable(tmp_path: Path) -> None:
     file = tmp_path / "interfaces"
     file.write_text(FAILING, encoding="utf-8")
-    _, record = launched(
+    done, record = launched(
         *("run", tmp_path / "run", "--topology", str(file)),
         *("--claim", "BR-01", "--claim", "BR-03"),
     )
+    assert done.stderr.count(f"{file}: 1 command of it runs as root") == 1
     assert {each["claims"][0]: each["verdict"] for each in record["checks"]} == {
         "BR-01": "not-testable",
         "BR-03": "not-testable",

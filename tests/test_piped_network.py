@@ -43,6 +43,21 @@ def test_a_bridge_hosts_file_is_one_as_well(
     assert library.load(str(file)).name == "bridge-br0"
 
 
+def test_stanzas_on_standard_input_source_no_file_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "br9.cfg").write_text("iface br9 inet manual\n bridge_ports none\n")
+    stanzas = "iface br0 inet manual\n bridge_ports none\n"
+    pipe(monkeypatch, tmp_path, f"source {tmp_path}/*.cfg\nsource *\n{stanzas}".encode())
+    [topology] = library.load_all([str(kept())])
+    assert topology.network.bridge == "br0"
+    assert topology.reading is not None
+    assert [each.value for each in topology.reading.not_looked_at] == [
+        f"{tmp_path}/*.cfg (not read for standard input)",
+        "* (not read for standard input)",
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

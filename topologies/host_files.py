@@ -15,6 +15,8 @@ STARTS: Final = (
 )
 ALLOW: Final = "allow-"
 JOINT: Final = "#"
+# Stanzas that were on standard input: they have no folder, and are another host's as likely.
+PIPED: Final = ".piped"
 # 'network:' at the beginning of a line, and no 'schema:', which a topology file has.
 TOP: Final = re.compile(r"^network:", re.MULTILINE)
 OF_A_TOPOLOGY: Final = re.compile(r"^schema:", re.MULTILINE)

@@ -8,7 +8,7 @@ from typing import Final
 
 from topologies.bridge_files.declared import Port, way_out
 from topologies.bridge_files.keywords import BRIDGE, Keyword
-from topologies.bridge_files.stanzas import SOURCES, Option, Stanza, sourced_files
+from topologies.bridge_files.stanzas import SOURCES, Option, Stanza, source_folder, sourced_files
 from topologies.host_files import ALLOW
 from topologies.network_import.reading import Setting, Treatment
 
@@ -88,10 +88,12 @@ class BridgeLines:
     def _outside_iface(self, stanza: Stanza) -> Setting:
         value = " ".join(stanza.words)
         treatment: Treatment = "not looked at"
-        if stanza.kind in SOURCES and sourced_files(stanza, self.file.parent):
+        folder = source_folder(self.file)
+        if stanza.kind in SOURCES and sourced_files(stanza, folder):
             treatment = "used"
         elif stanza.kind in SOURCES:
-            value = f"{value} (no such file here)"
+            why = "not read for standard input" if folder is None else "no such file here"
+            value = f"{value} ({why})"
         elif stanza.kind == "auto" or stanza.kind.startswith(ALLOW):
             # The run brings the bridge up by its name.
             treatment = "used"

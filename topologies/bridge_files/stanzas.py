@@ -12,7 +12,7 @@ from typing import Final
 
 from topologies.cli_names import text_in_utf8
 from topologies.data_error import DataError
-from topologies.host_files import begins_a_stanza
+from topologies.host_files import PIPED, begins_a_stanza
 
 SOURCES: Final = ("source", "source-directory")
 # Sourced files of a directory: interfaces(5), "INCLUDING OTHER FILES".
@@ -79,10 +79,18 @@ def read_interfaces(file: Path) -> list[Stanza]:
     Raises:
         DataError: it is missing, or not of this form; with the line.
     """
-    return list(_of_file(file, file.parent, (file.resolve(),)))
+    return list(_of_file(file, source_folder(file), (file.resolve(),)))
 
 
-def _of_file(file: Path, folder: Path, around: Sequence[Path]) -> Iterator[Stanza]:
+def source_folder(file: Path) -> Path | None:
+    """Return the folder of a file's relative patterns; None: it was on standard input.
+
+    Then no file is sourced: those of this machine may not be those of the stanzas' host.
+    """
+    return None if file.suffix == PIPED else file.parent
+
+
+def _of_file(file: Path, folder: Path | None, around: Sequence[Path]) -> Iterator[Stanza]:
     for stanza in _parsed(text_in_utf8(file, "a text file"), file):
         yield stanza
         if stanza.kind in SOURCES:
@@ -98,17 +106,20 @@ def _of_file(file: Path, folder: Path, around: Sequence[Path]) -> Iterator[Stanz
                 yield from _of_file(sourced, folder, (*around, sourced.resolve()))
 
 
-def sourced_files(stanza: Stanza, folder: Path) -> list[Path]:
+def sourced_files(stanza: Stanza, folder: Path | None) -> list[Path]:
     """Return the files that a `source` or `source-directory` line reads; none: none match.
 
     Args:
         stanza: the line.
-        folder: that of the outermost file, from which relative paths are taken.
+        folder: that of the outermost file, from which relative paths are taken; None: no file is
+            sourced.
 
     Raises:
         DataError: a word is no pattern.
     """
     found: list[Path] = []
+    if folder is None:
+        return found
     for word in stanza.words:
         # An absolute pattern is below the root of the file system.
         place = Path(word)
