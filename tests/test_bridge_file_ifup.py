@@ -14,11 +14,14 @@ from fixtures.host.links import has_link
 from fixtures.host.sandbox import sandbox
 from fixtures.plugin.stanza_commands import announce_commands
 from fixtures.testbed.build_network import built_network
+from fixtures.testbed.planned_parts import planned_parts
 from topologies.library import load
+from topologies.network_types.build_steps import BootFolder
 from topologies.schema import Network
 
 pytestmark = pytest.mark.host
 
+NETWORKS = Path(__file__).resolve().parent / "networks"
 STANZA = """\
 iface br0 inet static
     address 198.51.100.20/24
@@ -75,6 +78,25 @@ def test_ifups_own_failure_is_one_also_after_a_command_of_the_stanza(
     refused = pytest.raises(HostAtFault, match=r"ifup ended with status 1 .*nowhere")
     with refused, built_network(host, network):
         pass
+
+
+def test_a_plan_has_the_bridge_and_the_file(host: Host, tmp_path: Path) -> None:
+    network_of(tmp_path)
+    file = tmp_path / "interfaces"
+    made = planned_parts(host, load(str(file))).makes
+    assert f"Linux bridge br0 with 198.51.100.20/24, with port eth1, by ifup of {file}" in made
+
+
+def test_a_plan_has_the_folder_of_a_tftp_server(host: Host) -> None:
+    topology = load(str(NETWORKS / "libvirt-network-boot.xml"))
+    [step] = [
+        each
+        for each in topology.origin.build_steps(topology.network)
+        if isinstance(each, BootFolder)
+    ]
+    assert any(
+        each.startswith(f"folder {step.root}") for each in planned_parts(host, topology).makes
+    )
 
 
 def test_the_commands_that_run_as_root_are_announced(
