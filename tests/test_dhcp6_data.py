@@ -131,6 +131,11 @@ def test_what_is_no_duid_is_refused(tmp_path: Path, duid: str) -> None:
         (
             "      start: fd00:10:20:60::100\n      end: fd00:10:20:60::11f\n",
             "",
+            "a lease time of a range that is not there",
+        ),
+        (
+            "      start: fd00:10:20:60::100\n      end: fd00:10:20:60::11f\n",
+            "",
             "keeps no address for the guest's DUID, 00:03:00:01:52:54:00:aa:60:01",
         ),
     ],

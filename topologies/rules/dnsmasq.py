@@ -4,57 +4,30 @@
 from collections.abc import Iterator
 from typing import Final
 
-from topologies.dhcp import LEASE_MIN_S, Dhcp, LeaseTime
+from topologies.dhcp import Dhcp
+from topologies.rules.dhcp_servers import range_or_hosts, short_leases, used_twice
 from topologies.rules.draft import Draft, Problem
 from topologies.schema import Network
-from topologies.yaml_reader import FieldPath, field_name
+from topologies.yaml_reader import FieldPath
 
 
 def dhcp_is_whole(draft: Draft) -> Iterator[Problem]:
     """A DHCP server has a range with both ends, or reservations."""
     for path, dhcp in _servers(draft):
-        ends = {"start": dhcp.start, "end": dhcp.end}
-        missing = [key for key, value in ends.items() if value is None]
-        if len(missing) == 1:
-            yield Problem(
-                (*path, *missing),
-                "the range has one end; expected both, or neither",
-                f"add {missing[0]}, or leave both out",
-            )
-        elif missing and not dhcp.hosts:
-            yield Problem(
-                path,
-                "a DHCP server with nothing to hand out; expected a range, or hosts",
-                "add start and end, or hosts; or leave dhcp out",
-            )
-        elif missing and dhcp.lease is not None:
-            yield Problem(
-                (*path, "lease"),
-                "a lease time of a range that is not there; expected a range",
-                "write the lease time below each of the hosts",
-            )
+        yield from range_or_hosts(path, dhcp)
 
 
 def lease_times(draft: Draft) -> Iterator[Problem]:
     """A lease takes as long as dnsmasq can have it."""
     for path, dhcp in _servers(draft):
-        times: list[tuple[FieldPath, LeaseTime | None]] = [((*path, "lease"), dhcp.lease)]
-        times += [((*path, "hosts", i, "lease"), h.lease) for i, h in enumerate(dhcp.hosts)]
-        for place, lease in times:
-            if lease is not None and lease.seconds < LEASE_MIN_S:
-                yield Problem(
-                    (*place, "expiry"),
-                    f"{lease.expiry} {lease.unit} are too short; expected at least {LEASE_MIN_S} "
-                    "seconds, or 0 for a lease without end",
-                    "raise it",
-                )
+        yield from short_leases(path, dhcp)
 
 
 def reservations(draft: Draft) -> Iterator[Problem]:
     """An address is kept for one client, and each kept address is one of the network's."""
     for path, dhcp in _servers(draft):
         network = draft.networks[int(path[1])]
-        used: dict[object, FieldPath] = {}
+        yield from used_twice(path, dhcp, ("mac", "name", "ip"))
         for index, host in enumerate(dhcp.hosts):
             place = (*path, "hosts", index)
             if host.mac is None and host.name is None:
@@ -63,18 +36,6 @@ def reservations(draft: Draft) -> Iterator[Problem]:
                     "a reservation for no client; expected its mac, its name, or both",
                     "add the client's mac",
                 )
-            for key in ("mac", "name", "ip"):
-                value = getattr(host, key)
-                if value is None:
-                    continue
-                if value in used:
-                    yield Problem(
-                        (*place, key),
-                        f"{value} is already that of {field_name(used[value])}; expected one that "
-                        "is used once",
-                        "correct one of the two",
-                    )
-                used.setdefault(value, (*place, key))
             yield from _kept_address(network, (*place, "ip"), index)
 
 

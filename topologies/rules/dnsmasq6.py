@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from ipaddress import IPv6Address
 from typing import Final
 
-from topologies.dhcp import LEASE_MIN_S, LeaseTime
 from topologies.dhcp6 import Dhcp6, duid_of
+from topologies.rules.dhcp_servers import range_or_hosts, short_leases, used_twice
 from topologies.rules.draft import Draft, Problem
 from topologies.schema import Network
 from topologies.yaml_reader import FieldPath, field_name
@@ -18,29 +18,8 @@ RANGE_BITS: Final = 16
 def dhcp6_is_whole(draft: Draft) -> Iterator[Problem]:
     """A DHCPv6 server has a range with both ends, or reservations, and times that it can keep."""
     for path, _, dhcp in _servers(draft):
-        missing = [key for key in ("start", "end") if getattr(dhcp, key) is None]
-        if len(missing) == 1:
-            yield Problem(
-                (*path, *missing),
-                "the range has one end; expected both, or neither",
-                f"add {missing[0]}, or leave both out",
-            )
-        elif missing and not dhcp.hosts:
-            yield Problem(
-                path,
-                "a DHCPv6 server with nothing to hand out; expected a range, or hosts",
-                "add start and end, or hosts; or leave dhcp6 out",
-            )
-        times: list[tuple[FieldPath, LeaseTime | None]] = [((*path, "lease"), dhcp.lease)]
-        times += [((*path, "hosts", i, "lease"), h.lease) for i, h in enumerate(dhcp.hosts)]
-        for place, lease in times:
-            if lease is not None and lease.seconds < LEASE_MIN_S:
-                yield Problem(
-                    (*place, "expiry"),
-                    f"{lease.expiry} {lease.unit} are too short; expected at least {LEASE_MIN_S} "
-                    "seconds, or 0 for a lease without end",
-                    "raise it",
-                )
+        yield from range_or_hosts(path, dhcp)
+        yield from short_leases(path, dhcp)
 
 
 def addresses_of_dhcp6(draft: Draft) -> Iterator[Problem]:
@@ -66,20 +45,9 @@ def addresses_of_dhcp6(draft: Draft) -> Iterator[Problem]:
                 "bits; expected a range that libvirt takes",
                 "choose a nearer end",
             )
-        used: dict[object, FieldPath] = {}
+        yield from used_twice(path, dhcp, ("duid", "name", "ip"))
         for index, host in enumerate(dhcp.hosts):
-            place = (*path, "hosts", index)
-            yield from _outside((*place, "ip"), host.ip, network)
-            for key in ("duid", "name", "ip"):
-                value = getattr(host, key)
-                if value is not None and value in used:
-                    yield Problem(
-                        (*place, key),
-                        f"{value} is already that of {field_name(used[value])}; expected one that "
-                        "is used once",
-                        "correct one of the two",
-                    )
-                used.setdefault(value, (*place, key))
+            yield from _outside((*path, "hosts", index, "ip"), host.ip, network)
 
 
 def guests_of_dhcp6(draft: Draft) -> Iterator[Problem]:
