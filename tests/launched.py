@@ -3,6 +3,7 @@
 
 import json
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,3 +25,12 @@ def launched(
     )
     record = output / RECORD
     return done, json.loads(record.read_text()) if record.exists() else {}
+
+
+def require_conforming(folder: Path, topology: Path, claims: Sequence[str]) -> None:
+    """Run the checks of some claims on a topology, and require that each claim conforms."""
+    words = [word for claim in claims for word in ("--claim", claim)]
+    done, record = launched("run", folder / "run", "--topology", str(topology), *words)
+    assert record, done.stdout + done.stderr
+    assert {check["verdict"] for check in record["checks"]} == {"conforms"}, done.stdout
+    assert {each for check in record["checks"] for each in check["claims"]} >= set(claims)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contracts.address_family import IPV4, IPV6
-from tests.launched import launched
+from tests.launched import require_conforming
 from topologies.catalogue import claims
 from topologies.data_error import DataError
 from topologies.default_promises import promises_of
@@ -104,10 +104,4 @@ def test_a_shared_host_gets_no_router_of_the_runs(tmp_path: Path) -> None:
 )
 def test_they_conform(name: str, of_ipv6: tuple[str, ...], tmp_path: Path) -> None:
     wanted = (*of_ipv6, "V6-03", "BR-02", "BR-03", "BR-06", "BR-07", "BR-08", "GN-09")
-    words = [word for claim in wanted for word in ("--claim", claim)]
-    done, record = launched(
-        "run", tmp_path / "run", "--topology", str(TOPOLOGIES / f"{name}.yaml"), *words
-    )
-    assert record, done.stdout + done.stderr
-    assert {check["verdict"] for check in record["checks"]} == {"conforms"}, done.stdout
-    assert {each for check in record["checks"] for each in check["claims"]} >= set(wanted)
+    require_conforming(tmp_path, TOPOLOGIES / f"{name}.yaml", wanted)

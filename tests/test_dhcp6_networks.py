@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.launched import launched
+from tests.launched import launched, require_conforming
 
 TOPOLOGIES = Path(__file__).parent / "topologies"
 
@@ -20,13 +20,7 @@ TOPOLOGIES = Path(__file__).parent / "topologies"
     ],
 )
 def test_they_conform(name: str, claims: tuple[str, ...], tmp_path: Path) -> None:
-    words = [word for claim in claims for word in ("--claim", claim)]
-    done, record = launched(
-        "run", tmp_path / "run", "--topology", str(TOPOLOGIES / f"{name}.yaml"), *words
-    )
-    assert record, done.stdout + done.stderr
-    assert {check["verdict"] for check in record["checks"]} == {"conforms"}, done.stdout
-    assert {each for check in record["checks"] for each in check["claims"]} >= set(claims)
+    require_conforming(tmp_path, TOPOLOGIES / f"{name}.yaml", claims)
 
 
 @pytest.mark.host
