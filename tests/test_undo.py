@@ -30,7 +30,6 @@ from fixtures.host.undo.libvirt_undos import (
 )
 from fixtures.host.undo.link_undos import (
     AddressDelete,
-    AddressesRestore,
     LinkDelete,
     LinkDown,
     LinkReturn,
@@ -40,7 +39,7 @@ from fixtures.host.undo.link_undos import (
 )
 from fixtures.host.undo.nic_undos import NicRestore
 from fixtures.host.undo.ovs_undos import OvsBridgeDelete, OvsPortDelete, OvsRowsDestroy
-from fixtures.host.undo.path_undos import PathReturn
+from fixtures.host.undo.path_undos import AddressesRestore, PathReturn
 from fixtures.host.undo.rule_undos import (
     FilterRuleDelete,
     IptablesPolicy,
@@ -83,14 +82,25 @@ ip link set b6 up
 ip link add d6 address 52:54:00:00:00:67 type bridge
 ip link set d6 up; ip link set d6 down
 ip address add 192.0.2.1/24 dev nic0
-ip route add default via 192.0.2.2
+ip route add default via 192.0.2.2 metric 70
+ip route add 198.51.100.0/24 via 192.0.2.3
+ip -6 address add 2001:db8::1/64 dev nic0 nodad
+ip -6 route add default via 2001:db8::2 dev nic0 metric 80
 ovs-vsctl add-br ovs0 -- set bridge ovs0 datapath_type=netdev
 nft add table inet site
 nft add chain inet site c '{ type filter hook forward priority 0; }'
 """
 
 # The addresses and routes of nic0, as `Carried.by` reads them.
-CARRIED = (("-4 192.0.2.1/24 scope global",), ("-4 default via 192.0.2.2",), 0)
+CARRIED = (
+    ("-4 192.0.2.1/24 scope global", "-6 2001:db8::1/64 scope global"),
+    (
+        "-4 default via 192.0.2.2 metric 70",
+        "-4 198.51.100.0/24 via 192.0.2.3",
+        "-6 default via 2001:db8::2 metric 80 pref medium",
+    ),
+    0,
+)
 CHANGES: list[tuple[Undo, str]] = [
     (LinkDelete("b7"), "ip link add b7 type bridge"),
     (LinkDelete("b7"), "ip link add b7 type veth peer b8; ip link set b7 up"),
@@ -106,12 +116,12 @@ CHANGES: list[tuple[Undo, str]] = [
     (LinkDown("d6"), "ip link set d6 up"),
     (AddressDelete("nic0", "203.0.113.1/24"), "ip address add 203.0.113.1/24 dev nic0"),
     (
-        AddressesRestore("nic0", ("192.0.2.1/24",), ("192.0.2.2",), "b6"),
+        AddressesRestore("nic0", "b6", *CARRIED),
         "ip address flush dev nic0 scope global; ip link set nic0 master b6; ip link set b6 up; "
         "ip address add 192.0.2.1/24 dev b6; ip route add default via 192.0.2.2",
     ),
     (
-        AddressesRestore("nic0", ("192.0.2.1/24",), ("192.0.2.2",), "nic0"),
+        AddressesRestore("nic0", "nic0", *CARRIED),
         "ip address flush dev nic0 scope global; ip address add 192.0.2.77/24 dev nic0",
     ),
     (
