@@ -11,8 +11,10 @@ from scapy.layers.inet import IP, UDP
 from scapy.packet import Packet
 
 from contracts.address_family import IPV4, family_of
+from fixtures.errors import Inconclusive
 from fixtures.guest.guest import Guest
 from fixtures.guest.guest_address import ATTEMPTS, Lease, request_lease
+from fixtures.host.clock import clock_step_s
 from fixtures.host.nic_state import nic_addresses
 from fixtures.probe.evidence import Evidence
 from fixtures.switch import libvirt_network
@@ -157,6 +159,8 @@ def test_lease_is_recorded(testbed: Testbed, evidence: Evidence) -> None:
         - both entries have the guest's address and host name
         - both entries have the same expiry
         - the time left is more than zero and no more than the lease time that the guest was given
+        - control: the host's clock was not set since the run began; else a time left that does not
+          fit is inconclusive
     """
     path = testbed.host.seen(STATUS.format(bridge=testbed.topology.network.bridge))
     assert path.exists(), f"libvirt has no status file {path.name} of the bridge"
@@ -180,5 +184,10 @@ def test_lease_is_recorded(testbed: Testbed, evidence: Evidence) -> None:
         # dnsmasq writes the end of the lease; both were asked within the same seconds.
         assert int(known[0]["expirytime"]) == expiry, f"expiry {known[0]['expirytime']}, {expiry}"
         left = expiry - time.time()
+        if not 0 < left <= lease.seconds and (step := clock_step_s()) is not None:
+            raise Inconclusive(
+                f"control failed: the host's clock was set by {step:+.0f} s during the run; "
+                f"{left:.0f} s are left of a lease of {lease.seconds} s"
+            )
         assert 0 < left <= lease.seconds, f"{left:.0f} s are left of a lease of {lease.seconds} s"
     evidence.reason = ", ".join(f"{guest.name} {guest.address}" for guest in testbed.dhcp_guests)
