@@ -267,6 +267,11 @@ class Guest(Part):
     address: GuestAddress | None = Field(
         description="dhcp, or a static address with its prefix length; null: none of IPv4."
     )
+    address6: Interface6 | None = Field(
+        default=None,
+        description="A static address of IPv6 with its prefix length; null: what its network "
+        "gives it.",
+    )
 
     @property
     def static_address(self) -> IPv4Interface | None:
@@ -281,7 +286,8 @@ class Guest(Part):
     @property
     def families(self) -> frozenset[AddressFamily]:
         """The families of which it has an address of its own, beside what its network gives."""
-        return frozenset() if self.address is None else frozenset({IPV4})
+        held = {IPV4: self.address, IPV6: self.address6}
+        return frozenset(family for family, address in held.items() if address is not None)
 
 
 class Promise(Part):

@@ -18,8 +18,6 @@ class Bridged(HostMadeBridge):
     elsewhere = "libvirt does not make the bridge of a network in bridge mode"
     reach = dict.fromkeys(CELLS, True)
     source = "self"
-    # The physical network's router advertises the prefix.
-    keys_of_libvirts_ipv6 = ("dhcp6", "nat6", "guests_ipv6")
 
     def breaches(self, network: Network) -> Iterator[Breach]:
         """See `NetworkType.breaches`."""

@@ -5,7 +5,7 @@ Source: libvirt, "Network XML format", "Using an existing host bridge".
 """
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import Final
 from xml.etree import ElementTree as ET
 
 from topologies.network_types.build_steps import (
@@ -19,15 +19,15 @@ from topologies.network_types.network_type import Breach, NetworkType
 from topologies.schema import OF_LIBVIRT, Guest, Network
 from topologies.switch_types import SWITCH_TYPES
 
+# The key `address6` is the bridge's own.
+OF_LIBVIRTS_IPV6: Final = ("dhcp6", "nat6", "guests_ipv6")
+
 
 class HostMadeBridge(NetworkType):
     """A bridge that `ip` or `ovs-vsctl` makes."""
 
     made_by = "host"
     other_switch = "a NIC switches only between its own functions"
-    keys_of_libvirts_ipv6: ClassVar[tuple[str, ...]] = (
-        *("address6", "dhcp6", "nat6", "guests_ipv6"),
-    )
 
     def breaches(self, network: Network) -> Iterator[Breach]:
         """See `NetworkType.breaches`."""
@@ -46,11 +46,11 @@ class HostMadeBridge(NetworkType):
                     "expected none",
                     "write made_by: libvirt, or leave it out",
                 )
-        for key in self.keys_of_libvirts_ipv6:
+        for key in OF_LIBVIRTS_IPV6:
             if network.asks_for(key):
                 yield Breach(
                     key,
-                    "on a bridge made by the host nothing advertises its prefix; expected none",
+                    "on a bridge made by the host nothing serves or translates IPv6; expected none",
                     "write made_by: libvirt, or leave it out",
                 )
         if network.mtu is not None:

@@ -86,6 +86,8 @@ class NetworkType(ABC):
             know itself.
         host_end_has_ipv6: the host has a link-local address on the network.
         host_advertises: the host, and nobody else, advertises the prefix of its IPv6 address there.
+        gives_ipv6: somebody advertises the prefix of its IPv6 address there, or leases addresses of
+            it.
         guests_have_taps: each guest's NIC is a TAP device of the host.
         uplink_is_real: the uplink is a NIC of the host, not made by the run.
         changes_run_objects_only: its checks and faults change no other objects of the host.
@@ -106,6 +108,7 @@ class NetworkType(ABC):
     names_from_outside: ClassVar[bool] = True
     host_end_has_ipv6: ClassVar[bool] = True
     host_advertises: ClassVar[bool] = False
+    gives_ipv6: ClassVar[bool] = True
     guests_have_taps: ClassVar[bool] = True
     uplink_is_real: ClassVar[bool] = False
     changes_run_objects_only: ClassVar[bool] = False

@@ -14,6 +14,7 @@ class UnconnectedBridge(HostMadeBridge):
 
     forward = "none"
     reach = dict.fromkeys(AMONG_HOST_AND_GUESTS, True)
+    gives_ipv6 = False
 
     def breaches(self, network: Network) -> Iterator[Breach]:
         """See `NetworkType.breaches`."""

@@ -126,6 +126,7 @@ class Placement:
                     "network": renamed[guest.network],
                     "mac": clients.macs[guest.mac],
                     "address": _guest_address(guest, moves),
+                    "address6": guest.address6 and moves6.interface(guest.address6),
                 }
             )
             for guest in topology.guests

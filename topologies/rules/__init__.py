@@ -11,6 +11,7 @@ from topologies.rules import (
     ipv6_plan,
     names,
     promises,
+    static_ipv6,
     wiring,
 )
 from topologies.rules.draft import Draft, Problem, draft_of
@@ -19,7 +20,8 @@ __all__ = ["Draft", "Problem", "broken", "doubtful", "draft_of"]
 
 _RULES = (
     *(*names.RULES, *wiring.RULES, *address_plan.RULES, *ipv6_plan.RULES),
-    *(*dnsmasq.RULES, *dnsmasq6.RULES, *ipv6_alone.RULES, *promises.RULES),
+    *(*dnsmasq.RULES, *dnsmasq6.RULES, *ipv6_alone.RULES, *static_ipv6.RULES),
+    *promises.RULES,
 )
 
 
