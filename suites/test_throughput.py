@@ -2,20 +2,18 @@
 """Throughput and round-trip time: measured, kept raw, and held against the topology's floors."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+import itertools
 from functools import partial
 from statistics import median
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
-from contracts.address_family import family_of
-from fixtures.errors import TrialFailed
+from contracts.address_family import AddressFamily
 from fixtures.guest.guest import Guest
 from fixtures.plugin.sampling import Sampling, Series
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.input_exception import said
+from fixtures.probe.input_exception import Port, said
 from fixtures.probe.rtt import round_trips_ms
 from fixtures.probe.throughput import (
     FAR_ABOVE,
@@ -24,18 +22,29 @@ from fixtures.probe.throughput import (
     Far,
     UdpTrial,
     at_once,
+    tcp_both_ways,
     tcp_mbit_s,
     udp,
     udp_both_ways,
 )
 from fixtures.testbed.ports_let_in import ports_let_in
 from fixtures.testbed.testbed import Testbed
-from topologies.throughput import Throughput
+from suites.throughput_ways import (
+    Path,
+    is_far_from_both,
+    kept,
+    measured_families,
+    require_carried,
+    require_floor,
+    require_udp,
+    said_rates,
+    take_at_once,
+)
 
-# A way with less than this share of another's rate is choked. A limit of 100 kB/s lets a tenth of
-# 20 Mbit/s through in the first second, its burst included; healthy ways differ by less than 2.
-CHOKED = 0.2
-Outcome = TypeVar("Outcome")
+# A TCP way that is measured beside others is offered so many times what is far above its floor.
+OFFERED = 1.2
+# Between guests TCP by a further family is offered so many times the rate of UDP.
+OFFERED_OF_UDP = 5
 
 
 @pytest.mark.lengthy
@@ -45,70 +54,116 @@ Outcome = TypeVar("Outcome")
 def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None:
     """Between each guest and the host TCP and UDP, with its loss, meet the floors both ways.
 
+    So they do by each address family that the guests and the host have.
+
     Preconditions:
         - each guest and the host have addresses, and reach each other
     Steps:
         1. Where the host refuses every port that it does not know, let in those of iperf3.
-        2. Measure TCP from each guest to the host and from the host to each guest: one trial each,
-           where its rate is three times the floor, else three.
-        3. Offer the topology's UDP rate from all guests to the host and from the host to all
-           guests, at the same time, once.
-        4. Offer it alone on each way that did not have twice the floor and half the limit of losses
+        2. Measure TCP from the first guest to the host and from the host to it, as fast as it goes:
+           one trial each, where its rate is three times the floor, else three.
+        3. Offer 3.6 times the TCP floor on every other way, at the same time, once: of the other
+           guests, and of all guests by a further family. Measure one that missed its floor alone,
+           as in 2.
+        4. For each family, offer the topology's UDP rate from all guests to the host and from the
+           host to all guests, at the same time, once.
+        5. Offer it alone on each way that did not have twice the floor and half the limit of losses
            beside the others: once if it has that alone, else three times.
-        5. Repeat once what missed while other processes used a tenth of the machine's CPU time.
+        6. Repeat once what missed while other processes used a tenth of the machine's CPU time.
     Verify:
-        - the median of the TCP rates, of each guest and direction, is at or above the topology's
-          TCP floor
+        - the median of the TCP rates, of each guest, direction and family, is at or above the
+          topology's TCP floor
         - the median of the UDP rates that arrive, of each, is at or above the UDP floor
         - the median of the UDP losses, of each, is at or below the topology's limit
         - control: beside such a load, both times, a miss is not the network's; the check is
           inconclusive
     """
-    floors, guests, offered = testbed.floors, testbed.guests, testbed.floors.udp_offered_mbit_s
+    floors, offered = testbed.floors, testbed.floors.udp_offered_mbit_s
     floor = floors.guest_host_tcp_mbit_s
-    # A port for each guest: all are served at once.
-    address = testbed.host_address
-    served = [
-        (guest, Far(testbed.host, address, PORT + number)) for number, guest in enumerate(guests)
-    ]
-    ports = [(protocol, far.port) for _, far in served for protocol in ("tcp", "udp")]
+    by_family = _to_host(testbed)
+    paths = [path for of_one in by_family.values() for path in of_one]
     tcp = {
         name: Series(
-            partial(tcp_mbit_s, guest, far, reverse=reverse),
+            partial(tcp_mbit_s, path.guest, path.far, reverse=reverse),
             TRIALS,
             lambda rate: rate >= FAR_ABOVE * floor,
-            compared=guest is guests[0],
+            compared=path is paths[0],
         )
-        for guest, far in served
-        for name, reverse in _both_ways("tcp", guest.name, "host")
+        for path in paths
+        for name, reverse in path.ways("tcp")
     }
+    first, others = dict(list(tcp.items())[:2]), dict(list(tcp.items())[2:])
+    tcp_of_others = Series(
+        partial(at_once, [_tcp_beside(path, OFFERED * FAR_ABOVE * floor) for path in paths[1:]]),
+        1,
+        compared=False,
+    )
     udp_alone = {
         name: Series(
-            partial(udp, guest, far, offered, reverse=reverse),
+            partial(udp, path.guest, path.far, offered, reverse=reverse),
             TRIALS,
-            partial(_is_far_from_both, floors),
+            partial(is_far_from_both, floors),
             compared=False,
         )
-        for guest, far in served
-        for name, reverse in _both_ways("udp", guest.name, "host")
+        for path in paths
+        for name, reverse in path.ways("udp")
     }
-    of_each = [partial(udp_both_ways, guest, far, offered) for guest, far in served]
-    udp_of_all = Series(partial(at_once, of_each), 1)
+    udp_of_all = {
+        f"udp of all{of_one[0].by}": Series(
+            partial(at_once, [partial(udp_both_ways, p.guest, p.far, offered) for p in of_one]),
+            1,
+            compared=of_one[0] is paths[0],
+        )
+        for of_one in by_family.values()
+    }
+    let_in: list[str] = []
     with (
-        ports_let_in(testbed, family_of(address), ports) as let_in,
-        _kept(evidence, tcp | udp_alone | {"udp of all": udp_of_all}),
+        contextlib.ExitStack() as stack,
+        kept(evidence, tcp | udp_alone | {"tcp of others": tcp_of_others} | udp_of_all),
     ):
-        sampling.take(*tcp.values())
-        _take_at_once(sampling, udp_of_all, list(udp_alone.values()))
-        _require_floor(tcp, sampling, floor)
-        _require_udp(floors, udp_alone, sampling)
-    first = list(tcp.values())[:2]
-    for name, series in zip(("tcp guest → host", "tcp host → guest"), first, strict=True):
+        for family, of_one in by_family.items():
+            let_in += stack.enter_context(ports_let_in(testbed, family, _ports(of_one)))
+        sampling.take(*first.values())
+        if others:
+            take_at_once(sampling, tcp_of_others, list(others.values()))
+        ways = iter(udp_alone.values())
+        for of_one, together in zip(by_family.values(), udp_of_all.values(), strict=True):
+            take_at_once(sampling, together, list(itertools.islice(ways, 2 * len(of_one))))
+        require_floor(first, sampling, floor)
+        require_floor(others, sampling, floor, were_at_once=True)
+        require_udp(floors, udp_alone, sampling)
+    for name, series in zip(("tcp guest → host", "tcp host → guest"), first.values(), strict=True):
         evidence.measurement(name, "Mbit/s", series.samples, "more")
-    sent = [trials[0][0] for trials in udp_of_all.samples]
+    sent: list[UdpTrial] = [trials[0][0] for trials in next(iter(udp_of_all.values())).samples]
     evidence.measurement("udp guest → host", "Mbit/s", [t.mbit_s for t in sent], "more")
     evidence.measurement("udp guest → host loss", "%", [t.lost_percent for t in sent], "less")
-    evidence.reason = f"{_said(tcp)}; {_said(udp_alone)} Mbit/s{said(let_in, ports)}"
+    beside = f"; at once {said_rates(others)}" if others else ""
+    ports = _ports(paths)
+    evidence.reason = (
+        f"{said_rates(first)}{beside}; {said_rates(udp_alone)} Mbit/s{said(let_in, ports)}"
+    )
+
+
+def _to_host(testbed: Testbed) -> dict[AddressFamily, list[Path]]:
+    """Return the paths between the guests and the host, each with a port of its own."""
+    ports = itertools.count(PORT)
+    network, first = testbed.topology.network, testbed.topology.first_family
+    return {
+        family: [
+            Path(guest, Far(testbed.host, testbed.host_address_of(family), next(ports)), by)
+            for guest in testbed.guests
+        ]
+        for family, by in measured_families(testbed)
+        if family is first or network.interface(family) is not None
+    }
+
+
+def _ports(paths: list[Path]) -> list[Port]:
+    return [(protocol, path.far.port) for path in paths for protocol in ("tcp", "udp")]
+
+
+def _tcp_beside(path: Path, offered_mbit_s: float) -> partial[tuple[float, float]]:
+    return partial(tcp_both_ways, path.guest, path.far, offered_mbit_s)
 
 
 @pytest.mark.lengthy
@@ -118,27 +173,31 @@ def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
 def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None:
     """Between guests: TCP and UDP throughput, and round-trip times.
 
-    Each guest sends to the next, and the last one to the first: so each sends and receives.
+    Each guest sends to the next, and the last one to the first: so each sends and receives, by each
+    address family that the guests have.
 
     Preconditions:
         - two guests or more have their addresses, and reach each other
     Steps:
         1. Ping the second guest from the first, in bursts of 20.
-        2. Measure TCP from each guest to the next.
-        3. Offer the topology's UDP rate between each guest and the next, both ways, all at once.
-        4. Repeat a rate that is missed, in three trials; and once more if other processes used a
-           tenth of the machine's CPU time meanwhile.
+        2. Measure TCP from each guest to the next, as fast as it goes.
+        3. By a further family, offer TCP at five times the topology's UDP rate between each guest
+           and the next, both ways, all at once.
+        4. Offer the topology's UDP rate between each guest and the next, both ways, all at once,
+           for each family.
+        5. Repeat a rate that is missed, alone, in three trials; and once more if other processes
+           used a tenth of the machine's CPU time meanwhile.
     Verify:
         - at least one ping is answered; the round-trip times are kept, and have no floor
         - TCP and UDP arrive on each way
         - between guests with NICs of one model no way carries less than a fifth of another's rate
+          of the same family
         - where the topology file has a floor between guests, the median of the TCP rates is at or
           above it
         - control: beside such a load, both times, a miss is not the network's; the check is
           inconclusive
     """
-    guests, offered = testbed.guests, testbed.floors.udp_offered_mbit_s
-    pairs = list(zip(guests, (*guests[1:], guests[0]), strict=True))
+    guests, alike = testbed.guests, _is_of_one_model(testbed.guests)
     bursts = Series(lambda: round_trips_ms(guests[0], guests[1].address), 1)
     tcp = {
         f"tcp {one.name} → {other.name}": Series(
@@ -147,26 +206,16 @@ def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -
             lambda _: True,
             compared=one is guests[0],
         )
-        for one, other in pairs
+        for one, other in _pairs(guests)
     }
-    # Of two guests the first pair's way back is the second pair.
-    joined = [
-        (one, Far(other, other.address))
-        for one, other in (pairs[:1] if len(guests) == 2 else pairs)
-    ]
-    udp_alone = {
-        name: Series(partial(_udp_rate, one, far, offered, reverse=reverse), TRIALS, compared=False)
-        for one, far in joined
-        for name, reverse in _both_ways("udp", one.name, far.runs_on.name)
-    }
-    of_each = [partial(udp_both_ways, one, far, offered) for one, far in joined]
-    udp_of_all = Series(partial(at_once, of_each), 1, compared=False)
-    with _kept(evidence, tcp | udp_alone | {"udp of all": udp_of_all}):
+    ways = [_Between(testbed, family, by) for family, by in measured_families(testbed)]
+    every = {name: series for way in ways for name, series in way.every.items()}
+    with kept(evidence, tcp | every):
         sampling.take(bursts, *tcp.values())
-        _take_at_once(sampling, udp_of_all, list(udp_alone.values()), lambda trial: trial.mbit_s)
-        for measured in (tcp, udp_alone):
-            _require_carried(measured, sampling, alike=_is_of_one_model(guests))
-        _require_floor(tcp, sampling, testbed.floors.guest_guest_tcp_mbit_s)
+        require_carried(tcp, sampling, alike=alike)
+        require_floor(tcp, sampling, testbed.floors.guest_guest_tcp_mbit_s)
+        for way in ways:
+            way.measure(sampling, alike=alike)
     first = next(iter(tcp.values()))
     echoes = [time for burst in bursts.samples for time in burst]
     # A burst in which nothing was answered gave no sample.
@@ -174,151 +223,76 @@ def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -
     evidence.measurement("tcp guest → guest", "Mbit/s", first.samples, "more")
     times = evidence.measurement("round trip guest → guest", "ms", echoes, "less", lengths)
     assert times, f"no ping from {guests[0].name} to {guests[1].name} was answered"
-    evidence.reason = (
-        f"{_said(tcp)}; {_said(udp_alone)} Mbit/s; "
-        f"median round trip of {len(times)}: {median(times):.2f} ms"
-    )
+    rates = "; ".join((said_rates(tcp), *(said_rates(way.alone) for way in ways)))
+    evidence.reason = f"{rates} Mbit/s; median round trip of {len(times)}: {median(times):.2f} ms"
 
 
-def _both_ways(protocol: str, one: str, other: str) -> Iterator[tuple[str, bool]]:
-    """Return the names of a path's two ways, and whether the way is the reverse one."""
-    yield f"{protocol} {one} → {other}", False
-    yield f"{protocol} {other} → {one}", True
+class _Between:
+    """What is offered between each guest and the next by one family, both ways, at once.
 
-
-def _take_at_once(
-    sampling: Sampling,
-    together: Series[list[tuple[Outcome, Outcome]]],
-    ways: Sequence[Series[Any]],
-    of: Callable[[Outcome], Any] = lambda outcome: outcome,
-) -> None:
-    """Measure paths at once, both ways each, and give each way its samples.
-
-    Args:
-        sampling: takes them.
-        together: a sample has both ways of each path.
-        ways: of the same paths, in their order; trials of theirs are made alone.
-        of: what such a trial would have as its sample.
+    Attributes:
+        alone: each way by its name; its trials are made alone.
+        every: these, and the trials of all ways at once.
     """
-    sampling.take(together)
-    for number, way in enumerate(ways):
-        way.samples = [of(sample[number // 2][number % 2]) for sample in together.samples]
-        way.loads = list(together.loads)
 
-
-def _is_far_from_both(floors: Throughput, trial: UdpTrial) -> bool:
-    """Whether a way is far above the UDP floor and far below the limit of losses."""
-    return (
-        trial.mbit_s >= 2 * floors.guest_host_udp_mbit_s
-        and trial.lost_percent <= floors.udp_loss_max_percent / 2
-    )
-
-
-def _require_udp(
-    floors: Throughput, measured: Mapping[str, Series[UdpTrial]], sampling: Sampling
-) -> None:
-    """Assert that UDP meets the floors on each way: beside the others, or alone."""
-
-    def meets(trials: list[UdpTrial]) -> bool:
-        return (
-            median(trial.mbit_s for trial in trials) >= floors.guest_host_udp_mbit_s
-            and median(trial.lost_percent for trial in trials) <= floors.udp_loss_max_percent
-        )
-
-    for name, series in measured.items():
-
-        def missed(trials: list[UdpTrial], name: str = name) -> str:
-            return (
-                f"{name}: median {median(t.mbit_s for t in trials):.1f} Mbit/s of {len(trials)} "
-                f"trials, floor {floors.guest_host_udp_mbit_s:g}; "
-                f"{median(t.lost_percent for t in trials):.1f} % lost, at most "
-                f"{floors.udp_loss_max_percent:g} % allowed"
+    def __init__(self, testbed: Testbed, family: AddressFamily, by: str) -> None:
+        floors, pairs = testbed.floors, _pairs(testbed.guests)
+        # Of two guests the first pair's way back is the second pair.
+        joined = pairs[:1] if len(testbed.guests) == 2 else pairs
+        paths = [Path(one, Far(other, other.address_of(family)), by) for one, other in joined]
+        udp_rate, tcp_rate = floors.udp_offered_mbit_s, OFFERED_OF_UDP * floors.udp_offered_mbit_s
+        self._udp = {
+            name: Series(
+                partial(_udp_rate, path.guest, path.far, udp_rate, reverse=reverse),
+                TRIALS,
+                compared=False,
             )
-
-        if not (series.ends_early and meets(series.samples)):
-            # Beside the others it was short of CPU time, or of the path: alone it is the path.
-            series.samples, series.loads = [], []
-            sampling.take(series)
-        assert sampling.holds(series, meets, missed), missed(series.samples)
-
-
-def _require_carried(
-    measured: Mapping[str, Series[float]], sampling: Sampling, *, alike: bool
-) -> None:
-    """Assert that something arrives on each way and, between like guests, that none is choked."""
-    best = max(median(series.samples) for series in measured.values())
-    least = CHOKED * best if alike else 0.0
-
-    def meets(rates: list[float]) -> bool:
-        return median(rates) > 0 and median(rates) >= least
-
-    for name, series in measured.items():
-
-        def missed(rates: list[float], name: str = name) -> str:
-            rest = f", less than a fifth of {best:.1f} on another way" if alike else ""
-            return f"{name}: median {median(rates):.1f} Mbit/s of {len(rates)} trials{rest}"
-
-        assert sampling.holds(series, meets, missed), missed(series.samples)
-
-
-def _require_floor(
-    measured: Mapping[str, Series[float]], sampling: Sampling, floor: float | None
-) -> None:
-    """Assert that each rate is at or above a floor, if there is one."""
-    if floor is None:
-        return
-    for name, series in measured.items():
-        said = partial(_rates, name, floor=floor)
-        assert sampling.holds(series, lambda rates: median(rates) >= floor, said), said(
-            series.samples
+            for path in paths
+            for name, reverse in path.ways("udp")
+        }
+        # By the first family TCP is measured as fast as it goes.
+        self._tcp = {
+            name: Series(
+                partial(tcp_mbit_s, path.guest, path.far, reverse=reverse, offered_mbit_s=tcp_rate),
+                TRIALS,
+                compared=False,
+            )
+            for path in (paths if by else ())
+            for name, reverse in path.ways("tcp")
+        }
+        self._udp_of_all = Series(
+            partial(at_once, [partial(udp_both_ways, p.guest, p.far, udp_rate) for p in paths]),
+            1,
+            compared=False,
         )
+        self._tcp_of_all = Series(
+            partial(at_once, [_tcp_beside(path, tcp_rate) for path in paths]), 1, compared=False
+        )
+        self.alone = self._tcp | self._udp
+        self.every: dict[str, Series[Any]] = {
+            **self.alone,
+            f"udp of all{by}": self._udp_of_all,
+            f"tcp of all{by}": self._tcp_of_all,
+        }
+
+    def measure(self, sampling: Sampling, *, alike: bool) -> None:
+        """Measure each way, and assert that it is carried."""
+        if self._tcp:
+            take_at_once(sampling, self._tcp_of_all, list(self._tcp.values()))
+            require_carried(self._tcp, sampling, alike=alike, were_at_once=True)
+        ways = list(self._udp.values())
+        take_at_once(sampling, self._udp_of_all, ways, lambda trial: trial.mbit_s)
+        require_carried(self._udp, sampling, alike=alike)
+
+
+def _pairs(guests: list[Guest]) -> list[tuple[Guest, Guest]]:
+    """Return each guest with the next, and the last one with the first."""
+    return list(zip(guests, (*guests[1:], guests[0]), strict=True))
 
 
 def _udp_rate(one: Guest, far: Far, offered_mbit_s: float, *, reverse: bool) -> float:
     return udp(one, far, offered_mbit_s, reverse=reverse).mbit_s
 
 
-def _rates(name: str, rates: list[float], *, floor: float) -> str:
-    return f"{name}: median {median(rates):.1f} Mbit/s of {len(rates)} trials, floor {floor:g}"
-
-
-def _said(measured: Mapping[str, Series[Any]]) -> str:
-    """Return the median rate of each way in words."""
-    return "; ".join(
-        f"{name} {median(map(_rate, each.samples)):.0f}" for name, each in measured.items()
-    )
-
-
-def _rate(sample: float | UdpTrial) -> float:
-    return sample.mbit_s if isinstance(sample, UdpTrial) else sample
-
-
 def _is_of_one_model(guests: list[Guest]) -> bool:
     return len({guest.plan.nics[0].model for guest in guests}) == 1
-
-
-def _plain(sample: Any) -> Any:
-    """Return a sample as JSON has it."""
-    if isinstance(sample, UdpTrial):
-        return asdict(sample)
-    return [_plain(part) for part in sample] if isinstance(sample, list | tuple) else sample
-
-
-@contextlib.contextmanager
-def _kept(evidence: Evidence, measured: Mapping[str, Series[Any]]) -> Iterator[None]:
-    """Keep all samples and the load beside them; a trial that the network fails is a violation."""
-    try:
-        yield
-    except TrialFailed as error:
-        raise AssertionError(error.message) from error
-    finally:
-        evidence.json(
-            "samples.json",
-            {
-                name: {
-                    "samples": [_plain(sample) for sample in series.samples],
-                    "foreign_load": [round(load.share, 3) for load in series.loads],
-                }
-                for name, series in measured.items()
-            },
-        )
