@@ -43,6 +43,11 @@ class Change(Part):
         "null: it is taken down.",
     )
 
+    also: dict[str, str] = Field(
+        default_factory=dict,
+        description="Other claims or checks that are rightly violated, each with the reason.",
+    )
+
     _source_path: Path | None = PrivateAttr(default=None)
 
     def read_from(self, path: Path) -> Self:

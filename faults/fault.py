@@ -30,10 +30,6 @@ class Fault(Change):
     caught_by: Annotated[tuple[Named, ...], Field(strict=False)] = Field(
         min_length=1, description="Claims, or beginnings of check ids, that must be violated."
     )
-    also: dict[str, str] = Field(
-        default_factory=dict,
-        description="Other claims or checks that are rightly violated, each with the reason.",
-    )
 
     def as_built(self, topology: Topology) -> Topology:
         """See `Change.as_built`: with the fault's NIC model or number of functions."""

@@ -84,14 +84,14 @@ restore_dnsmasq() {
     restart_libvirtd
 }
 
-# Saves whether iptables is called for bridged packets; a kernel without that has nothing to change.
+# Saves whether iptables is called for bridged packets, of each family; a kernel without that has
+# nothing to change.
 keep_bridged_calls() {
-    if ! sysctl -n net.bridge.bridge-nf-call-iptables >/run/fault.called; then
+    if ! sysctl net.bridge.bridge-nf-call-iptables net.bridge.bridge-nf-call-ip6tables \
+        >/run/fault.called; then
         echo this kernel does not call iptables for bridged packets
         exit 77
     fi
 }
 
-restore_bridged_calls() {
-    sysctl -q -w net.bridge.bridge-nf-call-iptables="$(cat /run/fault.called)"
-}
+restore_bridged_calls() { sysctl -q -p /run/fault.called; }

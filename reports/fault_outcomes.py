@@ -115,7 +115,9 @@ def _of_harmless(fault: FaultResult, checks: Sequence[Check], *, was_built: bool
     turned = {
         check.id: f"{check.verdict}: {check.reason or 'no reason given'}"
         for check in checks
-        if check not in open_ones and check.verdict not in (Verdict.CONFORMS, Verdict.NOT_TESTABLE)
+        if check not in open_ones
+        and check.verdict not in (Verdict.CONFORMS, Verdict.NOT_TESTABLE)
+        and not any(is_named(entry, check) for entry in fault.also)
     }
     outcome: FaultOutcome
     if not was_built or (open_ones and not turned):

@@ -256,7 +256,8 @@ class FaultResult(RecordPart):
         default_factory=list, description="claims, or beginnings of check ids, to be violated"
     )
     also: dict[str, str] = Field(
-        default_factory=dict, description="what else it honestly breaks, each with the reason"
+        default_factory=dict,
+        description="what else is rightly violated beside it, each with the reason",
     )
     why: str | None = Field(
         default=None,
