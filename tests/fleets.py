@@ -11,6 +11,7 @@ from reports.fleet.host_status import STATUS, HostStatus
 from reports.record import HostRecord, RunRecord, Statement, save
 from tests.records import STARTED, check, record
 
+C, V, N = Verdict.CONFORMS, Verdict.VIOLATES, Verdict.NOT_TESTABLE
 OLD, NEW = "6.1.0-28-amd64 #1 SMP", "6.12.4-amd64 #1 SMP"
 
 
@@ -40,3 +41,21 @@ def status(folder: Path, name: str, state: str, **more: Any) -> None:
     place.mkdir(parents=True, exist_ok=True)
     made = HostStatus.model_validate({"state": state, "at": STARTED, **more})
     (place / STATUS).write_text(made.model_dump_json())
+
+
+def with_every_state(folder: Path) -> Path:
+    """Make a folder that of a fleet with a host in every state, and return it."""
+    for number in range(5):
+        host(folder, f"good{number}", {"NT-01": C, "NT-02": N})
+    host(folder, "bad", {"NT-01": V, "NT-02": C}, NEW)
+    host(folder, "cut", {"NT-01": C}, finished=None)
+    host(folder, "lost", {"NT-01": C}, finished=None)
+    status(folder, "lost", "died", reason="no answer for 60 s")
+    status(folder, "silent", "unreachable", reason="No route to host", groups=["rack1"])
+    status(folder, "old", "refused", reason="Python 3.9 is too old", exit_code=4)
+    (folder / "empty").mkdir()
+    (folder / "later").mkdir()
+    (folder / "later" / RECORD).write_text('{"schema": "plumbline/run/2"}')
+    (folder / "torn").mkdir()
+    (folder / "torn" / RECORD).write_text('{"schema": "plumb')
+    return folder

@@ -13,11 +13,9 @@ from reports.fleet.fleet_of_folder import fleet_of
 from reports.fleet.fleet_pages import fleet_html
 from reports.fleet.host_pages import write_host_page
 from tests.browser import chromium
-from tests.fleets import NEW, host, status
+from tests.fleets import NEW, C, V, host, status
 
 pytestmark = pytest.mark.browser
-
-C, V = Verdict.CONFORMS, Verdict.VIOLATES
 
 
 @pytest.fixture(scope="module")
