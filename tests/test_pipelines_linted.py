@@ -174,3 +174,14 @@ def test_groovy_lint_takes_the_jenkinsfile(tmp_path: Path) -> None:
     code, said = lint(text.rstrip().removesuffix("}"))
     assert code == 1
     assert "NglParseError" in said
+
+
+def test_hadolint_takes_the_containerfile_and_it_names_no_registry(tmp_path: Path) -> None:
+    file = CI / "container" / "Containerfile"
+    argv = [str(BIN / "hadolint"), "--failure-threshold", "style"]
+    assert ran([*argv, str(file)], tmp_path) == (0, "")
+    base = next(line for line in file.read_text().splitlines() if line.startswith("ARG BASE="))
+    # A registry's name has a dot or a port before the first slash.
+    assert "/" not in base
+    (tmp_path / "Containerfile").write_text("FROM debian\n")
+    assert ran([*argv, "Containerfile"], tmp_path)[0] == 1
