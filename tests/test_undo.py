@@ -12,11 +12,13 @@ import pytest
 
 from fixtures.host.host import Host
 from fixtures.host.links import cable, namespace_machine
+from fixtures.host.obstacles.link_managers import KeepingFile
 from fixtures.host.sandbox import sandbox
 from fixtures.host.snapshot.host_snapshot import differences, host_snapshot
 from fixtures.host.undo.entries import KINDS, undo_of
 from fixtures.host.undo.kernel_undos import (
     DhcpClientStop,
+    EmptyFolderRemove,
     FileRestore,
     FolderRemove,
     KeepingFileRemove,
@@ -48,6 +50,7 @@ from fixtures.host.undo.rule_undos import (
     ZoneLeave,
 )
 from fixtures.host.undo.undo import Undo
+from fixtures.host.unmanaged_links import keep_from_managers, keeping_undos
 from fixtures.waiting import poll
 from launcher.cache import cache_dir
 from launcher.staged.profile import load
@@ -175,6 +178,7 @@ CHANGES: list[tuple[Undo, str]] = [
         KeepingFileRemove("/run/managers/plumbline.conf", ("test", "!", "-e", "/run/managers/x")),
         "mkdir -p /run/managers; echo '[keyfile]' >/run/managers/plumbline.conf",
     ),
+    (EmptyFolderRemove("/run/managers7"), "mkdir /run/managers7"),
     (FolderRemove("/run/plumbline/more"), "mkdir -p /run/plumbline/more/deep"),
     (
         DhcpClientStop("/run/d7.pid", ("/etc/dhcp/d7.conf",)),
@@ -235,6 +239,45 @@ def test_a_manager_reads_its_files_anew_when_the_runs_is_gone(
     undo = KeepingFileRemove(str(file), ("sh", "-c", f"test ! -e {file} && touch {read}"))
     assert list(undo.take_back()) == ([str(file)] if is_there else [])
     assert read.exists()
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("killed", [None, "before its file", "before its folder"])
+def test_folders_that_a_managers_file_needs_go_with_it(host: Host, killed: str | None) -> None:
+    top = "/run/manager8"
+    files = [
+        KeepingFile("manager", f"{top}/conf.d/{name}", "text", ("true",), "")
+        for name in ("one.conf", "two.conf")
+    ]
+    undos = keeping_undos(host, files)
+    if killed is None:
+        keep_from_managers(host, files)
+    elif killed == "before its file":
+        host.run(["mkdir", "-p", f"{top}/conf.d"])
+    for undo in reversed(undos):
+        taken_back(host, undo)
+    assert not host.seen(top).exists()
+    assert [taken_back(host, undo) for undo in reversed(undos)] == [""] * len(undos)
+
+
+@pytest.mark.host
+def test_a_folder_that_was_there_before_a_managers_file_stays(host: Host) -> None:
+    folder = "/run/manager9"
+    host.run(["mkdir", folder])
+    file = KeepingFile("manager", f"{folder}/plumbline.conf", "text", ("true",), "")
+    undos = keeping_undos(host, [file])
+    keep_from_managers(host, [file])
+    assert [taken_back(host, undo) for undo in reversed(undos)] == [f"{file.path}\n"]
+    assert host.seen(folder).exists()
+    host.run(["rmdir", folder])
+
+
+def test_a_folder_with_a_file_of_somebody_else_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "conf.d"
+    folder.mkdir()
+    (folder / "site.conf").touch()
+    assert list(EmptyFolderRemove(str(folder)).take_back()) == []
+    assert (folder / "site.conf").exists()
 
 
 @pytest.mark.host
