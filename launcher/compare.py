@@ -77,6 +77,11 @@ def parser() -> Parser:
         metavar="PERCENT",
         help="the smallest change of a median that counts as a regression (default: 5)",
     )
+    add(
+        "--accept-few-samples",
+        action="store_true",
+        help="where no quantity has enough samples to be judged, verdicts alone decide",
+    )
     add_waiver_options(own)
     add_language(own)
     return own

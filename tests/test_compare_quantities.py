@@ -12,7 +12,7 @@ from reports.compare.comparison import Comparison, QuantityOutcome
 from reports.compare.measured_quantities import direction, read, trial_values
 from reports.compare.quantities import Criteria
 from reports.record import Measurement, RecordError, load
-from tests.compared import check, quantity, record
+from tests.compared import HOST, check, quantity, record
 
 NOWHERE = Path("nowhere")
 STEADY = [1000.0, 1012, 990, 1005, 998, 1020, 985, 1008, 995, 1003]
@@ -108,6 +108,21 @@ def test_too_few_samples_say_how_many_it_takes() -> None:
     five = [quantity(str(number), STEADY[:5]) for number in range(6)]
     found = compared(five, [quantity(str(number), scaled(0.1)[:5]) for number in range(6)])
     assert {each.outcome for each in found.quantities} == {QuantityOutcome.REGRESSED}
+
+
+def test_too_few_samples_may_be_accepted_and_hide_nothing_that_is_judged() -> None:
+    three, fewer = [quantity("a", STEADY[:3])], [quantity("a", scaled(0.1)[:3])]
+    found = compared(three, fewer, accept_few=True)
+    assert found.exit_code == 0
+    assert "too few samples to be judged" in found.because[0]
+    steady = [quantity("b", STEADY)]
+    slower = compared(three + steady, [*fewer, quantity("b", scaled(0.5))], accept_few=True)
+    assert slower.exit_code == 1
+    # Another accelerator is no matter of samples.
+    emulated = HOST | {"accel": {"name": "tcg", "reason": "no /dev/kvm"}}
+    was, now = (check("throughput.x", measurements=found) for found in (three, fewer))
+    sides = (record(0, was), NOWHERE), (record(1, now, host=emulated), NOWHERE)
+    assert compare(*sides, Criteria(accept_few=True)).exit_code == 10
 
 
 def test_one_quantity_that_could_be_judged_is_enough_to_say_nothing_is_shown_worse() -> None:

@@ -37,6 +37,7 @@ class CompareOrder(BaseModel):
         topology: only these; empty: all.
         waivers: further ones, beside those of the run after.
         level: in percent, as power and relevant (`Criteria`).
+        accept_few_samples: `Criteria.accept_few`.
         lang: the language of its reader; a program is not spoken to in Chinese.
     """
 
@@ -51,6 +52,7 @@ class CompareOrder(BaseModel):
     level: float
     power: float
     relevant: float
+    accept_few_samples: bool = False
     waivers: list[Waiver] = []
     lang: str = ENGLISH
 
@@ -82,6 +84,7 @@ def _compared(order: CompareOrder) -> Comparison:
         level=order.level / 100,
         power=order.power / 100,
         relevant_percent=order.relevant,
+        accept_few=order.accept_few_samples,
     )
     (before, its_folder), (after, folder) = read(order.before), read(order.after)
     # The later run has the waivers that count, and both runs are judged by the same ones: the run

@@ -64,7 +64,9 @@ def compare(
         and topology in built
         and (topology, check, name) not in quantities_now
     ]
-    exit_code, because = outcome_of(flipped, vanished, appeared, quantities, undecided)
+    exit_code, because = outcome_of(
+        flipped, vanished, appeared, quantities, undecided, accept_few=criteria.accept_few
+    )
     return Comparison(
         before=_run(was, before[1]),
         after=_run(now, after[1]),

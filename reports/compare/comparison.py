@@ -218,6 +218,8 @@ def outcome_of(
     appeared: list[OneSided],
     quantities: list[Quantity],
     undecided: list[str],
+    *,
+    accept_few: bool = False,
 ) -> tuple[int, list[str]]:
     """Return the exit code and what it rests on.
 
@@ -230,6 +232,7 @@ def outcome_of(
         appeared: entries of the run after only.
         quantities: those of both.
         undecided: the reasons that leave the whole comparison open.
+        accept_few: too few samples to judge any quantity leave nothing open.
     """
     worse = [_turned(flip) for flip in flips if flip.effect is Effect.REGRESSED]
     regressed = gettext("{quantity} regressed")
@@ -250,13 +253,24 @@ def outcome_of(
     if new := _claim_list([a for a in appeared if a.verdict is Verdict.VIOLATES], appeared):
         said = gettext("violated, and not looked at before: {claims}")
         open_.append(said.format(claims=new))
-    directed = [q for q in quantities if q.better is not None]
-    if directed and not any(q.outcome in JUDGED for q in directed):
-        why = ", ".join(dict.fromkeys(word(q.outcome) for q in directed))
+    unjudged = _unjudged(quantities)
+    are_too_few = accept_few and set(unjudged) == {QuantityOutcome.TOO_FEW}
+    if unjudged and not are_too_few:
+        why = ", ".join(map(word, unjudged))
         open_.append(gettext("no quantity could be judged: {why}").format(why=why))
     if open_:
         return EXIT_UNDECIDED, open_
+    if are_too_few:
+        return EXIT_CONFORMS, [
+            gettext("no verdict is shown to be worse; quantities have too few samples to be judged")
+        ]
     return EXIT_CONFORMS, [gettext("no verdict and no quantity is shown to be worse")]
+
+
+def _unjudged(quantities: list[Quantity]) -> list[QuantityOutcome]:
+    """Return each outcome of the quantities with a direction; empty if one of them was judged."""
+    outcomes = list(dict.fromkeys(q.outcome for q in quantities if q.better is not None))
+    return [] if JUDGED.intersection(outcomes) else outcomes
 
 
 def _turned(flip: Flip) -> str:

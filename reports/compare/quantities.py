@@ -24,12 +24,14 @@ class Criteria:
         power: how surely a difference that could be seen is seen.
         relevant_percent: a smaller change of a median raises no alarm.
         relevant_points: the same for quantities in percent, in points.
+        accept_few: too few samples to judge any quantity leave nothing open.
     """
 
     level: float = 0.05
     power: float = 0.8
     relevant_percent: float = 5.0
     relevant_points: float = 1.0
+    accept_few: bool = False
 
     def detection(self, tests: int, *, in_points: bool) -> Detection:
         """Return when a change of one quantity among so many is called one."""
