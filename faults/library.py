@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from faults.change import SHIPPED_FOLDER, Change
 from faults.fault import Fault
@@ -14,7 +14,7 @@ from faults.harmless import Harmless
 from topologies import cli_names
 from topologies.catalogue import claims
 from topologies.data_error import DataError, gathered, near_miss
-from topologies.schema_errors import refusals
+from topologies.document_model import as_model, require_schema
 from topologies.yaml_reader import Document, read
 
 SCHEMA = "plumbline/faults/1"
@@ -77,14 +77,8 @@ def _shipped() -> dict[str, Change]:
 
 def _read(file: Path) -> tuple[Change, ...]:
     document = read(file)
-    if document.data.get("schema") != SCHEMA:
-        raise document.error(
-            ("schema",), f"expected {SCHEMA}", f"start the file with schema: {SCHEMA}"
-        )
-    try:
-        whole = _File.model_validate(document.data)
-    except ValidationError as error:
-        raise gathered(refusals(error, document, _File)) from error
+    require_schema(document, SCHEMA)
+    whole = as_model(document, _File)
     if wrong := list(_wrong(document, whole)):
         raise gathered(wrong)
     return tuple(change.read_from(file) for change in (*whole.faults, *whole.harmless))

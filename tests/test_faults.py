@@ -111,7 +111,10 @@ def test_a_topology_of_ones_own_beside_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (GOOD.replace("faults/1", "faults/9"), r"my.yaml:1: schema: expected plumbline/faults/1"),
+        (
+            GOOD.replace("faults/1", "faults/9"),
+            r'my.yaml:1: schema: found "plumbline/faults/9"; expected plumbline/faults/1',
+        ),
         (HARMLESS.replace("GN-07", "GN-99"), r"my.yaml:8: .*unknown claim \"GN-99\""),
         (HARMLESS.replace("    why: No claim is about it.\n", ""), r"why: the key is missing"),
         ("schema: plumbline/faults/1\n", r"my.yaml:1: schema: the file has no fault"),

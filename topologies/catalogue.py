@@ -7,15 +7,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from contracts.address_family import AddressFamily, FamilyName
 from topologies.data_error import gathered, near_miss
+from topologies.document_model import as_model
 from topologies.field_types import found, refuse
 from topologies.network_types import NETWORK_TYPES
 from topologies.part import keys_of
 from topologies.schema import Network, Role
-from topologies.schema_errors import refusals
 from topologies.switch_types import SWITCH_TYPES
 from topologies.yaml_reader import Document, read
 
@@ -193,10 +193,7 @@ def documents() -> Mapping[str, str]:
 @cache
 def _loaded(file: Path) -> tuple[Mapping[str, Claim], Mapping[str, str]]:
     document = read(file)
-    try:
-        catalogue = _Catalogue.model_validate(document.data)
-    except ValidationError as error:
-        raise gathered(refusals(error, document, _Catalogue)) from error
+    catalogue = as_model(document, _Catalogue)
     return (
         MappingProxyType(_by_id(catalogue, document)),
         MappingProxyType(dict(catalogue.documents)),

@@ -13,14 +13,12 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import ValidationError
-
 from contracts.plan import HOST
 from topologies import library
 from topologies.catalogue import HOST as HOST_TYPE
 from topologies.catalogue import claims
 from topologies.data_error import DataError, gathered, near_miss
-from topologies.schema_errors import refusals
+from topologies.document_model import as_model, require_schema
 from topologies.verdict_file import (
     SCHEMA,
     ExpectedException,
@@ -95,14 +93,8 @@ def load(file: Path, known: KnownNames) -> Mapping[ReleaseName, ExpectedVerdicts
 
 def _read(file: Path, model: type[F]) -> tuple[Document, F]:
     document = read(file)
-    if document.data.get("schema") != SCHEMA:
-        raise document.error(
-            ("schema",), f"expected {SCHEMA}", f"start the file with schema: {SCHEMA}"
-        )
-    try:
-        return document, model.model_validate(document.data)
-    except ValidationError as error:
-        raise gathered(refusals(error, document, model)) from error
+    require_schema(document, SCHEMA)
+    return document, as_model(document, model)
 
 
 def _exceptions(

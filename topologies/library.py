@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from topologies.bridge_files.bridge_file import BridgeDocument, documents
 from topologies.cli_names import FILES, SHIPPED, SUFFIXES, XML, expanded, file_of, is_netplan
 from topologies.data_error import DataError, gathered
+from topologies.document_model import require_schema
 from topologies.field_types import found as found_value
 from topologies.host_files import joined, split
 from topologies.network_import.clashes import clashes
@@ -101,7 +102,7 @@ def _read(file: Path) -> Topology:
     if file.suffix == XML:
         return _of(read_network(file))
     document = read(file)
-    _require_schema(document)
+    require_schema(document, SCHEMA)
     if KEY in document.data:
         return _of(_over_xml(document))
     return _of(document)
@@ -146,13 +147,3 @@ def _over_xml(document: Document) -> XmlDocument:
             for key in both
         )
     return read_network(document.file.parent / xml, document)
-
-
-def _require_schema(document: Document) -> None:
-    # A file of another version or kind has an error in every line: report only the schema.
-    written = document.data.get("schema")
-    if written != SCHEMA:
-        found = "the key is missing" if written is None else f'found "{written}"'
-        raise document.error(
-            ("schema",), f"{found}; expected {SCHEMA}", f"start the file with schema: {SCHEMA}"
-        )

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_USAGE
 from topologies import cli_names
 from topologies.data_error import DataError, gathered, near_miss
-from topologies.schema_errors import refusals
+from topologies.document_model import as_model, require_schema
 from topologies.typed_waivers import DATE_HINT, WaiverEntry, day_of
 from topologies.yaml_reader import Document, FieldPath, read
 
@@ -51,14 +51,8 @@ def load(file: Path) -> list[WaiverEntry]:
         DataError: it has errors; all of them.
     """
     document = read(file)
-    if document.data.get("schema") != SCHEMA:
-        raise document.error(
-            ("schema",), f"expected {SCHEMA}", f"start the file with schema: {SCHEMA}"
-        )
-    try:
-        written = WaiverFile.model_validate(document.data)
-    except ValidationError as error:
-        raise gathered(refusals(error, document, WaiverFile)) from error
+    require_schema(document, SCHEMA)
+    written = as_model(document, WaiverFile)
     errors = [e for n, each in enumerate(written.waivers) for e in _errors(document, n, each)]
     if errors:
         raise gathered(errors)
