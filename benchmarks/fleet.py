@@ -16,11 +16,9 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from statistics import median
 from uuid import UUID
 
-from playwright.sync_api import Page
-
+from benchmarks.opened_page import USABLE, click_on, opened, search_for, table
 from contracts.run_files import RECORD
 from contracts.verdicts import Verdict, worst
 from reports.fleet.fleet import Fleet
@@ -37,21 +35,15 @@ from reports.record import (
     claim_verdicts,
     save,
 )
-from tests.browser import chromium
 
 HOSTS, CLAIMS, ROUNDS = 500, 130, 5
 BEGAN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 OTHERS = (Verdict.INCONCLUSIVE, Verdict.NOT_TESTABLE, Verdict.ERROR)
-# In the page: when its script has run and two frames were painted, in ms since the navigation.
-USABLE = """() => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(
-    () => resolve(document.querySelector('output').textContent ? performance.now() : NaN))))"""
-SEARCHED = """() => { const box = document.querySelector('[name=text]'); box.value = '6.12';
-    const begin = performance.now(); box.dispatchEvent(new Event('input', {bubbles: true}));
-    return new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(
-        () => resolve(performance.now() - begin)))); }"""
-UNFOLDED = """() => { const begin = performance.now(); document.querySelector('#differing').click();
-    return new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(
-        () => resolve(performance.now() - begin)))); }"""
+TIMED = {
+    "usable": USABLE,
+    "search": search_for("6.12"),
+    "claims unfolded": click_on("#differing"),
+}
 
 
 def main(argv: Sequence[str]) -> None:
@@ -66,12 +58,10 @@ def main(argv: Sequence[str]) -> None:
         fleet = fleet_of(folder)
         read = time.monotonic() - begin
         made = [_made(fleet, page) for _ in range(rounds)]
-        opened = _opened(page, rounds)
+        shown = opened(page, rounds, TIMED)
         size = page.stat().st_size
     print(f"{hosts} hosts × {claims} claims: a page of {size / 1e6:.1f} MB")
-    print(f"{'seconds':20}{'min':>8}{'median':>8}{'max':>8}   ({rounds} rounds)")
-    for what, samples in {"read and tested": [read], "made": made, **opened}.items():
-        print(f"{what:20}{min(samples):8.3f}{median(samples):8.3f}{max(samples):8.3f}")
+    print(table({"read and tested": [read], "made": made, **shown}, rounds))
 
 
 def make(folder: Path, hosts: int, claims: int) -> None:
@@ -142,26 +132,6 @@ def _made(fleet: Fleet, page: Path) -> float:
     begin = time.monotonic()
     page.write_text(fleet_html(fleet))
     return time.monotonic() - begin
-
-
-def _opened(report: Path, rounds: int) -> dict[str, list[float]]:
-    """Return how long it took until the page was usable, searched, and all columns shown."""
-    usable, searched, unfolded = [], [], []
-    with chromium() as browser:
-        for _ in range(rounds):
-            # A context of its own: nothing of the round before is kept.
-            context = browser.new_context()
-            page = context.new_page()
-            page.goto(report.as_uri())
-            usable.append(_seconds(page, USABLE))
-            searched.append(_seconds(page, SEARCHED))
-            unfolded.append(_seconds(page, UNFOLDED))
-            context.close()
-    return {"usable": usable, "search": searched, "claims unfolded": unfolded}
-
-
-def _seconds(page: Page, expression: str) -> float:
-    return float(page.evaluate(expression)) / 1000
 
 
 if __name__ == "__main__":

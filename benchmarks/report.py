@@ -15,11 +15,9 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from statistics import median
 from uuid import UUID
 
-from playwright.sync_api import Page
-
+from benchmarks.opened_page import USABLE, opened, search_for, table
 from contracts.run_files import EVIDENCE
 from reports.html.report_page import render
 from reports.record import (
@@ -33,19 +31,12 @@ from reports.record import (
     Verdict,
     claim_verdicts,
 )
-from tests.browser import chromium
 
 CHECKS, MEGABYTES, ROUNDS = 500, 50, 5
 TOPOLOGIES = [f"network-{number}" for number in range(8)]
 VERDICTS = [*[Verdict.CONFORMS] * 7, Verdict.VIOLATES, Verdict.NOT_TESTABLE, Verdict.INCONCLUSIVE]
 COMMAND = "[host]$ ip -details link show dev vnet{0}\n{0}: vnet{0}: <BROADCAST,UP> mtu 1500\n"
-# In the page: when the script has run and two frames were painted, in ms since the navigation.
-USABLE = """() => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(
-    () => resolve(document.querySelector('output').textContent ? performance.now() : NaN))))"""
-FILTERED = """() => { const box = document.querySelector('[name=text]'); box.value = 'vnet 499';
-    const begin = performance.now(); box.dispatchEvent(new Event('input', {bubbles: true}));
-    return new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(
-        () => resolve(performance.now() - begin)))); }"""
+TIMED = {"usable": USABLE, "text filter": search_for("vnet 499")}
 
 
 def main(argv: Sequence[str]) -> None:
@@ -56,37 +47,16 @@ def main(argv: Sequence[str]) -> None:
         folder = Path(name)
         record = _record(folder, checks, megabytes * 1_000_000)
         made = [_made(record, folder) for _ in range(rounds)]
-        usable, filtered = _opened(folder / "report.html", rounds)
+        shown = opened(folder / "report.html", rounds, TIMED)
         size = (folder / "report.html").stat().st_size
     print(f"{checks} checks, {megabytes} MB of evidence: a page of {size / 1e6:.1f} MB")
-    print(f"{'seconds':20}{'min':>8}{'median':>8}{'max':>8}   ({rounds} rounds)")
-    for what, samples in (("made", made), ("usable", usable), ("text filter", filtered)):
-        print(f"{what:20}{min(samples):8.3f}{median(samples):8.3f}{max(samples):8.3f}")
+    print(table({"made": made, **shown}, rounds))
 
 
 def _made(record: RunRecord, folder: Path) -> float:
     begin = time.monotonic()
     (folder / "report.html").write_text(render(record, folder))
     return time.monotonic() - begin
-
-
-def _opened(report: Path, rounds: int) -> tuple[list[float], list[float]]:
-    """Return how long it took until the page was usable and until a filter was, each round."""
-    usable, filtered = [], []
-    with chromium() as browser:
-        for _ in range(rounds):
-            # A context of its own: nothing of the round before is kept.
-            context = browser.new_context()
-            page = context.new_page()
-            page.goto(report.as_uri())
-            usable.append(_seconds(page, USABLE))
-            filtered.append(_seconds(page, FILTERED))
-            context.close()
-    return usable, filtered
-
-
-def _seconds(page: Page, expression: str) -> float:
-    return float(page.evaluate(expression)) / 1000
 
 
 def _record(folder: Path, number: int, octets: int) -> RunRecord:
