@@ -9,14 +9,14 @@ import pytest
 from topologies import library
 from topologies.bridge_files.bridge_file import declared_bridges
 from topologies.bridge_files.declared import DeclaredBridge
-from topologies.bridge_files.keyword_page import DOCS
-from topologies.bridge_files.keyword_page import written as written_page
+from topologies.bridge_files.keyword_page import made
 from topologies.bridge_files.keywords import BRIDGE as KEYWORDS
 from topologies.bridge_files.netplan_keys import BRIDGE as KEYS
 from topologies.bridge_files.stanzas import read_interfaces
 from topologies.catalogue import claims
 from topologies.cli_names import FOLDER, expanded
 from topologies.data_error import DataError
+from topologies.made_table import DOCS
 from topologies.placement import Placement, Taken
 
 PORTS = "iface br0 inet static\n address 198.51.100.2/24\n bridge_ports eth0\n"
@@ -286,7 +286,7 @@ def test_a_stanza_stays_in_a_sandbox(tmp_path: Path) -> None:
 
 def test_the_docs_have_the_tables() -> None:
     text = DOCS.read_text(encoding="utf-8")
-    assert written_page(text) == text, "python -m topologies.bridge_files.keyword_page"
+    assert made().written(text) == text, "python -m topologies.bridge_files.keyword_page"
 
 
 def test_each_claim_that_a_keyword_undecides_is_in_the_catalogue() -> None:

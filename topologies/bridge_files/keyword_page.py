@@ -5,15 +5,12 @@
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from topologies.bridge_files import netplan_keys
 from topologies.bridge_files.keywords import BRIDGE, Keyword
+from topologies.made_table import MadeTable
 
-DOCS: Final = Path(__file__).resolve().parents[2] / "docs" / "topologies.md"
-BEGIN: Final = "<!-- Made by python -m topologies.bridge_files.keyword_page. -->"
-END: Final = "<!-- The end of the keywords. -->"
 # A value by which a keyword shows the claims that it takes the ground from.
 SAMPLES: Final = ("0", "100", "off")
 
@@ -43,12 +40,14 @@ def _by(rule: Keyword) -> str:
     return rule.by or (f"undecided: {', '.join(sorted(claims))}" if claims else "")
 
 
-def written(text: str) -> str:
-    """Return the text of the documentation with the tables of this release."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    return f"{before}{begin}\n\n{page()}\n\n{end}{after}"
+def made() -> MadeTable:
+    """Return what the documentation shows."""
+    return MadeTable(
+        "<!-- Made by python -m topologies.bridge_files.keyword_page. -->",
+        "<!-- The end of the keywords. -->",
+        page(),
+    )
 
 
 if __name__ == "__main__":
-    DOCS.write_text(written(DOCS.read_text(encoding="utf-8")), encoding="utf-8")
+    made().write()

@@ -4,15 +4,9 @@
 `python -m topologies.network_import.element_page` writes it there.
 """
 
-from pathlib import Path
-from typing import Final
-
+from topologies.made_table import MadeTable
 from topologies.network_import.element_table import RULES, Rule
 from topologies.network_import.ipv6_elements import ipv6_by
-
-DOCS: Final = Path(__file__).resolve().parents[2] / "docs" / "topologies.md"
-BEGIN: Final = "<!-- Made by python -m topologies.network_import.element_page. -->"
-END: Final = "<!-- The end of that. -->"
 
 
 def page() -> str:
@@ -40,12 +34,14 @@ def _by(place: str, rule: Rule) -> str:
     return "; ".join(filter(None, (rule.by, undecided, unread, ipv6_by(place))))
 
 
-def written(text: str) -> str:
-    """Return the text of the documentation with the table of this release."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    return f"{before}{begin}\n\n{page()}\n\n{end}{after}"
+def made() -> MadeTable:
+    """Return what the documentation shows."""
+    return MadeTable(
+        "<!-- Made by python -m topologies.network_import.element_page. -->",
+        "<!-- The end of that. -->",
+        page(),
+    )
 
 
 if __name__ == "__main__":
-    DOCS.write_text(written(DOCS.read_text(encoding="utf-8")), encoding="utf-8")
+    made().write()
