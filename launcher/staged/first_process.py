@@ -19,7 +19,6 @@ from pathlib import Path
 from uuid import uuid4
 
 from fixtures.host.namespace_init import (
-    MNT_DETACH,
     MS_BIND,
     MS_NODEV,
     MS_NOEXEC,
@@ -27,7 +26,7 @@ from fixtures.host.namespace_init import (
     MS_RDONLY,
     MS_REC,
     MS_REMOUNT,
-    call,
+    become_root,
     mount,
 )
 from launcher.staged import privileges
@@ -82,12 +81,7 @@ def lay(layers: Sequence[str], state: str | None) -> None:
     mount("tmpfs", f"{root}/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755")
     for handle in opened:
         os.close(handle)
-    machine = root / "run/machine"
-    machine.mkdir()
-    call("pivot_root", str(root).encode(), str(machine).encode())
-    os.chdir("/")
-    call("umount2", b"/run/machine", MNT_DETACH)
-    Path("/run/machine").rmdir()
+    become_root(root)
 
 
 def _lay_proc(proc: Path) -> None:
