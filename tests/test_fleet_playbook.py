@@ -2,40 +2,28 @@
 """The playbook of ci/fleet: linted, and run over SSH on staged hosts of which some fail."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fixtures.waiting import until
-from launcher.cache import cache_dir
-from tests.launched import ROOT
+from tests.fleet_playbooks import (
+    BIN,
+    FLEET,
+    environment,
+    on_this_machine,
+    pack,
+    report,
+)
 from tests.staged_fleet import StagedFleet, staged_fleet
 
-FLEET = ROOT / "ci" / "fleet"
-BIN = Path(sys.executable).parent
 # On a machine with other work; on an idle one the six hosts take five minutes.
 DEADLINE_S = 1800.0
 OPTIONS = ["--host", "local", "--topology", "isolated", "--claim", "IS-04", "--workers", "1"]
 # What a host's owner may add for its other guests, and what no isolated network may have.
 MASQUERADE_ALL = "iptables -t nat -A POSTROUTING -j MASQUERADE"
-
-
-def environment(folder: Path) -> dict[str, str]:
-    """Return the variables of an Ansible whose own files are in a folder of the test."""
-    own = {
-        "ANSIBLE_CONFIG": str(FLEET / "ansible.cfg"),
-        "ANSIBLE_HOME": str(folder / "ansible"),
-        "LC_ALL": "C.UTF-8",
-        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
-        "PLUMBLINE_CACHE": str(cache_dir()),
-        "XDG_CACHE_HOME": str(folder / "cache"),
-    }
-    return {**os.environ, **own}
 
 
 @pytest.mark.slow
@@ -48,62 +36,17 @@ def test_ansible_lint(tmp_path: Path) -> None:
     assert "in 0 files processed" not in done.stdout + done.stderr
 
 
-def pack(folder: Path, content: str = "#!/bin/sh\nexit 4\n") -> Path:
-    """Write an archive with the sums of a pack, whose program refuses every run."""
-    tree = folder / "plumbline-1"
-    tree.mkdir(parents=True)
-    (tree / "plumbline").write_text("#!/bin/sh\nexit 4\n")
-    argv = ["sha256sum", "plumbline"]
-    done = subprocess.run(argv, cwd=tree, check=True, capture_output=True, text=True)
-    (tree / "MANIFEST.sha256").write_text(done.stdout)
-    (tree / "plumbline").write_text(content)
-    (tree / "plumbline").chmod(0o755)
-    archive = folder / "pack.tar.gz"
-    subprocess.run(["tar", "-C", str(folder), "-czf", str(archive), tree.name], check=True)
-    done = subprocess.run(
-        ["sha256sum", archive.name], cwd=folder, check=True, capture_output=True, text=True
-    )
-    archive.with_name("pack.tar.gz.sha256").write_text(done.stdout)
-    return archive
-
-
-def on_this_machine(
-    archive: Path, folder: Path, **more: object
-) -> subprocess.CompletedProcess[str]:
-    """Run the playbook with an archive on one host, which is this machine, without SSH."""
-    inventory = folder / "inventory.json"
-    of_all = {"ansible_connection": "local", "plumbline_become": False}
-    of_all["ansible_python_interpreter"] = sys.executable
-    inventory.write_text(json.dumps({"all": {"hosts": {"one": {}}, "vars": of_all}}))
-    given = {
-        "plumbline_archive": str(archive),
-        "plumbline_records": str(folder / "records"),
-        "plumbline_folder": str(folder / "on-host"),
-        "plumbline_formats": [],
-        **more,
-    }
-    argv = [str(BIN / "ansible-playbook"), "-i", str(inventory), str(FLEET / "qualify.yml")]
-    return subprocess.run(
-        [*argv, "-e", json.dumps(given)],
-        env=environment(folder),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "reason", "code"),
     [
-        ("#!/bin/sh\nexit 4\n", "it ended without a record", 4),
+        (None, "it ended without a record", 4),
         ("altered", "the pack is not as it was packed: plumbline: FAILED", None),
     ],
     ids=["whole", "altered"],
 )
 def test_the_files_of_a_pack_are_compared_on_the_host(
-    content: str, reason: str, code: int | None, tmp_path: Path
+    content: str | None, reason: str, code: int | None, tmp_path: Path
 ) -> None:
     done = on_this_machine(pack(tmp_path, content), tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -174,11 +117,6 @@ def start(
         stderr=subprocess.STDOUT,
         text=True,
     )
-
-
-def report(records: Path) -> dict[str, Any]:
-    read: dict[str, Any] = json.loads((records / "fleet.json").read_text())
-    return {host["name"]: host for host in read["hosts"]}
 
 
 @pytest.fixture(scope="module")
