@@ -17,7 +17,7 @@ from ipaddress import (
     IPv6Network,
     NetmaskValueError,
 )
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
@@ -43,6 +43,10 @@ TOPOLOGY_PATTERN = re.compile(r"[a-z0-9-]{1,32}")  # bridged-ovs
 GUEST_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")  # kvm1
 FORWARD_PATTERN = re.compile(r"[a-z]+")  # nat
 NETWORK_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,49}")  # nat_net
+
+# Of either family: an address, and one with its prefix length.
+A = TypeVar("A", IPv4Address, IPv6Address)
+P = TypeVar("P", IPv4Interface, IPv6Interface)
 
 
 def refuse(what: str, hint: str) -> PydanticCustomError:
@@ -131,87 +135,80 @@ def _named(pattern: re.Pattern[str], expected: str) -> Callable[[object], str]:
     return check
 
 
-def _address(value: object) -> IPv4Address:
-    expected, hint = "an IPv4 address without a prefix", "write it as in 192.168.1.1"
-    if isinstance(value, IPv4Address) and not isinstance(value, IPv4Interface):
+def _without_prefix(value: object, kind: type[A], expected: str, hint: str) -> A:
+    """Return an address that was written alone; else refuse it."""
+    # An address with a prefix is one of Python's addresses, too.
+    if isinstance(value, kind) and not isinstance(value, IPv4Interface | IPv6Interface):
         return value
     try:
-        return IPv4Address(text(value, expected, hint))
+        return kind(text(value, expected, hint))
     except AddressValueError as error:
         raise refuse(f"{shown(value)}: {error}; expected {expected}", hint) from error
 
 
-def _with_prefix(value: object, expected: str, hint: str) -> IPv4Interface:
+def _with_prefix(value: object, kind: type[P], expected: str, hint: str) -> P:
     """Return an address that was written with its prefix length; else refuse it."""
+    if isinstance(value, kind):
+        return value
     written = text(value, expected, hint)
     if "/" not in written:
         raise refuse(f"{shown(value)} has no prefix length; expected {expected}", hint)
     try:
-        return IPv4Interface(written)
+        return kind(written)
     except (AddressValueError, NetmaskValueError) as error:
         raise refuse(f"{shown(value)}: {error}; expected {expected}", hint) from error
 
 
+def _without_host_bits(value: object, written: P) -> P:
+    """Return a network as its first address; refuse another one."""
+    if written.ip != written.network.network_address:
+        raise refuse(
+            f"{shown(value)} has host bits set; expected the network itself",
+            f"write {written.network}",
+        )
+    return written
+
+
+def _address(value: object) -> IPv4Address:
+    expected = "an IPv4 address without a prefix"
+    return _without_prefix(value, IPv4Address, expected, "write it as in 192.168.1.1")
+
+
 def _interface(value: object) -> IPv4Interface:
-    if isinstance(value, IPv4Interface):
-        return value
     expected = "an IPv4 address with its prefix length"
-    return _with_prefix(value, expected, "write it as in 10.10.10.1/24")
+    return _with_prefix(value, IPv4Interface, expected, "write it as in 10.10.10.1/24")
 
 
 def _subnet(value: object) -> IPv4Network:
     if isinstance(value, IPv4Network):
         return value
     expected = "an IPv4 network with its prefix length"
-    written = _with_prefix(value, expected, "write it as in 192.168.1.0/24")
-    if written.ip != written.network.network_address:
-        raise refuse(
-            f"{shown(value)} has host bits set; expected the network itself",
-            f"write {written.network}",
-        )
-    return written.network
-
-
-def _interface6(value: object) -> IPv6Interface:
-    if isinstance(value, IPv6Interface):
-        return value
-    expected, hint = "an IPv6 address with its prefix length", "write it as in fd00:10:10:10::1/64"
-    written = text(value, expected, hint)
-    if "/" not in written:
-        raise refuse(f"{shown(value)} has no prefix length; expected {expected}", hint)
-    try:
-        return IPv6Interface(written)
-    except (AddressValueError, NetmaskValueError) as error:
-        raise refuse(f"{shown(value)}: {error}; expected {expected}", hint) from error
+    written = _with_prefix(value, IPv4Interface, expected, "write it as in 192.168.1.0/24")
+    return _without_host_bits(value, written).network
 
 
 def _address6(value: object) -> IPv6Address:
-    expected, hint = "an IPv6 address without a prefix", "write it as in fd00:192:168:1::1"
-    if isinstance(value, IPv6Address) and not isinstance(value, IPv6Interface):
-        return value
-    try:
-        return IPv6Address(text(value, expected, hint))
-    except AddressValueError as error:
-        raise refuse(f"{shown(value)}: {error}; expected {expected}", hint) from error
+    expected = "an IPv6 address without a prefix"
+    return _without_prefix(value, IPv6Address, expected, "write it as in fd00:192:168:1::1")
+
+
+def _interface6(value: object) -> IPv6Interface:
+    expected = "an IPv6 address with its prefix length"
+    return _with_prefix(value, IPv6Interface, expected, "write it as in fd00:10:10:10::1/64")
 
 
 def _subnet6(value: object) -> IPv6Network:
     if isinstance(value, IPv6Network):
         return value
-    written = _interface6(value)
-    if written.ip != written.network.network_address:
-        raise refuse(
-            f"{shown(value)} has host bits set; expected the network itself",
-            f"write {written.network}",
-        )
-    return written.network
+    return _without_host_bits(value, _interface6(value)).network
 
 
 def _guest_address(value: object) -> object:
-    if value is None or value == DHCP or isinstance(value, IPv4Interface):
+    if value is None or value == DHCP:
         return value
     expected = f"{DHCP} or an IPv4 address with its prefix length"
-    return _with_prefix(value, expected, f"write {DHCP}, or an address as in 192.168.122.92/24")
+    hint = f"write {DHCP}, or an address as in 192.168.122.92/24"
+    return _with_prefix(value, IPv4Interface, expected, hint)
 
 
 def _uuid(value: object) -> UUID:
