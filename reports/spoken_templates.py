@@ -5,27 +5,35 @@ The language is asked when a page is made, so one environment of templates serve
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
-from jinja2 import Environment, pass_context
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
 from contracts import language
 
-EXTENSION = "jinja2.ext.i18n"
 
-
-def install(made: Environment, shown: Callable[[object], object]) -> None:
-    """Give an environment with `EXTENSION` its messages.
+def environment(folder: Path, shown: Callable[[object], object]) -> Environment:
+    """Return the environment of a folder's templates: an unknown name in them is an error.
 
     A message is markup of ours; what is put into it is shown as anywhere else in the page. Text
     that is no constant of a template (a statement, a title) takes the filter `translated`, a word
     of a fixed vocabulary (a verdict, an outcome) the filter `word`.
 
     Args:
-        made: the environment.
-        shown: its `finalize`, which makes text harmless.
+        folder: the folder.
+        shown: makes text harmless; markup, which a macro made, stays as it is.
     """
+    made = Environment(
+        loader=FileSystemLoader(folder),
+        extensions=["jinja2.ext.i18n"],
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
     def filled(message: str, variables: Mapping[str, object]) -> Markup:
         values = {name: shown(value) for name, value in variables.items()}
@@ -41,6 +49,7 @@ def install(made: Environment, shown: Callable[[object], object]) -> None:
     # Messages take what is put into them as arguments.
     made.newstyle_gettext = True  # type: ignore[attr-defined]  # the extension adds it
     made.filters |= {"translated": _translated, "word": _word}
+    return made
 
 
 # A context keeps the compiler from translating constants once for all languages.

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from contracts.verdicts import Verdict
@@ -69,16 +69,7 @@ def environment() -> Environment:
     (of a verdict), `outcome_verdict` (the verdict that a fault's outcome looks like); and those of
     `reports.spoken_templates`, which has the messages. Test: `command` (a line of a transcript).
     """
-    made = Environment(
-        loader=FileSystemLoader(FOLDER),
-        extensions=[spoken_templates.EXTENSION],
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    spoken_templates.install(made, _shown)
+    made = spoken_templates.environment(FOLDER, _shown)
     made.globals["inlined"] = inlined
     made.filters |= {
         "duration": duration,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import markupsafe
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from contracts.language import gettext
@@ -86,17 +86,7 @@ def _environment() -> Environment:
     `count` (a number with the sign of a verdict); and those of `reports.spoken_templates`, which
     has the messages.
     """
-    made = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        extensions=[spoken_templates.EXTENSION],
-        # Markup is what a macro made; all other text goes through `escaped`.
-        autoescape=True,
-        finalize=_shown,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    spoken_templates.install(made, _shown)
+    made = spoken_templates.environment(Path(__file__).parent, _shown)
     made.globals["FENCE"] = _own(FENCE)
     made.filters |= {
         "code": lambda text: _own(code_span(text)),
