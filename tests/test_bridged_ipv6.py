@@ -61,7 +61,7 @@ def test_the_shipped_bridges_have_ipv4_alone() -> None:
         ),
         (("    advertised: true\n", ""), "of a prefix that no router advertises"),
         (('subnet: "2001:db8:1::/64"', 'subnet: "2001:db8:1::/72"'), "makes itself an address"),
-        ((OWN, "    nat6: true\n" + OWN), "nothing advertises its prefix"),
+        ((OWN, "    nat6: true\n" + OWN), "nothing serves or translates IPv6"),
     ],
 )
 def test_errors(tmp_path: Path, change: tuple[str, str], said: str) -> None:
