@@ -54,9 +54,10 @@ def test_it_has_the_families_of_its_guests(name: str, families: tuple[AddressFam
 def test_a_placed_one_is_on_a_prefix_of_the_run(name: str) -> None:
     topology = shipped(name)
     placed = Placement.beside(Taken(), "plumb", None).place(topology)
-    bridge = placed.network.address6
+    bridge, before = placed.network.address6, topology.network.address6
     assert bridge is not None
-    assert bridge.network != topology.network.address6.network  # type: ignore[union-attr]
+    assert before is not None
+    assert bridge.network != before.network
     for guest, documented in zip(placed.guests, topology.guests, strict=True):
         assert guest.address6 is not None
         assert guest.address6.network == bridge.network
