@@ -69,6 +69,10 @@ def is_named(entry: str, check: Check) -> bool:
     return check.id.startswith(entry) if "." in entry else entry in check.claims
 
 
+def _is_among(entries: Iterable[str], check: Check) -> bool:
+    return any(is_named(entry, check) for entry in entries)
+
+
 def lacking_for(fault: FaultResult, checks: Iterable[Check]) -> list[str]:
     """Return what the host lacks to show a fault, by the checks that must notice it."""
     return sorted(
@@ -117,7 +121,7 @@ def _of_harmless(fault: FaultResult, checks: Sequence[Check], *, was_built: bool
         for check in checks
         if check not in open_ones
         and check.verdict not in (Verdict.CONFORMS, Verdict.NOT_TESTABLE)
-        and not any(is_named(entry, check) for entry in fault.also)
+        and not (check.verdict is Verdict.VIOLATES and _is_among(fault.also, check))
     }
     outcome: FaultOutcome
     if not was_built or (open_ones and not turned):

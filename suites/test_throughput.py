@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Throughput and round-trip time: measured, kept raw, and held against the topology's floors."""
 
-import contextlib
 import itertools
 from functools import partial
 from statistics import median
@@ -13,11 +12,10 @@ from contracts.address_family import AddressFamily
 from fixtures.guest.guest import Guest
 from fixtures.plugin.sampling import Sampling, Series
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.input_exception import Port, said
+from fixtures.probe.input_exception import said
 from fixtures.probe.rtt import round_trips_ms
 from fixtures.probe.throughput import (
     FAR_ABOVE,
-    PORT,
     TRIALS,
     Far,
     UdpTrial,
@@ -27,17 +25,18 @@ from fixtures.probe.throughput import (
     udp,
     udp_both_ways,
 )
-from fixtures.testbed.ports_let_in import ports_let_in
 from fixtures.testbed.testbed import Testbed
+from suites.paths_to_host import ServedPaths, paths_to_host, ports_of
 from suites.throughput_ways import (
     Path,
     is_far_from_both,
     kept,
+    left_in_words,
     measured_families,
+    rates_in_words,
     require_carried,
     require_floor,
     require_udp,
-    said_rates,
     take_at_once,
 )
 
@@ -63,8 +62,8 @@ def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
         2. Measure TCP from the first guest to the host and from the host to it, as fast as it goes:
            one trial each, where its rate is three times the floor, else three.
         3. Offer 3.6 times the TCP floor on every other way, at the same time, once: of the other
-           guests, and of all guests by a further family. Measure one that missed its floor alone,
-           as in 2.
+           guests, and of all guests by a further family. Measure one that had less than three
+           times its floor alone, as in 2.
         4. For each family, offer the topology's UDP rate from all guests to the host and from the
            host to all guests, at the same time, once.
         5. Offer it alone on each way that did not have twice the floor and half the limit of losses
@@ -78,10 +77,15 @@ def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
         - control: beside such a load, both times, a miss is not the network's; the check is
           inconclusive
     """
+    with paths_to_host(testbed) as served:
+        _measure_to_host(testbed, served, evidence, sampling)
+
+
+def _measure_to_host(
+    testbed: Testbed, served: ServedPaths, evidence: Evidence, sampling: Sampling
+) -> None:
     floors, offered = testbed.floors, testbed.floors.udp_offered_mbit_s
-    floor = floors.guest_host_tcp_mbit_s
-    by_family = _to_host(testbed)
-    paths = [path for of_one in by_family.values() for path in of_one]
+    floor, paths = floors.guest_host_tcp_mbit_s, served.paths
     tcp = {
         name: Series(
             partial(tcp_mbit_s, path.guest, path.far, reverse=reverse),
@@ -114,20 +118,15 @@ def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
             1,
             compared=of_one[0] is paths[0],
         )
-        for of_one in by_family.values()
+        for of_one in served.by_family.values()
     }
-    let_in: list[str] = []
-    with (
-        contextlib.ExitStack() as stack,
-        kept(evidence, tcp | udp_alone | {"tcp of others": tcp_of_others} | udp_of_all),
-    ):
-        for family, of_one in by_family.items():
-            let_in += stack.enter_context(ports_let_in(testbed, family, _ports(of_one)))
+    of_others = {"tcp of others": tcp_of_others} if others else {}
+    with kept(evidence, {**tcp, **udp_alone, **of_others, **udp_of_all}):
         sampling.take(*first.values())
         if others:
             take_at_once(sampling, tcp_of_others, list(others.values()))
         ways = iter(udp_alone.values())
-        for of_one, together in zip(by_family.values(), udp_of_all.values(), strict=True):
+        for of_one, together in zip(served.by_family.values(), udp_of_all.values(), strict=True):
             take_at_once(sampling, together, list(itertools.islice(ways, 2 * len(of_one))))
         require_floor(first, sampling, floor)
         require_floor(others, sampling, floor, were_at_once=True)
@@ -135,31 +134,14 @@ def test_guest_host(testbed: Testbed, evidence: Evidence, sampling: Sampling) ->
     for name, series in zip(("tcp guest → host", "tcp host → guest"), first.values(), strict=True):
         evidence.measurement(name, "Mbit/s", series.samples, "more")
     sent: list[UdpTrial] = [trials[0][0] for trials in next(iter(udp_of_all.values())).samples]
-    evidence.measurement("udp guest → host", "Mbit/s", [t.mbit_s for t in sent], "more")
-    evidence.measurement("udp guest → host loss", "%", [t.lost_percent for t in sent], "less")
-    beside = f"; at once {said_rates(others)}" if others else ""
-    ports = _ports(paths)
+    if sent:
+        evidence.measurement("udp guest → host", "Mbit/s", [t.mbit_s for t in sent], "more")
+        evidence.measurement("udp guest → host loss", "%", [t.lost_percent for t in sent], "less")
+    beside = f"; at once {rates_in_words(others)}" if others else ""
     evidence.reason = (
-        f"{said_rates(first)}{beside}; {said_rates(udp_alone)} Mbit/s{said(let_in, ports)}"
+        f"{rates_in_words(first)}{beside}; {rates_in_words(udp_alone)} Mbit/s"
+        f"{said(served.let_in, ports_of(paths))}{left_in_words(served.left)}"
     )
-
-
-def _to_host(testbed: Testbed) -> dict[AddressFamily, list[Path]]:
-    """Return the paths between the guests and the host, each with a port of its own."""
-    ports = itertools.count(PORT)
-    network, first = testbed.topology.network, testbed.topology.first_family
-    return {
-        family: [
-            Path(guest, Far(testbed.host, testbed.host_address_of(family), next(ports)), by)
-            for guest in testbed.guests
-        ]
-        for family, by in measured_families(testbed)
-        if family is first or network.interface(family) is not None
-    }
-
-
-def _ports(paths: list[Path]) -> list[Port]:
-    return [(protocol, path.far.port) for path in paths for protocol in ("tcp", "udp")]
 
 
 def _tcp_beside(path: Path, offered_mbit_s: float) -> partial[tuple[float, float]]:
@@ -191,7 +173,7 @@ def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -
         - at least one ping is answered; the round-trip times are kept, and have no floor
         - TCP and UDP arrive on each way
         - between guests with NICs of one model no way carries less than a fifth of another's rate
-          of the same family
+          of the same family; by a further family that is a fifth of the rate that is offered
         - where the topology file has a floor between guests, the median of the TCP rates is at or
           above it
         - control: beside such a load, both times, a miss is not the network's; the check is
@@ -208,7 +190,8 @@ def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -
         )
         for one, other in _pairs(guests)
     }
-    ways = [_Between(testbed, family, by) for family, by in measured_families(testbed)]
+    measured = measured_families(testbed)
+    ways = [_Between(testbed, family, by) for family, by in measured.words.items()]
     every = {name: series for way in ways for name, series in way.every.items()}
     with kept(evidence, tcp | every):
         sampling.take(bursts, *tcp.values())
@@ -223,8 +206,11 @@ def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -
     evidence.measurement("tcp guest → guest", "Mbit/s", first.samples, "more")
     times = evidence.measurement("round trip guest → guest", "ms", echoes, "less", lengths)
     assert times, f"no ping from {guests[0].name} to {guests[1].name} was answered"
-    rates = "; ".join((said_rates(tcp), *(said_rates(way.alone) for way in ways)))
-    evidence.reason = f"{rates} Mbit/s; median round trip of {len(times)}: {median(times):.2f} ms"
+    rates = "; ".join((rates_in_words(tcp), *(rates_in_words(way.alone) for way in ways)))
+    evidence.reason = (
+        f"{rates} Mbit/s; median round trip of {len(times)}: {median(times):.2f} ms"
+        f"{left_in_words(measured.left)}"
+    )
 
 
 class _Between:
@@ -272,8 +258,9 @@ class _Between:
         self.every: dict[str, Series[Any]] = {
             **self.alone,
             f"udp of all{by}": self._udp_of_all,
-            f"tcp of all{by}": self._tcp_of_all,
         }
+        if self._tcp:
+            self.every[f"tcp of all{by}"] = self._tcp_of_all
 
     def measure(self, sampling: Sampling, *, alike: bool) -> None:
         """Measure each way, and assert that it is carried."""

@@ -44,18 +44,47 @@ class Path:
         yield f"{protocol} {other} → {one}{self.by}", True
 
 
-def measured_families(testbed: Testbed) -> list[tuple[AddressFamily, str]]:
-    """Return the families of which every guest has an address, with a path's words for each.
+@dataclass(frozen=True)
+class MeasuredFamilies:
+    """The address families of a topology.
 
-    The first is there in any case: what it lacks is the check's reason.
+    Attributes:
+        words: those of which every guest has an address, each with a path's words for it. The first
+            is there in any case: what it lacks is the check's reason.
+        left: each other one, with the reason.
     """
+
+    words: Mapping[AddressFamily, str]
+    left: Mapping[AddressFamily, str]
+
+
+def measured_families(testbed: Testbed) -> MeasuredFamilies:
+    """Return the families of a topology that can be measured."""
     first = testbed.topology.first_family
-    further = [
-        each
-        for each in testbed.topology.families
-        if each is not first and not any(each in guest.without for guest in testbed.guests)
-    ]
-    return [(first, ""), *((each, f" by {each}") for each in further)]
+    words, left = {first: ""}, {}
+    for family in testbed.topology.families:
+        without = [guest.name for guest in testbed.guests if family in guest.without]
+        if family is first:
+            continue
+        if without:
+            left[family] = f"{', '.join(without)} without an address"
+        else:
+            words[family] = f" by {family}"
+    return MeasuredFamilies(words, left)
+
+
+def left_in_words(left: Mapping[AddressFamily, str]) -> str:
+    """Return the end of a reason: the families that were not measured."""
+    return "".join(f"; not measured by {family}: {why}" for family, why in left.items())
+
+
+def take_alone(series: Series[Any], sampling: Sampling) -> None:
+    """Measure a way anew.
+
+    Beside the others it was short of CPU time, or of the path: alone it is the path.
+    """
+    series.samples, series.loads = [], []
+    sampling.take(series)
 
 
 def take_at_once(
@@ -72,19 +101,16 @@ def take_at_once(
         ways: of the same paths, in their order; trials of theirs are made alone.
         of: what such a trial would have as its sample.
     """
-    sampling.take(together)
+    try:
+        sampling.take(together)
+    except TrialFailed:
+        # Which of the paths failed, and whether it does so alone, is not known yet.
+        for way in ways:
+            take_alone(way, sampling)
+        return
     for number, way in enumerate(ways):
         way.samples = [of(sample[number // 2][number % 2]) for sample in together.samples]
         way.loads = list(together.loads)
-
-
-def take_alone(series: Series[Any], sampling: Sampling) -> None:
-    """Measure a way anew.
-
-    Beside the others it was short of CPU time, or of the path: alone it is the path.
-    """
-    series.samples, series.loads = [], []
-    sampling.take(series)
 
 
 def is_far_from_both(floors: Throughput, trial: UdpTrial) -> bool:
@@ -158,7 +184,7 @@ def require_floor(
         return
     for name, series in measured.items():
         words = partial(_rates, name, floor=floor)
-        if were_at_once and median(series.samples) < floor:
+        if were_at_once and not series.ends_early:
             take_alone(series, sampling)
         assert sampling.holds(series, lambda rates: median(rates) >= floor, words), words(
             series.samples
@@ -169,7 +195,7 @@ def _rates(name: str, rates: list[float], *, floor: float) -> str:
     return f"{name}: median {median(rates):.1f} Mbit/s of {len(rates)} trials, floor {floor:g}"
 
 
-def said_rates(measured: Mapping[str, Series[Any]]) -> str:
+def rates_in_words(measured: Mapping[str, Series[Any]]) -> str:
     """Return the median rate of each way in words."""
     return "; ".join(
         f"{name} {median(map(_rate, each.samples)):.0f}" for name, each in measured.items()

@@ -32,6 +32,7 @@ ip route add 198.51.100.0/25 via 192.0.2.3 table 77
 ip route add 10.9.0.0/16 dev nic0 scope link
 ip -6 route add default via 2001:db8::2 dev nic0 metric 80
 ip -6 route add 2001:db8:7::/48 via 2001:db8::3
+ip -6 route add 2001:db8:8::/64 dev nic0 expires 9999
 """
 
 
@@ -64,7 +65,8 @@ def _without_its_address(host: Host) -> Iterator[None]:
 def test_addresses_and_routes_are_those_of_before(
     host: Host, change: Callable[[Host], contextlib.AbstractContextManager[None]]
 ) -> None:
-    before = host_snapshot(host)
+    before, own = host_snapshot(host), _link_local(host)
+    assert own != ""
     with change(host):
         assert differences(before, host_snapshot(host)) != []
     left = poll(
@@ -73,3 +75,9 @@ def test_addresses_and_routes_are_those_of_before(
         deadline_s=SETTLED_DEADLINE_S,
     )
     assert left == []
+    assert _link_local(host) == own
+
+
+def _link_local(host: Host) -> str:
+    shown = host.run(["ip", "-6", "-oneline", "address", "show", "nic0", "scope", "link"]).stdout
+    return " ".join(shown.split()[:4])

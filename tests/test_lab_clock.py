@@ -17,9 +17,8 @@ def test_a_clock_that_is_set_back_makes_no_violation(tmp_path: Path) -> None:
     done, record = launched("run", tmp_path / "run", *words, "--after-build", back)
     assert done.returncode == 10, done.stdout + done.stderr
     jsonschema.validate(record, json.loads(SCHEMA.read_text()))
-    assert record["finished"] is not None
-    # By the lab's clock it ended before it began.
-    assert record["finished"] < record["started"]
+    # How long it took is not read off the clock that was set.
+    assert record["finished"] > record["started"]
     verdicts = {
         claim: (check["verdict"], check["reason"])
         for check in record["checks"]

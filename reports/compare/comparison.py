@@ -254,7 +254,7 @@ def outcome_of(
         said = gettext("violated, and not looked at before: {claims}")
         open_.append(said.format(claims=new))
     unjudged = _unjudged(quantities)
-    are_too_few = accept_few and set(unjudged) == {QuantityOutcome.TOO_FEW}
+    are_too_few = accept_few and bool(unjudged) and all(map(_has_few, quantities))
     if unjudged and not are_too_few:
         why = ", ".join(map(word, unjudged))
         open_.append(gettext("no quantity could be judged: {why}").format(why=why))
@@ -265,6 +265,14 @@ def outcome_of(
             gettext("no verdict is shown to be worse; quantities have too few samples to be judged")
         ]
     return EXIT_CONFORMS, [gettext("no verdict and no quantity is shown to be worse")]
+
+
+def _has_few(quantity: Quantity) -> bool:
+    """Whether more samples alone would let a quantity be judged: what is left has no direction."""
+    if quantity.better is None:
+        return True
+    # Where no test was made, its samples depend on each other, or have another unit.
+    return quantity.outcome is QuantityOutcome.TOO_FEW and quantity.p is not None
 
 
 def _unjudged(quantities: list[Quantity]) -> list[QuantityOutcome]:
