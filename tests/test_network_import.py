@@ -192,7 +192,11 @@ def test_a_bridge_with_the_default_route_that_lost_its_uplink_is_still_a_bridged
         ),
         ("<route address='10.9.0.1' prefix='16' gateway='10.9.0.1'/>", "network/route", {"NT-25"}),
         ("<newer than='this'/>", "network/newer", set()),
-        ("<ip family='ipv6' address='fd00::1' prefix='48'/>", "network/ip@address", {"NT-04"}),
+        (
+            "<ip family='ipv6' address='fd00::1' prefix='48'/>",
+            "network/ip@address",
+            {"NT-04", "V6-01", "V6-06", "V6-16"},
+        ),
         ("<bridge zone='public'/>", "network/bridge@zone", set()),
     ],
 )

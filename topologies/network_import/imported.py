@@ -77,11 +77,11 @@ class Imported:
         Args:
             macs: of the guests, one each.
             names: of the guests, one each.
-            addresses: static addresses of the guests; none: they ask by DHCP.
+            addresses: static addresses of the guests; none: they ask by DHCP, where it is IPv4's.
             physical: the network beyond it; None: none is known.
         """
         what = "network" if self.attach == "network" else "bridge"
-        given: Sequence[object] = addresses or ["dhcp"] * len(macs)
+        given: Sequence[object] = addresses or [self._asked()] * len(macs)
         type_ = find_type(self.network)
         return {
             "schema": SCHEMA,
@@ -123,6 +123,16 @@ class Imported:
                 hint="describe it in a topology file: docs/topologies.md",
             ) from error
         return made.read_as(self.reading)
+
+    @property
+    def has_ipv6_alone(self) -> bool:
+        """Whether guests get no IPv4 there: on another bridge somebody else may serve it."""
+        type_ = find_type(self.network)
+        return self.network.is_ipv6_alone and type_ is not None and type_.host_advertises
+
+    def _asked(self) -> str | None:
+        """Return a guest's `address` where it has no static one."""
+        return None if self.has_ipv6_alone else "dhcp"
 
     def _as_asked(self, promise: Mapping[str, Any]) -> dict[str, Any]:
         """Return a promise of the type, unless the network's own settings say otherwise."""

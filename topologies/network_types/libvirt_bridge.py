@@ -10,6 +10,7 @@ from typing import ClassVar
 from xml.etree import ElementTree as ET
 
 from contracts.address_family import IPV6
+from topologies.dns import Dns
 from topologies.field_types import IPV6_MTU_MIN
 from topologies.network_types.build_steps import BootFolder, BuildStep, LibvirtNetwork
 from topologies.network_types.dnsmasq_xml import add_dhcp, add_dhcp6, add_names, add_options
@@ -79,7 +80,7 @@ class LibvirtBridge(NetworkType):
                 "give the network its address",
             )
         for key in OF_LIBVIRT:
-            if network.asks_for(key) and network.address is None:
+            if network.address is None and _is_for_ipv4(network, key):
                 yield Breach(
                     key,
                     "DNS and routes of a bridge without an IPv4 address, which are not checked; "
@@ -151,6 +152,13 @@ class LibvirtBridge(NetworkType):
             "outside": ("bridge", "uplink", "outside nic"),
         }
         return (*reversed(ends[from_]), *ends[to])
+
+
+def _is_for_ipv4(network: Network, key: str) -> bool:
+    """Whether a key asks for what is looked at by IPv4 alone; by IPv6 there is DNS, or none."""
+    if key == "dns" and network.address6 is not None and network.dns is not None:
+        return network.dns != Dns(enable=network.dns.enable)
+    return network.asks_for(key)
 
 
 def bridge_breaches(network: Network) -> Iterator[Breach]:
