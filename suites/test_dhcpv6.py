@@ -20,6 +20,8 @@ from topologies.dhcp6 import Dhcp6, Dhcp6Range, Reservation6, duid_of
 
 # libvirt writes its list of leases anew for each: all of a larger one would take too long.
 WHOLE_MAX = 64
+# Of the leases of others so many are asked for.
+LISTED_MAX = 4
 # RFC 3849, documentation: of no subnet here.
 ELSEWHERE = IPv6Address("2001:db8:ffff::1")
 
@@ -170,6 +172,60 @@ def _wishes(testbed: Testbed, own: Reservation6) -> list[Wish]:
     free = next((each for each in of_range if each not in kept and each not in held), None)
     others = [address for address in kept if address != own.ip]
     return [None, *others, *(() if free is None else (free,))]
+
+
+@pytest.mark.claims("V6-19")
+def test_offers_are_of_the_range(testbed: Testbed, evidence: Evidence) -> None:
+    """Clients of DHCPv6 that only ask are offered free addresses of the range.
+
+    None of them takes a lease, so a network of others stays as it is.
+
+    Source: libvirt, "Network XML format", `<range>` of `<dhcp>`; RFC 8415, 18.3.1.
+
+    Preconditions:
+        - the network's `dhcp6` has a range
+        - by libvirt's list of leases an address of the range is free
+    Steps:
+        1. Have new clients ask (SOLICIT): for any address, for ones beside the range, of another
+           prefix, of the bridge, for each that libvirt lists as leased, and for reserved ones
+           outside the range.
+        2. Read libvirt's list of the network's leases again.
+    Verify:
+        - each is offered an address of the range that neither the bridge nor anybody by that list
+          has, and that is not reserved
+        - that list has none of these clients
+        - control: the server answers each of them; else the check is inconclusive
+    """
+    served, kept = _range(testbed), [each.ip for each in _dhcp(testbed).hosts]
+    listed = libvirt_network.leases(testbed.libvirt_network, IPV6)
+    held = [IPv6Address(each["ipaddr"]) for each in listed]
+    bridge = IPv6Address(testbed.host_address_of(IPV6))
+    gone = {*kept, *held, bridge}
+    if served.size <= sum(each in served for each in gone):
+        raise testbed.without("a free address in the range of DHCPv6", f"{served} is taken")
+    wishes: list[Wish] = [None, served.start - 1, served.end + 1, ELSEWHERE, bridge]
+    wishes += [*held[:LISTED_MAX], *(each for each in kept if each not in served)]
+    asked: dict[str, str] = {}
+    wrong = []
+    with (
+        station(testbed.host, testbed.switch, "st1") as port,
+        evidence.capture(port.machine, NIC) as frames,
+        clients6(port, frames) as asking,
+    ):
+        for wish in wishes:
+            duid = new_duid()
+            offer = asking.offer(duid, wish)
+            if offer is None:
+                raise Inconclusive("control failed: the server does not answer a client that asks")
+            given = offer.address
+            asked[duid] = f"asking for {wish or 'any'}: {given or 'no address'}"
+            if given is None or given not in served or given in gone:
+                wrong.append(asked[duid])
+    evidence.reason = f"of {served}: {'; '.join(asked.values())}"
+    assert not wrong, f"not a free address of {served}: {'; '.join(wrong)}"
+    after = libvirt_network.leases(testbed.libvirt_network, IPV6)
+    leased = [each["ipaddr"] for each in after if each["clientid"] in asked]
+    assert not leased, f"clients that only asked are listed with {', '.join(leased)}"
 
 
 @pytest.mark.lengthy

@@ -138,12 +138,20 @@ def test_that_there_is_no_dns_is_read(tmp_path: Path) -> None:
     assert not topology.network.has_dns
 
 
-def test_an_imported_file_is_the_same_network(tmp_path: Path) -> None:
-    text = NETWORK.replace("<bridge", "<dns enable='no'/><bridge")
+@pytest.mark.parametrize(
+    "text",
+    [
+        NETWORK.replace("<bridge", "<dns enable='no'/><bridge"),
+        serving(RANGE.format("1ff").replace("/>", "><lease expiry='2' unit='hours'/></range>")),
+        serving(CLIENT.format(1, "11"), CLIENT.format(2, "12")),
+    ],
+)
+def test_an_imported_file_is_the_same_network(tmp_path: Path, text: str) -> None:
     file = written(tmp_path, topology_yaml(on_its_host(text), "net.xml"), "net.yaml")
     read = written(tmp_path, text)
     assert file.network.model_dump() == read.network.model_dump()
     assert [each.address for each in file.guests] == [None, None]
+    assert [each.mac for each in file.guests] == [each.mac for each in read.guests]
     assert file.physical == read.physical
 
 

@@ -38,21 +38,19 @@ def of_family(root: Element, name: FamilyName) -> Iterator[Element]:
     return (each for each in root.find("ip") if each.attributes.get("family", "ipv4") == name)
 
 
-def ipv6_keys(root: Element, *, leased: bool, alone: bool) -> Ipv6Keys:
+def ipv6_keys(root: Element, *, alone: bool) -> Ipv6Keys:
     """Return the keys of the model that its IPv6 is, and the elements `<ip>` that are left unread.
 
     The model has one IPv6 address.
 
     Args:
         root: the element `<network>`.
-        leased: whether its guests may be those of a DHCPv6 server. An existing network's are not:
-            nothing of the run's would give the leases back.
         alone: whether it has no address of IPv4. Its guests may be the clients of reservations
             then; beside IPv4 these are those of the other family.
     """
     every = list(of_family(root, "ipv6"))
     for ip in every:
-        if (held := _advertised(ip)) is None or not (leased or ip.first("dhcp") is None):
+        if (held := _advertised(ip)) is None:
             continue
         served = dhcp6_keys(ip, held)
         if served.known_clients_alone and not (alone and served.keys is not None):

@@ -184,7 +184,7 @@ class _Read:
             alone: it has no address of IPv4.
         """
         held = next(of_family(self._root, "ipv6"), None)
-        found = ipv6_keys(self._root, leased=self._built, alone=alone)
+        found = ipv6_keys(self._root, alone=alone)
         if alone and held is not None:
             if "address6" not in found.keys:
                 raise self.error(
