@@ -16,33 +16,17 @@ from fixtures.probe.evidence import Evidence
 from fixtures.probe.station import NIC, station
 from fixtures.switch import libvirt_network
 from fixtures.testbed.testbed import Testbed
+from suites.dhcpv6_server import ELSEWHERE, Wish, dhcp6_of, range6_of
+from suites.taking_guests import takes, taking_guests
 from topologies.dhcp6 import Dhcp6, Dhcp6Range, Reservation6, duid_of
 
 # libvirt writes its list of leases anew for each: all of a larger one would take too long.
 WHOLE_MAX = 64
-# Of the leases of others so many are asked for.
-LISTED_MAX = 4
-# RFC 3849, documentation: of no subnet here.
-ELSEWHERE = IPv6Address("2001:db8:ffff::1")
-
-Wish = IPv6Address | None
-
-
-def _dhcp(testbed: Testbed) -> Dhcp6:
-    if (found := testbed.topology.network.dhcp6) is None:
-        raise testbed.without("a DHCPv6 server", "networks[0].dhcp6 is null")
-    return found
 
 
 def _reservations(testbed: Testbed) -> Sequence[Reservation6]:
-    if not (found := _dhcp(testbed).hosts):
+    if not (found := dhcp6_of(testbed).hosts):
         raise testbed.without("a reservation by DUID", "networks[0].dhcp6 has no hosts")
-    return found
-
-
-def _range(testbed: Testbed) -> Dhcp6Range:
-    if (found := _dhcp(testbed).range) is None:
-        raise testbed.without("a range of DHCPv6", "networks[0].dhcp6 has none")
     return found
 
 
@@ -50,10 +34,13 @@ def _range(testbed: Testbed) -> Dhcp6Range:
 def test_guests_are_leased_their_addresses(testbed: Testbed, evidence: Evidence) -> None:
     """Each guest's client is leased one address by DHCPv6, and libvirt lists it.
 
+    Guests with a static address ask for none.
+
     Source: libvirt, "Network XML format", `<range>` and `<lease>`; RFC 8415, 18.2 and 21.6.
 
     Preconditions:
         - the network serves DHCPv6
+        - a guest has no static IPv6 address
     Steps:
         1. Have the client of each guest ask for an address anew (SOLICIT to REPLY).
         2. Read libvirt's list of the network's leases.
@@ -65,8 +52,8 @@ def test_guests_are_leased_their_addresses(testbed: Testbed, evidence: Evidence)
         - the name server of the lease is the host, if the network has a DNS server, and else none
         - libvirt lists the address with the guest's DUID and the guest's MAC
     """
-    dhcp, reasons = _dhcp(testbed), []
-    for guest in testbed.guests:
+    dhcp, reasons = dhcp6_of(testbed), []
+    for guest in taking_guests(testbed):
         lease = request_lease6(guest)
         assert lease is not None, f"{guest.name} is leased no address by DHCPv6"
         held = guest.addresses[IPV6]
@@ -78,7 +65,7 @@ def test_guests_are_leased_their_addresses(testbed: Testbed, evidence: Evidence)
         reasons.append(f"{guest.name} {lease}")
     listed = libvirt_network.leases(testbed.libvirt_network, IPV6)
     evidence.json("leases.json", listed)
-    for guest in testbed.guests:
+    for guest in taking_guests(testbed):
         held = guest.addresses[IPV6]
         found = [(each["clientid"], each["mac"]) for each in listed if each["ipaddr"] == held]
         own = [(duid_of(guest.mac), guest.mac)]
@@ -135,7 +122,7 @@ def test_reserved_address_for_its_duid(testbed: Testbed, evidence: Evidence) -> 
         if given != own.ip:
             wrong.append(f"{seen[-1]}; {own.ip} is kept for it")
 
-    guests = {duid_of(guest.mac): guest for guest in testbed.guests}
+    guests = {duid_of(guest.mac): guest for guest in testbed.guests if takes(testbed, guest)}
     for each in kept:
         if each.duid in guests:
             lease = request_lease6(guests[each.duid])
@@ -166,66 +153,12 @@ def test_reserved_address_for_its_duid(testbed: Testbed, evidence: Evidence) -> 
 
 def _wishes(testbed: Testbed, own: Reservation6) -> list[Wish]:
     """Return what a client with a reservation may ask for but its own address; None: any."""
-    kept, served = [each.ip for each in _reservations(testbed)], _dhcp(testbed).range
+    kept, served = [each.ip for each in _reservations(testbed)], dhcp6_of(testbed).range
     of_range = () if served is None else (served.start + n for n in range(served.size))
     held = {IPv6Address(guest.addresses[IPV6]) for guest in testbed.guests}
     free = next((each for each in of_range if each not in kept and each not in held), None)
     others = [address for address in kept if address != own.ip]
     return [None, *others, *(() if free is None else (free,))]
-
-
-@pytest.mark.claims("V6-19")
-def test_offers_are_of_the_range(testbed: Testbed, evidence: Evidence) -> None:
-    """Clients of DHCPv6 that only ask are offered free addresses of the range.
-
-    None of them takes a lease, so a network of others stays as it is.
-
-    Source: libvirt, "Network XML format", `<range>` of `<dhcp>`; RFC 8415, 18.3.1.
-
-    Preconditions:
-        - the network's `dhcp6` has a range
-        - by libvirt's list of leases an address of the range is free
-    Steps:
-        1. Have new clients ask (SOLICIT): for any address, for ones beside the range, of another
-           prefix, of the bridge, for each that libvirt lists as leased, and for reserved ones
-           outside the range.
-        2. Read libvirt's list of the network's leases again.
-    Verify:
-        - each is offered an address of the range that neither the bridge nor anybody by that list
-          has, and that is not reserved
-        - that list has none of these clients
-        - control: the server answers each of them; else the check is inconclusive
-    """
-    served, kept = _range(testbed), [each.ip for each in _dhcp(testbed).hosts]
-    listed = libvirt_network.leases(testbed.libvirt_network, IPV6)
-    held = [IPv6Address(each["ipaddr"]) for each in listed]
-    bridge = IPv6Address(testbed.host_address_of(IPV6))
-    gone = {*kept, *held, bridge}
-    if served.size <= sum(each in served for each in gone):
-        raise testbed.without("a free address in the range of DHCPv6", f"{served} is taken")
-    wishes: list[Wish] = [None, served.start - 1, served.end + 1, ELSEWHERE, bridge]
-    wishes += [*held[:LISTED_MAX], *(each for each in kept if each not in served)]
-    asked: dict[str, str] = {}
-    wrong = []
-    with (
-        station(testbed.host, testbed.switch, "st1") as port,
-        evidence.capture(port.machine, NIC) as frames,
-        clients6(port, frames) as asking,
-    ):
-        for wish in wishes:
-            duid = new_duid()
-            offer = asking.offer(duid, wish)
-            if offer is None:
-                raise Inconclusive("control failed: the server does not answer a client that asks")
-            given = offer.address
-            asked[duid] = f"asking for {wish or 'any'}: {given or 'no address'}"
-            if given is None or given not in served or given in gone:
-                wrong.append(asked[duid])
-    evidence.reason = f"of {served}: {'; '.join(asked.values())}"
-    assert not wrong, f"not a free address of {served}: {'; '.join(wrong)}"
-    after = libvirt_network.leases(testbed.libvirt_network, IPV6)
-    leased = [each["ipaddr"] for each in after if each["clientid"] in asked]
-    assert not leased, f"clients that only asked are listed with {', '.join(leased)}"
 
 
 @pytest.mark.lengthy
@@ -253,7 +186,7 @@ def test_range_of_dhcpv6_and_no_other(testbed: Testbed, evidence: Evidence) -> N
         - control: the server answers the one client more, and then offers it the address that was
           given back; else the check is inconclusive
     """
-    served, kept = _range(testbed), [each.ip for each in _dhcp(testbed).hosts]
+    served, kept = range6_of(testbed), [each.ip for each in dhcp6_of(testbed).hosts]
     held = [IPv6Address(guest.addresses[IPV6]) for guest in testbed.guests]
     bridge = IPv6Address(testbed.host_address_of(IPV6))
     gone = {*kept, *held, bridge}
@@ -280,7 +213,8 @@ def test_range_of_dhcpv6_and_no_other(testbed: Testbed, evidence: Evidence) -> N
                 f"a client asked for {last[-1]}, which is free, and got {given}"
             )
         said = f"{len(wishes)} clients asked for other addresses, and got ones of {served}"
-        beyond = [str(each) for each in held if each not in served]
+        leased = [guest.addresses[IPV6] for guest in testbed.guests if takes(testbed, guest)]
+        beyond = [each for each in leased if IPv6Address(each) not in served]
         if served.size <= WHOLE_MAX and beyond and testbed.topology.network.dhcp is None:
             # dnsmasq has no more leases than the range has addresses, and these count as well.
             said = f"{said}; not leased whole, as {', '.join(beyond)} beside it takes a lease"

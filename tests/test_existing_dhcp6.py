@@ -75,7 +75,7 @@ def test_networks_with_dhcpv6(machine: MachineWithNetworks, tmp_path: Path) -> N
             assert reach(f"network-{name}", cell, verdicts) == every("conforms"), (name, cell)
         for check in (
             "dhcpv6.guests_are_leased_their_addresses",
-            "dhcpv6.offers_are_of_the_range",
+            "dhcpv6_offers.offers_are_of_the_range",
             "ipv6_advertisements.guests_take_the_prefix",
             "ipv6_advertisements.prefix_is_advertised",
             "ipv6_rules.prefix_is_masqueraded",

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Static IPv6 of guests on a bridge without an uplink: its keys, errors, place, and real runs."""
+"""Static IPv6 of guests on a bridge without an uplink: its keys, errors, place, and real runs.
+
+That on a network of libvirt's is in `test_static_ipv6_data.py`.
+"""
 
 from pathlib import Path
 
@@ -83,9 +86,9 @@ def test_a_placed_one_is_on_a_prefix_of_the_run(name: str) -> None:
         (DUAL, ("122::93/64", "122::93"), "guests.1..address6"),
         (DUAL, (OWN, f"{OWN}    nat6: true\n"), "nothing serves or translates IPv6"),
         (
-            "nat-dual-stack",
-            ("    address: dhcp", "    address: dhcp\n    address6: fd00:10:10:10::9/64"),
-            "whose guests take an address that is advertised or leased there",
+            "bridged-dual-stack",
+            ("    address: dhcp", "    address: dhcp\n    address6: 2001:db8:1::9/64"),
+            "whose guests take an address that the physical network's router advertises",
         ),
     ],
 )

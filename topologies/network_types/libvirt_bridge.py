@@ -5,7 +5,7 @@ Source: libvirt, "Network XML format".
 """
 
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar
 from xml.etree import ElementTree as ET
 
@@ -143,6 +143,12 @@ class LibvirtBridge(NetworkType):
         if self.mode is None or network.address is None:
             return None
         return network.address.ip
+
+    def gateway6(self, network: Network) -> IPv6Address | None:
+        """See `NetworkType.gateway6`: the bridge, where libvirt routes."""
+        if self.mode is None or network.address6 is None:
+            return None
+        return network.address6.ip
 
     def hops(self, from_: Role, to: Role) -> tuple[Hop, ...]:
         """See `NetworkType.hops`: packets to the outside pass the bridge and the uplink."""
