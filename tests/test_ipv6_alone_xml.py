@@ -133,6 +133,14 @@ def test_what_the_model_cannot_have_is_not_looked_at(
     assert {each for each in claims if topology.obstacle([each])} == undecided
 
 
+def test_the_network_beyond_has_none_of_its_prefixes(tmp_path: Path) -> None:
+    more = "<ip family='ipv6' address='2001:db8:1::1' prefix='48'/></network>"
+    physical = written(tmp_path, NETWORK.replace("</network>", more)).physical
+    assert physical is not None
+    assert physical.ipv6 is not None
+    assert str(physical.ipv6.subnet) == "2001:db8:2::/64"
+
+
 def test_that_there_is_no_dns_is_read(tmp_path: Path) -> None:
     topology = written(tmp_path, NETWORK.replace("<bridge", "<dns enable='no'/><bridge"))
     assert not topology.network.has_dns

@@ -5,7 +5,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -44,6 +44,7 @@ class Imported:
         router: of the physical network that it is on, as far as the host knows.
         device: the NIC of the host's that alone packets leave by; None: any.
         spoken_for: addresses that its definition gives to somebody.
+        spoken_for6: the same, of IPv6.
         places: the elements that entries of its keys were read from, by the keys' paths.
         uplink_mtu: of its bridge with the uplink; None: it is not known.
     """
@@ -56,6 +57,7 @@ class Imported:
     router: IPv4Address | None = None
     device: str | None = None
     spoken_for: frozenset[IPv4Address] = frozenset()
+    spoken_for6: frozenset[IPv6Address] = frozenset()
     places: Mapping[FieldPath, Element] = field(default_factory=dict)
     uplink_mtu: int | None = None
 

@@ -25,7 +25,14 @@ from topologies.network_import.imported import NETWORK, Imported
 from topologies.network_import.ipv6_keys import PREFIX_BITS, ipv6_keys, of_family
 from topologies.network_import.places import place_in
 from topologies.network_import.reading import Reading
-from topologies.network_import.xml_figures import ROUTED, addresses, classful, device, limit
+from topologies.network_import.xml_figures import (
+    ROUTED,
+    addresses,
+    addresses6,
+    classful,
+    device,
+    limit,
+)
 from topologies.network_import.xml_reader import Element
 from topologies.network_types import NETWORK_TYPES
 from topologies.schema import Network
@@ -76,6 +83,7 @@ def imported(
         router=None if bridge is None else bridge.router,
         device=device(root),
         spoken_for=frozenset(addresses(root)),
+        spoken_for6=frozenset(addresses6(root)),
         places=read.served.places,
     )
 

@@ -84,17 +84,22 @@ def physical_of(imported: Imported) -> Physical | None:
             )
         subnet, host, router = found, found[HOST], found[ROUTER]
     uplink = network.uplink or imported.device or UPLINK
-    more: dict[str, Any] = {"ipv6": _ipv6_beyond(network)}
+    more: dict[str, Any] = {"ipv6": _ipv6_beyond(imported)}
     if imported.uplink_mtu is not None:
         more["mtu"] = imported.uplink_mtu
     return Physical(**_figures(subnet, host, router), uplink=uplink, **more)
 
 
-def _ipv6_beyond(network: Network) -> PhysicalIpv6 | None:
-    if network.address6 is None:
+def _ipv6_beyond(imported: Imported) -> PhysicalIpv6 | None:
+    if (held := imported.network.address6) is None:
         return None
-    own = network.address6.network
-    subnet = next(each for each in BEYOND6 if not each.overlaps(own))
+    taken = {held.ip, *imported.spoken_for6}
+    free = (each for each in BEYOND6 if not any(address in each for address in taken))
+    if (subnet := next(free, None)) is None:
+        raise NoRoom(
+            f"it has addresses of each of {', '.join(map(str, BEYOND6))}; expected room for a "
+            "network beyond the host"
+        )
     return PhysicalIpv6(
         subnet=subnet, router=subnet[ROUTER], host=subnet[HOST], outside=subnet[OUTSIDE]
     )
