@@ -56,7 +56,7 @@ def test_guests_are_leased_their_addresses(testbed: Testbed, evidence: Evidence)
     for guest in taking_guests(testbed):
         lease = request_lease6(guest)
         assert lease is not None, f"{guest.name} is leased no address by DHCPv6"
-        held = guest.addresses[IPV6]
+        held = guest.address_of(IPV6)
         assert str(lease.address) == held, f"{guest.name} has {held}, and is leased {lease}"
         _require_its_address(guest, lease, dhcp)
         wanted = [testbed.host_address_of(IPV6)] if testbed.topology.network.has_dns else []
@@ -66,7 +66,7 @@ def test_guests_are_leased_their_addresses(testbed: Testbed, evidence: Evidence)
     listed = libvirt_network.leases(testbed.libvirt_network, IPV6)
     evidence.json("leases.json", listed)
     for guest in taking_guests(testbed):
-        held = guest.addresses[IPV6]
+        held = guest.address_of(IPV6)
         found = [(each["clientid"], each["mac"]) for each in listed if each["ipaddr"] == held]
         own = [(duid_of(guest.mac), guest.mac)]
         assert found == own, f"libvirt lists {held} of {guest.name} for {found}, expected {own}"
