@@ -105,11 +105,6 @@ def test_an_empty_server_is_none(tmp_path: Path) -> None:
     [
         ("<domain name='lab.example'/>", "network/domain", set()),
         ("<dns><host ip='fd00:6::9'><hostname>a</hostname></host></dns>", "network/dns", set()),
-        (
-            "<dns enable='no'><txt name='a' value='b'/></dns>",
-            "network/dns/txt",
-            set(),
-        ),
         ("<route address='10.9.0.0' prefix='16' gateway='10.8.0.1'/>", "network/route", set()),
         (
             "<dnsmasq:options><dnsmasq:option value='quiet-ra'/></dnsmasq:options>",
@@ -141,15 +136,35 @@ def test_the_network_beyond_has_none_of_its_prefixes(tmp_path: Path) -> None:
     assert str(physical.ipv6.subnet) == "2001:db8:2::/64"
 
 
+WITHOUT_DNS = "<dns enable='no'><txt name='a' value='b'/></dns><bridge"
+
+
 def test_that_there_is_no_dns_is_read(tmp_path: Path) -> None:
-    topology = written(tmp_path, NETWORK.replace("<bridge", "<dns enable='no'/><bridge"))
+    topology = written(tmp_path, serving(RANGE.format("1ff")).replace("<bridge", WITHOUT_DNS))
     assert not topology.network.has_dns
+    assert topology.reading is not None
+    assert {each.element for each in topology.reading.not_looked_at} == {"network/dns/txt"}
+
+
+def test_without_dnsmasq_no_prefix_is_advertised(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="without both libvirt has nothing advertise the prefix"):
+        written(tmp_path, NETWORK.replace("<bridge", WITHOUT_DNS))
+    # Beside IPv4 there is the rest to look at.
+    more = "<ip address='10.9.0.1' prefix='24'/></network>"
+    plain = NETWORK.replace("<bridge", "<dns enable='no'/><bridge")
+    topology = written(tmp_path, plain.replace("</network>", more))
+    assert topology.network.address6 is None
+    shipped = (SHIPPED / "ipv6-alone.yaml").read_text(encoding="utf-8")
+    held = "    address6: fd00:10:20:70::1/64\n"
+    with pytest.raises(DataError, match="nothing advertises the prefix of address6"):
+        written(tmp_path, shipped.replace(held, f"{held}    dns: {{enable: false}}\n"), "n.yaml")
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        NETWORK.replace("<bridge", "<dns enable='no'/><bridge"),
+        NETWORK,
+        serving(RANGE.format("1ff")).replace("<bridge", "<dns enable='no'/><bridge"),
         serving(RANGE.format("1ff").replace("/>", "><lease expiry='2' unit='hours'/></range>")),
         serving(CLIENT.format(1, "11"), CLIENT.format(2, "12")),
     ],

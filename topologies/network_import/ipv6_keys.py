@@ -49,7 +49,7 @@ def ipv6_keys(root: Element, *, alone: bool) -> Ipv6Keys:
             then; beside IPv4 these are those of the other family.
     """
     every = list(of_family(root, "ipv6"))
-    for ip in every:
+    for ip in every if has_dnsmasq(root) else ():
         if (held := _advertised(ip)) is None:
             continue
         served = dhcp6_keys(ip, held)
@@ -59,6 +59,17 @@ def ipv6_keys(root: Element, *, alone: bool) -> Ipv6Keys:
         left = [each for each in ip.children if each.path != f"{ip.path}/dhcp"]
         return Ipv6Keys(keys, _places(ip, served), [*_others(every, ip), *left, *served.unread])
     return Ipv6Keys({"guests_ipv6": root.attributes.get("ipv6") == "yes"}, unread=every)
+
+
+def has_dnsmasq(root: Element) -> bool:
+    """Whether libvirt starts a dnsmasq, which alone advertises prefixes.
+
+    It starts none for a network without DNS and without an address to hand out.
+    """
+    served = [dhcp for ip in root.find("ip") for dhcp in ip.find("dhcp")]
+    return root.get("dns", "enable") != "no" or any(
+        each.first(kind) is not None for each in served for kind in ("range", "host")
+    )
 
 
 def _places(ip: Element, served: Dhcp6Keys) -> dict[FieldPath, Element]:

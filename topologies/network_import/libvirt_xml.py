@@ -198,7 +198,8 @@ class _Read:
                 raise self.error(
                     held,
                     "a network with IPv6 alone, of which guests take no address; expected a prefix "
-                    f"of {PREFIX_BITS} bits, and below <dhcp> a range, or reservations by id",
+                    f"of {PREFIX_BITS} bits, below <dhcp> a range or reservations by id, and DNS "
+                    "or DHCP: without both libvirt has nothing advertise the prefix",
                     "correct it, or give the network an IPv4 address as well",
                 )
             self.served = served_by_ipv6(self._root)

@@ -73,6 +73,13 @@ class LibvirtBridge(NetworkType):
                 "a DHCPv6 server without an IPv6 address on the bridge; expected both or none",
                 "give the network its address6",
             )
+        if network.address6 is not None and not _has_dnsmasq(network):
+            yield Breach(
+                "dns",
+                "no DNS, and no DHCP of either family: libvirt starts no dnsmasq, and nothing "
+                "advertises the prefix of address6; expected one of them",
+                "leave dns out, or give the network dhcp6",
+            )
         if network.dhcp is not None and network.address is None:
             yield Breach(
                 "dhcp",
@@ -158,6 +165,10 @@ class LibvirtBridge(NetworkType):
             "outside": ("bridge", "uplink", "outside nic"),
         }
         return (*reversed(ends[from_]), *ends[to])
+
+
+def _has_dnsmasq(network: Network) -> bool:
+    return network.has_dns or network.dhcp is not None or network.dhcp6 is not None
 
 
 def _is_for_ipv4(network: Network, key: str) -> bool:
