@@ -16,31 +16,17 @@ from fixtures.probe.evidence import Evidence
 from fixtures.probe.station import NIC, station
 from fixtures.switch import libvirt_network
 from fixtures.testbed.testbed import Testbed
+from suites.dhcpv6_server import ELSEWHERE, Wish, dhcp6_of, range6_of
+from suites.taking_guests import takes, taking_guests
 from topologies.dhcp6 import Dhcp6, Dhcp6Range, Reservation6, duid_of
 
 # libvirt writes its list of leases anew for each: all of a larger one would take too long.
 WHOLE_MAX = 64
-# RFC 3849, documentation: of no subnet here.
-ELSEWHERE = IPv6Address("2001:db8:ffff::1")
-
-Wish = IPv6Address | None
-
-
-def _dhcp(testbed: Testbed) -> Dhcp6:
-    if (found := testbed.topology.network.dhcp6) is None:
-        raise testbed.without("a DHCPv6 server", "networks[0].dhcp6 is null")
-    return found
 
 
 def _reservations(testbed: Testbed) -> Sequence[Reservation6]:
-    if not (found := _dhcp(testbed).hosts):
+    if not (found := dhcp6_of(testbed).hosts):
         raise testbed.without("a reservation by DUID", "networks[0].dhcp6 has no hosts")
-    return found
-
-
-def _range(testbed: Testbed) -> Dhcp6Range:
-    if (found := _dhcp(testbed).range) is None:
-        raise testbed.without("a range of DHCPv6", "networks[0].dhcp6 has none")
     return found
 
 
@@ -48,10 +34,13 @@ def _range(testbed: Testbed) -> Dhcp6Range:
 def test_guests_are_leased_their_addresses(testbed: Testbed, evidence: Evidence) -> None:
     """Each guest's client is leased one address by DHCPv6, and libvirt lists it.
 
+    Guests with a static address ask for none.
+
     Source: libvirt, "Network XML format", `<range>` and `<lease>`; RFC 8415, 18.2 and 21.6.
 
     Preconditions:
         - the network serves DHCPv6
+        - a guest has no static IPv6 address
     Steps:
         1. Have the client of each guest ask for an address anew (SOLICIT to REPLY).
         2. Read libvirt's list of the network's leases.
@@ -63,11 +52,11 @@ def test_guests_are_leased_their_addresses(testbed: Testbed, evidence: Evidence)
         - the name server of the lease is the host, if the network has a DNS server, and else none
         - libvirt lists the address with the guest's DUID and the guest's MAC
     """
-    dhcp, reasons = _dhcp(testbed), []
-    for guest in testbed.guests:
+    dhcp, reasons = dhcp6_of(testbed), []
+    for guest in taking_guests(testbed):
         lease = request_lease6(guest)
         assert lease is not None, f"{guest.name} is leased no address by DHCPv6"
-        held = guest.addresses[IPV6]
+        held = guest.address_of(IPV6)
         assert str(lease.address) == held, f"{guest.name} has {held}, and is leased {lease}"
         _require_its_address(guest, lease, dhcp)
         wanted = [testbed.host_address_of(IPV6)] if testbed.topology.network.has_dns else []
@@ -76,8 +65,8 @@ def test_guests_are_leased_their_addresses(testbed: Testbed, evidence: Evidence)
         reasons.append(f"{guest.name} {lease}")
     listed = libvirt_network.leases(testbed.libvirt_network, IPV6)
     evidence.json("leases.json", listed)
-    for guest in testbed.guests:
-        held = guest.addresses[IPV6]
+    for guest in taking_guests(testbed):
+        held = guest.address_of(IPV6)
         found = [(each["clientid"], each["mac"]) for each in listed if each["ipaddr"] == held]
         own = [(duid_of(guest.mac), guest.mac)]
         assert found == own, f"libvirt lists {held} of {guest.name} for {found}, expected {own}"
@@ -133,7 +122,7 @@ def test_reserved_address_for_its_duid(testbed: Testbed, evidence: Evidence) -> 
         if given != own.ip:
             wrong.append(f"{seen[-1]}; {own.ip} is kept for it")
 
-    guests = {duid_of(guest.mac): guest for guest in testbed.guests}
+    guests = {duid_of(guest.mac): guest for guest in testbed.guests if takes(testbed, guest)}
     for each in kept:
         if each.duid in guests:
             lease = request_lease6(guests[each.duid])
@@ -164,7 +153,7 @@ def test_reserved_address_for_its_duid(testbed: Testbed, evidence: Evidence) -> 
 
 def _wishes(testbed: Testbed, own: Reservation6) -> list[Wish]:
     """Return what a client with a reservation may ask for but its own address; None: any."""
-    kept, served = [each.ip for each in _reservations(testbed)], _dhcp(testbed).range
+    kept, served = [each.ip for each in _reservations(testbed)], dhcp6_of(testbed).range
     of_range = () if served is None else (served.start + n for n in range(served.size))
     held = {IPv6Address(guest.addresses[IPV6]) for guest in testbed.guests}
     free = next((each for each in of_range if each not in kept and each not in held), None)
@@ -197,7 +186,7 @@ def test_range_of_dhcpv6_and_no_other(testbed: Testbed, evidence: Evidence) -> N
         - control: the server answers the one client more, and then offers it the address that was
           given back; else the check is inconclusive
     """
-    served, kept = _range(testbed), [each.ip for each in _dhcp(testbed).hosts]
+    served, kept = range6_of(testbed), [each.ip for each in dhcp6_of(testbed).hosts]
     held = [IPv6Address(guest.addresses[IPV6]) for guest in testbed.guests]
     bridge = IPv6Address(testbed.host_address_of(IPV6))
     gone = {*kept, *held, bridge}
@@ -224,7 +213,8 @@ def test_range_of_dhcpv6_and_no_other(testbed: Testbed, evidence: Evidence) -> N
                 f"a client asked for {last[-1]}, which is free, and got {given}"
             )
         said = f"{len(wishes)} clients asked for other addresses, and got ones of {served}"
-        beyond = [str(each) for each in held if each not in served]
+        leased = [guest.addresses[IPV6] for guest in testbed.guests if takes(testbed, guest)]
+        beyond = [each for each in leased if IPv6Address(each) not in served]
         if served.size <= WHOLE_MAX and beyond and testbed.topology.network.dhcp is None:
             # dnsmasq has no more leases than the range has addresses, and these count as well.
             said = f"{said}; not leased whole, as {', '.join(beyond)} beside it takes a lease"

@@ -20,6 +20,7 @@ from fixtures.probe.advertisement import (
 )
 from fixtures.probe.evidence import Evidence
 from fixtures.testbed.testbed import Testbed
+from suites.taking_guests import taking_guests
 from topologies.network_types.network_type import GUEST_TO_OUTSIDE
 
 HOP_LIMIT = 255
@@ -133,7 +134,8 @@ def test_guests_take_the_prefix(testbed: Testbed, evidence: Evidence) -> None:
 
     Preconditions:
         - the host has an IPv6 address on the network's bridge
-        - the guests' kernels take advertisements, with addresses by their MAC
+        - the guests' kernels take advertisements, with addresses by their MAC; those of guests with
+          a static address do not
     Steps:
         1. Capture on each guest's TAP while it asks for an advertisement.
         2. Read the guest's addresses and routes of IPv6.
@@ -146,7 +148,7 @@ def test_guests_take_the_prefix(testbed: Testbed, evidence: Evidence) -> None:
           router by it; it has no other, but on a bridge of the site's
     """
     prefix, reasons = _prefix(testbed), []
-    for guest in testbed.guests:
+    for guest in taking_guests(testbed):
         guest.address_of(IPV6)
         seen = _advertised(testbed, guest, evidence)
         assert seen, f"no router advertisement came to {guest.name}, which asked for one"

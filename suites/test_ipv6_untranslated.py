@@ -107,6 +107,8 @@ def _machine(testbed: Testbed, network: Network) -> Iterator[End]:
         machine = stack.enter_context(namespace_machine(host, "inside6"))
         mtu = link_mtu(host, network.bridge)
         stack.enter_context(cable(machine, NIC, host, port, mtu=mtu))
+        # It is known by the one address alone.
+        machine.run(["sysctl", "-q", "-w", f"net.ipv6.conf.{NIC}.accept_ra=0"])
         set_high_mac(host, port)
         switch.attach(port)
         stack.callback(switch.detach, port)

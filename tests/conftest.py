@@ -13,8 +13,8 @@ FIRST_PART = "1/15"
 # Whole runs, some with a host booted for each. CI makes a part of these tests each time, dealt out
 # one by one; without the option all are made.
 WHOLE_RUNS = (
-    *("test_as_it_was", "test_bridged_ipv6", "test_bystander", "test_existing_ipv6"),
-    *("test_existing_networks", "test_existing_record"),
+    *("test_as_it_was", "test_bridged_ipv6", "test_bystander", "test_existing_dhcp6"),
+    *("test_existing_ipv6", "test_existing_networks", "test_existing_record"),
     *("test_expected_run", "test_fleet_playbook", "test_from_nothing", "test_gate"),
     *("test_gate_rehearsals", "test_host_network", "test_lab_clock", "test_local"),
     *("test_obstacles", "test_outside", "test_outside_run", "test_pack", "test_pipelines"),

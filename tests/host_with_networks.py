@@ -135,6 +135,17 @@ class MachineWithNetworks:
                 deadline_s=RUN_DEADLINE_S,
             )
 
+    @contextlib.contextmanager
+    def with_network(self, xml: str) -> Iterator[None]:
+        """Have a network of libvirt's beside the others for a `with` block."""
+        network = self.host.libvirt.networkDefineXML(xml)
+        network.create()
+        try:
+            yield
+        finally:
+            network.destroy()
+            network.undefine()
+
     def domains(self) -> set[str]:
         """Return the names of its guests."""
         return {domain.name() for domain in self.host.libvirt.listAllDomains()}

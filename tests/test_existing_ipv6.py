@@ -2,15 +2,13 @@
 """IPv6 of the networks that a machine has: decided as far as being there decides it."""
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from contracts.run_files import RECORD
 from fixtures.guest import image as images
+from tests.existing_verdicts import every, reach, run_on
 from tests.host_with_networks import (
     BEYOND,
     ROUTER_ON_LINK,
@@ -19,9 +17,6 @@ from tests.host_with_networks import (
 )
 
 pytestmark = pytest.mark.host
-
-Verdicts = dict[str, tuple[str, str]]
-"""A check's id → its verdict and its reason."""
 
 # Each of another forward mode, and none with <nat ipv6='yes'/>.
 MORE = {
@@ -50,36 +45,6 @@ def machine() -> Iterator[MachineWithNetworks]:
     assert image is not None
     with machine_with_networks(image) as made:
         yield made
-
-
-def run_on(
-    machine: MachineWithNetworks, folder: Path, *more: str, claims: tuple[str, ...]
-) -> tuple[dict[str, Any], Verdicts]:
-    """Run on it, require that it is left as it was, and return the record and its verdicts."""
-    output = folder / "run"
-    asked = ["run", "--host", "local", "--accel", "tcg", "--output", str(output), *more]
-    asked += [word for claim in claims for word in ("--claim", claim)]
-    done = machine.plumbline(*asked, folder=folder)
-    assert (output / RECORD).exists(), str(done)
-    record = json.loads((output / RECORD).read_text())
-    said = {each["id"]: (each["verdict"], each["reason"]) for each in record["checks"]}
-    as_it_was = said.pop("host_as_it_was.host_is_as_it_was")
-    assert as_it_was[0] == "conforms", as_it_was
-    return record, said
-
-
-def reach(network: str, cell: str, verdicts: Verdicts) -> dict[str, str]:
-    """Return the verdicts of a cell over IPv6, by the protocol."""
-    begin = f"each[{network}-{cell}-"
-    return {
-        name.partition(begin)[2].removesuffix("-ipv6]"): verdict
-        for name, (verdict, _) in verdicts.items()
-        if begin in name and name.endswith("-ipv6]")
-    }
-
-
-def every(verdict: str) -> dict[str, str]:
-    return dict.fromkeys(("icmp", "tcp", "udp"), verdict)
 
 
 def test_a_translated_network_and_a_bridge_over_a_nic(
@@ -139,14 +104,8 @@ def test_a_translated_network_and_a_bridge_over_a_nic(
 @contextlib.contextmanager
 def started(machine: MachineWithNetworks, name: str) -> Iterator[None]:
     forward, number = MORE[name]
-    xml = NETWORK.format(name=name, forward=forward, number=number)
-    network = machine.host.libvirt.networkDefineXML(xml)
-    network.create()
-    try:
+    with machine.with_network(NETWORK.format(name=name, forward=forward, number=number)):
         yield
-    finally:
-        network.destroy()
-        network.undefine()
 
 
 def test_networks_that_translate_no_ipv6(machine: MachineWithNetworks, tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ CLAIMS = (
     *(f"DN-0{number}" for number in range(1, 10)),
     *(f"DH-0{number}" for number in range(1, 9)),
     *(f"MT-0{number}" for number in range(1, 5)),
+    # Without V6-08, which is about the host.
+    *(f"V6-{number:02}" for number in range(1, 20) if number != 8),
 )
 NETWORKS = expected()
 
@@ -76,6 +78,11 @@ def test_one_host_can_have_all_of_them() -> None:
     [
         ("domain", ":2: found <domain>; expected <network>"),
         ("entities", ":2: a document type, network; expected none, and no entities"),
+        ("ipv6-long-prefix", ":5: network/ip: network long6: a network with IPv6 alone, of which"),
+        ("ipv6-not-advertised", ":6: network/ip: network silent6: a network with IPv6 alone"),
+        ("ipv6-one-client", ":4: network/ip: the DHCPv6 server has not 2 addresses for guests"),
+        ("ipv6-range-outside", ":6: network/ip/dhcp/range: 2001:db8:172::100 is no host's in"),
+        ("ipv6-reserved-by-name", ":4: network/ip: network named6: a network with IPv6 alone"),
         ("latin", ":1: XML in ISO-8859-1; expected UTF-8"),
         ("long-bridge-name", ":4: network/bridge: network long: "),
         (

@@ -111,13 +111,32 @@ def test_ipv6_of_libvirts_network_is_read() -> None:
     assert outside == {"ipv4": False, "ipv6": True}
 
 
-def test_an_existing_network_with_dhcpv6_is_listed_and_its_ipv4_read() -> None:
-    served = "prefix='64'><dhcp><range start='fd00:122::100' end='fd00:122::1ff'/></dhcp></ip>"
-    found = read(DUAL.replace("prefix='64'/>", served))
+RESERVED6 = "<host id='00:03:00:01:52:54:00:00:00:09' ip='fd00:122::9'/>"
+
+
+def test_dhcpv6_of_an_existing_network_is_read(tmp_path: Path) -> None:
+    served = "<range start='fd00:122::100' end='fd00:122::1ff'/>"
+    found = read(
+        DUAL.replace("prefix='64'/>", f"prefix='64'><dhcp>{served}{RESERVED6}</dhcp></ip>")
+    )
+    topology = found.topology(macs=MACS)
+    assert topology.families == (IPV4, IPV6)
+    assert topology.network.dhcp6 is not None
+    assert not found.reading.not_looked_at
+    asked = {id_ for id_, claim in claims().items() if topology.applies(claim)}
+    assert {"V6-16", "V6-17", "V6-18", "V6-19"} <= asked
+    # So has the file that a sandbox builds it of.
+    file = tmp_path / "network.yaml"
+    file.write_text(topology_yaml(found, "a host"))
+    assert load(str(file)).network.dhcp6 == topology.network.dhcp6
+
+
+def test_an_existing_server_for_known_clients_alone_leaves_its_ipv4() -> None:
+    found = read(DUAL.replace("prefix='64'/>", f"prefix='64'><dhcp>{RESERVED6}</dhcp></ip>"))
     topology = found.topology(macs=MACS)
     assert (topology.network.address6, topology.network.dhcp6) == (None, None)
     assert topology.families == (IPV4,)
-    assert "network/ip/dhcp/range" in {each.element for each in found.reading.not_looked_at}
+    assert "network/ip/dhcp/host" in {each.element for each in found.reading.not_looked_at}
 
 
 def test_ipv6_of_a_hosts_bridge_is_read() -> None:
@@ -192,7 +211,11 @@ def test_a_bridge_with_the_default_route_that_lost_its_uplink_is_still_a_bridged
         ),
         ("<route address='10.9.0.1' prefix='16' gateway='10.9.0.1'/>", "network/route", {"NT-25"}),
         ("<newer than='this'/>", "network/newer", set()),
-        ("<ip family='ipv6' address='fd00::1' prefix='48'/>", "network/ip@address", {"NT-04"}),
+        (
+            "<ip family='ipv6' address='fd00::1' prefix='48'/>",
+            "network/ip@address",
+            {"NT-04", "V6-01", "V6-06", "V6-16"},
+        ),
         ("<bridge zone='public'/>", "network/bridge@zone", set()),
     ],
 )

@@ -8,11 +8,11 @@ import re
 from ipaddress import IPv6Address
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from topologies.data_error import shown
 from topologies.dhcp import HostName, LeaseTime
-from topologies.field_types import Address6, refuse, text
+from topologies.field_types import Address6, Mac, refuse, text
 from topologies.part import Part
 
 # RFC 8415, 11.1: a type of two octets, and at least one and at most 128 of its own.
@@ -20,6 +20,7 @@ DUID_OCTETS = range(3, 131)
 DUID_PATTERN = re.compile(r"[0-9a-f]{1,2}(:[0-9a-f]{1,2})*")  # 00:03:00:01:52:54:00:63:99:c1
 # A DUID of a link-layer address (RFC 8415, 11.4): type 3, and Ethernet's hardware type.
 OF_A_MAC = "00:03:00:01:"
+_MAC: TypeAdapter[str] = TypeAdapter(Mac)
 
 
 def _duid(value: object) -> str:
@@ -93,6 +94,16 @@ class Dhcp6(Part):
     def reservation(self, duid: str) -> Reservation6 | None:
         """Return what is kept for a client by its DUID; None: nothing is."""
         return next((each for each in self.hosts if each.duid == duid), None)
+
+
+def mac_of(duid: str) -> str | None:
+    """Return the MAC of a client with a DUID of its MAC (DUID-LL); None: it has another DUID."""
+    if not duid.startswith(OF_A_MAC):
+        return None
+    try:
+        return _MAC.validate_python(duid.removeprefix(OF_A_MAC))
+    except ValidationError:
+        return None
 
 
 def duid_of(mac: str) -> str:

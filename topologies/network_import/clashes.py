@@ -6,7 +6,7 @@ from itertools import combinations, product
 from pathlib import Path
 
 from topologies.data_error import DataError
-from topologies.network_import.libvirt_xml import place_of
+from topologies.network_import.places import place_of
 from topologies.network_import.xml_reader import read_file
 from topologies.topology import Topology
 
@@ -43,6 +43,9 @@ def _figures(one: Topology, other: Topology) -> Iterator[tuple[str, str, str]]:
     for mine, theirs in product(one.network.subnets, other.network.subnets):
         if mine.overlaps(theirs):
             yield "address", str(mine), str(theirs)
+    prefixes = [each.network.address6 and each.network.address6.network for each in (one, other)]
+    if prefixes[0] is not None and prefixes[0] == prefixes[1]:
+        yield "address6", str(prefixes[0]), str(prefixes[0])
 
 
 def _value(topology: Topology, key: str) -> str | None:

@@ -50,6 +50,24 @@ def unserved(root: Element) -> DnsmasqKeys:
     return found
 
 
+def served_by_ipv6(root: Element) -> DnsmasqKeys:
+    """Read a network with IPv6 alone: the model has of its DNS server that there is none.
+
+    Options may change whatever the dnsmasq does. Names, forwarders and routes are left over.
+    """
+    found = unserved(root)
+    for options in root.find("dnsmasq:options"):
+        del found.unread[id(options)]
+        found.unread |= {id(each): each for each in options.children}
+    dns = root.first("dns")
+    if dns is not None and dns.attributes.get("enable") == "no":
+        del found.unread[id(dns)]
+        found.unread |= {id(each): each for each in dns.children}
+        found.keys["dns"] = Dns(enable=False)
+        found.places["dns",] = dns
+    return found
+
+
 def dnsmasq_keys(root: Element, ip: Element, address: IPv4Interface) -> DnsmasqKeys:
     """Read what the dnsmasq of a network serves.
 

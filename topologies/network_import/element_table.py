@@ -18,6 +18,8 @@ LEASES: Final = (
     *("DH-02", "DH-03", "DH-04", "DH-05"),
 )
 SERVER: Final = ("NT-04",)
+# What is in a router advertisement.
+ADVERTISED: Final = ("V6-01", "V6-06", "V6-16")
 RESERVED: Final = ("NT-06", "IS-05", "DH-01", "DH-02", "DH-05", "DH-08")
 
 
@@ -246,7 +248,8 @@ RULES: Final[Mapping[str, Rule]] = {
         "used",
         "`networks.address`: of IPv4 the one with `<dhcp>`, or the first; "
         "`networks.further_addresses`: the others; `networks.address6`: the first of IPv6 with a "
-        "prefix of 64 bits; another one of IPv6 leaves NT-04 undecided",
+        f"prefix of 64 bits; another one of IPv6 leaves {', '.join((*SERVER, *ADVERTISED))} "
+        "undecided",
         unread=("NT-03",),
     ),
     "network/ip@address": _used("`networks.address`"),

@@ -8,7 +8,7 @@ the XML asks for is passed over in silence.
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from topologies.network_import.element_table import LEASES, RULES, SERVER, Rule
+from topologies.network_import.element_table import ADVERTISED, LEASES, RULES, SERVER, Rule
 from topologies.network_import.ipv6_elements import RULES6, UNREAD_RANGE
 from topologies.network_import.reading import Setting
 from topologies.network_import.xml_reader import Element
@@ -96,8 +96,9 @@ class _Reader:
 
     def _rule_of(self, element: Element) -> Rule:
         if element.path == ADDRESS and _is_ipv6(element) and id(element) in self._unread:
-            # A range of the other family is in the same configuration of dnsmasq.
-            return Rule("not looked at", undecides=SERVER, subtree=True)
+            # A range of the other family is in the same configuration of dnsmasq, and each prefix
+            # in the same advertisement.
+            return Rule("not looked at", undecides=(*SERVER, *ADVERTISED), subtree=True)
         if (
             element.path in SINGLE
             and self._first_of.setdefault((element.path, self._of_ipv6), element) is not element

@@ -5,7 +5,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -44,6 +44,7 @@ class Imported:
         router: of the physical network that it is on, as far as the host knows.
         device: the NIC of the host's that alone packets leave by; None: any.
         spoken_for: addresses that its definition gives to somebody.
+        spoken_for6: the same, of IPv6.
         places: the elements that entries of its keys were read from, by the keys' paths.
         uplink_mtu: of its bridge with the uplink; None: it is not known.
     """
@@ -56,6 +57,7 @@ class Imported:
     router: IPv4Address | None = None
     device: str | None = None
     spoken_for: frozenset[IPv4Address] = frozenset()
+    spoken_for6: frozenset[IPv6Address] = frozenset()
     places: Mapping[FieldPath, Element] = field(default_factory=dict)
     uplink_mtu: int | None = None
 
@@ -77,11 +79,11 @@ class Imported:
         Args:
             macs: of the guests, one each.
             names: of the guests, one each.
-            addresses: static addresses of the guests; none: they ask by DHCP.
+            addresses: static addresses of the guests; none: they ask by DHCP, where it is IPv4's.
             physical: the network beyond it; None: none is known.
         """
         what = "network" if self.attach == "network" else "bridge"
-        given: Sequence[object] = addresses or ["dhcp"] * len(macs)
+        given: Sequence[object] = addresses or [self._asked()] * len(macs)
         type_ = find_type(self.network)
         return {
             "schema": SCHEMA,
@@ -123,6 +125,16 @@ class Imported:
                 hint="describe it in a topology file: docs/topologies.md",
             ) from error
         return made.read_as(self.reading)
+
+    @property
+    def has_ipv6_alone(self) -> bool:
+        """Whether guests get no IPv4 there: on another bridge somebody else may serve it."""
+        type_ = find_type(self.network)
+        return self.network.is_ipv6_alone and type_ is not None and type_.host_advertises
+
+    def _asked(self) -> str | None:
+        """Return a guest's `address` where it has no static one."""
+        return None if self.has_ipv6_alone else "dhcp"
 
     def _as_asked(self, promise: Mapping[str, Any]) -> dict[str, Any]:
         """Return a promise of the type, unless the network's own settings say otherwise."""

@@ -5,16 +5,32 @@ Source: libvirt, "Network XML format".
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from ipaddress import IPv6Interface
 from typing import Any, Final
 
 from contracts.address_family import FamilyName
-from topologies.network_import.dhcp6_keys import dhcp6_keys
+from topologies.network_import.dhcp6_keys import Dhcp6Keys, dhcp6_keys
 from topologies.network_import.xml_reader import Element
+from topologies.yaml_reader import FieldPath
 
 # Guests make themselves an address of a prefix that long alone (RFC 4862, 5.5.3; RFC 4291, 2.5.1).
 PREFIX_BITS: Final = 64
-DHCP: Final = "network/ip/dhcp"
+
+
+@dataclass
+class Ipv6Keys:
+    """The keys of the model that a network's IPv6 is.
+
+    Attributes:
+        keys: by their names in `Network`; without `address6` guests take no address of it.
+        places: the element that each key was read from, by the key's path.
+        unread: the elements that the model cannot have.
+    """
+
+    keys: dict[str, Any]
+    places: dict[FieldPath, Element] = field(default_factory=dict)
+    unread: list[Element] = field(default_factory=list)
 
 
 def of_family(root: Element, name: FamilyName) -> Iterator[Element]:
@@ -22,39 +38,62 @@ def of_family(root: Element, name: FamilyName) -> Iterator[Element]:
     return (each for each in root.find("ip") if each.attributes.get("family", "ipv4") == name)
 
 
-def ipv6_keys(root: Element, *, leased: bool) -> tuple[dict[str, Any], list[Element]]:
+def ipv6_keys(root: Element, *, alone: bool) -> Ipv6Keys:
     """Return the keys of the model that its IPv6 is, and the elements `<ip>` that are left unread.
 
-    The model has one IPv6 address, beside one of IPv4.
+    The model has one IPv6 address.
 
     Args:
         root: the element `<network>`.
-        leased: whether its guests may be those of a DHCPv6 server. An existing network's are not:
-            nothing of the run's would give the leases back.
+        alone: whether it has no address of IPv4. Its guests may be the clients of reservations
+            then; beside IPv4 these are those of the other family.
     """
     every = list(of_family(root, "ipv6"))
-    for ip in every:
-        if (held := _advertised(ip)) is not None and (leased or not ip.children):
-            forward = root.first("forward")
-            translated = (
-                forward is not None
-                and forward.attributes.get("mode", "nat") == "nat"
-                and forward.get("nat", "ipv6") == "yes"
-            )
-            served, unread = dhcp6_keys(ip, held)
-            keys = {"address6": held, "nat6": translated, "dhcp6": served}
-            return keys, [*(each for each in every if each is not ip), *unread]
-    return {"guests_ipv6": root.attributes.get("ipv6") == "yes"}, every
+    for ip in every if has_dnsmasq(root) else ():
+        if (held := _advertised(ip)) is None:
+            continue
+        served = dhcp6_keys(ip, held)
+        if served.known_clients_alone and not (alone and served.keys is not None):
+            continue
+        keys = {"address6": held, "nat6": _is_translated(root), "dhcp6": served.keys}
+        left = [each for each in ip.children if each.path != f"{ip.path}/dhcp"]
+        return Ipv6Keys(keys, _places(ip, served), [*_others(every, ip), *left, *served.unread])
+    return Ipv6Keys({"guests_ipv6": root.attributes.get("ipv6") == "yes"}, unread=every)
+
+
+def has_dnsmasq(root: Element) -> bool:
+    """Whether libvirt starts a dnsmasq, which alone advertises prefixes.
+
+    It starts none for a network without DNS and without an address to hand out.
+    """
+    served = [dhcp for ip in root.find("ip") for dhcp in ip.find("dhcp")]
+    return root.get("dns", "enable") != "no" or any(
+        each.first(kind) is not None for each in served for kind in ("range", "host")
+    )
+
+
+def _places(ip: Element, served: Dhcp6Keys) -> dict[FieldPath, Element]:
+    found: dict[FieldPath, Element] = {("address6",): ip}
+    return found | {("dhcp6", *path): element for path, element in served.places.items()}
+
+
+def _others(every: list[Element], ip: Element) -> Iterator[Element]:
+    return (each for each in every if each is not ip)
+
+
+def _is_translated(root: Element) -> bool:
+    forward = root.first("forward")
+    if forward is None or forward.attributes.get("mode", "nat") != "nat":
+        return False
+    return forward.get("nat", "ipv6") == "yes"
 
 
 def _advertised(ip: Element) -> IPv6Interface | None:
-    """Return an address whose prefix guests can take; None: it is none, or has more below it."""
+    """Return an address whose prefix guests can take; None: it is none."""
     try:
         # libvirt takes 64 where none is given.
         bits = ip.attributes.get("prefix", str(PREFIX_BITS))
         held = IPv6Interface(f"{ip.attributes.get('address')}/{bits}")
     except ValueError:
         return None
-    # Without a range it serves known clients alone, and the run's guests are none of them.
-    has_more = any(each.path != DHCP or each.first("range") is None for each in ip.children)
-    return None if held.network.prefixlen != PREFIX_BITS or has_more else held
+    return held if held.network.prefixlen == PREFIX_BITS else None

@@ -14,12 +14,25 @@ from pydantic import ValidationError
 
 from topologies.data_error import DataError, gathered
 from topologies.network_import.bridge_facts import BridgeFacts
-from topologies.network_import.dnsmasq_keys import DnsmasqKeys, dnsmasq_keys, unserved
+from topologies.network_import.dnsmasq_keys import (
+    DnsmasqKeys,
+    dnsmasq_keys,
+    served_by_ipv6,
+    unserved,
+)
 from topologies.network_import.elements import settings
 from topologies.network_import.imported import NETWORK, Imported
-from topologies.network_import.ipv6_keys import ipv6_keys, of_family
+from topologies.network_import.ipv6_keys import PREFIX_BITS, ipv6_keys, of_family
+from topologies.network_import.places import place_in
 from topologies.network_import.reading import Reading
-from topologies.network_import.xml_figures import ROUTED, addresses, classful, device, limit
+from topologies.network_import.xml_figures import (
+    ROUTED,
+    addresses,
+    addresses6,
+    classful,
+    device,
+    limit,
+)
 from topologies.network_import.xml_reader import Element
 from topologies.network_types import NETWORK_TYPES
 from topologies.schema import Network
@@ -29,24 +42,6 @@ FUNCTIONS_DEFAULT = 3
 # libvirt's own choice for the first network of a host that names no bridge.
 FIRST_BRIDGE = "virbr0"
 BY_HAND = "write a topology file by hand: docs/topologies.md"
-# Where the XML has a key of the model, as the path from its root.
-ELEMENTS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "name": "name",
-        "bridge": "bridge",
-        "stp": "bridge",
-        "forward_delay_s": "bridge",
-        "mac": "mac",
-        "mtu": "mtu",
-        "uuid": "uuid",
-        "address": "ip",
-        "further_addresses": "ip",
-        "dhcp": "ip/dhcp/range",
-        "forward": "forward",
-        "uplink": "forward/pf",
-        "switch": "virtualport",
-    }
-)
 Facts = Callable[[str], BridgeFacts | None]
 """Gives what the host says of a bridge; None: there is no host to ask."""
 
@@ -55,14 +50,6 @@ def without_host(bridge: str) -> BridgeFacts | None:
     """Know no bridge: for XML of another machine."""
     del bridge
     return None
-
-
-def place_of(root: Element, key: str) -> Element:
-    """Return the element that is a key of the model, or the nearest one around it."""
-    found = root
-    for name in ELEMENTS.get(key, "").split("/"):
-        found = found.first(name) or found
-    return found
 
 
 def imported(
@@ -96,6 +83,7 @@ def imported(
         router=None if bridge is None else bridge.router,
         device=device(root),
         spoken_for=frozenset(addresses(root)),
+        spoken_for6=frozenset(addresses6(root)),
         places=read.served.places,
     )
 
@@ -138,9 +126,9 @@ class _Read:
     def refusals(self, error: ValidationError) -> Iterator[DataError]:
         """Give an error for each value that the model refuses."""
         for each in error.errors(include_url=False):
-            key = str(each["loc"][0]) if each["loc"] else ""
             hint = str(each.get("ctx", {}).get("hint", BY_HAND))
-            yield self.error(place_of(self._root, key), str(each["msg"]), hint)
+            place = place_in(self._root, self.served.places, each["loc"])
+            yield self.error(place, str(each["msg"]), hint)
 
     def network(self) -> tuple[Network, BridgeFacts | None]:
         """Return the network, and the facts of a bridge that libvirt did not make."""
@@ -180,13 +168,6 @@ class _Read:
                 "take the XML from virsh net-dumpxml",
             )
         address = self._address(self._ip())
-        alone = next(iter(of_family(root, "ipv6")), None)
-        if address is None and alone is not None:
-            raise self.error(
-                alone,
-                "a network with IPv6 alone is not read from XML; expected an IPv4 address as well",
-                "write a topology file, with address6 and without address: docs/topologies.md",
-            )
         data = self._common() | {
             "made_by": "libvirt",
             "bridge": bridge or FIRST_BRIDGE,
@@ -201,10 +182,30 @@ class _Read:
         if (ip := self._ip()) is not None and address is not None:
             self.served = dnsmasq_keys(root, ip, address)
             data["further_addresses"] = tuple(self._further(ip, address))
-        keys, unread = ipv6_keys(root, leased=self._built)
-        data |= keys
-        self.served.unread |= {id(each): each for each in unread}
+        data |= self._ipv6(alone=address is None)
         return Network.model_validate(data | self.served.keys), None
+
+    def _ipv6(self, *, alone: bool) -> dict[str, Any]:
+        """Return the keys of the network's IPv6.
+
+        Args:
+            alone: it has no address of IPv4.
+        """
+        held = next(of_family(self._root, "ipv6"), None)
+        found = ipv6_keys(self._root, alone=alone)
+        if alone and held is not None:
+            if "address6" not in found.keys:
+                raise self.error(
+                    held,
+                    "a network with IPv6 alone, of which guests take no address; expected a prefix "
+                    f"of {PREFIX_BITS} bits, below <dhcp> a range or reservations by id, and DNS "
+                    "or DHCP: without both libvirt has nothing advertise the prefix",
+                    "correct it, or give the network an IPv4 address as well",
+                )
+            self.served = served_by_ipv6(self._root)
+        self.served.unread |= {id(each): each for each in found.unread}
+        self.served.places |= found.places
+        return found.keys
 
     def _bridge_of_host(self) -> tuple[Network, BridgeFacts | None]:
         root, forward = self._root, self._root.first("forward")

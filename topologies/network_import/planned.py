@@ -8,6 +8,7 @@ from itertools import count, islice
 from typing import Any, Final
 
 from topologies.dhcp import DhcpRange
+from topologies.dhcp6 import OF_A_MAC, Dhcp6, mac_of
 from topologies.field_types import GUEST_PATTERN
 from topologies.network_import.imported import GUEST, GUESTS, Imported, macs_for
 from topologies.network_import.reading import Setting
@@ -83,17 +84,22 @@ def physical_of(imported: Imported) -> Physical | None:
             )
         subnet, host, router = found, found[HOST], found[ROUTER]
     uplink = network.uplink or imported.device or UPLINK
-    more: dict[str, Any] = {"ipv6": _ipv6_beyond(network)}
+    more: dict[str, Any] = {"ipv6": _ipv6_beyond(imported)}
     if imported.uplink_mtu is not None:
         more["mtu"] = imported.uplink_mtu
     return Physical(**_figures(subnet, host, router), uplink=uplink, **more)
 
 
-def _ipv6_beyond(network: Network) -> PhysicalIpv6 | None:
-    if network.address6 is None:
+def _ipv6_beyond(imported: Imported) -> PhysicalIpv6 | None:
+    if (held := imported.network.address6) is None:
         return None
-    own = network.address6.network
-    subnet = next(each for each in BEYOND6 if not each.overlaps(own))
+    taken = {held.ip, *imported.spoken_for6}
+    free = (each for each in BEYOND6 if not any(address in each for address in taken))
+    if (subnet := next(free, None)) is None:
+        raise NoRoom(
+            f"it has addresses of each of {', '.join(map(str, BEYOND6))}; expected room for a "
+            "network beyond the host"
+        )
     return PhysicalIpv6(
         subnet=subnet, router=subnet[ROUTER], host=subnet[HOST], outside=subnet[OUTSIDE]
     )
@@ -159,7 +165,7 @@ class PlannedGuests:
     Attributes:
         macs: one each.
         names: one each.
-        addresses: their static addresses; none: they ask by DHCP.
+        addresses: their static addresses; none: they ask by DHCP, or have no IPv4.
     """
 
     macs: Sequence[str]
@@ -182,12 +188,19 @@ def planned_guests(imported: Imported, network: Network) -> PlannedGuests:
         return PlannedGuests(macs, names)
     if len(kept := list(islice(_clients(network), GUESTS))) == GUESTS:
         return PlannedGuests(*zip(*kept, strict=True))
+    if network.is_ipv6_alone:
+        raise NoRoom(
+            f"the DHCPv6 server has not {GUESTS} addresses for guests; expected a range with more, "
+            f"or reservations for {GUESTS} clients whose id is that of a MAC ({OF_A_MAC}…)"
+        )
     return PlannedGuests(macs, names, _static_addresses(imported, network))
 
 
 def _reserved_macs(network: Network) -> list[str]:
     hosts = () if network.dhcp is None else network.dhcp.hosts
-    return [each.mac for each in hosts if each.mac is not None]
+    hosts6 = () if network.dhcp6 is None else network.dhcp6.hosts
+    macs = (*(each.mac for each in hosts), *(mac_of(each.duid) for each in hosts6))
+    return [each for each in macs if each is not None]
 
 
 def _free_names(network: Network) -> Iterator[str]:
@@ -195,7 +208,9 @@ def _free_names(network: Network) -> Iterator[str]:
 
     dnsmasq gives a reserved address to a client with the reservation's name, whatever its MAC.
     """
-    kept = () if network.dhcp is None else network.dhcp.hosts
+    kept = [
+        host for each in (network.dhcp, network.dhcp6) if each is not None for host in each.hosts
+    ]
     entries = () if network.dns is None else network.dns.hosts
     names = [each.name or "" for each in kept] + [name for each in entries for name in each.names]
     taken = {name.partition(".")[0].lower() for name in names}
@@ -203,7 +218,12 @@ def _free_names(network: Network) -> Iterator[str]:
 
 
 def _serves_strangers(network: Network) -> bool:
-    """Whether a network's DHCP server has addresses for guests without a reservation."""
+    """Whether a network's DHCP server has addresses for guests without a reservation.
+
+    With IPv6 alone that is the one of DHCPv6; without one guests make themselves addresses.
+    """
+    if network.is_ipv6_alone:
+        return network.dhcp6 is None or _serves_strangers6(network, network.dhcp6)
     dhcp, served = network.dhcp, network.dhcp_range
     if dhcp is None or served is None:
         return False
@@ -212,16 +232,33 @@ def _serves_strangers(network: Network) -> bool:
     return served.size - len(taken) >= GUESTS
 
 
+def _serves_strangers6(network: Network, dhcp: Dhcp6) -> bool:
+    if (served := dhcp.range) is None:
+        return False
+    own = None if network.address6 is None else network.address6.ip
+    taken = {each for each in (own, *(host.ip for host in dhcp.hosts)) if each and each in served}
+    return served.size - len(taken) >= GUESTS
+
+
 def _clients(network: Network) -> Iterator[tuple[str, str]]:
     """Give MAC and host name of the clients that a guest may be; a reservation's name is its."""
     default = _free_names(network)
-    for each in network.dhcp.hosts if network.dhcp is not None else ():
-        if each.mac is None:
+    for mac, name in _reserved(network):
+        if mac is None:
             continue
-        if each.name is None:
-            yield each.mac, next(default)
-        elif GUEST_PATTERN.fullmatch(each.name):
-            yield each.mac, each.name
+        if name is None:
+            yield mac, next(default)
+        elif GUEST_PATTERN.fullmatch(name):
+            yield mac, name
+
+
+def _reserved(network: Network) -> Iterator[tuple[str | None, str | None]]:
+    """Give MAC and name of each reservation, of DHCPv6 where the network has no IPv4."""
+    if network.is_ipv6_alone:
+        hosts6 = () if network.dhcp6 is None else network.dhcp6.hosts
+        yield from ((mac_of(each.duid), each.name) for each in hosts6)
+    elif network.dhcp is not None:
+        yield from ((each.mac, each.name) for each in network.dhcp.hosts)
 
 
 def _static_addresses(imported: Imported, network: Network) -> list[IPv4Interface]:

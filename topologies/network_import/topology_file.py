@@ -20,8 +20,8 @@ KEYS = (
 )
 # IPv6, what the network's dnsmasq serves, and routes: only what it has.
 SERVED = (
-    *("address6", "nat6", "guests_ipv6", "further_addresses", "domain", "dns", "dhcp", "tftp"),
-    *("routes", "dnsmasq_options"),
+    *("address6", "nat6", "guests_ipv6", "further_addresses", "domain", "dns", "dhcp", "dhcp6"),
+    *("tftp", "routes", "dnsmasq_options"),
 )
 
 

@@ -2,7 +2,7 @@
 """Figures of a network's XML for which the model has no key: its NIC, addresses and bandwidth."""
 
 from collections.abc import Iterator
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 
 from topologies.given_xml import IPV4
@@ -30,6 +30,16 @@ def addresses(root: Element) -> Iterator[IPv4Address]:
                     yield IPv4Address(written)
                 except AddressValueError:
                     continue
+
+
+def addresses6(root: Element) -> Iterator[IPv6Address]:
+    """Give each IPv6 address that an attribute is."""
+    for element in root.walk():
+        for value in element.attributes.values():
+            try:
+                yield IPv6Address(value)
+            except AddressValueError:
+                continue
 
 
 def classful(address: str) -> int:

@@ -13,7 +13,8 @@ from topologies.data_error import DataError, gathered
 from topologies.given_xml import GivenXml
 from topologies.network_import.elements import unknown
 from topologies.network_import.imported import Imported
-from topologies.network_import.libvirt_xml import imported, place_of, without_host
+from topologies.network_import.libvirt_xml import imported, without_host
+from topologies.network_import.places import place_in, place_of
 from topologies.network_import.planned import (
     NoRoom,
     physical_of,
@@ -55,15 +56,9 @@ class XmlDocument(Document):
         if path and path[0] in self.written:
             return super().error(path, message, hint)
         # networks[0].dhcp.start
-        place = self._place(path[KEY_AT:] if path[:1] == ("networks",) else ())
+        below = path[KEY_AT:] if path[:1] == ("networks",) else ()
+        place = place_in(self.root, self.places, below)
         return DataError(message, file=self.xml, line=place.line, field=place.path, hint=hint)
-
-    def _place(self, path: FieldPath) -> Element:
-        """Return the element that a key of the network was read from, or the one nearest to it."""
-        for end in range(len(path), 0, -1):
-            if (found := self.places.get(path[:end])) is not None:
-                return found
-        return place_of(self.root, str(path[0]) if path else "")
 
 
 def read_network(file: Path, over: Document | None = None) -> XmlDocument:

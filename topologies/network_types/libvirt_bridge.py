@@ -5,11 +5,12 @@ Source: libvirt, "Network XML format".
 """
 
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar
 from xml.etree import ElementTree as ET
 
 from contracts.address_family import IPV6
+from topologies.dns import Dns
 from topologies.field_types import IPV6_MTU_MIN
 from topologies.network_types.build_steps import BootFolder, BuildStep, LibvirtNetwork
 from topologies.network_types.dnsmasq_xml import add_dhcp, add_dhcp6, add_names, add_options
@@ -72,6 +73,13 @@ class LibvirtBridge(NetworkType):
                 "a DHCPv6 server without an IPv6 address on the bridge; expected both or none",
                 "give the network its address6",
             )
+        if network.address6 is not None and not _has_dnsmasq(network):
+            yield Breach(
+                "dns",
+                "no DNS, and no DHCP of either family: libvirt starts no dnsmasq, and nothing "
+                "advertises the prefix of address6; expected one of them",
+                "leave dns out, or give the network dhcp6",
+            )
         if network.dhcp is not None and network.address is None:
             yield Breach(
                 "dhcp",
@@ -79,7 +87,7 @@ class LibvirtBridge(NetworkType):
                 "give the network its address",
             )
         for key in OF_LIBVIRT:
-            if network.asks_for(key) and network.address is None:
+            if network.address is None and _is_for_ipv4(network, key):
                 yield Breach(
                     key,
                     "DNS and routes of a bridge without an IPv4 address, which are not checked; "
@@ -143,6 +151,12 @@ class LibvirtBridge(NetworkType):
             return None
         return network.address.ip
 
+    def gateway6(self, network: Network) -> IPv6Address | None:
+        """See `NetworkType.gateway6`: the bridge, where libvirt routes."""
+        if self.mode is None or network.address6 is None:
+            return None
+        return network.address6.ip
+
     def hops(self, from_: Role, to: Role) -> tuple[Hop, ...]:
         """See `NetworkType.hops`: packets to the outside pass the bridge and the uplink."""
         ends: dict[Role, tuple[Hop, ...]] = {
@@ -151,6 +165,17 @@ class LibvirtBridge(NetworkType):
             "outside": ("bridge", "uplink", "outside nic"),
         }
         return (*reversed(ends[from_]), *ends[to])
+
+
+def _has_dnsmasq(network: Network) -> bool:
+    return network.has_dns or network.dhcp is not None or network.dhcp6 is not None
+
+
+def _is_for_ipv4(network: Network, key: str) -> bool:
+    """Whether a key asks for what is looked at by IPv4 alone; by IPv6 there is DNS, or none."""
+    if key == "dns" and network.address6 is not None and network.dns is not None:
+        return network.dns != Dns(enable=network.dns.enable)
+    return network.asks_for(key)
 
 
 def bridge_breaches(network: Network) -> Iterator[Breach]:

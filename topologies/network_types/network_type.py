@@ -8,7 +8,7 @@ One subclass per type. Nothing outside this folder compares types; it asks the t
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar, Final, Literal, NamedTuple
 
 from contracts.address_family import AddressFamily
@@ -161,6 +161,11 @@ class NetworkType(ABC):
     @abstractmethod
     def gateway(self, network: Network, physical: Physical | None) -> IPv4Address | None:
         """Return the default gateway of the network's guests; None: there is none."""
+
+    def gateway6(self, network: Network) -> IPv6Address | None:
+        """Return the default gateway of guests with a static IPv6 address; None: there is none."""
+        del network
+        return None
 
     def nic(self, network: Network, guest: Guest) -> GuestNic:
         """Return how a guest's NIC is attached to a network of this type."""

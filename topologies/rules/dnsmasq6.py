@@ -56,6 +56,8 @@ def guests_of_dhcp6(draft: Draft) -> Iterator[Problem]:
         for index, guest in draft.guests.items():
             if guest.network != network.name or dhcp.start is not None:
                 continue
+            if guest.address6 is not None:
+                continue
             if dhcp.reservation(duid_of(guest.mac)) is None:
                 yield Problem(
                     ("guests", index, "mac"),

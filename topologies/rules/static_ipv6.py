@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Static IPv6 addresses of guests: where nothing advertises a prefix, and inside the prefix."""
+"""Static IPv6 addresses of guests: where the host gives the prefix, and free there."""
 
 from collections.abc import Iterator
 from ipaddress import IPv6Address
@@ -24,7 +24,7 @@ def _on_planned(draft: Draft) -> Iterator[tuple[FieldPath, Guest, Network, Netwo
 
 
 def guests_have_one_where_nothing_is_advertised(draft: Draft) -> Iterator[Problem]:
-    """A guest has a static address just where no router gives it one."""
+    """A guest has a static address where no router gives it one, and never by one of the site's."""
     for path, guest, network, type_ in _on_planned(draft):
         if guest.address6 is None:
             if network.address6 is not None and not type_.gives_ipv6:
@@ -41,12 +41,41 @@ def guests_have_one_where_nothing_is_advertised(draft: Draft) -> Iterator[Proble
                 "expected null",
                 "leave it out, or give the network an address6",
             )
-        elif type_.gives_ipv6:
+        elif type_.gives_ipv6 and not type_.host_advertises:
             yield Problem(
                 path,
                 f"{guest.address6} on network {network.name}, whose guests take an address that "
-                "is advertised or leased there; expected null",
+                "the physical network's router advertises; expected null",
                 "leave it out",
+            )
+
+
+def none_is_on_an_existing_network(draft: Draft) -> Iterator[Problem]:
+    """On a network that exists nobody has set a static address aside."""
+    planned = list(draft.planned.values())
+    for index, guest in draft.guests.items():
+        network = draft.network_of(guest)
+        if guest.address6 is None or network is None or network in planned:
+            continue
+        yield Problem(
+            ("guests", index, "address6"),
+            f"{guest.address6} on network {network.name}, which exists; expected null",
+            "leave it out: the guest takes what the network gives",
+        )
+
+
+def they_are_leased_to_nobody(draft: Draft) -> Iterator[Problem]:
+    """A static address is none that the DHCPv6 server gives to others: it asks nobody for it."""
+    for path, guest, network, _ in _on_planned(draft):
+        if guest.address6 is None or (dhcp := network.dhcp6) is None:
+            continue
+        address, served = guest.address6.ip, dhcp.range
+        if (served and address in served) or address in [each.ip for each in dhcp.hosts]:
+            yield Problem(
+                path,
+                f"{address} is in the range of dhcp6, or kept for a client there; expected one "
+                "that is leased to nobody",
+                "choose one beside the range, or leave it out",
             )
 
 
@@ -93,4 +122,10 @@ def they_are_used_once(draft: Draft) -> Iterator[Problem]:
         first.setdefault(address, path)
 
 
-RULES: Final = (guests_have_one_where_nothing_is_advertised, they_are_inside, they_are_used_once)
+RULES: Final = (
+    guests_have_one_where_nothing_is_advertised,
+    none_is_on_an_existing_network,
+    they_are_inside,
+    they_are_used_once,
+    they_are_leased_to_nobody,
+)
