@@ -33,6 +33,7 @@ from topologies.given import Given
 from topologies.part import Part
 from topologies.physical_ipv6 import PhysicalIpv6
 from topologies.static_route import StaticRoute
+from topologies.uplink_links import UplinkBond, UplinkVlan
 
 Switch = Literal["linux", "ovs", "nic"]
 """The switch: a Linux bridge, an Open vSwitch bridge, or an SR-IOV NIC itself."""
@@ -134,6 +135,13 @@ class Network(Given):
         description="The physical NIC that is a port of the bridge, with hostdev the physical "
         "function; null: none.",
     )
+    uplink_vlan: UplinkVlan | None = Field(
+        default=None, description="The uplink is a VLAN of another link; null: it is none."
+    )
+    uplink_bond: UplinkBond | None = Field(
+        default=None,
+        description="The uplink, or the link that its VLAN is of, is a bond; null: it is a NIC.",
+    )
     vfs: int | None = Field(
         default=None, ge=1, le=256, description="With hostdev: the number of virtual functions."
     )
@@ -209,6 +217,11 @@ class Network(Given):
     def is_on_physical_network(self) -> bool:
         """Whether its guests are on the physical network: the uplink is a port or the PF."""
         return self.uplink is not None
+
+    @property
+    def has_uplink_port(self) -> bool:
+        """Whether the uplink is a port of its bridge."""
+        return self.is_on_physical_network and self.vfs is None
 
 
 class Physical(Part):

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from topologies.bridge_files.declared import Port, way_out
+from topologies.bridge_files.declared import Port, PortLinks, way_out
 from topologies.bridge_files.interfaces_settings import PORT_WITHOUT_ADDRESS
 from topologies.bridge_files.keywords import Keyword
 from topologies.bridge_files.netplan_keys import BRIDGE, DEVICES, NOT, OFF
+from topologies.bridge_files.netplan_links import KEYS
 from topologies.network_import.reading import Setting
 from topologies.yaml_reader import Document, FieldPath, Value, field_name
 
@@ -31,11 +32,13 @@ class BridgeKeys:
         document: the file.
         bridge: the bridge's name.
         ports: its ports.
+        links: what the port that leads to other machines is made of.
     """
 
     document: Document
     bridge: str
     ports: Sequence[Port]
+    links: PortLinks
 
     def settings(self) -> Iterator[Setting]:
         """Give every key with its treatment."""
@@ -131,16 +134,25 @@ class BridgeKeys:
 
     def _rule_of_other(self, path: FieldPath) -> Keyword:
         """Return the rule of an interface that is no bridge: a port without more is used."""
-        names = {each.written for each in self.ports}
+        names = {*(each.written for each in self.ports), *self.links.below}
         if len(path) == INTERFACE:
             return USED if path[-1] in names else NOT
         port = way_out(self.ports)
+        if self._makes_a_link(path):
+            return USED
         is_it = port is not None and port.written == path[2]
         if is_it and path[INTERFACE] in ADDRESSES:
             return Keyword("not looked at", undecides=_address_of_port)
         if path[INTERFACE] == "set-name":
             return USED
         return NOT
+
+    def _makes_a_link(self, path: FieldPath) -> bool:
+        """Whether a path is that of a key by which the run makes the port, or what is below it."""
+        port = way_out(self.ports)
+        own = {*self.links.below, *(() if port is None else (port.written,))}
+        made = {"vlans": self.links.vlan, "bonds": self.links.bond}.get(str(path[1]))
+        return made is not None and path[2] in own and path[INTERFACE:] in KEYS[str(path[1])]
 
 
 def default_route(routes: Value) -> int | None:
