@@ -7,10 +7,11 @@ import pytest
 
 from fixtures.testbed.uplink_links import UplinkLinks
 from topologies import library
-from topologies.bridge_files.bridge_file import declared_bridges
+from topologies.bridge_files.bridge_file import as_imported, declared_bridges
 from topologies.catalogue import claims
 from topologies.data_error import DataError
 from topologies.network_import.reading import Setting
+from topologies.network_import.topology_file import topology_yaml
 from topologies.placement import Placement, Taken
 from topologies.topology import Topology
 from topologies.uplink_links import UplinkBond, UplinkVlan
@@ -189,9 +190,6 @@ def test_a_host_with_other_users_gets_a_nic(name: str, claim: str) -> None:
 
 
 def test_an_import_of_a_file_keeps_them(tmp_path: Path) -> None:
-    from topologies.bridge_files.bridge_file import as_imported
-    from topologies.network_import.topology_file import topology_yaml
-
     file = tmp_path / "interfaces"
     file.write_text(bridge_of("bond0.7", BOND), encoding="utf-8")
     [bridge] = declared_bridges(file)

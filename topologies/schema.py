@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.address_family import IPV4, IPV6, AddressFamily, FamilyName
+from topologies.bridge_settings import BridgeSettings
 from topologies.dhcp import Dhcp, DhcpRange, DnsmasqOption, Tftp
 from topologies.dhcp6 import Dhcp6
 from topologies.dns import Dns, Domain
@@ -101,6 +102,10 @@ class Network(Given):
         description="Forward delay in seconds; null: libvirt's or the kernel's default.",
     )
     mac: Mac | None = Field(default=None, description="The bridge's MAC; null: made up.")
+    bridge_settings: BridgeSettings | None = Field(
+        default=None,
+        description="More settings of a Linux bridge that the host makes; null: the kernel's.",
+    )
     mtu: Mtu | None = Field(
         default=None,
         description="libvirt's <mtu size=>, of the bridge, its ports and by DHCP the guests; null: "
@@ -217,11 +222,6 @@ class Network(Given):
     def is_on_physical_network(self) -> bool:
         """Whether its guests are on the physical network: the uplink is a port or the PF."""
         return self.uplink is not None
-
-    @property
-    def has_uplink_port(self) -> bool:
-        """Whether the uplink is a port of its bridge."""
-        return self.is_on_physical_network and self.vfs is None
 
 
 class Physical(Part):

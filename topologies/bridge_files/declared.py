@@ -138,6 +138,7 @@ class DeclaredBridge:
         places: where keys of the model are written.
         stanza: what ifup is given; None: the bridge is made by `ip` or `ovs-vsctl`.
         links: what the port that leads to other machines is made of.
+        kernel: more settings of the kernel's, in the form of a topology file; None: none.
     """
 
     name: str
@@ -154,6 +155,7 @@ class DeclaredBridge:
     places: Mapping[str, Place] = field(default_factory=dict)
     stanza: GivenStanza | None = None
     links: PortLinks = PortLinks()
+    kernel: Mapping[str, object] | None = None
 
     def place_of(self, key: str) -> Place:
         """Return where a key of the model is written; what a port is made of where the port is."""
@@ -179,7 +181,9 @@ class DeclaredBridge:
         )
         found = facts.imported()
         network = found.network.model_validate(
-            found.network.model_dump(by_alias=True) | {"mac": self.mac} | self.links.keys()
+            found.network.model_dump(by_alias=True)
+            | {"mac": self.mac, "bridge_settings": self.kernel}
+            | self.links.keys()
         )
         return replace(
             found, network=network.given_as_stanza(self.stanza), uplink_mtu=self.mtu or ETHERNET_MTU

@@ -20,6 +20,7 @@ from topologies.bridge_files.declared import (
     way_out,
 )
 from topologies.bridge_files.interfaces_settings import BridgeLines, source_of
+from topologies.bridge_files.kernel_settings import OF_STANZAS, settings_of
 from topologies.bridge_files.keywords import BRIDGE, COMMANDS, DECIDES_REACH
 from topologies.bridge_files.stanza_links import links_of
 from topologies.bridge_files.stanzas import Option, Stanza, read_interfaces
@@ -125,6 +126,7 @@ class _Bridge:
             places=self._places,
             stanza=given,
             links=links,
+            kernel=settings_of(OF_STANZAS, self._written) if switch == "linux" else None,
         )
 
     def _is_of_ifupdown2(self) -> bool:
@@ -160,6 +162,9 @@ class _Bridge:
     def _find(self, *keys: str) -> Option | None:
         """Return the first option of the bridge's stanzas with one of these keys."""
         return next((option for _, option in self._options if option.key in keys), None)
+
+    def _written(self, key: str) -> tuple[str, Place] | None:
+        return None if (found := self._find(key)) is None else (found.value, self._place(found))
 
     def _place(self, option: Option) -> Place:
         file = next(stanza.file for stanza, each in self._options if each is option)

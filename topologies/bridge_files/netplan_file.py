@@ -19,6 +19,7 @@ from topologies.bridge_files.declared import (
     way_out,
 )
 from topologies.bridge_files.interfaces_file import DELAY_MAX_S
+from topologies.bridge_files.kernel_settings import OF_NETPLAN, settings_of
 from topologies.bridge_files.netplan_keys import BRIDGE, DEVICES, OFF
 from topologies.bridge_files.netplan_links import NetplanLinks
 from topologies.bridge_files.netplan_settings import BridgeKeys, default_route
@@ -96,7 +97,12 @@ class _Bridge:
             settings=tuple(keys.settings()),
             places=self._places,
             links=links,
+            kernel=settings_of(OF_NETPLAN, self._parameter) if switch == "linux" else None,
         )
+
+    def _parameter(self, key: str) -> tuple[str, Place] | None:
+        found = self._get("parameters", key)
+        return None if found is None else (str(found), self._place("parameters", key))
 
     def _get(self, *path: str) -> Value:
         found: Value = self._own

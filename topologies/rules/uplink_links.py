@@ -14,7 +14,8 @@ def of_an_uplink(draft: Draft) -> Iterator[Problem]:
     """A VLAN or a bond is that of a bridge's port."""
     for index, network in draft.planned.items():
         for key in KEYS:
-            if network.asks_for(key) and not network.has_uplink_port:
+            is_port = network.is_on_physical_network and network.bridge_name is not None
+            if network.asks_for(key) and not is_port:
                 yield Problem(
                     ("networks", index, key),
                     "the network has no uplink that is a port of its bridge; expected null",
