@@ -88,6 +88,20 @@ def test_a_bridge_of_another_kind_has_none(
     assert f"networks[0].bridge_settings: {what}" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "iface br0 inet manual\n ovs_type OVSBridge\n ovs_ports eth0\n bridge_ageing 100\n",
+        NETPLAN.replace("{interfaces", "{openvswitch: {}, interfaces") % "ageing-time: 100",
+    ],
+)
+def test_those_of_open_vswitch_are_not_looked_at(text: str, tmp_path: Path) -> None:
+    topology = loaded(tmp_path, text)
+    assert topology.network.bridge_settings is None
+    assert topology.reading is not None
+    assert "100" in [each.value for each in topology.reading.not_looked_at]
+
+
 @pytest.mark.host
 def test_the_kernel_has_them() -> None:
     network = library.load(str(SETTINGS)).network

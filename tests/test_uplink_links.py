@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.host.sandbox import sandbox
+from fixtures.switch.linux_bridge import LinuxBridge
+from fixtures.testbed.build_network import built_network
+from fixtures.testbed.physical_network import physical_network
 from fixtures.testbed.uplink_links import UplinkLinks
+from launcher.capabilities import CAPABILITIES, State
 from topologies import library
 from topologies.bridge_files.bridge_file import as_imported, declared_bridges
 from topologies.catalogue import claims
@@ -230,3 +235,21 @@ def test_cables_and_ports(
     assert made_of.nics == nics
     assert made_of.switch_ports == ports
     assert made_of.words == words
+
+
+@pytest.mark.host
+@pytest.mark.parametrize(("name", "capability"), [("vlan", "vlan"), ("bond", "bonding")])
+def test_the_uplink_is_made_as_far_as_the_kernel_can(name: str, capability: str) -> None:
+    topology = library.load(str(TOPOLOGIES / f"bridged-{name}.yaml"))
+    figures, networks = topology.physical, topology.networks
+    assert figures is not None
+    with (
+        sandbox() as host,
+        physical_network(host, figures, networks=networks) as physical,
+        built_network(host, topology.network),
+    ):
+        able = CAPABILITIES[capability](host.probed).state is State.YES
+        assert (physical.uplink.words is not None) == able
+        assert figures.uplink in LinuxBridge(host, topology.network.bridge).ports()
+        # Through the bridge, with the tag or by the bond where there is one.
+        host.run(["ping", "-c", "1", "-W", "5", str(figures.outside)])

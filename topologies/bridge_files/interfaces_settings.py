@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from topologies.bridge_files.declared import Port, PortLinks, way_out
+from topologies.bridge_files.kernel_settings import OF_STANZAS, VLAN_AWARE
 from topologies.bridge_files.keywords import BRIDGE, Keyword
 from topologies.bridge_files.stanza_links import BOND_KEYS, VLAN_KEYS
 from topologies.bridge_files.stanzas import SOURCES, Option, Stanza, source_folder, sourced_files
@@ -68,7 +69,10 @@ class BridgeLines:
             # The model has one address of the host's, of IPv4.
             beyond = is_ipv6 or ":" in option.value or option.key in seen
             is_address = option.key in ("address", "netmask", "gateway")
-            treatment = "not looked at" if is_address and beyond else rule.treatment
+            # Open vSwitch has none of the kernel's settings.
+            of_kernel = option.key in (*OF_STANZAS, VLAN_AWARE) and stanza.value("ovs-type")
+            is_left_out = (is_address and beyond) or of_kernel
+            treatment = "not looked at" if is_left_out else rule.treatment
             yield _setting(stanza, option, treatment, rule.undecides(option.value))
             if option.key in PORTS and option.key not in seen:
                 yield from self._further_ports(stanza, option)

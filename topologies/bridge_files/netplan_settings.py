@@ -7,6 +7,7 @@ from typing import Final
 
 from topologies.bridge_files.declared import Port, PortLinks, way_out
 from topologies.bridge_files.interfaces_settings import PORT_WITHOUT_ADDRESS
+from topologies.bridge_files.kernel_settings import OF_NETPLAN
 from topologies.bridge_files.keywords import Keyword
 from topologies.bridge_files.netplan_keys import BRIDGE, DEVICES, NOT, OFF
 from topologies.bridge_files.netplan_links import KEYS
@@ -122,14 +123,21 @@ class BridgeKeys:
             return USED if self._is_default_route(path) else NOT
         if path[1] == "addresses":
             return USED
+        of_kernel = path[1] == "parameters" and path[-1] in OF_NETPLAN
+        if of_kernel and self._value((*self._own, "openvswitch")) is not None:
+            # Open vSwitch has none of the kernel's settings.
+            return NOT
         return BRIDGE.get(".".join(map(str, path[1:])), NOT)
+
+    def _value(self, path: FieldPath) -> Value:
+        found: Value = self.document.data
+        for step in path:
+            found = found.get(str(step)) if isinstance(found, dict) else None
+        return found
 
     def _is_default_route(self, path: FieldPath) -> bool:
         """Whether a path is that of the default route, or of its `to` or `via`."""
-        found: Value = self.document.data
-        for step in (*self._own, "routes"):
-            found = found.get(str(step)) if isinstance(found, dict) else None
-        is_default = path[SECTION] == default_route(found)
+        is_default = path[SECTION] == default_route(self._value((*self._own, "routes")))
         return is_default and path[SECTION + 1 :] in ((), ("to",), ("via",))
 
     def _rule_of_other(self, path: FieldPath) -> Keyword:
