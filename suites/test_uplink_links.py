@@ -18,7 +18,7 @@ from fixtures.probe.evidence import Evidence
 from fixtures.probe.marked_frames import BROADCAST, EXPERIMENTAL, marked
 from fixtures.probe.reach import send
 from fixtures.testbed.testbed import Testbed
-from fixtures.testbed.uplink_links import UplinkLinks, active_nic, has_carrier
+from fixtures.testbed.uplink_links import UplinkLinks, active_nic, has_carrier, monitor_ms
 from fixtures.waiting import pause, poll, until
 
 # A frame passes within microseconds; this is for a busy machine.
@@ -162,7 +162,7 @@ def test_bond_outlives_a_link(testbed: Testbed, evidence: Evidence) -> None:
         now = active_nic(host, bond)
         assert now not in (first, ""), (
             f"{first} has no link, and {bond} sends by {now or 'no NIC'} after "
-            f"{FAILOVER_DEADLINE_S:g} s"
+            f"{FAILOVER_DEADLINE_S:g} s; its miimon is {monitor_ms(host, bond)} ms, and 0 is never"
         )
         said.append(_carried(testbed, made_of, evidence, "without"))
     said.append(_carried(testbed, made_of, evidence, "after"))

@@ -162,7 +162,7 @@ def changed(folder: Path, name: str, before: str, after: str) -> Path:
         ("bridged-bond.yaml", "[eth1, eth2]", "[eth1, eth1]", "name of uplink_bond.ports.0"),
         ("bridged-bond.yaml", "[eth1, eth2]", "[eth1, bond0]", "the name of the uplink"),
         ("bridged-bond.yaml", "[eth1, eth2]", "[eth1]", "expected 2 or more"),
-        ("bridged-bond.yaml", "mode: active-backup", "mode: balance-rr", "active-backup"),
+        ("bridged-bond.yaml", "mode: active-backup,", "mode: balance-rr,", "active-backup"),
     ],
 )
 def test_a_topology_file_is_refused(
