@@ -12,8 +12,8 @@ from fixtures.errors import Inconclusive
 from fixtures.host.host import Host
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import send
-from fixtures.testbed.physical_network import HOST_PORT
 from fixtures.testbed.testbed import Testbed
+from fixtures.testbed.uplink_links import HOST_PORT
 
 
 @pytest.mark.claims("PT-07")

@@ -29,8 +29,8 @@ from fixtures.probe.guest_nics import guest_nics
 from fixtures.probe.reach import End, send
 from fixtures.probe.sriov import free_function, function_in, function_of, views
 from fixtures.probe.vlan_link import vlan_link
-from fixtures.testbed.physical_network import HOST_PORT
 from fixtures.testbed.testbed import Testbed
+from fixtures.testbed.uplink_links import HOST_PORT
 from fixtures.waiting import poll
 
 VFIO = "vfio-pci"

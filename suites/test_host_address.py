@@ -17,8 +17,8 @@ from fixtures.host.dhcp_client import default_gateways, leased, without_address
 from fixtures.host.links import add_address, addresses, link_mac
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import PROTOCOLS, End, send
-from fixtures.testbed.physical_network import HOST_PORT
 from fixtures.testbed.testbed import Testbed
+from fixtures.testbed.uplink_links import HOST_PORT
 
 DHCP_ACK = 5  # RFC 2132, section 9.6
 

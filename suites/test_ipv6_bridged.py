@@ -19,7 +19,7 @@ from fixtures.probe.advertisement import (
     solicitation,
 )
 from fixtures.probe.evidence import Evidence
-from fixtures.testbed.physical_network import HOST_PORT, LAN_BRIDGE
+from fixtures.testbed.physical_network import LAN_BRIDGE
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause
 
@@ -49,11 +49,12 @@ def test_advertisements_pass_the_bridge(testbed: Testbed, evidence: Evidence) ->
           network's prefix alone, and as a default router
     """
     lan, prefix, reasons = testbed.lan, testbed.subnet_of(IPV6), []
+    port = testbed.beyond.uplink.switch_ports[0]
     own = _link_local(lan, LAN_BRIDGE)
     mac = link_mac(lan, LAN_BRIDGE)
     for guest in testbed.guests:
         with (
-            evidence.capture(lan, HOST_PORT, guest.name) as cable,
+            evidence.capture(lan, port, guest.name) as cable,
             evidence.capture(testbed.host, guest.tap) as tap,
         ):
             solicit(guest, tap)

@@ -14,8 +14,8 @@ from fixtures.probe.name_lookup import PROTOCOLS, Lookup, look_up
 from fixtures.probe.upstream_questions import upstream_questions
 from fixtures.testbed.forwarders import require_beyond
 from fixtures.testbed.name_server import ZONE, require_resolver
-from fixtures.testbed.physical_network import HOST_PORT
 from fixtures.testbed.testbed import Testbed
+from fixtures.testbed.uplink_links import HOST_PORT
 from topologies.dns import Forwarder
 
 # Of names without a dot.

@@ -26,8 +26,8 @@ from fixtures.probe.guest_nics import guest_nics
 from fixtures.probe.sriov import function_of, views
 from fixtures.probe.throughput import FAR_ABOVE, TRIALS, Far, tcp_mbit_s
 from fixtures.switch.linux_bridge import linux_bridge
-from fixtures.testbed.physical_network import HOST_PORT
 from fixtures.testbed.testbed import Testbed
+from fixtures.testbed.uplink_links import HOST_PORT
 from fixtures.waiting import poll, until
 
 BRIDGE, BRIDGED_MAC, NAMESPACE = "plumb-br", "52:54:00:1b:f0:55", "plumb"

@@ -25,7 +25,7 @@ from topologies.topology import Topology
 # What decides that the bridge is there with its port and address, and who reaches whom.
 CLAIMS = (
     *("GN-01", "LB-02", "LB-05", "BR-01", "BR-02", "BR-03", "BR-05", "BR-06", "BR-07", "BR-08"),
-    "BR-13",
+    *("BR-13", "BR-17", "BR-18", "LB-14"),
 )
 BRIDGES = expected_bridges()
 

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.address_family import IPV4, IPV6, AddressFamily, FamilyName
+from topologies.bridge_settings import BridgeSettings
 from topologies.dhcp import Dhcp, DhcpRange, DnsmasqOption, Tftp
 from topologies.dhcp6 import Dhcp6
 from topologies.dns import Dns, Domain
@@ -33,6 +34,7 @@ from topologies.given import Given
 from topologies.part import Part
 from topologies.physical_ipv6 import PhysicalIpv6
 from topologies.static_route import StaticRoute
+from topologies.uplink_links import UplinkBond, UplinkVlan
 
 Switch = Literal["linux", "ovs", "nic"]
 """The switch: a Linux bridge, an Open vSwitch bridge, or an SR-IOV NIC itself."""
@@ -100,6 +102,10 @@ class Network(Given):
         description="Forward delay in seconds; null: libvirt's or the kernel's default.",
     )
     mac: Mac | None = Field(default=None, description="The bridge's MAC; null: made up.")
+    bridge_settings: BridgeSettings | None = Field(
+        default=None,
+        description="More settings of a Linux bridge that the host makes; null: the kernel's.",
+    )
     mtu: Mtu | None = Field(
         default=None,
         description="libvirt's <mtu size=>, of the bridge, its ports and by DHCP the guests; null: "
@@ -133,6 +139,13 @@ class Network(Given):
         default=None,
         description="The physical NIC that is a port of the bridge, with hostdev the physical "
         "function; null: none.",
+    )
+    uplink_vlan: UplinkVlan | None = Field(
+        default=None, description="The uplink is a VLAN of another link; null: it is none."
+    )
+    uplink_bond: UplinkBond | None = Field(
+        default=None,
+        description="The uplink, or the link that its VLAN is of, is a bond; null: it is a NIC.",
     )
     vfs: int | None = Field(
         default=None, ge=1, le=256, description="With hostdev: the number of virtual functions."

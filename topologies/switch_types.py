@@ -16,19 +16,21 @@ class SwitchType:
         needs: capabilities of the host that it needs.
         path_obstacle: why a NIC that carries the operator's own connection is no port of it; "": it
             may be one.
+        is_kernels: it is a bridge of the Linux kernel.
     """
 
     name: str
     virtualport: str | None = None
     needs: frozenset[str] = frozenset()
     path_obstacle: str = ""
+    is_kernels: bool = False
 
 
 SWITCH_TYPES: Final = MappingProxyType(
     {
         each.name: each
         for each in (
-            SwitchType("linux"),
+            SwitchType("linux", is_kernels=True),
             SwitchType(
                 "ovs",
                 virtualport="openvswitch",

@@ -57,7 +57,7 @@ class BridgeDocument(Document):
         key = keys.get((str(path[0]), str(path[1])) if len(path) > 1 else ("", ""))
         if key is None and path[:1] == ("networks",) and len(path) > KEY_AT:
             key = str(path[KEY_AT])
-        place = self.bridge.places.get(key or "", self.bridge.place)
+        place = self.bridge.place_of(key or "")
         return place.error(f"{self.bridge.name}: {message}", hint)
 
 
@@ -129,7 +129,7 @@ def as_imported(bridge: DeclaredBridge) -> Imported:
         return bridge.imported()
     except ValidationError as error:
         raise gathered(
-            bridge.places.get(str(each["loc"][0]) if each["loc"] else "", bridge.place).error(
+            bridge.place_of(str(each["loc"][0]) if each["loc"] else "").error(
                 f"{bridge.name}: {each['msg']}", str(each.get("ctx", {}).get("hint", BY_HAND))
             )
             for each in error.errors(include_url=False)

@@ -13,6 +13,7 @@ from topologies.given_stanza import GivenStanza
 from topologies.network_import.bridge_facts import BridgeFacts
 from topologies.network_import.imported import Imported
 from topologies.network_import.reading import Setting
+from topologies.uplink_links import TAG_MAX, TAG_MIN, UplinkBond, UplinkVlan
 
 BY_HAND: Final = "describe the network in a topology file: docs/topologies.md"
 
@@ -58,6 +59,42 @@ class Port:
         return self.key or self.name
 
 
+@dataclass(frozen=True)
+class PortLinks:
+    """What a port is made of where it is no NIC; the model has yet to look at it.
+
+    Attributes:
+        vlan: the VLAN that it is; None: it is none.
+        bond: the bond that it is, or that its VLAN is of; None: there is none, or one of a mode
+            that the model has not.
+        below: the names in the file of the links that are below it.
+    """
+
+    vlan: UplinkVlan | None = None
+    bond: UplinkBond | None = None
+    below: tuple[str, ...] = ()
+
+    def keys(self) -> dict[str, object]:
+        """Return the network's keys of a topology file that it is."""
+        return {
+            "uplink_vlan": None if self.vlan is None else self.vlan.model_dump(),
+            "uplink_bond": None if self.bond is None else self.bond.model_dump(),
+        }
+
+
+def require_tag(tag: int, place: Place) -> int:
+    """Return the number of a VLAN.
+
+    Raises:
+        DataError: it is none; with its line.
+    """
+    if TAG_MIN <= tag <= TAG_MAX:
+        return tag
+    raise place.error(
+        f"{tag} is no VLAN; expected {TAG_MIN} to {TAG_MAX}", "correct it: IEEE 802.1Q has no other"
+    )
+
+
 def require_mtu(octets: int, place: Place) -> None:
     """Require an MTU that guests on the bridge can have.
 
@@ -100,6 +137,8 @@ class DeclaredBridge:
         settings: everything that the file asks for, with its treatment.
         places: where keys of the model are written.
         stanza: what ifup is given; None: the bridge is made by `ip` or `ovs-vsctl`.
+        links: what the port that leads to other machines is made of.
+        kernel: more settings of the kernel's, in the form of a topology file; None: none.
     """
 
     name: str
@@ -115,6 +154,13 @@ class DeclaredBridge:
     settings: Sequence[Setting] = ()
     places: Mapping[str, Place] = field(default_factory=dict)
     stanza: GivenStanza | None = None
+    links: PortLinks = PortLinks()
+    kernel: Mapping[str, object] | None = None
+
+    def place_of(self, key: str) -> Place:
+        """Return where a key of the model is written; what a port is made of where the port is."""
+        known = self.places.get("uplink" if key.startswith("uplink") else key)
+        return self.place if known is None else known
 
     def imported(self) -> Imported:
         """Return it as Plumbline's model has it.
@@ -135,7 +181,9 @@ class DeclaredBridge:
         )
         found = facts.imported()
         network = found.network.model_validate(
-            found.network.model_dump(by_alias=True) | {"mac": self.mac}
+            found.network.model_dump(by_alias=True)
+            | {"mac": self.mac, "bridge_settings": self.kernel}
+            | self.links.keys()
         )
         return replace(
             found, network=network.given_as_stanza(self.stanza), uplink_mtu=self.mtu or ETHERNET_MTU

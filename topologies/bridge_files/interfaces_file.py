@@ -10,13 +10,23 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Interface, NetmaskValu
 from pathlib import Path
 from typing import Final, Literal
 
-from topologies.bridge_files.declared import BY_HAND, DeclaredBridge, Place, Port, require_mtu
+from topologies.bridge_files.declared import (
+    BY_HAND,
+    DeclaredBridge,
+    Place,
+    Port,
+    PortLinks,
+    require_mtu,
+    way_out,
+)
 from topologies.bridge_files.interfaces_settings import BridgeLines, source_of
+from topologies.bridge_files.kernel_settings import OF_STANZAS, settings_of
 from topologies.bridge_files.keywords import BRIDGE, COMMANDS, DECIDES_REACH
+from topologies.bridge_files.stanza_links import links_of
 from topologies.bridge_files.stanzas import Option, Stanza, read_interfaces
 from topologies.data_error import DataError, near_miss
 from topologies.given_stanza import GivenStanza, StanzaCommand
-from topologies.network_import.reading import Setting
+from topologies.network_import.reading import Setting, Treatment
 
 IPV4: Final = "inet"
 ON_OFF: Final = {"on": True, "yes": True, "off": False, "no": False}
@@ -94,7 +104,8 @@ class _Bridge:
         self._refuse_what_changes_reach()
         switch: Literal["linux", "ovs"] = "linux" if self._find("ovs-type") is None else "ovs"
         ports = list(self._ports("ovs-ports" if switch == "ovs" else "bridge-ports"))
-        lines = BridgeLines(self._file, self._name, ports, self._others, self._stanzas)
+        links = links_of(way_out(ports), self._by_name)
+        lines = BridgeLines(self._file, self._name, ports, links, self._others, self._stanzas)
         given = None if switch == "ovs" or self._is_of_ifupdown2() else self._stanza()
         return DeclaredBridge(
             name=self._name,
@@ -107,9 +118,15 @@ class _Bridge:
             forward_delay_s=self._delay(),
             mac=self._mac(),
             mtu=self._mtu(ports),
-            settings=(self._made_by(given), *lines.settings()),
+            settings=(
+                self._made_by(given),
+                *self._port_made_by(way_out(ports), links, by_ifup=given is not None),
+                *lines.settings(),
+            ),
             places=self._places,
             stanza=given,
+            links=links,
+            kernel=settings_of(OF_STANZAS, self._written) if switch == "linux" else None,
         )
 
     def _is_of_ifupdown2(self) -> bool:
@@ -127,9 +144,27 @@ class _Bridge:
             what = "ovs-vsctl: the ifupdown script of Open vSwitch needs its service"
         return Setting(source, "made by", None, line, what, "not looked at")
 
+    def _port_made_by(
+        self, port: Port | None, links: PortLinks, *, by_ifup: bool
+    ) -> Iterator[Setting]:
+        """Give the maker of a port that is no NIC."""
+        if port is None or links == PortLinks():
+            return
+        what = "ip: ifupdown makes a bond by scripts of ifenslave"
+        used: Treatment = "not looked at"
+        if links.vlan is not None:
+            what = "ip: bridge-utils makes a VLAN of the name NIC.NUMBER alone"
+            if by_ifup and port.name == links.vlan.usual_name:
+                what, used = "ifup, by the scripts of bridge-utils", "used"
+        source = source_of(self._main)
+        yield Setting(source, f"{port.name} made by", None, port.place.line, what, used)
+
     def _find(self, *keys: str) -> Option | None:
         """Return the first option of the bridge's stanzas with one of these keys."""
         return next((option for _, option in self._options if option.key in keys), None)
+
+    def _written(self, key: str) -> tuple[str, Place] | None:
+        return None if (found := self._find(key)) is None else (found.value, self._place(found))
 
     def _place(self, option: Option) -> Place:
         file = next(stanza.file for stanza, each in self._options if each is option)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from topologies.bridge_files.declared import Port, way_out
+from topologies.bridge_files.declared import Port, PortLinks, way_out
+from topologies.bridge_files.kernel_settings import OF_STANZAS, VLAN_AWARE
 from topologies.bridge_files.keywords import BRIDGE, Keyword
+from topologies.bridge_files.stanza_links import BOND_KEYS, VLAN_KEYS
 from topologies.bridge_files.stanzas import SOURCES, Option, Stanza, source_folder, sourced_files
 from topologies.host_files import ALLOW
 from topologies.network_import.reading import Setting, Treatment
@@ -28,6 +30,7 @@ class BridgeLines:
         file: the file that was named.
         bridge: the bridge's name.
         ports: its ports.
+        links: what the port that leads to other machines is made of.
         others: the other bridges of the file.
         stanzas: all of the file, and of those that it sources.
     """
@@ -35,6 +38,7 @@ class BridgeLines:
     file: Path
     bridge: str
     ports: Sequence[Port]
+    links: PortLinks
     others: frozenset[str]
     stanzas: Sequence[Stanza]
 
@@ -49,7 +53,7 @@ class BridgeLines:
             elif stanza.interface in self.others:
                 # A topology of its own.
                 yield _head(stanza, "used")
-            elif stanza.interface in names:
+            elif stanza.interface in names | set(self.links.below):
                 yield from self._of_port(stanza)
             else:
                 yield _head(stanza, "used" if "loopback" in stanza.words else "not looked at")
@@ -65,7 +69,10 @@ class BridgeLines:
             # The model has one address of the host's, of IPv4.
             beyond = is_ipv6 or ":" in option.value or option.key in seen
             is_address = option.key in ("address", "netmask", "gateway")
-            treatment = "not looked at" if is_address and beyond else rule.treatment
+            # Open vSwitch has none of the kernel's settings.
+            of_kernel = option.key in (*OF_STANZAS, VLAN_AWARE) and stanza.value("ovs-type")
+            is_left_out = (is_address and beyond) or of_kernel
+            treatment = "not looked at" if is_left_out else rule.treatment
             yield _setting(stanza, option, treatment, rule.undecides(option.value))
             if option.key in PORTS and option.key not in seen:
                 yield from self._further_ports(stanza, option)
@@ -83,7 +90,18 @@ class BridgeLines:
         has_address = port is not None and port.name == stanza.interface and not bare
         claims = PORT_WITHOUT_ADDRESS if has_address else ()
         yield _head(stanza, "used" if bare else "not looked at", claims)
-        yield from (_setting(stanza, each, "not looked at") for each in stanza.options)
+        keys = self._keys_of(stanza.interface)
+        for each in stanza.options:
+            yield _setting(stanza, each, "used" if each.key in keys else "not looked at")
+
+    def _keys_of(self, link: str) -> tuple[str, ...]:
+        """Return the keys of a link's stanza by which the run makes it."""
+        port, vlan = way_out(self.ports), self.links.vlan
+        top = "" if port is None else port.name
+        keys = VLAN_KEYS if vlan is not None and link == top else ()
+        bond = self.links.bond
+        of_bond = () if bond is None else (top if vlan is None else vlan.link, *bond.ports)
+        return keys + (BOND_KEYS if link in of_bond else ())
 
     def _outside_iface(self, stanza: Stanza) -> Setting:
         value = " ".join(stanza.words)

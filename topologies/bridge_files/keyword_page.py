@@ -37,7 +37,8 @@ def _is_plain(rule: Keyword) -> bool:
 
 def _by(rule: Keyword) -> str:
     claims = dict.fromkeys(claim for value in SAMPLES for claim in rule.undecides(value))
-    return rule.by or (f"undecided: {', '.join(sorted(claims))}" if claims else "")
+    undecided = f"undecided: {', '.join(sorted(claims))}" if claims else ""
+    return "; ".join(filter(None, (rule.by, undecided)))
 
 
 def made() -> MadeTable:

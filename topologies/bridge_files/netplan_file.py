@@ -10,9 +10,18 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Interface, NetmaskValu
 from pathlib import Path
 from typing import Final, Literal
 
-from topologies.bridge_files.declared import BY_HAND, DeclaredBridge, Place, Port, require_mtu
+from topologies.bridge_files.declared import (
+    BY_HAND,
+    DeclaredBridge,
+    Place,
+    Port,
+    require_mtu,
+    way_out,
+)
 from topologies.bridge_files.interfaces_file import DELAY_MAX_S
+from topologies.bridge_files.kernel_settings import OF_NETPLAN, settings_of
 from topologies.bridge_files.netplan_keys import BRIDGE, DEVICES, OFF
+from topologies.bridge_files.netplan_links import NetplanLinks
 from topologies.bridge_files.netplan_settings import BridgeKeys, default_route
 from topologies.data_error import near_miss
 from topologies.yaml_reader import Document, FieldPath, Value, field_name, read
@@ -72,7 +81,8 @@ class _Bridge:
         self._refuse_what_changes_reach()
         ports = list(self._ports())
         switch: Literal["linux", "ovs"] = "ovs" if self._get("openvswitch") is not None else "linux"
-        keys = BridgeKeys(self._document, self._name, ports)
+        links = NetplanLinks(self._network, self._place_of, self._link_of).of(way_out(ports))
+        keys = BridgeKeys(self._document, self._name, ports, links)
         return DeclaredBridge(
             name=self._name,
             place=self._place(),
@@ -86,7 +96,13 @@ class _Bridge:
             mtu=self._mtu(ports),
             settings=tuple(keys.settings()),
             places=self._places,
+            links=links,
+            kernel=settings_of(OF_NETPLAN, self._parameter) if switch == "linux" else None,
         )
+
+    def _parameter(self, key: str) -> tuple[str, Place] | None:
+        found = self._get("parameters", key)
+        return None if found is None else (str(found), self._place("parameters", key))
 
     def _get(self, *path: str) -> Value:
         found: Value = self._own
@@ -95,7 +111,9 @@ class _Bridge:
         return found
 
     def _place(self, *path: str | int) -> Place:
-        whole = (*self._path, *path)
+        return self._place_of((*self._path, *path))
+
+    def _place_of(self, whole: FieldPath) -> Place:
         name = field_name(whole) or "network"
         return Place(self._document.file, self._document.line(whole), name)
 
@@ -153,6 +171,9 @@ class _Bridge:
         pairs = switch.get("ports") if isinstance(switch, dict) else None
         listed = pairs if isinstance(pairs, list) else []
         return [str(end) for pair in listed if isinstance(pair, list) for end in pair]
+
+    def _link_of(self, interface: str) -> str:
+        return self._link(interface, self._section_of(interface))
 
     def _link(self, interface: str, section: str | None) -> str:
         """Return the name of an interface on the host: a physical one may be given another."""

@@ -32,11 +32,13 @@ BRIDGE: Final[Mapping[str, Keyword]] = {
     "dhcp4": Keyword("not looked at", "the run gives the bridge its address"),
     **dict.fromkeys(
         ("parameters.ageing-time", "parameters.aging-time"),
-        Keyword("not looked at", undecides=ageing),
+        Keyword("used", "`networks.bridge_settings.ageing_s`", ageing),
     ),
+    "parameters.priority": used("`networks.bridge_settings.priority`"),
+    "parameters.hello-time": used("`networks.bridge_settings.hello_s`"),
+    "parameters.max-age": used("`networks.bridge_settings.max_age_s`"),
     **dict.fromkeys(
         (
-            *("parameters.priority", "parameters.hello-time", "parameters.max-age"),
             *("parameters.path-cost", "parameters.port-priority"),
             *("openvswitch.external-ids", "openvswitch.other-config", "openvswitch.fail-mode"),
             *("openvswitch.mcast-snooping", "openvswitch.protocols", "openvswitch.rstp"),

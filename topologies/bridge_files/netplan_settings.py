@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from topologies.bridge_files.declared import Port, way_out
+from topologies.bridge_files.declared import Port, PortLinks, way_out
 from topologies.bridge_files.interfaces_settings import PORT_WITHOUT_ADDRESS
+from topologies.bridge_files.kernel_settings import OF_NETPLAN
 from topologies.bridge_files.keywords import Keyword
 from topologies.bridge_files.netplan_keys import BRIDGE, DEVICES, NOT, OFF
+from topologies.bridge_files.netplan_links import KEYS
 from topologies.network_import.reading import Setting
 from topologies.yaml_reader import Document, FieldPath, Value, field_name
 
@@ -31,11 +33,13 @@ class BridgeKeys:
         document: the file.
         bridge: the bridge's name.
         ports: its ports.
+        links: what the port that leads to other machines is made of.
     """
 
     document: Document
     bridge: str
     ports: Sequence[Port]
+    links: PortLinks
 
     def settings(self) -> Iterator[Setting]:
         """Give every key with its treatment."""
@@ -119,28 +123,44 @@ class BridgeKeys:
             return USED if self._is_default_route(path) else NOT
         if path[1] == "addresses":
             return USED
+        of_kernel = path[1] == "parameters" and path[-1] in OF_NETPLAN
+        if of_kernel and self._value((*self._own, "openvswitch")) is not None:
+            # Open vSwitch has none of the kernel's settings.
+            return NOT
         return BRIDGE.get(".".join(map(str, path[1:])), NOT)
+
+    def _value(self, path: FieldPath) -> Value:
+        found: Value = self.document.data
+        for step in path:
+            found = found.get(str(step)) if isinstance(found, dict) else None
+        return found
 
     def _is_default_route(self, path: FieldPath) -> bool:
         """Whether a path is that of the default route, or of its `to` or `via`."""
-        found: Value = self.document.data
-        for step in (*self._own, "routes"):
-            found = found.get(str(step)) if isinstance(found, dict) else None
-        is_default = path[SECTION] == default_route(found)
+        is_default = path[SECTION] == default_route(self._value((*self._own, "routes")))
         return is_default and path[SECTION + 1 :] in ((), ("to",), ("via",))
 
     def _rule_of_other(self, path: FieldPath) -> Keyword:
         """Return the rule of an interface that is no bridge: a port without more is used."""
-        names = {each.written for each in self.ports}
+        names = {*(each.written for each in self.ports), *self.links.below}
         if len(path) == INTERFACE:
             return USED if path[-1] in names else NOT
         port = way_out(self.ports)
+        if self._makes_a_link(path):
+            return USED
         is_it = port is not None and port.written == path[2]
         if is_it and path[INTERFACE] in ADDRESSES:
             return Keyword("not looked at", undecides=_address_of_port)
         if path[INTERFACE] == "set-name":
             return USED
         return NOT
+
+    def _makes_a_link(self, path: FieldPath) -> bool:
+        """Whether a path is that of a key by which the run makes the port, or what is below it."""
+        port = way_out(self.ports)
+        own = {*self.links.below, *(() if port is None else (port.written,))}
+        made = {"vlans": self.links.vlan, "bonds": self.links.bond}.get(str(path[1]))
+        return made is not None and path[2] in own and path[INTERFACE:] in KEYS[str(path[1])]
 
 
 def default_route(routes: Value) -> int | None:

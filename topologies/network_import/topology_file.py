@@ -18,10 +18,10 @@ KEYS = (
     *("name", "made_by", "bridge", "switch", "forward", "address", "stp", "forward_delay_s"),
     *("mac", "mtu", "uuid", "uplink", "vfs", "libvirt_name"),
 )
-# IPv6, what the network's dnsmasq serves, and routes: only what it has.
+# IPv6, what the network's dnsmasq serves, routes, and an uplink that is no NIC: only what it has.
 SERVED = (
     *("address6", "nat6", "guests_ipv6", "further_addresses", "domain", "dns", "dhcp", "dhcp6"),
-    *("tftp", "routes", "dnsmasq_options"),
+    *("tftp", "routes", "dnsmasq_options", "uplink_vlan", "uplink_bond", "bridge_settings"),
 )
 
 

@@ -53,6 +53,12 @@ class HostMadeBridge(NetworkType):
                     "on a bridge made by the host nothing serves or translates IPv6; expected none",
                     "write made_by: libvirt, or leave it out",
                 )
+        if network.asks_for("bridge_settings") and not SWITCH_TYPES[network.switch].is_kernels:
+            yield Breach(
+                "bridge_settings",
+                "they are those of a Linux bridge; expected null",
+                "write switch: linux, or leave it out",
+            )
         if network.mtu is not None:
             yield Breach(
                 "mtu",

@@ -54,6 +54,12 @@ class LibvirtBridge(NetworkType):
                 "libvirt adds no physical NIC to the bridge it makes; expected null",
                 "write made_by: host for a bridge with an uplink",
             )
+        if network.bridge_settings is not None:
+            yield Breach(
+                "bridge_settings",
+                "libvirt's bridge has those of its <bridge> alone; expected null",
+                "leave it out, or write made_by: host",
+            )
         if network.nat6 and (network.address6 is None or network.forward != NAT):
             yield Breach(
                 "nat6",

@@ -186,6 +186,9 @@ class Placement:
                     moved_text(each, moves) for each in network.dnsmasq_options
                 ),
                 "uplink": network.uplink and uplink[network.uplink],
+                # A host with other users gets no bond and no VLAN: its uplink is one NIC.
+                "uplink_vlan": None,
+                "uplink_bond": None,
                 "mac": network.mac and macs.mac(network.mac),
                 "uuid": network.uuid and self._uuid(network.uuid),
             }

@@ -12,6 +12,7 @@ from topologies.rules import (
     names,
     promises,
     static_ipv6,
+    uplink_links,
     wiring,
 )
 from topologies.rules.draft import Draft, Problem, draft_of
@@ -21,7 +22,7 @@ __all__ = ["Draft", "Problem", "broken", "doubtful", "draft_of"]
 _RULES = (
     *(*names.RULES, *wiring.RULES, *address_plan.RULES, *ipv6_plan.RULES),
     *(*dnsmasq.RULES, *dnsmasq6.RULES, *ipv6_alone.RULES, *static_ipv6.RULES),
-    *promises.RULES,
+    *(*uplink_links.RULES, *promises.RULES),
 )
 
 

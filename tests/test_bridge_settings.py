@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Settings of a host's bridge: what files say of them, what is refused, what the kernel has."""
+
+from pathlib import Path
+
+import pytest
+
+from fixtures.host.sandbox import sandbox
+from fixtures.switch.linux_bridge import LinuxBridge
+from topologies import library
+from topologies.bridge_settings import BridgeSettings
+from topologies.catalogue import claims
+from topologies.data_error import DataError
+from topologies.topology import Topology
+
+SETTINGS = Path(__file__).resolve().parent / "topologies" / "bridged-settings.yaml"
+STANZA = "iface br0 inet static\n address 198.51.100.2/24\n bridge_ports eth0\n"
+NETPLAN = (
+    "network:\n  ethernets: {eth0: {}}\n"
+    "  bridges:\n    br0: {interfaces: [eth0], parameters: {%s}}\n"
+)
+
+
+def loaded(folder: Path, text: str) -> Topology:
+    file = folder / ("site.yaml" if text.startswith("network:") else "interfaces")
+    file.write_text(text, encoding="utf-8")
+    return library.load(str(file))
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        (STANZA, None),
+        (f"{STANZA} bridge_ageing 100\n", BridgeSettings(ageing_s=100)),
+        (
+            f"{STANZA} bridge_hello 1.0\n bridge_maxage 9\n",
+            BridgeSettings(hello_s=1, max_age_s=9),
+        ),
+        (f"{STANZA} bridge-bridgeprio 4096\n", BridgeSettings(priority=4096)),
+        (f"{STANZA} bridge-vlan-aware yes\n", BridgeSettings(vlan_aware=True)),
+        (f"{STANZA} bridge-vlan-aware no\n", BridgeSettings(vlan_aware=False)),
+        (NETPLAN % "stp: no", None),
+        (NETPLAN % "ageing-time: 100s, max-age: 9", BridgeSettings(ageing_s=100, max_age_s=9)),
+        (NETPLAN % "aging-time: 50, priority: 0", BridgeSettings(ageing_s=50, priority=0)),
+        (NETPLAN % "hello-time: 1", BridgeSettings(hello_s=1)),
+    ],
+)
+def test_what_a_file_asks_for(text: str, settings: BridgeSettings | None, tmp_path: Path) -> None:
+    topology = loaded(tmp_path, text)
+    assert topology.network.bridge_settings == settings
+    assert topology.applies(claims()["LB-14"]) == (settings is not None)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        (f"{STANZA} bridge_ageing long\n", 4, '"long"; expected a whole number'),
+        (f"{STANZA} bridge-vlan-aware maybe\n", 4, '"maybe"; expected yes or no'),
+        (f"{STANZA} bridge_bridgeprio 65536\n", 4, "65536; expected at most 65535"),
+        (NETPLAN % "hello-time: soon", 4, '"soon"; expected a whole number'),
+    ],
+)
+def test_one_error_with_its_line(text: str, line: int, said: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        loaded(tmp_path, text)
+    assert said in str(caught.value)
+    assert f":{line}: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "what"),
+    [
+        ("nat", "    forward: nat", "libvirt's bridge has those of its <bridge> alone"),
+        ("ovs", "    forward: none", "they are those of a Linux bridge"),
+    ],
+)
+def test_a_bridge_of_another_kind_has_none(
+    name: str, before: str, what: str, tmp_path: Path
+) -> None:
+    source = library.load(name).source_path
+    assert source is not None
+    text = source.read_text(encoding="utf-8")
+    assert before in text
+    file = tmp_path / "mine.yaml"
+    file.write_text(text.replace(before, f"    bridge_settings: {{ageing_s: 9}}\n{before}", 1))
+    with pytest.raises(DataError) as caught:
+        library.load(str(file))
+    assert f"networks[0].bridge_settings: {what}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "iface br0 inet manual\n ovs_type OVSBridge\n ovs_ports eth0\n bridge_ageing 100\n",
+        NETPLAN.replace("{interfaces", "{openvswitch: {}, interfaces") % "ageing-time: 100",
+    ],
+)
+def test_those_of_open_vswitch_are_not_looked_at(text: str, tmp_path: Path) -> None:
+    topology = loaded(tmp_path, text)
+    assert topology.network.bridge_settings is None
+    assert topology.reading is not None
+    assert "100" in [each.value for each in topology.reading.not_looked_at]
+
+
+@pytest.mark.host
+def test_the_kernel_has_them() -> None:
+    network = library.load(str(SETTINGS)).network
+    with sandbox() as host, LinuxBridge.made(host, network):
+        found = LinuxBridge(host, network.bridge).settings()
+    assert network.bridge_settings is not None
+    assert found == network.bridge_settings.model_copy(update={"vlan_aware": False})
