@@ -3,6 +3,8 @@
 
 from pathlib import Path
 
+from launcher.staged_detection import is_staged
+
 MARK = "plumbline.lab"
 CMDLINE = Path("/proc/cmdline")
 
@@ -10,3 +12,8 @@ CMDLINE = Path("/proc/cmdline")
 def is_lab() -> bool:
     """Whether this machine is a lab."""
     return MARK in CMDLINE.read_text().split()
+
+
+def has_libraries() -> bool:
+    """Whether this machine was made for the harness, whose libraries its own Python has."""
+    return is_staged() or is_lab()

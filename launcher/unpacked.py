@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from contracts import pack_files
 from contracts.checkout import Checkout, checkout
 from contracts.pack_files import PackFacts
+from launcher.lab_detection import has_libraries
 from launcher.launcher_error import MissingError, UsageError
-from launcher.staged_detection import is_staged
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMED_MAX = 5
@@ -32,7 +32,7 @@ UNPACK_AGAIN = (
 def pack() -> PackFacts | None:
     """Return the facts of the pack that this harness is in; None in a clone.
 
-    A staged host has all that a run needs, wherever the harness in it came from.
+    A staged host and a lab have all that a run needs, wherever the harness in them came from.
 
     Raises:
         UsageError: there is a pack, and its facts cannot be read.
@@ -41,7 +41,7 @@ def pack() -> PackFacts | None:
         facts = pack_files.facts(ROOT)
     except ValueError as error:
         raise UsageError(str(error), UNPACK_AGAIN) from error
-    return None if facts is None or is_staged() else facts
+    return None if facts is None or has_libraries() else facts
 
 
 def identity() -> Checkout:

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from launcher import subprocess_step, unpacked
 from launcher.cache import cache_dir, make_cache_dir, require_space
+from launcher.lab_detection import has_libraries
 from launcher.launcher_error import LauncherError
 from launcher.lock import locked
 from launcher.progress import Progress
-from launcher.staged_detection import is_staged
 
 LOCK = Path(__file__).resolve().parent.parent / "ci" / "requirements.lock"
 TESTS_LOCK = LOCK.with_name("requirements-test.lock")
@@ -42,14 +42,14 @@ def path() -> Path:
 def python() -> Path:
     """Return the environment's interpreter; it is there when `is_complete`.
 
-    A staged host has no network to build one by, and the libraries in its own Python.
+    A staged host and a lab have no network to build one by, and the libraries in their own Python.
     """
-    return Path(sys.executable) if is_staged() else path() / "bin" / "python"
+    return Path(sys.executable) if has_libraries() else path() / "bin" / "python"
 
 
 def is_complete(venv: Path) -> bool:
     """Whether an environment was built to its end and its interpreter still exists."""
-    if is_staged():
+    if has_libraries():
         return True
     # By os.access: a folder that this user may not enter has no environment for them.
     return os.access(venv / STAMP, os.F_OK) and os.access(venv / "bin" / "python", os.X_OK)

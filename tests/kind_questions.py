@@ -26,6 +26,7 @@ OWNERS = (
     "fixtures/host/staged.py",
     "fixtures/host/ovs_datapath.py",
     "launcher/host_launch.py",
+    "launcher/lab_detection.py",
 )
 # Attributes that hold the word of a kind, or are there for some kinds only.
 WORDS = {"forward", "made_by", "switch", "uplink", "ovs_datapath", "datapath", "maker", "origin"}

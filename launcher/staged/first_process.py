@@ -9,14 +9,12 @@ on standard output. The machine's own settings are out of reach for what runs he
 Source: systemd, "The Container Interface".
 """
 
-import contextlib
 import json
 import os
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from uuid import uuid4
 
 from fixtures.host.namespace_init import (
     MS_BIND,
@@ -31,6 +29,7 @@ from fixtures.host.namespace_init import (
 )
 from launcher.staged import privileges
 from launcher.staged.host_state import UPPER, WORK
+from launcher.staged.own_files import identify, put
 from launcher.staged_detection import MARK
 
 HARDENED = MS_NOSUID | MS_NODEV | MS_NOEXEC
@@ -46,8 +45,6 @@ WRITABLE_PROC, WRITABLE_SYS = "sys/net", "devices/virtual/net"
 # No variable of this process's reaches it.
 ENVIRONMENT = {"container": MARK, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 INIT = "/sbin/init"
-UNITS = Path("/etc/systemd/system")
-UNIT_FOLDERS = (UNITS, Path("/usr/lib/systemd/system"), Path("/lib/systemd/system"))
 # The connections that the machine's FUSE file systems have, with a file that cuts each.
 MASKED = ("sys-fs-fuse-connections.mount",)
 
@@ -135,49 +132,6 @@ def _bind(source: str, place: Path) -> None:
     mount(source, str(place), "none", MS_BIND)
 
 
-def identify(name: str) -> None:
-    """Give the host a name and an identity of its own; nothing resolves names for it."""
-    Path("/etc/hostname").write_text(f"{name}\n")
-    Path("/etc/hosts").write_text(f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {name}\n")
-    # Without one systemd takes this for the first boot, and enables every unit.
-    Path("/etc/machine-id").write_text(f"{uuid4().hex}\n")
-    # With them systemd brings no cache up to date: they are those of the packages.
-    for folder in ("/etc", "/var"):
-        Path(folder, ".updated").touch()
-    resolver = Path("/etc/resolv.conf")
-    with contextlib.suppress(FileNotFoundError):
-        resolver.unlink()
-    resolver.write_text("")
-
-
-def put(files: Mapping[str, str], masked: Sequence[str], enabled: Sequence[str]) -> None:
-    """Write the profile's files, mask its units and those that no staged host has, enable others.
-
-    A file that begins as a script does can be run.
-    """
-    for path, text in files.items():
-        place = Path(path)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.unlink(missing_ok=True)
-        place.write_text(text)
-        place.chmod(0o755 if text.startswith("#!") else 0o644)
-    for unit in (*MASKED, *masked):
-        _link(UNITS / unit, "/dev/null")
-    for unit in enabled:
-        file = next(folder / unit for folder in UNIT_FOLDERS if (folder / unit).exists())
-        for line in file.read_text().splitlines():
-            # "WantedBy=multi-user.target"
-            key, _, target = line.partition("=")
-            if key == "WantedBy":
-                _link(UNITS / f"{target}.wants" / unit, str(file))
-
-
-def _link(place: Path, target: str) -> None:
-    place.parent.mkdir(exist_ok=True)
-    place.unlink(missing_ok=True)
-    place.symlink_to(target)
-
-
 def main() -> None:
     """Lay the host as ordered by the argument, report it, and become its systemd."""
     # The machine's /proc is still mounted here, so this is the process id as seen from there.
@@ -188,9 +142,9 @@ def main() -> None:
         socket.sethostname(orders["hostname"])
         if orders["is_new"]:
             identify(orders["hostname"])
-            put(orders["files"], orders["masked"], orders["enabled"])
+            put(orders["files"], [*MASKED, *orders["masked"]], orders["enabled"])
         privileges.drop()
-    except (OSError, StopIteration) as error:
+    except (OSError, LookupError) as error:
         print(f"failed {error!r}", flush=True)
         sys.exit(1)
     print(f"ready {outer_pid}", flush=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from launcher import debootstrap, libraries, packages, subprocess_step
 from launcher.cache import cache_dir, make_cache_dir, require_space
-from launcher.launcher_error import MissingError, UsageError, near_miss
+from launcher.launcher_error import LauncherError, MissingError, UsageError, near_miss
 from launcher.lock import locked
 from launcher.release import host_packages
 from launcher.staged.host_state import ROOTS
@@ -49,6 +49,15 @@ umount root/dev root/proc root
 rmdir root
 rm -rf work
 """
+# Likewise; the other arguments are the layers and the new folder.
+COPY = """
+set -e
+cd "$1"
+mkdir root
+mount -t overlay -o "lowerdir=$2" overlay root
+cp -a root "$3"
+umount root
+"""
 
 
 def require_known(word: str) -> str:
@@ -67,7 +76,7 @@ def require_known(word: str) -> str:
 
 def cached(release: str, profile: Profile) -> list[Path] | None:
     """Return the layers of a root, the upper one first; None where one has to be built."""
-    layers = _layers(release, profile)
+    layers = layers_of(release, profile)
     return layers if all(layer.is_dir() for layer in layers) else None
 
 
@@ -91,12 +100,12 @@ def ensure(release: str, profile: Profile, progress: Callable[[str], None]) -> l
             with _draft(base) as draft:
                 _build_base(release, draft)
                 draft.rename(base)
-        layer, *_ = layers = _layers(release, profile)
+        layer, *_ = layers = layers_of(release, profile)
         if not layer.is_dir():
             require_space(LAYER_SPACE_MIB, SHOWN)
             progress(f"staged host {release}: the packages of the profile {profile.name}")
             with _draft(layer) as draft:
-                _build_layer(base, profile.packages_on(release), draft)
+                _build_layer([base], profile.packages_on(release), draft)
                 (draft / "upper").rename(layer)
     progress(f"staged host {release}, profile {profile.name}: its root is there")
     return layers
@@ -111,11 +120,29 @@ def _build_base(release: str, draft: Path) -> None:
     libraries.compile_all(release, draft)
 
 
-def _build_layer(base: Path, names: Sequence[str], draft: Path) -> None:
+def make_whole(layers: Sequence[Path], names: Sequence[str], folder: Path) -> None:
+    """Make one root folder of layers and more packages.
+
+    Args:
+        layers: the layers, the upper one first.
+        names: the packages to install over them.
+        folder: the folder; it is not there yet.
+
+    Raises:
+        MissingError: a package could not be installed.
+        LauncherError: the layers could not be copied.
+    """
+    with _draft(folder.with_name(f"{folder.name}-layer")) as draft:
+        _build_layer(layers, names, draft)
+        lower = _lowerdir([draft / "upper", *layers])
+        status, said = subprocess_step.run(_apart(COPY, str(draft), lower, str(folder)))
+    if status != 0:
+        raise LauncherError(f"{folder} could not be made of {len(layers) + 1} layers:", said)
+
+
+def _build_layer(layers: Sequence[Path], names: Sequence[str], draft: Path) -> None:
     draft.mkdir()
-    script = INSTALL % shlex.join(names)
-    argv = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork"]
-    argv += ["--kill-child", "--mount-proc", "sh", "-c", script, "sh", str(draft), str(base)]
+    argv = _apart(INSTALL % shlex.join(names), str(draft), _lowerdir(layers))
     status, said = subprocess_step.run(argv, os.environ | {"PATH": packages.search_path()})
     if status != 0:
         raise MissingError(
@@ -124,7 +151,18 @@ def _build_layer(base: Path, names: Sequence[str], draft: Path) -> None:
         )
 
 
-def _layers(release: str, profile: Profile) -> list[Path]:
+def _lowerdir(layers: Sequence[Path]) -> str:
+    return ":".join(str(layer) for layer in layers)
+
+
+def _apart(script: str, *words: str) -> list[str]:
+    """Return the command for a script in namespaces of its own, which end with this process."""
+    argv = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork"]
+    return [*argv, "--kill-child", "--mount-proc", "sh", "-c", script, "sh", *words]
+
+
+def layers_of(release: str, profile: Profile) -> list[Path]:
+    """Return the places of the layers of a root, the upper one first, built or not."""
     base = _base(release)
     names = profile.packages_on(release)
     if not names:

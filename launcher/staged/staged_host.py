@@ -13,14 +13,11 @@ from pathlib import Path
 
 from launcher import packages
 from launcher.launcher_error import LauncherError
-from launcher.staged import attach, privileges
+from launcher.staged import attach, privileges, wires
 from launcher.staged.host_state import HostState
 from launcher.staged.profile import Profile
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-GUESTSIDE = Path(__file__).with_name("guestside")
-# The unit that makes the host's NIC.
-LAN = "plumbline-lan.service"
 # 1 to 3 s on two idle cores.
 BOOT_DEADLINE_S = 120.0
 COMMAND_DEADLINE_S = 120.0
@@ -145,9 +142,9 @@ def booted(
         "hostname": hostname,
         "state": None if state is None else str(state.folder),
         "is_new": is_new,
-        "files": {**_files_of_every_host(), **profile.files},
+        "files": {**wires.files(), **profile.files},
         "masked": list(profile.masked),
-        "enabled": [LAN, *profile.enabled],
+        "enabled": [wires.UNIT, *profile.enabled],
     }
     # -S: the standard library is enough, and starts faster. -P: the user's folder may have a file
     # with the name of a module.
@@ -181,13 +178,6 @@ def booted(
         finally:
             keeper.stdin.close()
             keeper.wait()
-
-
-def _files_of_every_host() -> dict[str, str]:
-    return {
-        "/usr/local/sbin/plumbline-lan": (GUESTSIDE / "lan").read_text(),
-        f"/etc/systemd/system/{LAN}": (GUESTSIDE / LAN).read_text(),
-    }
 
 
 def _wait_for_systemd(host: StagedHost, keeper: subprocess.Popen[str]) -> None:
