@@ -97,7 +97,8 @@ RUN_OPTIONS = (
     ),
     RunOption(
         "profile",
-        "what a staged host has: a shipped profile, or a TOML file; default: plain",
+        "what a host that is made has: a shipped profile, or a TOML file; default: in a lab none, "
+        "staged plain",
         metavar="NAME|FILE",
         rerun=True,
     ),

@@ -32,7 +32,7 @@ class RunSettings:
         peer_nic: a NIC on the wire of either, for the outside.
         outside: a machine of the site's on the wire of `uplink` or beyond existing networks.
         spare_nic: a NIC on that wire that a guest may be given as it is.
-        profile: the profile of a staged host.
+        profile: the profile of a staged host, or of a lab.
         state: the folder that keeps a staged host's changes.
         subnets: the network of placed topologies' subnets; None: a free one.
         disruptive: whether checks that change something of the host's are made.

@@ -19,18 +19,19 @@ EXAMPLES = (
 
 def parser() -> Parser:
     """Return the parser of `doctor`."""
-    words = [word for word, launch in LAUNCHES.items() if launch.has_doctor]
     own = Parser("doctor", "Show what this machine can test, and what is missing.", EXAMPLES)
     own.add_argument("--json", action="store_true", help="print the findings as JSON")
     own.add_argument(
         "--host",
-        type=one_of(*words),
+        type=one_of(*LAUNCHES),
         default="sandbox",
-        metavar="|".join(words),
-        help="the host of the runs that are meant; local and staged need root",
+        metavar="|".join(LAUNCHES),
+        help="the host of the runs that are meant; all but sandbox need root",
     )
-    own.add_argument("--profile", metavar="NAME|FILE", help="of a staged host; default: plain")
-    own.add_argument("--release", metavar="NAME", help="of a staged host; default: bookworm")
+    own.add_argument(
+        "--profile", metavar="NAME|FILE", help="of a staged host (default: plain), or a lab"
+    )
+    own.add_argument("--release", metavar="NAME", help="of such a host")
     return own
 
 
@@ -44,6 +45,7 @@ def main(argv: Sequence[str]) -> int:
     for name in ("profile", "release"):
         if getattr(options, name) is not None and not host_kind(options.host).has_profiles:
             raise UsageError(
-                f"doctor: --{name}: not with --host {options.host}", "it is for --host staged"
+                f"doctor: --{name}: not with --host {options.host}",
+                "it is for --host staged and lab",
             )
     return LAUNCHES[options.host].doctor(options)

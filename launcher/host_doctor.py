@@ -16,8 +16,8 @@ from fixtures.host.obstacles.obstacle import Level, Obstacle, in_the_way, note, 
 from launcher import tool_probes
 from launcher.colours import Colour, painter
 from launcher.finding import Finding, State
+from launcher.lab_detection import has_libraries
 from launcher.launcher_error import UsageError
-from launcher.staged_detection import is_staged
 from launcher.wrapped import wrapped
 
 SCHEMA = "plumbline/doctor-host/1"
@@ -81,8 +81,8 @@ def staged(release: str | None, profile: str | None, *, as_json: bool) -> int:
 def set_up() -> Iterator[Obstacle]:
     """Give what a run would first make of its own, or install."""
     yield _before_a_run("system packages", tool_probes.other_tools())
-    if is_staged():
-        yield ok("libraries", "the staged host's Python has them")
+    if has_libraries():
+        yield ok("libraries", "the Python of this host has them")
     else:
         yield _before_a_run("libraries", tool_probes.virtual_environment())
     yield _before_a_run("guest image", tool_probes.guest_image())

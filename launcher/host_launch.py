@@ -3,11 +3,12 @@
 
 import argparse
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import MappingProxyType
 from typing import ClassVar, Final
 
-from contracts.host_kinds import host_kind
+from contracts.host_kinds import HOST_KINDS, host_kind
 from contracts.run_option import PROVE
 from launcher import host_doctor, release, sandbox_doctor, setup, watched_run
 from launcher.lab import lab_run
@@ -17,18 +18,16 @@ from launcher.pytest_command import ROOT, auto_workers, hand_over, pytest_argv
 from launcher.staged import staged_run
 
 
-class HostLaunch:
+class HostLaunch(ABC):
     """How a run with one kind of host is started.
 
     Attributes:
         kind: the word of `--host`.
         keeps_faults: state left by a fault stays on the host; so only passthrough is broken there.
-        has_doctor: it can be looked at before a run.
     """
 
     kind: ClassVar[str]
     keeps_faults: ClassVar[bool] = True
-    has_doctor: ClassVar[bool] = True
 
     def require(self, subcommand: str, options: argparse.Namespace) -> None:
         """Refuse options that this kind of host does not take, and fill in its fixed ones.
@@ -37,10 +36,19 @@ class HostLaunch:
             UsageError: an option does not fit.
         """
         del subcommand
-        for name in ("profile", "state", "expect_verdicts"):
-            if getattr(options, name) is not None and not host_kind(self.kind).has_profiles:
+        kind = host_kind(self.kind)
+        for name, has in (
+            ("profile", kind.has_profiles),
+            ("expect_verdicts", kind.has_profiles),
+            ("state", kind.is_kept),
+        ):
+            if getattr(options, name) is not None and not has:
                 flag = f"--{name.replace('_', '-')}"
-                raise UsageError(f"{flag}: not with --host {self.kind}", "it is for --host staged")
+                words = [each.word for each in HOST_KINDS if each.has_profiles]
+                meant = " or ".join(words) if name != "state" else "staged"
+                raise UsageError(
+                    f"{flag}: not with --host {self.kind}", f"it is for --host {meant}"
+                )
 
     def workers(self, options: argparse.Namespace, builds: int) -> int:
         """Return the number of topologies built at once; on one host it is one.
@@ -85,6 +93,7 @@ class HostLaunch:
             raise UsageError("--fetch-upgrade: it is for --host staged", "leave it out")
         return tuple(command)
 
+    @abstractmethod
     def doctor(self, options: argparse.Namespace) -> int:
         """Look at the host before a run, print what is found, and return the exit code.
 
@@ -94,10 +103,6 @@ class HostLaunch:
         Raises:
             UsageError: it has nothing to look at.
         """
-        del options
-        raise UsageError(
-            f"doctor: not with --host {self.kind}", "a run makes it, and says the rest"
-        )
 
 
 class SandboxLaunch(HostLaunch):
@@ -166,7 +171,6 @@ class LabLaunch(HostLaunch):
     """A virtual machine that is started for the run."""
 
     kind = "lab"
-    has_doctor = False
 
     def upgrade_argv(
         self, options: argparse.Namespace, command: Sequence[str], fetched: str | None
@@ -176,11 +180,25 @@ class LabLaunch(HostLaunch):
         raise UsageError("--host lab: each run has a machine of its own", "--host staged is kept")
 
     def require(self, subcommand: str, options: argparse.Namespace) -> None:
-        """See `HostLaunch.require`: a host that is made for the run needs no plan."""
+        """See `HostLaunch.require`: with a profile it is as a machine with other users."""
         super().require(subcommand, options)
+        if options.profile is not None:
+            if subcommand == PROVE:
+                raise UsageError(
+                    "--profile: a lab with a profile is handled as a machine with other users, on "
+                    "which a fault would leave state behind",
+                    "leave it out",
+                )
+            return
         if options.plan:
             raise UsageError(
-                "--plan: a lab is made for the run, and ends with everything in it", "leave it out"
+                "--plan: a lab is made for the run, and ends with everything in it",
+                "leave it out, or name a --profile",
+            )
+        if options.expect_verdicts is not None:
+            raise UsageError(
+                "--expect-verdicts: a lab without a profile has no file of expected verdicts",
+                "name its --profile, or leave it out",
             )
 
     def start(
@@ -193,6 +211,10 @@ class LabLaunch(HostLaunch):
         """See `HostLaunch.start`: the lab's exit status is pytest's."""
         del workers
         return lab_run.run(options, words, command)
+
+    def doctor(self, options: argparse.Namespace) -> int:
+        """See `HostLaunch.doctor`: one with a profile is booted, and looked at from within."""
+        return lab_run.doctor(options.release, options.profile, as_json=options.json)
 
 
 class StagedLaunch(HostLaunch):

@@ -16,9 +16,9 @@ WHOLE_RUNS = (
     *("test_as_it_was", "test_bridged_ipv6", "test_bystander", "test_existing_dhcp6"),
     *("test_existing_ipv6", "test_existing_networks", "test_existing_record"),
     *("test_expected_run", "test_fleet_playbook", "test_from_nothing", "test_gate"),
-    *("test_gate_rehearsals", "test_host_network", "test_lab_clock", "test_local"),
-    *("test_obstacles", "test_outside", "test_outside_run", "test_pack", "test_pipelines"),
-    *("test_placed_run", "test_prove", "test_static_ipv6"),
+    *("test_gate_rehearsals", "test_host_network", "test_lab_clock", "test_lab_profile"),
+    *("test_local", "test_obstacles", "test_outside", "test_outside_run", "test_pack"),
+    *("test_pipelines", "test_placed_run", "test_prove", "test_static_ipv6"),
     *(
         "test_release",
         "test_runs",

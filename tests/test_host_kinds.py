@@ -21,9 +21,14 @@ def test_each_kind_has_its_classes_and_its_place_in_the_record() -> None:
     assert get_args(words) == HOST_WORDS
 
 
-@pytest.mark.parametrize("word", [kind.word for kind in HOST_KINDS if not kind.has_profiles])
-@pytest.mark.parametrize("option", ["profile", "state"])
-def test_what_only_a_staged_host_has_is_refused_for_others(word: str, option: str) -> None:
+@pytest.mark.parametrize(
+    ("word", "option"),
+    [
+        *((kind.word, "profile") for kind in HOST_KINDS if not kind.has_profiles),
+        *((kind.word, "state") for kind in HOST_KINDS if not kind.is_kept),
+    ],
+)
+def test_what_only_a_host_that_is_made_has_is_refused_for_others(word: str, option: str) -> None:
     given = dict.fromkeys([each.name for each in RUN_OPTIONS]) | {option: "mine", "topology": []}
     with pytest.raises(UsageError, match=f"--{option}: not with --host {word}"):
         LAUNCHES[word].require(RUN, argparse.Namespace(**given))

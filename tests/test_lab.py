@@ -14,15 +14,24 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from contracts.run_settings import RunSettings
+from fixtures.host.hosts import host_class
+from fixtures.host.lab import LabHost
+from fixtures.host.staged import StagedHost
 from fixtures.waiting import until
 from launcher import libraries, setup
-from launcher.lab import disk_image, lab_machine, qemu
+from launcher.lab import disk_image, disk_recipe, lab_machine, profile_orders, qemu
 from launcher.lab.job import Share
+from launcher.lab.profile_orders import RUN
 from launcher.launcher_error import UsageError
 from launcher.progress import Progress
+from launcher.staged import profile
+from launcher.staged.profile import Profile
 from tests.launched import ROOT, SCHEMA, launched
 
 GUESTSIDE = ROOT / "launcher" / "lab" / "guestside"
+PLAIN, DOCKER = profile.load("plain"), profile.load("docker")
+AFTER_START = "after-start"
 # Built images and an idle machine need a tenth of it.
 DEADLINE_S = 600.0
 
@@ -62,20 +71,89 @@ def test_the_lock_is_cut_by_whole_entries() -> None:
     assert cut.count("--hash") < whole.count("--hash")
 
 
-@pytest.mark.parametrize("name", ["init", "start"])
+@pytest.mark.parametrize(
+    "name", ["init", "start", "functions", "start-with-profile", "after-start"]
+)
 def test_what_runs_in_a_lab_is_a_shell_script(name: str) -> None:
     done = subprocess.run(["sh", "-n", GUESTSIDE / name], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_no_nic_of_a_lab_leads_anywhere() -> None:
-    disk = disk_image.Image("trixie", *map(Path, ("/disk", "/kernel", "/initrd", "/kept")))
+    disk = disk_image.Image(
+        "trixie", Path("/disk"), Path("/kernel"), Path("/initrd"), Path("/kept")
+    )
     words = qemu.argv(disk, "tcg", [Share("a", Path("/a,b"))], Path("/console"))
     netdevs = [after for word, after in itertools.pairwise(words) if word == "-netdev"]
     assert netdevs
     assert all(netdev.startswith("hubport,") for netdev in netdevs)
     assert "-nodefaults" in words
     assert any("path=/a,,b,security_model=none" in word for word in words)
+
+
+def test_only_a_lab_with_a_profile_is_systemds() -> None:
+    plain, docker = disk_recipe.recipe_of("trixie", None), disk_recipe.recipe_of("trixie", DOCKER)
+    assert (plain.init, plain.words) == ("sbin/init", "")
+    assert f" init=/{docker.init} " in docker.words
+    # Its packages make another disk, and so do a staged host's; its files and commands do not.
+    assert len({plain.name, docker.name, recipe_name(PLAIN)}) == 3
+    assert recipe_name(PLAIN) == recipe_name(profile.load("networkd"))
+
+
+@pytest.mark.parametrize("name", profile.names())
+def test_the_orders_of_a_lab_have_all_of_its_profile(name: str, tmp_path: Path) -> None:
+    wanted = profile.load(name)
+    profile_orders.write(tmp_path, wanted, "trixie", {"PATH": "/bin"})
+    orders = json.loads((tmp_path / "profile.json").read_text())
+    assert orders["hostname"] == f"{name}-trixie"
+    assert wanted.files.items() <= orders["files"].items()
+    assert {*wanted.masked} <= {*orders["masked"]}
+    assert {*wanted.enabled, "plumbline-lan.service", RUN} <= {*orders["enabled"]}
+    scripts = sorted((tmp_path / "commands").iterdir())
+    assert [script.read_text() for script in scripts] == [f"{each}\n" for each in wanted.commands]
+    for script in (*scripts, tmp_path / "start", tmp_path / "after-start", tmp_path / "bystander"):
+        done = subprocess.run(["sh", "-n", script], capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b""), script
+    # The run begins by the unit, which is one of the files.
+    assert f"sh /run/job/{AFTER_START}" in orders["files"][f"/etc/systemd/system/{RUN}"]
+
+
+@pytest.mark.host
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--profile", "dcoker"], "did you mean 'docker'?"),
+        (["--profile", "plain", "--state", "host"], "--state: not with --host lab"),
+        (["--expect-verdicts", "profile"], "a lab without a profile has no file of expected"),
+        (["--profile", "plain", "--pf", "eth0"], "a lab brings its NICs along"),
+        (
+            ["--profile", "plain", "--expect-verdicts", "profile", "--disruptive"],
+            "those of a run without --disruptive",
+        ),
+    ],
+)
+def test_what_a_lab_with_a_profile_cannot_have_is_refused(
+    words: list[str], said: str, tmp_path: Path
+) -> None:
+    done, record = launched("run", tmp_path / "run", "--host", "lab", *words)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert said in done.stderr
+    assert not record
+
+
+def test_a_lab_with_a_profile_is_a_host_with_other_users() -> None:
+    own = host_class(RunSettings(host="lab", profile="plain"))
+    assert (own.kind, own.disposable, own.takes_default_route) == ("lab", False, False)
+    assert host_class(RunSettings(host="lab")) is LabHost
+    assert host_class(RunSettings(host="staged", profile="plain")) is StagedHost
+
+
+@pytest.mark.host
+def test_no_fault_is_put_on_a_lab_with_a_profile(tmp_path: Path) -> None:
+    words = ["--host", "lab", "--profile", "plain", "--fault", "nat-no-masquerade"]
+    done, _record = launched("prove", tmp_path / "run", *words)
+    assert done.returncode == 4
+    assert "handled as a machine with other users" in done.stderr
 
 
 @pytest.mark.lab
@@ -143,6 +221,10 @@ def test_a_killed_launcher_takes_its_lab_along(tmp_path: Path) -> None:
         launcher.kill()
         launcher.wait()
         assert until(lambda: not lives(lab), "the lab is gone", deadline_s=10)
+
+
+def recipe_name(wanted: Profile) -> str:
+    return disk_recipe.recipe_of("trixie", wanted).name
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from launcher import setup
 from launcher.cache import cache_dir
 from launcher.lab import disk_image, lab_machine, qemu
 from launcher.lab.job import Share
-from launcher.lab.lab_run import PATH
+from launcher.lab.lab_parts import PATH
 from launcher.progress import Progress
 from tests.launched import ROOT
 
@@ -102,7 +102,7 @@ def test_nothing_is_left_however_a_run_ends(tmp_path: Path) -> None:
         "WHOLE": qemu.SPARE_NIC,
         "FOLDER": str(tmp_path),
         "PLUMBLINE_CACHE": str(cache_dir().resolve()),
-        "PYTHONPYCACHEPREFIX": str(disk.kept / disk_image.COMPILED),
+        "PYTHONPYCACHEPREFIX": str(disk.compiled),
     }
     shares = [
         Share("folder0", ROOT),

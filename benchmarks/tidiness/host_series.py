@@ -16,7 +16,7 @@ from launcher import setup
 from launcher.cache import cache_dir
 from launcher.lab import disk_image, lab_machine, qemu
 from launcher.lab.job import Share
-from launcher.lab.lab_run import PATH
+from launcher.lab.lab_parts import PATH
 from launcher.progress import Progress
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -89,7 +89,7 @@ def lab_series(folder: Path, orders: Sequence[Order], release: str) -> None:
             "LANG": "C.UTF-8",
             "PYTHONPATH": str(ROOT),
             "PLUMBLINE_CACHE": str(cache_dir().resolve()),
-            "PYTHONPYCACHEPREFIX": str(disk.kept / disk_image.COMPILED),
+            "PYTHONPYCACHEPREFIX": str(disk.compiled),
         },
         folder=folder,
         console=folder / "console.txt",

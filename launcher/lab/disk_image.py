@@ -1,34 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A lab's disk: a release with its kernel and a host's packages, and the harness's libraries.
 
-Built from the machine's own package mirror and by its own pip, cached by its recipe. Nothing is
-fetched by the lab itself.
+Built from the machine's own package mirror and by its own pip, cached by its recipe
+(`launcher.lab.disk_recipe`). Nothing is fetched by the lab itself.
 """
 
 import contextlib
-import hashlib
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher import debootstrap, libraries, subprocess_step
+from launcher import libraries, subprocess_step
 from launcher.cache import cache_dir, make_cache_dir, require_space
+from launcher.lab.disk_recipe import COMPILED, FIRST, KEPT, ROOT, Recipe, recipe_of
 from launcher.launcher_error import LauncherError, UsageError, near_miss
 from launcher.lock import locked
-from launcher.release import host_packages
+from launcher.staged.profile import Profile
 
 RELEASES = tuple(libraries.PYTHONS)
 DEFAULT = "trixie"
-# Beyond a host's packages: what a machine needs to boot by itself, and the harness's interpreter.
-PACKAGES = ("linux-image-amd64", "initramfs-tools", "udev", "pciutils", *libraries.PACKAGES)
-DISK, KERNEL, INITRD, KEPT = "disk.img", "kernel", "initrd", "kept"
-# Below `KEPT`: where interpreters keep what they have compiled, for the next lab.
-COMPILED = "compiled"
-# The file system, of which what is used takes up room; and all that building it needs at once.
-DISK_MIB = 1400
-SPACE_MIB = 2600
-FIRST = Path(__file__).with_name("guestside") / "init"
+DISK, KERNEL, INITRD = "disk.img", "kernel", "initrd"
 
 
 @dataclass(frozen=True)
@@ -41,6 +33,7 @@ class Image:
         kernel: the release's own.
         initrd: likewise.
         kept: a folder that labs of it may write to: what the next one need not find out again.
+        words: the kernel's words beside those of every lab.
     """
 
     release: str
@@ -48,6 +41,12 @@ class Image:
     kernel: Path
     initrd: Path
     kept: Path
+    words: str = ""
+
+    @property
+    def compiled(self) -> Path:
+        """The folder where interpreters keep what they have compiled."""
+        return self.kept / COMPILED
 
 
 def require_known(word: str) -> str:
@@ -64,48 +63,58 @@ def require_known(word: str) -> str:
     )
 
 
-def cached(release: str) -> Image | None:
-    """Return the image of a release, or None where it has to be built."""
-    folder = _place(release)
-    return _image(release, folder) if folder.is_dir() else None
+def cached(release: str, profile: Profile | None = None) -> Image | None:
+    """Return the image of a release, or None where it has to be built.
+
+    Args:
+        release: the release.
+        profile: what is on it beside a host's packages; None: no profile, and no systemd.
+    """
+    return _cached(recipe_of(release, profile))
 
 
-def ensure(release: str, progress: Callable[[str], None]) -> Image:
+def _cached(recipe: Recipe) -> Image | None:
+    folder = _place(recipe)
+    return _image(recipe, folder) if folder.is_dir() else None
+
+
+def ensure(release: str, progress: Callable[[str], None], profile: Profile | None = None) -> Image:
     """Return the image of a release, building it if it is not cached.
 
     The virtual environment must be there: its pip fetches the libraries.
 
+    Args:
+        release: the release.
+        progress: is called with each step.
+        profile: see `cached`.
+
     Raises:
         LauncherError: it could not be built; nothing of it is left.
     """
-    if (image := cached(release)) is not None:
+    recipe = recipe_of(release, profile)
+    if (image := _cached(recipe)) is not None:
         return image
-    source = debootstrap.mirror()
     labs = make_cache_dir() / "labs"
     labs.mkdir(exist_ok=True)
     with locked(labs / "lock", lambda: progress("waiting for somebody else's lab image")):
-        if (image := cached(release)) is not None:
+        if (image := _cached(recipe)) is not None:
             return image
-        require_space(SPACE_MIB, f"the lab image of {release}")
-        place = _place(release)
+        require_space(recipe.space_mib, f"the {recipe.shown}")
+        place = _place(recipe)
         with _draft(place) as draft:
-            _build(release, source, draft, progress)
+            (draft / KEPT).mkdir(parents=True)
+            recipe.make_root(draft, progress)
+            progress(f"{recipe.shown}: a file system of {recipe.disk_mib} MiB")
+            _build(recipe, draft)
             draft.rename(place)
-        progress(f"lab image {release}: built")
-        return _image(release, place)
+        progress(f"{recipe.shown}: built")
+        return _image(recipe, place)
 
 
-def _build(release: str, source: str, folder: Path, progress: Callable[[str], None]) -> None:
-    (folder / KEPT).mkdir(parents=True)
-    root = folder / "root"
-    progress(f"lab image {release}: packages from the machine's mirror")
-    names = tuple(dict.fromkeys((*host_packages(), *PACKAGES)))
-    debootstrap.debootstrap(release, root, source, names, debootstrap.WITHOUT_MANUALS)
-    progress(f"lab image {release}: the harness's libraries")
-    libraries.install(release, root)
-    libraries.compile_all(release, root, f"/{COMPILED}")
-    (root / COMPILED).rename(folder / KEPT / COMPILED)
-    first = root / "sbin" / FIRST.name
+def _build(recipe: Recipe, folder: Path) -> None:
+    """Make the disk and what boots it of the root, which is then gone."""
+    root = folder / ROOT
+    first = root / recipe.init
     first.unlink(missing_ok=True)
     first.write_bytes(FIRST.read_bytes())
     first.chmod(0o755)
@@ -113,9 +122,8 @@ def _build(release: str, source: str, folder: Path, progress: Callable[[str], No
     [initrd] = (root / "boot").glob("initrd.img-*")
     shutil.copyfile(kernel, folder / KERNEL)
     initrd.rename(folder / INITRD)
-    progress(f"lab image {release}: a file system of {DISK_MIB} MiB")
     make = ["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", str(root)]
-    _step([*make, str(folder / DISK), f"{DISK_MIB}M"], "mke2fs")
+    _step([*make, str(folder / DISK), f"{recipe.disk_mib}M"], "mke2fs")
     shutil.rmtree(root)
 
 
@@ -127,16 +135,13 @@ def _step(argv: list[str], what: str) -> None:
         )
 
 
-def _place(release: str) -> Path:
-    known = hashlib.sha256("\n".join((release, *host_packages())).encode())
-    known.update(b"\0" + libraries.lock().encode())
-    for file in (FIRST, Path(__file__), Path(libraries.__file__)):
-        known.update(b"\0" + file.read_bytes())
-    return cache_dir() / "labs" / f"{release}-{known.hexdigest()[:12]}"
+def _place(recipe: Recipe) -> Path:
+    return cache_dir() / "labs" / recipe.name
 
 
-def _image(release: str, folder: Path) -> Image:
-    return Image(release, folder / DISK, folder / KERNEL, folder / INITRD, folder / KEPT)
+def _image(recipe: Recipe, folder: Path) -> Image:
+    disk, kernel, initrd, kept = (folder / name for name in (DISK, KERNEL, INITRD, KEPT))
+    return Image(recipe.release, disk, kernel, initrd, kept, recipe.words)
 
 
 @contextlib.contextmanager

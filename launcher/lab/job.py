@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The orders for a lab and its answers: files of a folder that both sides see.
 
-`guestside/start` is the other end of it. A lab's files are read as untrusted text: no link is
+`guestside/start` is the other end of it; for a host with a profile `launcher.lab.profile_orders`
+writes another one. A lab's files are read as untrusted text: no link is
 followed.
 """
 
@@ -17,7 +18,7 @@ from pathlib import Path
 from launcher import firewall_backend as firewall_backends
 from launcher.cache import make_cache_dir
 
-START = Path(__file__).with_name("guestside") / "start"
+GUESTSIDE = Path(__file__).with_name("guestside")
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ class Job:
             folder: the command's working folder.
             firewall_backend: the backend of libvirt's rules; None: libvirt's choice.
         """
-        (self.folder / "start").write_bytes(START.read_bytes())
+        for name in ("start", "functions"):
+            (self.folder / name).write_bytes((GUESTSIDE / name).read_bytes())
         mounts = [f"{s.tag} {'rw' if s.writable else 'ro'} {s.folder}\n" for s in shares]
         (self.folder / "mounts").write_text("".join(mounts))
         (self.folder / "kept").write_text(f"{kept}\n")
@@ -87,6 +89,11 @@ class Job:
     def failure(self) -> str | None:
         """Why the lab could not be made a host; None: no failure so far."""
         return self._read("failed")
+
+    @property
+    def address(self) -> str | None:
+        """The address of the profile's guest; None: it has none so far."""
+        return self._read("address")
 
     @property
     def status(self) -> int | None:

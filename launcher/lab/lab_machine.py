@@ -16,15 +16,18 @@ from typing import IO
 
 from contracts.exit_codes import EXIT_INTERRUPTED
 from contracts.run_files import LAB_EMULATOR
-from launcher.lab import outer_load
+from launcher.lab import outer_load, profile_orders
 from launcher.lab.disk_image import Image
 from launcher.lab.job import Job, Share, job
 from launcher.lab.qemu import Emulator, argv
 from launcher.launcher_error import LauncherError
 from launcher.progress import Progress
+from launcher.staged.profile import Profile
 
 # 20 to 30 s on two cores without hardware virtualisation.
 BOOT_DEADLINE_S = 180.0
+# With the start of systemd, the profile's commands and its guest.
+PROFILE_BOOT_DEADLINE_S = 600.0
 # After an interrupt the harness takes its topology down.
 END_DEADLINE_S = 180.0
 POLL_S = 0.2
@@ -51,6 +54,7 @@ class Plan:
         folder: the command's working folder.
         console: the file for its serial console.
         firewall_backend: the backend of libvirt's rules; None: libvirt's choice.
+        profile: the host is one of a profile, whose disk it is; None: an empty one.
     """
 
     image: Image
@@ -61,6 +65,12 @@ class Plan:
     folder: Path
     console: Path
     firewall_backend: str | None = None
+    profile: Profile | None = None
+
+    @property
+    def boot_deadline_s(self) -> float:
+        """The longest time until the host is ready."""
+        return BOOT_DEADLINE_S if self.profile is None else PROFILE_BOOT_DEADLINE_S
 
     @property
     def folders(self) -> list[Share]:
@@ -87,8 +97,13 @@ def run(plan: Plan, emulator: Emulator, progress: Progress) -> int:
             plan.folder,
             plan.firewall_backend,
         )
+        if plan.profile is not None:
+            release = plan.image.release
+            profile_orders.write(lab_job.folder, plan.profile, release, plan.environment)
         with outer_load.written_down(lab_job.folder), _booted(plan, emulator, lab_job) as lab:
             up = _wait_until_ready(lab, plan, lab_job)
+            if plan.profile is not None and lab_job.address is not None:
+                progress(f"lab: a guest on {plan.profile.bystander}: {lab_job.address}")
             progress(f"lab: ready, {up:.0f} s after its kernel's start; the harness starts in it")
             interrupted = _wait_for_end(lab)
         if (status := lab_job.status) is not None:
@@ -146,7 +161,7 @@ def _copy(source: IO[bytes]) -> None:
 
 def _wait_until_ready(lab: subprocess.Popen[bytes], plan: Plan, lab_job: Job) -> float:
     """Return when the host was ready, in seconds from its kernel's start."""
-    end = time.monotonic() + BOOT_DEADLINE_S
+    end = time.monotonic() + plan.boot_deadline_s
     while True:
         ended = lab.poll() is not None
         if (up := lab_job.ready_s) is not None:
@@ -156,7 +171,7 @@ def _wait_until_ready(lab: subprocess.Popen[bytes], plan: Plan, lab_job: Job) ->
         elif ended:
             said = "the lab ended before it was ready"
         elif time.monotonic() > end:
-            said = f"the lab was not ready within {BOOT_DEADLINE_S:g} s"
+            said = f"the lab was not ready within {plan.boot_deadline_s:g} s"
         else:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 lab.wait(POLL_S)

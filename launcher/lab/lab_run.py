@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A run in a lab: the folders that it sees of this machine, its begin and its end."""
+"""A run in a lab, or doctor: the folders that it sees of this machine, its begin and its end."""
 
 import argparse
-import shutil
+import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from contracts.run_files import LAB_CONSOLE
 from contracts.run_options import NIC_OPTIONS
-from fixtures.guest import image as guest_images
-from fixtures.guest import kvm_proof
-from launcher import firewall_backend, inner_record, packages, seen_folders, setup
-from launcher.cache import cache_dir
+from launcher import firewall_backend, inner_record, seen_folders, setup
 from launcher.lab import disk_image, lab_machine, qemu
 from launcher.lab.job import Share
-from launcher.launcher_error import LauncherError, UsageError
+from launcher.lab.lab_parts import LabParts, lab_parts
+from launcher.launcher_error import UsageError
 from launcher.progress import Progress
 from launcher.pytest_command import ROOT, pytest_argv
-
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+from launcher.staged import profile
+from launcher.staged.expected_file import expected_file
+from launcher.staged.profile import Profile
 
 
 def run(options: argparse.Namespace, words: Sequence[str], command: Sequence[str]) -> int:
@@ -35,45 +35,78 @@ def run(options: argparse.Namespace, words: Sequence[str], command: Sequence[str
     release = disk_image.require_known(options.release or disk_image.DEFAULT)
     _refuse_what_a_lab_has_itself(options)
     firewall_backend.require(release, options.firewall_backend)
+    wanted = None if options.profile is None else _profile(options, release)
     seen = seen_folders.named(options)
-    setup.ensure(release, lab=True)
     progress = Progress()
-    emulator = qemu.emulator(progress)
-    disk = disk_image.ensure(release, progress)
-    guest_image = setup.cached_image()
-    if guest_image is None:
-        raise LauncherError("the guest image is gone from the cache", "./plumbline image build")
-    under = _accel(guest_image)
-    options.workers, options.pf, options.peer_nic, options.spare_nic = (
-        "1",
-        qemu.PF,
-        qemu.PEER_NIC,
-        qemu.SPARE_NIC,
-    )
+    parts = lab_parts(release, wanted, progress)
+    options.workers = "1"
+    _name_nics(options)
     with inner_record.cache_in_use(), inner_record.made(options) as record:
-        progress(f"lab: {release} boots, under {under}; its NICs lead nowhere but to one another")
-        read = {ROOT, guest_image.kernel.parent.resolve(), *seen} - {record}
-        plan = lab_machine.Plan(
-            image=disk,
-            accel=under,
-            shares=[
-                Share("record", record, writable=True),
-                *(Share(f"folder{n}", folder) for n, folder in enumerate(sorted(read))),
-            ],
-            command=["python3", *pytest_argv(options, words, command)],
-            environment={
-                "PATH": PATH,
-                "HOME": "/root",
-                "LANG": "C.UTF-8",
-                "COLUMNS": str(shutil.get_terminal_size((100, 24)).columns),
-                "PLUMBLINE_CACHE": str(cache_dir().resolve()),
-                "PYTHONPYCACHEPREFIX": str(disk.kept / disk_image.COMPILED),
-            },
-            folder=Path.cwd(),
-            console=record / LAB_CONSOLE,
-            firewall_backend=options.firewall_backend,
+        _say(parts, progress)
+        plan = parts.plan(
+            ["python3", *pytest_argv(options, words, command)],
+            record / LAB_CONSOLE,
+            seen,
+            [Share("record", record, writable=True)],
+            options.firewall_backend,
         )
-        return lab_machine.run(plan, emulator, progress)
+        return lab_machine.run(plan, parts.emulator, progress)
+
+
+def doctor(release: str | None, word: str | None, *, as_json: bool) -> int:
+    """Boot a lab with a profile, and return what `doctor --host local` returns in it.
+
+    Raises:
+        UsageError: no root, no profile, or no such one.
+        LauncherError: the lab could not be built or booted.
+    """
+    setup.require_root("doctor --host lab")
+    if word is None:
+        raise UsageError(
+            "doctor --host lab: a lab without a profile is an empty host, with nothing in the way",
+            f"name its --profile, one of {', '.join(profile.names())}",
+        )
+    known = disk_image.require_known(release or disk_image.DEFAULT)
+    wanted = profile.load(word)
+    wanted.require(known)
+    progress = Progress()
+    parts = lab_parts(known, wanted, progress)
+    words = ["python3", str(ROOT / "plumbline"), "doctor", "--host", "local"]
+    words += ["--json"] if as_json else []
+    with inner_record.cache_in_use(), tempfile.TemporaryDirectory() as folder:
+        _say(parts, progress)
+        plan = parts.plan(words, Path(folder, LAB_CONSOLE))
+        return lab_machine.run(plan, parts.emulator, progress)
+
+
+def _say(parts: LabParts, progress: Progress) -> None:
+    progress(
+        f"lab: {parts.shown} boots, under {parts.accel}; its NICs lead nowhere but to one another"
+    )
+
+
+def _profile(options: argparse.Namespace, release: str) -> Profile:
+    """Return the profile that is asked for, and fill in what the options mean with it.
+
+    Raises:
+        UsageError: there is none, or not so; with the reason.
+    """
+    wanted = profile.load(options.profile)
+    wanted.require(release)
+    # The release of the file of expected verdicts.
+    options.profile, options.release = wanted.word, release
+    options.expect_verdicts = expected_file(options, wanted)
+    if options.firewall_backend is None:
+        return wanted
+    text = firewall_backend.settings(options.firewall_backend)
+    return replace(wanted, files={**wanted.files, firewall_backend.FILE: text})
+
+
+def _name_nics(options: argparse.Namespace) -> None:
+    """Name the lab's NICs, unless the run is only about networks that the host has."""
+    existing = options.network or options.bridge or options.existing
+    if not existing or options.topology:
+        options.pf, options.peer_nic, options.spare_nic = qemu.PF, qemu.PEER_NIC, qemu.SPARE_NIC
 
 
 def _refuse_what_a_lab_has_itself(options: argparse.Namespace) -> None:
@@ -85,9 +118,3 @@ def _refuse_what_a_lab_has_itself(options: argparse.Namespace) -> None:
     for option in NIC_OPTIONS:
         if (nic := getattr(options, option.name)) is not None:
             raise UsageError(f"{option.flag} {nic}: a lab brings its NICs along", "leave it out")
-
-
-def _accel(guest_image: guest_images.Image) -> str:
-    """Return the lab's own accelerator: KVM where a guest proves to boot under it."""
-    own = packages.find(qemu.NAME)
-    return "kvm" if own is not None and kvm_proof.kvm(guest_image, own).proven else "tcg"

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Labs with a profile: a release's systemd with real modules and NICs, and others' guests on it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from contracts.exit_codes import EXIT_CONFORMS
+from tests.launched import SCHEMA, launched
+
+pytestmark = pytest.mark.lab
+
+
+def verdicts(record: dict[str, Any]) -> dict[str, str]:
+    return {check["id"].partition("[")[0]: check["verdict"] for check in record["checks"]}
+
+
+def test_passthrough_beside_a_guest_of_others(tmp_path: Path) -> None:
+    words = ["--host", "lab", "--profile", "plain", "--topology", "passthrough"]
+    done, record = launched("run", tmp_path / "run", *words, "--claim=PT-03", "--claim=PT-10")
+    assert done.returncode == EXIT_CONFORMS, done.stdout + done.stderr
+    jsonschema.validate(record, json.loads(SCHEMA.read_text()))
+    assert {each["id"] for each in record["claims"]} >= {"PT-03", "PT-10", "HR-01"}
+    assert set(verdicts(record).values()) == {"conforms"}
+    host = record["host"]
+    assert (host["kind"], host["facts"]["profile"]) == ("lab", "plain")
+    assert host["accel"]["name"] == "kvm", host["accel"]["reason"]
+    assert all("--profile plain" in check["rerun"] for check in record["checks"])
+
+
+def test_the_policy_of_a_dockerd_with_its_modules_is_as_expected(tmp_path: Path) -> None:
+    done, record = launched(
+        "run",
+        tmp_path / "run",
+        *("--host", "lab", "--profile", "docker", "--topology", "linux-bridge"),
+        # The daemon has loaded br_netfilter: bridged packets meet its policy.
+        *("--expect", "bridge-nf", "--expect-verdicts", "profile"),
+        *("--", "-k", "new_bridge_is_empty or guest-to-guest-tcp or host_is_as_it_was"),
+    )
+    assert done.returncode == EXIT_CONFORMS, done.stdout + done.stderr
+    assert verdicts(record)["connectivity.reach"] == "violates"
+    assert "every compared verdict is the expected one" in done.stdout
