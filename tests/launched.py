@@ -16,12 +16,12 @@ DEADLINE_S = 600
 
 
 def launched(
-    subcommand: str, output: Path, *words: str
+    subcommand: str, output: Path, *words: str, deadline_s: float = DEADLINE_S
 ) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
     """Run `./plumbline SUBCOMMAND` with one worker; returns what it said and its run.json."""
     argv = [str(ROOT / "plumbline"), subcommand, "--workers", "1", "--output", str(output), *words]
     done = subprocess.run(
-        argv, capture_output=True, text=True, timeout=DEADLINE_S, check=False, cwd=output.parent
+        argv, capture_output=True, text=True, timeout=deadline_s, check=False, cwd=output.parent
     )
     record = output / RECORD
     return done, json.loads(record.read_text()) if record.exists() else {}
