@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from contracts.exit_codes import EXIT_CONFORMS
+from contracts.exit_codes import EXIT_CONFORMS, EXIT_UNDECIDED
 from tests.launched import SCHEMA, launched
 
 pytestmark = pytest.mark.lab
@@ -49,3 +49,16 @@ def test_the_policy_of_a_dockerd_with_its_modules_is_as_expected(tmp_path: Path)
     assert done.returncode == EXIT_CONFORMS, done.stdout + done.stderr
     assert verdicts(record)["connectivity.reach"] == "violates"
     assert "every compared verdict is the expected one" in done.stdout
+
+
+def test_a_profile_that_cannot_be_made_says_why(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text('text = "plain, with a unit of nothing"\nenabled = ["nothing.service"]\n')
+    words = ["--host", "lab", "--profile", str(mine), "--topology", "nat"]
+    done, record = launched("run", tmp_path / "run", *words, deadline_s=DEADLINE_S)
+    assert done.returncode == EXIT_UNDECIDED, done.stdout + done.stderr
+    assert "the lab could not be made a host" in done.stderr
+    assert "no unit nothing.service to enable" in done.stderr
+    assert not record
+    # Off, and no panic of a first process that ended.
+    assert "panic" not in (tmp_path / "run" / "lab-console.txt").read_text()

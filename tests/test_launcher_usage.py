@@ -79,11 +79,6 @@ def plumbline(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
         ),
         (["report", "--formt", "md"], "did you mean '--format'?"),
         (["doctor", "--jsn"], "did you mean '--json'?"),
-        pytest.param(
-            ["doctor", "--host", "lab"],
-            "a lab without a profile is an empty host",
-            marks=pytest.mark.host,
-        ),
         (["clean", "--cahce"], "did you mean '--cache'?"),
         (["test", "tests/test_tree.py"], "unexpected argument 'tests/test_tree.py'"),
         (["image"], "build|info|export|import"),

@@ -317,7 +317,8 @@ def doctor(*words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["--host", "lab"], "'lab' is not one of sandbox, staged, local"),
+        (["--host", "cloud"], "'cloud' is not one of sandbox, lab, staged, local"),
+        (["--host", "lab"], "a lab without a profile is an empty host"),
         (["--host", "local", "--profile", "ufw"], "--profile: not with --host local"),
         (["--release", "trixie"], "--release: not with --host sandbox"),
     ],

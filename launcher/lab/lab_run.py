@@ -60,12 +60,12 @@ def doctor(release: str | None, word: str | None, *, as_json: bool) -> int:
         UsageError: no root, no profile, or no such one.
         LauncherError: the lab could not be built or booted.
     """
-    setup.require_root("doctor --host lab")
     if word is None:
         raise UsageError(
             "doctor --host lab: a lab without a profile is an empty host, with nothing in the way",
             f"name its --profile, one of {', '.join(profile.names())}",
         )
+    setup.require_root("doctor --host lab")
     known = disk_image.require_known(release or disk_image.DEFAULT)
     wanted = profile.load(word)
     wanted.require(known)
