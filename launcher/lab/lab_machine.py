@@ -26,8 +26,8 @@ from launcher.staged.profile import Profile
 
 # 20 to 30 s on two cores without hardware virtualisation.
 BOOT_DEADLINE_S = 180.0
-# With the start of systemd, the profile's commands and its guest: 150 to 240 s on two cores with as
-# much other work again, and more.
+# With the start of systemd, the profile's commands and its guest: 90 s on two cores, 150 to 240 s
+# beside three times that work.
 PROFILE_BOOT_DEADLINE_S = 600.0
 # After an interrupt the harness takes its topology down.
 END_DEADLINE_S = 180.0
