@@ -97,8 +97,8 @@ RUN_OPTIONS = (
     ),
     RunOption(
         "profile",
-        "what a host that is made has: a shipped profile, or a TOML file; default: in a lab none, "
-        "staged plain",
+        "the profile of a staged host or a lab: a shipped one, or a TOML file; default: plain, in "
+        "a lab none",
         metavar="NAME|FILE",
         rerun=True,
     ),

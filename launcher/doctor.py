@@ -31,7 +31,11 @@ def parser() -> Parser:
     own.add_argument(
         "--profile", metavar="NAME|FILE", help="of a staged host (default: plain), or a lab"
     )
-    own.add_argument("--release", metavar="NAME", help="of such a host")
+    own.add_argument(
+        "--release",
+        metavar="NAME",
+        help="of such a host; default: staged bookworm, in a lab trixie",
+    )
     return own
 
 

@@ -76,7 +76,8 @@ class Job:
         settings = [f"{name}={value}" for name, value in environment.items()]
         # A shell's background command ignores interrupts, and its children inherit that.
         words = ["exec", "env", "--default-signal=INT,QUIT", *settings, *command]
-        go = f"cd {shlex.quote(str(folder))} || cd /"
+        # A folder that the lab does not see is none to be in.
+        go = f"cd {shlex.quote(str(folder))} 2>/dev/null || cd /"
         (self.folder / "command").write_text(f"{go}\n{shlex.join(words)}\n")
 
     @property

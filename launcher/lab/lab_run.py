@@ -2,6 +2,7 @@
 """A run in a lab, or doctor: the folders that it sees of this machine, its begin and its end."""
 
 import argparse
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -73,10 +74,14 @@ def doctor(release: str | None, word: str | None, *, as_json: bool) -> int:
     parts = lab_parts(known, wanted, progress)
     words = ["python3", str(ROOT / "plumbline"), "doctor", "--host", "local"]
     words += ["--json"] if as_json else []
-    with inner_record.cache_in_use(), tempfile.TemporaryDirectory() as folder:
+    # A lab that fails leaves its console there, which the error names.
+    folder = Path(tempfile.mkdtemp(prefix="plumbline-lab-"))
+    with inner_record.cache_in_use():
         _say(parts, progress)
-        plan = parts.plan(words, Path(folder, LAB_CONSOLE))
-        return lab_machine.run(plan, parts.emulator, progress)
+        plan = parts.plan(words, folder / LAB_CONSOLE)
+        status = lab_machine.run(plan, parts.emulator, progress)
+    shutil.rmtree(folder)
+    return status
 
 
 def _say(parts: LabParts, progress: Progress) -> None:
@@ -118,3 +123,13 @@ def _refuse_what_a_lab_has_itself(options: argparse.Namespace) -> None:
     for option in NIC_OPTIONS:
         if (nic := getattr(options, option.name)) is not None:
             raise UsageError(f"{option.flag} {nic}: a lab brings its NICs along", "leave it out")
+    for flag, given in (
+        ("--outside", getattr(options, "outside", None)),
+        ("--allow-management-uplink", getattr(options, "allow_management_uplink", False)),
+        ("--management-path", getattr(options, "management_path", None)),
+    ):
+        if given:
+            raise UsageError(
+                f"{flag}: no machine is on the wire of a lab, and none is logged in to it",
+                "leave it out",
+            )
