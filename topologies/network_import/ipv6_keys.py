@@ -58,6 +58,12 @@ def ipv6_keys(root: Element, *, alone: bool) -> Ipv6Keys:
         keys = {"address6": held, "nat6": _is_translated(root), "dhcp6": served.keys}
         left = [each for each in ip.children if each.path != f"{ip.path}/dhcp"]
         return Ipv6Keys(keys, _places(ip, served), [*_others(every, ip), *left, *served.unread])
+    return unread_ipv6(root)
+
+
+def unread_ipv6(root: Element) -> Ipv6Keys:
+    """Return the keys where no address of IPv6 is the guests'; each is left unread."""
+    every = list(of_family(root, "ipv6"))
     return Ipv6Keys({"guests_ipv6": root.attributes.get("ipv6") == "yes"}, unread=every)
 
 
