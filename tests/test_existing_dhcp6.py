@@ -33,7 +33,7 @@ IPV4 = (
 )
 
 
-def serving(name: str, number: int, *hosts: str, ipv4: bool, ranged: bool = True) -> str:
+def serving(name: str, number: int, *hosts: str, ipv4: bool, last: str | None = "1ff") -> str:
     """Return a network with a DHCPv6 server, as its XML.
 
     Args:
@@ -41,9 +41,11 @@ def serving(name: str, number: int, *hosts: str, ipv4: bool, ranged: bool = True
         number: what its addresses have of their own.
         hosts: the last parts of the addresses that are kept for clients.
         ipv4: it has IPv4 as well.
-        ranged: its server has a range.
+        last: the last part of the last address of its server's range; None: it has no range.
     """
-    served = f"<range start='fd00:98:{number}::100' end='fd00:98:{number}::1ff'/>" * ranged
+    served = ""
+    if last is not None:
+        served = f"<range start='fd00:98:{number}::100' end='fd00:98:{number}::{last}'/>"
     kept = "".join(RESERVED.format(f"{at:02}", number, own) for at, own in enumerate(hosts, 60))
     own = IPV4.format(number) * ipv4
     return SERVING.format(name=name, number=number, served=served + kept, ipv4=own)
@@ -98,11 +100,18 @@ def test_networks_with_dhcpv6(machine: MachineWithNetworks, tmp_path: Path) -> N
     assert {each["not_looked_at"] == [] for name, each in seen.items() if name != "host"} == {True}
 
 
-def test_a_network_that_has_addresses_for_known_clients_alone(
-    machine: MachineWithNetworks, tmp_path: Path
+@pytest.mark.parametrize(
+    ("last", "why"),
+    [
+        (None, "addresses for the clients of its reservations alone"),
+        ("102", "2 of the 3 addresses of its DHCPv6 range"),
+    ],
+)
+def test_a_network_that_has_no_addresses_for_the_guests(
+    machine: MachineWithNetworks, tmp_path: Path, last: str | None, why: str
 ) -> None:
     asked = ("run", "--host", "local", "--output", str(tmp_path / "run"), "--network", "known6")
-    with machine.with_network(serving("known6", 46, "20", ipv4=False, ranged=False)):
+    with machine.with_network(serving("known6", 46, "100", ipv4=False, last=last)):
         done = machine.plumbline(*asked, folder=tmp_path)
     assert done.status == EXIT_USAGE, str(done)
-    assert "addresses for the clients of its reservations alone" in done.stderr
+    assert why in done.stderr

@@ -160,10 +160,42 @@ def test_without_dnsmasq_no_prefix_is_advertised(tmp_path: Path) -> None:
         written(tmp_path, shipped.replace(held, f"{held}    dns: {{enable: false}}\n"), "n.yaml")
 
 
+FIRST = "<dns enable='no'/><ip family='ipv6' address='fd00:5::1' prefix='64'/><ip family='ipv6'"
+IPV4 = "<ip address='10.9.0.1' prefix='24'>{}</ip></network>"
+V4_RANGE = "<dhcp><range start='10.9.0.2' end='10.9.0.99'/></dhcp>"
+
+
+@pytest.mark.parametrize("ipv4", ["</network>", IPV4.format("")])
+def test_where_dnsmasq_is_there_for_dhcpv6_alone_that_address_is_read(
+    tmp_path: Path, ipv4: str
+) -> None:
+    text = serving(RANGE.format("1ff")).replace("<ip family='ipv6'", FIRST)
+    topology = written(tmp_path, text.replace("</network>", ipv4))
+    assert str(topology.network.address6) == "fd00:6::1/64"
+    assert topology.network.dhcp6 is not None
+    assert topology.reading is not None
+    assert ("network/ip", "fd00:5::1") in {
+        (each.element, each.value) for each in topology.reading.not_looked_at
+    }
+
+
+@pytest.mark.parametrize(
+    ("served", "held"), [("", None), (V4_RANGE, "fd00:5::1/64")], ids=["alone", "and for IPv4"]
+)
+def test_where_it_is_there_for_known_clients_alone(
+    tmp_path: Path, served: str, held: str | None
+) -> None:
+    text = serving(CLIENT.format(1, "11")).replace("<ip family='ipv6'", FIRST)
+    network = written(tmp_path, text.replace("</network>", IPV4.format(served))).network
+    assert network.dhcp6 is None
+    assert (None if network.address6 is None else str(network.address6)) == held
+
+
 @pytest.mark.parametrize(
     "text",
     [
         NETWORK,
+        serving(RANGE.format("1ff")).replace("<ip family='ipv6'", FIRST),
         serving(RANGE.format("1ff")).replace("<bridge", "<dns enable='no'/><bridge"),
         serving(RANGE.format("1ff").replace("/>", "><lease expiry='2' unit='hours'/></range>")),
         serving(CLIENT.format(1, "11"), CLIENT.format(2, "12")),

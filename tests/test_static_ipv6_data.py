@@ -77,7 +77,7 @@ def test_a_placed_one_keeps_the_place_of_its_address() -> None:
         ("address6: fd00:10:20:72::20/48", "has another prefix length"),
         ("address6: fd00:10:20:72::1/64", "is already that of networks[0].address6"),
         ('address6: "fd00:10:20:72::/64"', "of every router"),
-        ("address6: fd00:10:20:72::105/64", "is in the range of dhcp6"),
+        ("address6: fd00:10:20:72::105/64", "expected one outside the range and the reservations"),
         ("address6: fd00:10:20:72::20", "prefix"),
     ],
 )

@@ -248,8 +248,8 @@ RULES: Final[Mapping[str, Rule]] = {
         "used",
         "`networks.address`: of IPv4 the one with `<dhcp>`, or the first; "
         "`networks.further_addresses`: the others; `networks.address6`: the first of IPv6 with a "
-        f"prefix of 64 bits; another one of IPv6 leaves {', '.join((*SERVER, *ADVERTISED))} "
-        "undecided",
+        "prefix of 64 bits, or the first with `<dhcp>` where libvirt starts dnsmasq for that "
+        f"alone; another one of IPv6 leaves {', '.join((*SERVER, *ADVERTISED))} undecided",
         unread=("NT-03",),
     ),
     "network/ip@address": _used("`networks.address`"),

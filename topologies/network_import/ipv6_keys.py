@@ -4,7 +4,7 @@
 Source: libvirt, "Network XML format".
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv6Interface
 from typing import Any, Final
@@ -41,7 +41,8 @@ def of_family(root: Element, name: FamilyName) -> Iterator[Element]:
 def ipv6_keys(root: Element, *, alone: bool) -> Ipv6Keys:
     """Return the keys of the model that its IPv6 is, and the elements `<ip>` that are left unread.
 
-    The model has one IPv6 address.
+    The model has one IPv6 address: the first, or the first with DHCP where libvirt starts dnsmasq
+    for that alone.
 
     Args:
         root: the element `<network>`.
@@ -55,9 +56,18 @@ def ipv6_keys(root: Element, *, alone: bool) -> Ipv6Keys:
         served = dhcp6_keys(ip, held)
         if served.known_clients_alone and not (alone and served.keys is not None):
             continue
+        if served.keys is None and not _has_dnsmasq_beside_ipv6(root):
+            # dnsmasq is there for another one's server, which the model would not have.
+            continue
         keys = {"address6": held, "nat6": _is_translated(root), "dhcp6": served.keys}
         left = [each for each in ip.children if each.path != f"{ip.path}/dhcp"]
         return Ipv6Keys(keys, _places(ip, served), [*_others(every, ip), *left, *served.unread])
+    return unread_ipv6(root)
+
+
+def unread_ipv6(root: Element) -> Ipv6Keys:
+    """Return the keys where no address of IPv6 is the guests'; each is left unread."""
+    every = list(of_family(root, "ipv6"))
     return Ipv6Keys({"guests_ipv6": root.attributes.get("ipv6") == "yes"}, unread=every)
 
 
@@ -66,10 +76,17 @@ def has_dnsmasq(root: Element) -> bool:
 
     It starts none for a network without DNS and without an address to hand out.
     """
-    served = [dhcp for ip in root.find("ip") for dhcp in ip.find("dhcp")]
-    return root.get("dns", "enable") != "no" or any(
-        each.first(kind) is not None for each in served for kind in ("range", "host")
-    )
+    return _has_dnsmasq_beside_ipv6(root) or _hands_out(of_family(root, "ipv6"))
+
+
+def _has_dnsmasq_beside_ipv6(root: Element) -> bool:
+    return root.get("dns", "enable") != "no" or _hands_out(of_family(root, "ipv4"))
+
+
+def _hands_out(every: Iterable[Element]) -> bool:
+    """Whether one of some elements `<ip>` has an address to hand out."""
+    served = [dhcp for ip in every for dhcp in ip.find("dhcp")]
+    return any(each.first(kind) is not None for each in served for kind in ("range", "host"))
 
 
 def _places(ip: Element, served: Dhcp6Keys) -> dict[FieldPath, Element]:

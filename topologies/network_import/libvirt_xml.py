@@ -22,7 +22,7 @@ from topologies.network_import.dnsmasq_keys import (
 )
 from topologies.network_import.elements import settings
 from topologies.network_import.imported import NETWORK, Imported
-from topologies.network_import.ipv6_keys import PREFIX_BITS, ipv6_keys, of_family
+from topologies.network_import.ipv6_keys import PREFIX_BITS, ipv6_keys, of_family, unread_ipv6
 from topologies.network_import.places import place_in
 from topologies.network_import.reading import Reading
 from topologies.network_import.xml_figures import (
@@ -53,7 +53,12 @@ def without_host(bridge: str) -> BridgeFacts | None:
 
 
 def imported(
-    root: Element, facts: Facts, file: Path | None = None, *, built: bool = False
+    root: Element,
+    facts: Facts,
+    file: Path | None = None,
+    *,
+    built: bool = False,
+    reads_ipv6: bool = True,
 ) -> Imported:
     """Return a libvirt network as Plumbline's model has it.
 
@@ -62,12 +67,14 @@ def imported(
         facts: what is known of the bridge of a network in bridge mode.
         file: where it was read from, for errors.
         built: a run is to make it; else it exists.
+        reads_ipv6: its IPv6 is looked at, if it has IPv4 as well.
 
     Raises:
         DataError: it is of a type that Plumbline does not know, or has what the model cannot have.
     """
     name = _name(root, file)
     read = _Read(root, name, facts, file, built)
+    read.reads_ipv6 = reads_ipv6
     try:
         network, bridge = read.network()
     except ValidationError as error:
@@ -110,6 +117,7 @@ class _Read:
         self._facts = facts
         self._file = file
         self._built = built
+        self.reads_ipv6 = True
         # As long as libvirt starts no dnsmasq.
         self.served: DnsmasqKeys = unserved(root)
 
@@ -192,7 +200,8 @@ class _Read:
             alone: it has no address of IPv4.
         """
         held = next(of_family(self._root, "ipv6"), None)
-        found = ipv6_keys(self._root, alone=alone)
+        read = alone or self.reads_ipv6
+        found = ipv6_keys(self._root, alone=alone) if read else unread_ipv6(self._root)
         if alone and held is not None:
             if "address6" not in found.keys:
                 raise self.error(

@@ -51,7 +51,7 @@ def guests_have_one_where_nothing_is_advertised(draft: Draft) -> Iterator[Proble
 
 
 def none_is_on_an_existing_network(draft: Draft) -> Iterator[Problem]:
-    """On a network that exists nobody has set a static address aside."""
+    """On a network that exists no static address is set aside for a guest."""
     planned = list(draft.planned.values())
     for index, guest in draft.guests.items():
         network = draft.network_of(guest)
@@ -64,8 +64,8 @@ def none_is_on_an_existing_network(draft: Draft) -> Iterator[Problem]:
         )
 
 
-def they_are_leased_to_nobody(draft: Draft) -> Iterator[Problem]:
-    """A static address is none that the DHCPv6 server gives to others: it asks nobody for it."""
+def they_are_outside_dhcp6(draft: Draft) -> Iterator[Problem]:
+    """A static address is none of the DHCPv6 server's: it leases its own without looking."""
     for path, guest, network, _ in _on_planned(draft):
         if guest.address6 is None or (dhcp := network.dhcp6) is None:
             continue
@@ -74,8 +74,8 @@ def they_are_leased_to_nobody(draft: Draft) -> Iterator[Problem]:
             yield Problem(
                 path,
                 f"{address} is in the range of dhcp6, or kept for a client there; expected one "
-                "that is leased to nobody",
-                "choose one beside the range, or leave it out",
+                "outside the range and the reservations",
+                "choose another address, or leave it out",
             )
 
 
@@ -127,5 +127,5 @@ RULES: Final = (
     none_is_on_an_existing_network,
     they_are_inside,
     they_are_used_once,
-    they_are_leased_to_nobody,
+    they_are_outside_dhcp6,
 )
