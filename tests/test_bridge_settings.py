@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.host.sandbox import sandbox
+from fixtures.switch.asked_settings import asked_settings
 from fixtures.switch.linux_bridge import LinuxBridge
 from topologies import library
 from topologies.bridge_settings import BridgeSettings
@@ -100,6 +101,31 @@ def test_those_of_open_vswitch_are_not_looked_at(text: str, tmp_path: Path) -> N
     assert topology.network.bridge_settings is None
     assert topology.reading is not None
     assert "100" in [each.value for each in topology.reading.not_looked_at]
+
+
+@pytest.mark.parametrize(
+    ("root", "undecided"),
+    [
+        (None, []),
+        (
+            "1000.020000000001",
+            ["forward_delay_s", "bridge_settings.hello_s", "bridge_settings.max_age_s"],
+        ),
+    ],
+)
+def test_times_of_another_root_are_undecided(root: str | None, undecided: list[str]) -> None:
+    network = library.load(str(SETTINGS)).network
+    asked = asked_settings(network, root=root)
+    assert {each.name: each.value for each in asked} == {
+        "stp": False,
+        "forward_delay_s": 4,
+        "bridge_settings.ageing_s": 100,
+        "bridge_settings.priority": 4096,
+        "bridge_settings.hello_s": 1,
+        "bridge_settings.max_age_s": 10,
+    }
+    assert [each.name for each in asked if each.undecided] == undecided
+    assert all(str(root) in each.undecided for each in asked if each.undecided)
 
 
 @pytest.mark.host
