@@ -28,12 +28,18 @@ def test_bridge_has_its_settings(testbed: Testbed, evidence: Evidence) -> None:
     Verify:
         - each that was asked for has the value that was asked for
         - where another bridge is the root, the times are that one's, and undecided
+        - where the management path is over the uplink, the MAC is the uplink's, and undecided
     """
     topology, bridge = testbed.topology, testbed.linux_bridge
     if not topology.origin.is_the_runs:
         raise testbed.without("what its bridge was asked for", "it is an existing bridge")
     own, root = bridge.bridge_id(), bridge.root_id()
-    asked = asked_settings(topology.network, root=None if root == own else root)
+    uplink, nic = topology.network.uplink, testbed.host.nics.path
+    asked = asked_settings(
+        topology.network,
+        root=None if root == own else root,
+        path=uplink if nic is not None and uplink is not None and nic.is_over(uplink) else None,
+    )
     found = _found(testbed.host, bridge)
     evidence.json("settings.json", [[each.name, each.value, found[each.name]] for each in asked])
     shown = [each for each in asked if not each.undecided]

@@ -128,6 +128,14 @@ def test_times_of_another_root_are_undecided(root: str | None, undecided: list[s
     assert all(str(root) in each.undecided for each in asked if each.undecided)
 
 
+@pytest.mark.parametrize(("path", "undecided"), [(None, []), ("eth1", ["mac"])])
+def test_the_mac_is_undecided_with_a_path(path: str | None, undecided: list[str]) -> None:
+    network = library.load(str(SETTINGS)).network.model_copy(update={"mac": "52:54:00:0a:0b:0c"})
+    asked = asked_settings(network, root=None, path=path)
+    assert "mac" in [each.name for each in asked]
+    assert [each.name for each in asked if each.undecided] == undecided
+
+
 @pytest.mark.host
 def test_the_kernel_has_them() -> None:
     network = library.load(str(SETTINGS)).network
