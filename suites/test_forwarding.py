@@ -11,6 +11,7 @@ from fixtures.probe.evidence import Evidence
 from fixtures.probe.marked_frames import is_marked, marked, marks_in
 from fixtures.probe.reach import ping
 from fixtures.probe.station import NIC, Station, station
+from fixtures.testbed.learning_bridge import require_learning
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause
 
@@ -39,6 +40,7 @@ def test_learnt_goes_out_of_one_port(testbed: Testbed, evidence: Evidence) -> No
         - control: the frame to the unknown MAC is in every capture, so that each would have shown
           the others
     """
+    require_learning(testbed)
     marks = {guest.tap: f"to {guest.name};".encode() for guest in testbed.guests}
     with contextlib.ExitStack() as stack:
         sender = stack.enter_context(station(testbed.host, testbed.linux_bridge, "st1"))

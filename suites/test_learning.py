@@ -18,6 +18,7 @@ from fixtures.probe.marked_frames import BROADCAST, is_marked, marked, marks_in
 from fixtures.probe.reach import ping
 from fixtures.probe.station import NIC, Station, station
 from fixtures.switch.switch import FdbEntry, Switch
+from fixtures.testbed.learning_bridge import require_learning
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause, poll
 
@@ -53,6 +54,7 @@ def test_guest_is_learnt(testbed: Testbed, evidence: Evidence) -> None:
         - within that second each MAC is on no other port
         - on a Linux bridge each TAP's own `fe:` MAC is there as local
     """
+    require_learning(testbed)
     switch, guests, ports = testbed.switch, testbed.guests, testbed.switch.ports()
     for guest in guests:
         assert guest.tap in ports, f"{guest.tap} of {guest.name} is no port: {ports}"
@@ -202,11 +204,12 @@ def test_entry_expires(testbed: Testbed, evidence: Evidence) -> None:
 @contextlib.contextmanager
 def _ageing(switch: Switch, seconds: int) -> Iterator[None]:
     """Set the ageing time for a `with` block."""
+    before_s = switch.ageing_s()
     switch.set_ageing_s(seconds)
     try:
         yield
     finally:
-        switch.set_ageing_s(DEFAULT_AGEING_S)
+        switch.set_ageing_s(round(before_s))
 
 
 def _known(switch: Switch) -> set[str]:
@@ -262,6 +265,7 @@ def test_mac_moves(testbed: Testbed, evidence: Evidence) -> None:
         - each marked frame leaves that port and not the other one
         - control: each of the two captures has at least one marked frame of its own
     """
+    require_learning(testbed)
     bridge = testbed.linux_bridge
     with contextlib.ExitStack() as stack:
         first, second, sender = (

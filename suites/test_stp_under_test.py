@@ -20,6 +20,8 @@ from fixtures.probe.station import NIC, plugged_station, wait_for_port
 from fixtures.switch.linux_bridge import LinuxBridge, linux_bridge
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause, poll
+from topologies.bridge_settings import BridgeSettings
+from topologies.schema import Network
 
 OTHER = "plumb-other"
 SENDER_MAC, MARK = "02:00:5e:00:53:31", b"once to every guest"  # locally administered, unused
@@ -49,7 +51,8 @@ def test_bridge_under_test_speaks_stp(testbed: Testbed, evidence: Evidence) -> N
            put it on again, with a watch over its states.
         4. Ping the host from each guest.
     Verify:
-        - the bridge is its own root; hello time is 2 s, max age 20 s, the forward delay as set
+        - the bridge is its own root; hello time is 2 s and max age 20 s, or what the topology asks
+          for; the forward delay is as set
         - a BPDU with the bridge as root leaves each guest's TAP
         - the port goes through listening, learning and forwarding
         - every ping is answered
@@ -60,7 +63,7 @@ def test_bridge_under_test_speaks_stp(testbed: Testbed, evidence: Evidence) -> N
         timers = (bridge.hello_time_s(), bridge.max_age_s(), bridge.forward_delay_s())
         own, root = bridge.bridge_id(), bridge.root_id()
         assert root == own, f"the lone bridge {own} takes {root} for the root"
-        wanted = (HELLO_S, MAX_AGE_S, float(DELAY_S))
+        wanted = (*_times_asked(testbed.topology.network), float(DELAY_S))
         assert timers == wanted, f"hello, max age and delay are {timers} s, not {wanted} s"
         captures = {
             guest.name: stack.enter_context(evidence.capture(host, guest.tap))
@@ -177,6 +180,14 @@ def _spoken(bridge: LinuxBridge) -> Iterator[None]:
         bridge.set_forward_delay_s(round(delay_s))
         if not stp:
             bridge.set_ageing_s(round(ageing_s))
+
+
+def _times_asked(network: Network) -> tuple[float, float]:
+    """Return the hello time and the max age that a network's bridge has, in seconds."""
+    settings = network.bridge_settings or BridgeSettings()
+    hello_s = HELLO_S if settings.hello_s is None else settings.hello_s
+    max_age_s = MAX_AGE_S if settings.max_age_s is None else settings.max_age_s
+    return float(hello_s), float(max_age_s)
 
 
 def _expect_bpdu(name: str, frames: Capture, bridge_id: str) -> None:

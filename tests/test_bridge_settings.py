@@ -8,6 +8,7 @@ import pytest
 from fixtures.host.sandbox import sandbox
 from fixtures.switch.asked_settings import asked_settings
 from fixtures.switch.linux_bridge import LinuxBridge
+from fixtures.testbed.learning_bridge import learns
 from topologies import library
 from topologies.bridge_settings import BridgeSettings
 from topologies.catalogue import claims
@@ -134,6 +135,22 @@ def test_the_mac_is_undecided_with_a_path(path: str | None, undecided: list[str]
     asked = asked_settings(network, root=None, path=path)
     assert "mac" in [each.name for each in asked]
     assert [each.name for each in asked if each.undecided] == undecided
+
+
+@pytest.mark.parametrize(
+    ("settings", "learnt"),
+    [
+        (None, True),
+        (BridgeSettings(), True),
+        (BridgeSettings(ageing_s=1), True),
+        (BridgeSettings(ageing_s=0), False),
+    ],
+)
+def test_a_bridge_without_ageing_learns_nothing(
+    settings: BridgeSettings | None, learnt: bool
+) -> None:
+    network = library.load(str(SETTINGS)).network
+    assert learns(network.model_copy(update={"bridge_settings": settings})) == learnt
 
 
 @pytest.mark.host
