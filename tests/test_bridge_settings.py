@@ -138,6 +138,39 @@ def test_the_mac_is_undecided_with_a_path(path: str | None, undecided: list[str]
 
 
 @pytest.mark.parametrize(
+    ("stp", "asked_s", "wanted_s"), [(True, 0, 2), (True, 4, 4), (False, 0, 0), (None, 0, 0)]
+)
+def test_the_kernel_raises_a_forward_delay(stp: bool | None, asked_s: int, wanted_s: int) -> None:
+    network = library.load(str(SETTINGS)).network
+    network = network.model_copy(update={"stp": stp, "forward_delay_s": asked_s})
+    wanted = {each.name: each.value for each in asked_settings(network, root=None)}
+    assert wanted["forward_delay_s"] == wanted_s
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("hello_s: 1", "hello_s: 0", "expected at least 1"),
+        ("hello_s: 1", "hello_s: 11", "expected at most 10"),
+        ("max_age_s: 10", "max_age_s: 5", "expected at least 6"),
+        ("max_age_s: 10", "max_age_s: 41", "expected at most 40"),
+        ("ageing_s: 100", "ageing_s: 42949673", "expected at most 42949672"),
+    ],
+)
+def test_what_the_kernel_refuses_is_refused(
+    before: str, after: str, said: str, tmp_path: Path
+) -> None:
+    text = SETTINGS.read_text(encoding="utf-8")
+    assert before in text
+    file = tmp_path / "mine.yaml"
+    file.write_text(text.replace(before, after), encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        library.load(str(file))
+    assert f"networks[0].bridge_settings.{after.partition(':')[0]}" in str(caught.value)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("settings", "learnt"),
     [
         (None, True),

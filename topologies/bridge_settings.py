@@ -9,19 +9,34 @@ from pydantic import Field
 from topologies.part import Part
 
 PRIORITY_MAX = 65535
+# net/bridge/br_private.h and br_stp.h: BR_MIN_HELLO_TIME and so on.
+HELLO_MIN_S, HELLO_MAX_S = 1, 10
+MAX_AGE_MIN_S, MAX_AGE_MAX_S = 6, 40
+AGEING_MAX_S = (2**32 - 1) // 100
+"""Netlink has it in hundredths of a second, in 32 bits."""
 
 
 class BridgeSettings(Part):
     """Settings that a host gives its bridge; each is left to the kernel where it is null."""
 
     ageing_s: int | None = Field(
-        default=None, ge=0, description="The time after which a learnt address is forgotten."
+        default=None,
+        ge=0,
+        le=AGEING_MAX_S,
+        description="The time after which a learnt address is forgotten; 0: none is learnt.",
     )
     priority: int | None = Field(
         default=None, ge=0, le=PRIORITY_MAX, description="The first half of its id."
     )
-    hello_s: int | None = Field(default=None, ge=0, description="The spanning tree's hello time.")
-    max_age_s: int | None = Field(default=None, ge=0, description="The spanning tree's max age.")
+    hello_s: int | None = Field(
+        default=None, ge=HELLO_MIN_S, le=HELLO_MAX_S, description="The spanning tree's hello time."
+    )
+    max_age_s: int | None = Field(
+        default=None,
+        ge=MAX_AGE_MIN_S,
+        le=MAX_AGE_MAX_S,
+        description="The spanning tree's max age.",
+    )
     vlan_aware: bool | None = Field(
         default=None, description="Whether it filters frames by their VLAN."
     )
