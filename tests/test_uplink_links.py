@@ -53,6 +53,10 @@ def bond(*ports: str, monitor_ms: int | None = None) -> UplinkBond:
 BOND = "iface bond0 inet manual\n bond-slaves eno1 eno2\n bond-mode active-backup\n"
 
 
+def interval(written: str) -> str:
+    return (NETPLAN % ("active-backup", 20)).replace("interval: 50", f"interval: {written}")
+
+
 @pytest.mark.parametrize(
     ("text", "of_vlan", "of_bond"),
     [
@@ -83,6 +87,15 @@ BOND = "iface bond0 inet manual\n bond-slaves eno1 eno2\n bond-mode active-backu
         (bridge_of("bond0", BOND.replace("active-backup", "802.3ad")), None, None),
         (bridge_of("bond0", BOND.replace(" bond-mode active-backup\n", "")), None, None),
         (bridge_of("bond0", BOND.replace("eno1 eno2", "eno1")), None, None),
+        # Each asks a machine of the site for its NICs' links.
+        (bridge_of("bond0", f"{BOND} bond-arp-interval 200\n"), None, None),
+        (bridge_of("bond0.7", f"{BOND} bond_arp_interval 200\n"), vlan(7, "bond0"), None),
+        (NETPLAN % ("active-backup, arp-interval: 200", 20), vlan(20, "bond0"), None),
+        # 0 asks nothing.
+        (bridge_of("bond0", f"{BOND} bond-arp-interval 0\n"), None, bond("eno1", "eno2")),
+        (interval("1s"), vlan(20, "bond0"), bond("lan1", "nic2", monitor_ms=1000)),
+        (interval("200ms"), vlan(20, "bond0"), bond("lan1", "nic2", monitor_ms=200)),
+        (interval("0"), vlan(20, "bond0"), bond("lan1", "nic2", monitor_ms=0)),
         (NETPLAN % ("active-backup", 20), vlan(20, "bond0"), bond("lan1", "nic2", monitor_ms=50)),
         (NETPLAN % ("balance-rr", 20), vlan(20, "bond0"), None),
     ],
@@ -135,6 +148,9 @@ def test_a_nic_has_no_maker(tmp_path: Path) -> None:
         (bridge_of("v", "iface v\n vlan-raw-device eno1\n vlan-id 5000\n"), 7, "5000 is no VLAN"),
         (bridge_of("v7", "iface v7\n vlan-raw-device a-name-of-17-cha\n"), 3, "at most 15"),
         (bridge_of("br0.7", "iface br0.7\n vlan-raw-device br0\n"), 3, "the name of the bridge"),
+        (bridge_of("bond0", f"{BOND} bond-miimon 100ms\n"), 8, '"100ms"; expected a whole number'),
+        (interval("1min"), 3, '"1min"; expected a whole number of milliseconds, or one with ms, s'),
+        (interval("fast"), 3, '"fast"; expected a whole number of milliseconds'),
         (NETPLAN % ("active-backup", 4095), 4, "4095 is no VLAN; expected 1 to 4094"),
     ],
 )

@@ -95,6 +95,28 @@ def require_tag(tag: int, place: Place) -> int:
     )
 
 
+def require_interval_ms(written: str, place: Place, units: Mapping[str, int]) -> int:
+    """Return how often a bond looks for its NICs' links, in milliseconds.
+
+    Args:
+        written: a number, with one of the units.
+        place: where it is written.
+        units: a suffix that its tool takes → milliseconds; "" is for a number alone.
+
+    Raises:
+        DataError: it is none; with its line.
+    """
+    number = written.rstrip("abcdefghijklmnopqrstuvwxyz")
+    unit = units.get(written[len(number) :])
+    if unit is None or not number.isdecimal():
+        taken = ", ".join(each for each in units if each)
+        suffix = f", or one with {taken}" if taken else ""
+        raise place.error(
+            f'"{written}"; expected a whole number of milliseconds{suffix}', "write 100"
+        )
+    return int(number) * unit
+
+
 def require_mtu(octets: int, place: Place) -> None:
     """Require an MTU that guests on the bridge can have.
 

@@ -7,12 +7,21 @@ Source: netplan's YAML reference, "Properties for device type vlans:" and "bonds
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from topologies.bridge_files.declared import Place, Port, PortLinks, require_tag
+from topologies.bridge_files.declared import (
+    Place,
+    Port,
+    PortLinks,
+    require_interval_ms,
+    require_tag,
+)
 from topologies.uplink_links import UplinkBond, UplinkVlan
 from topologies.yaml_reader import FieldPath, Value
 
 VLANS, BONDS = "vlans", "bonds"
 MONITOR: Final = ("parameters", "mii-monitor-interval")
+MONITOR_UNITS: Final = {"": 1, "ms": 1, "s": 1000}
+"""Without a suffix it is in milliseconds."""
+ARP_MONITOR: Final = ("parameters", "arp-interval")
 KEYS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     VLANS: (("id",), ("link",)),
     BONDS: (("interfaces",), ("parameters",), ("parameters", "mode"), MONITOR),
@@ -45,7 +54,8 @@ class NetplanLinks:
         """Return what a bridge's port is made of.
 
         Raises:
-            DataError: its VLAN has a number that there is not; with its line.
+            DataError: its VLAN has a number that there is not, or its bond's interval is none;
+                with its line.
         """
         if port is None:
             return PortLinks()
@@ -64,15 +74,19 @@ class NetplanLinks:
         return PortLinks(vlan, bond, tuple(below))
 
     def _bond(self, name: str, ports: list[Value]) -> UplinkBond | None:
-        """Return a bond in a mode that the model has."""
+        """Return a bond that the model has: by its mode, and not with ARP for its NICs' links."""
         mode = self._get(BONDS, name, "parameters", "mode")
         if mode != ACTIVE_BACKUP or len(ports) < BOND_PORTS_MIN:
             return None
-        # Without a suffix it is in milliseconds.
-        asked = str(self._get(BONDS, name, *MONITOR)).removesuffix("ms")
+        if self._get(BONDS, name, *ARP_MONITOR) not in (None, 0, "0"):
+            return None
+        asked = self._get(BONDS, name, *MONITOR)
+        place = self._place(("network", BONDS, name, *MONITOR))
         return UplinkBond.model_construct(
             ports=tuple(self._link(str(each)) for each in ports),
-            monitor_ms=int(asked) if asked.isdecimal() else None,
+            monitor_ms=None
+            if asked is None
+            else require_interval_ms(str(asked), place, MONITOR_UNITS),
         )
 
     def _get(self, *path: str) -> Value:

@@ -9,7 +9,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from topologies.bridge_files.declared import Place, Port, PortLinks, require_tag
+from topologies.bridge_files.declared import (
+    Place,
+    Port,
+    PortLinks,
+    require_interval_ms,
+    require_tag,
+)
 from topologies.bridge_files.stanzas import Option, Stanza
 from topologies.uplink_links import UplinkBond, UplinkVlan
 
@@ -19,6 +25,9 @@ VLAN_KEYS: Final = ("vlan-raw-device", "vlan-id")
 SLAVES: Final = ("bond-slaves", "slaves")
 MODE, MONITOR, MASTER = "bond-mode", "bond-miimon", "bond-master"
 BOND_KEYS: Final = (*SLAVES, MODE, MONITOR, MASTER)
+MONITOR_UNITS: Final = {"": 1}
+"""The kernel takes a number alone (bonding, `miimon`)."""
+ARP_MONITOR: Final = ("bond-arp-interval", "arp-interval")
 ACTIVE_BACKUP: Final = ("active-backup", "1")
 NO_PORT: Final = "none"
 BOND_PORTS_MIN: Final = 2
@@ -31,7 +40,8 @@ def links_of(port: Port | None, stanzas: Stanzas) -> PortLinks:
     """Return what a bridge's port is made of.
 
     Raises:
-        DataError: its VLAN has a number that there is not; with its line.
+        DataError: its VLAN has a number that there is not, or its bond's interval is none; with
+            its line.
     """
     if port is None:
         return PortLinks()
@@ -58,17 +68,25 @@ def _vlan(port: Port, stanzas: Stanzas) -> UplinkVlan | None:
 
 
 def _bond(name: str, stanzas: Stanzas) -> UplinkBond | None:
-    """Return a bond in a mode that the model has; its ports are in its stanza or name it."""
+    """Return a bond that the model has; its ports are in its stanza or name it.
+
+    One that asks a machine of the site by ARP whether its NICs have a link is none.
+    """
     listed = _find(name, stanzas, *SLAVES)
     ports = [] if listed is None else [e for e in listed[1].value.split() if e != NO_PORT]
     ports += [each for each in _enslaved(name, stanzas) if each not in ports]
     mode, monitor = (_find(name, stanzas, key) for key in (MODE, MONITOR))
     if len(ports) < BOND_PORTS_MIN or mode is None or mode[1].value not in ACTIVE_BACKUP:
         return None
-    asked = "" if monitor is None else monitor[1].value
-    return UplinkBond.model_construct(
-        ports=tuple(ports), monitor_ms=int(asked) if asked.isdecimal() else None
-    )
+    by_arp = _find(name, stanzas, *ARP_MONITOR)
+    if by_arp is not None and by_arp[1].value != "0":
+        return None
+    monitor_ms = None
+    if monitor is not None:
+        stanza, option = monitor
+        place = Place(stanza.file, option.line, f"iface {stanza.interface} {option.word}")
+        monitor_ms = require_interval_ms(option.value, place, MONITOR_UNITS)
+    return UplinkBond.model_construct(ports=tuple(ports), monitor_ms=monitor_ms)
 
 
 def _enslaved(bond: str, stanzas: Stanzas) -> Iterator[str]:
