@@ -57,6 +57,11 @@ def interval(written: str) -> str:
     return (NETPLAN % ("active-backup", 20)).replace("interval: 50", f"interval: {written}")
 
 
+def link_of(name: str) -> str:
+    text = NETPLAN % ("active-backup", 20)
+    return text.replace("link: bond0}}", f"link: {name}}}, w: {{id: 9, link: bond0}}}}")
+
+
 @pytest.mark.parametrize(
     ("text", "of_vlan", "of_bond"),
     [
@@ -148,6 +153,14 @@ def test_a_nic_has_no_maker(tmp_path: Path) -> None:
         (bridge_of("v", "iface v\n vlan-raw-device eno1\n vlan-id 5000\n"), 7, "5000 is no VLAN"),
         (bridge_of("v7", "iface v7\n vlan-raw-device a-name-of-17-cha\n"), 3, "at most 15"),
         (bridge_of("br0.7", "iface br0.7\n vlan-raw-device br0\n"), 3, "the name of the bridge"),
+        (bridge_of("eno1.100.20"), 3, "eno1.100 is a VLAN itself; expected a NIC or a bond"),
+        (
+            bridge_of("v20", "iface v20\n vlan-raw-device v9\niface v9\n vlan-raw-device eno1\n"),
+            6,
+            "v9 is a VLAN itself",
+        ),
+        (link_of("w"), 4, "w is a VLAN itself"),
+        (link_of("bond1"), 4, "bond1 is defined nowhere in the file"),
         (bridge_of("bond0", f"{BOND} bond-miimon 100ms\n"), 8, '"100ms"; expected a whole number'),
         (interval("1min"), 3, '"1min"; expected a whole number of milliseconds, or one with ms, s'),
         (interval("fast"), 3, '"fast"; expected a whole number of milliseconds'),

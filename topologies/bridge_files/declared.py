@@ -95,6 +95,14 @@ def require_tag(tag: int, place: Place) -> int:
     )
 
 
+def stacked(link: str, place: Place) -> DataError:
+    """Return the error about a VLAN whose link is a VLAN, too."""
+    return place.error(
+        f"{link} is a VLAN itself; expected a NIC or a bond below a VLAN",
+        f"{BY_HAND}, with {link} as its uplink",
+    )
+
+
 def require_interval_ms(written: str, place: Place, units: Mapping[str, int]) -> int:
     """Return how often a bond looks for its NICs' links, in milliseconds.
 

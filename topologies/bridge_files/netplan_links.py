@@ -13,7 +13,10 @@ from topologies.bridge_files.declared import (
     PortLinks,
     require_interval_ms,
     require_tag,
+    stacked,
 )
+from topologies.bridge_files.netplan_keys import DEVICES
+from topologies.data_error import near_miss
 from topologies.uplink_links import UplinkBond, UplinkVlan
 from topologies.yaml_reader import FieldPath, Value
 
@@ -54,8 +57,8 @@ class NetplanLinks:
         """Return what a bridge's port is made of.
 
         Raises:
-            DataError: its VLAN has a number that there is not, or its bond's interval is none;
-                with its line.
+            DataError: its VLAN has a number that there is not, or is of another VLAN or of what
+                is not in the file, or its bond's interval is none; with its line.
         """
         if port is None:
             return PortLinks()
@@ -64,7 +67,7 @@ class NetplanLinks:
         tag, link = self._get(VLANS, carrier, "id"), self._get(VLANS, carrier, "link")
         if isinstance(tag, int) and link is not None:
             place = self._place(("network", VLANS, carrier, "id"))
-            carrier = str(link)
+            carrier = self._below(carrier, str(link))
             below.append(carrier)
             vlan = UplinkVlan.model_construct(tag=require_tag(tag, place), link=self._link(carrier))
         ports = self._get(BONDS, carrier, "interfaces")
@@ -72,6 +75,21 @@ class NetplanLinks:
         if bond is not None and isinstance(ports, list):
             below += map(str, ports)
         return PortLinks(vlan, bond, tuple(below))
+
+    def _below(self, vlan: str, link: str) -> str:
+        """Return the interface that carries a VLAN; the model has a NIC or a bond there."""
+        place = self._place(("network", VLANS, vlan, "link"))
+        if self._get(VLANS, link) is not None:
+            raise stacked(link, place)
+        sections = {name: self._get(name) for name in DEVICES}
+        known = [str(each) for own in sections.values() if isinstance(own, dict) for each in own]
+        if link not in known:
+            raise place.error(
+                f"{link} is defined nowhere in the file; expected an interface of ethernets or "
+                "bonds",
+                near_miss(link, known) or f"add it: ethernets: {{{link}: {{}}}}",
+            )
+        return link
 
     def _bond(self, name: str, ports: list[Value]) -> UplinkBond | None:
         """Return a bond that the model has: by its mode, and not with ARP for its NICs' links."""

@@ -15,6 +15,7 @@ from topologies.bridge_files.declared import (
     PortLinks,
     require_interval_ms,
     require_tag,
+    stacked,
 )
 from topologies.bridge_files.stanzas import Option, Stanza
 from topologies.uplink_links import UplinkBond, UplinkVlan
@@ -40,8 +41,8 @@ def links_of(port: Port | None, stanzas: Stanzas) -> PortLinks:
     """Return what a bridge's port is made of.
 
     Raises:
-        DataError: its VLAN has a number that there is not, or its bond's interval is none; with
-            its line.
+        DataError: its VLAN has a number that there is not, or is of another VLAN, or its bond's
+            interval is none; with its line.
     """
     if port is None:
         return PortLinks()
@@ -57,6 +58,12 @@ def _vlan(port: Port, stanzas: Stanzas) -> UplinkVlan | None:
     if raw is None and name is None:
         return None
     link = raw[1].value if raw is not None else name["raw"] if name is not None else ""
+    if RAW_AND_TAG.fullmatch(link) or _find(link, stanzas, VLAN_KEYS[0]) is not None:
+        place = port.place
+        if raw is not None:
+            stanza, option = raw
+            place = Place(stanza.file, option.line, f"iface {port.name} {option.word}")
+        raise stacked(link, place)
     if number is not None and number[1].value.isdecimal():
         stanza, option = number
         place = Place(stanza.file, option.line, f"iface {port.name} {option.word}")
