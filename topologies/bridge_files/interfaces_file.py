@@ -105,8 +105,10 @@ class _Bridge:
         switch: Literal["linux", "ovs"] = "linux" if self._find("ovs-type") is None else "ovs"
         ports = list(self._ports("ovs-ports" if switch == "ovs" else "bridge-ports"))
         links = links_of(way_out(ports), self._by_name)
-        lines = BridgeLines(self._file, self._name, ports, links, self._others, self._stanzas)
         given = None if switch == "ovs" or self._is_of_ifupdown2() else self._stanza()
+        made = given is not None
+        lines = BridgeLines(self._file, self._name, ports, links, self._others, self._stanzas, made)
+        kernel = settings_of(OF_STANZAS, self._written, by_ifup=made)
         return DeclaredBridge(
             name=self._name,
             place=Place(self._main.file, self._main.line, f"iface {self._name}"),
@@ -120,13 +122,13 @@ class _Bridge:
             mtu=self._mtu(ports),
             settings=(
                 self._made_by(given),
-                *self._port_made_by(way_out(ports), links, by_ifup=given is not None),
+                *self._port_made_by(way_out(ports), links, by_ifup=made),
                 *lines.settings(),
             ),
             places=self._places,
             stanza=given,
             links=links,
-            kernel=settings_of(OF_STANZAS, self._written) if switch == "linux" else None,
+            kernel=kernel if switch == "linux" else None,
         )
 
     def _is_of_ifupdown2(self) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from topologies.bridge_files.declared import Port, PortLinks, way_out
-from topologies.bridge_files.kernel_settings import OF_STANZAS, VLAN_AWARE
+from topologies.bridge_files.kernel_settings import OF_STANZAS, VLAN_AWARE, value_of
 from topologies.bridge_files.keywords import BRIDGE, Keyword
 from topologies.bridge_files.stanza_links import BOND_KEYS, VLAN_KEYS
 from topologies.bridge_files.stanzas import SOURCES, Option, Stanza, source_folder, sourced_files
@@ -33,6 +33,7 @@ class BridgeLines:
         links: what the port that leads to other machines is made of.
         others: the other bridges of the file.
         stanzas: all of the file, and of those that it sources.
+        by_ifup: ifup makes it.
     """
 
     file: Path
@@ -41,6 +42,7 @@ class BridgeLines:
     links: PortLinks
     others: frozenset[str]
     stanzas: Sequence[Stanza]
+    by_ifup: bool
 
     def settings(self) -> Iterator[Setting]:
         """Give every line with its treatment."""
@@ -69,14 +71,21 @@ class BridgeLines:
             # The model has one address of the host's, of IPv4.
             beyond = is_ipv6 or ":" in option.value or option.key in seen
             is_address = option.key in ("address", "netmask", "gateway")
-            # Open vSwitch has none of the kernel's settings.
-            of_kernel = option.key in (*OF_STANZAS, VLAN_AWARE) and stanza.value("ovs-type")
-            is_left_out = (is_address and beyond) or of_kernel
+            is_left_out = (is_address and beyond) or self._is_left_to_kernel(stanza, option)
             treatment = "not looked at" if is_left_out else rule.treatment
             yield _setting(stanza, option, treatment, rule.undecides(option.value))
             if option.key in PORTS and option.key not in seen:
                 yield from self._further_ports(stanza, option)
             seen.add(option.key)
+
+    def _is_left_to_kernel(self, stanza: Stanza, option: Option) -> bool:
+        """Whether an option is a setting of the kernel's that the run's bridge does not have."""
+        name = {**OF_STANZAS, VLAN_AWARE: "vlan_aware"}.get(option.key)
+        if name is None:
+            return False
+        # Open vSwitch has none of them.
+        of_ovs = stanza.value("ovs-type") is not None
+        return of_ovs or value_of(name, option.value, by_ifup=self.by_ifup) is None
 
     def _further_ports(self, stanza: Stanza, option: Option) -> Iterator[Setting]:
         for port in self.ports:

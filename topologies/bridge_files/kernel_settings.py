@@ -7,8 +7,10 @@ Source: bridge-utils-interfaces(5); netplan's YAML reference, "Properties for de
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from pydantic import ValidationError
+
 from topologies.bridge_files.declared import Place
-from topologies.bridge_settings import PRIORITY_MAX
+from topologies.bridge_settings import BridgeSettings
 
 OF_STANZAS: Final[Mapping[str, str]] = {
     "bridge-ageing": "ageing_s",
@@ -25,41 +27,56 @@ OF_NETPLAN: Final[Mapping[str, str]] = {
     "max-age": "max_age_s",
 }
 """Key below `parameters` → key of the model's."""
-PRIORITY: Final = "priority"
 VLAN_AWARE: Final = "bridge-vlan-aware"
-ON_OFF: Final = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
+ON_OFF: Final = {
+    **dict.fromkeys(("yes", "on", "true", "1"), True),
+    **dict.fromkeys(("no", "off", "false", "0"), False),
+}
+OF_SCRIPT: Final = ("yes", "no")
+"""What the script of bridge-utils takes for on, and for off: `on` is ifupdown2's."""
 
 Find = Callable[[str], tuple[str, Place] | None]
 """Gives a setting's value and place; None: it is not in the file."""
 
 
-def settings_of(keys: Mapping[str, str], find: Find) -> dict[str, int] | None:
+def settings_of(
+    keys: Mapping[str, str], find: Find, *, by_ifup: bool = False
+) -> dict[str, int] | None:
     """Return the settings in the form of a topology file; None: there is none.
 
-    Raises:
-        DataError: one is no number, or neither on nor off; with its line.
+    Those with a value that the model cannot have are left out, and not looked at.
+
+    Args:
+        keys: the file's keys.
+        find: gives what the file has of one.
+        by_ifup: ifup makes the bridge.
     """
     found: dict[str, int] = {}
-    for key, name in keys.items():
-        if (written := find(key)) is not None:
-            found[name] = _number(*written)
-            if name == PRIORITY and found[name] > PRIORITY_MAX:
-                raise written[1].error(
-                    f"{found[name]}; expected at most {PRIORITY_MAX}", "lower it, or leave it out"
-                )
-    if (written := find(VLAN_AWARE)) is not None:
-        found["vlan_aware"] = _switched(*written)
+    for key, name in {**keys, VLAN_AWARE: "vlan_aware"}.items():
+        if (written := find(key)) is None:
+            continue
+        value = value_of(name, written[0], by_ifup=by_ifup)
+        if value is not None:
+            found[name] = value
     return found or None
 
 
-def _number(value: str, place: Place) -> int:
-    plain = value.removesuffix("s").removesuffix(".0")
+def value_of(name: str, written: str, *, by_ifup: bool = False) -> int | None:
+    """Return the value of a setting; None: the model cannot have it.
+
+    Args:
+        name: its name in a topology file.
+        written: its value in the host's file.
+        by_ifup: ifup makes the bridge.
+    """
+    if name == "vlan_aware":
+        word = written.lower()
+        return ON_OFF.get(word) if not by_ifup or word in OF_SCRIPT else None
+    plain = written.removesuffix("s").removesuffix(".0")
     if not plain.isdecimal():
-        raise place.error(f'"{value}"; expected a whole number', "correct it, or leave it out")
+        return None
+    try:
+        BridgeSettings.model_validate({name: int(plain)})
+    except ValidationError:
+        return None
     return int(plain)
-
-
-def _switched(value: str, place: Place) -> bool:
-    if (found := ON_OFF.get(value.lower())) is None:
-        raise place.error(f'"{value}"; expected yes or no', "write yes, or leave it out")
-    return found

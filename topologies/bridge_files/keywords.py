@@ -38,9 +38,18 @@ def used(by: str) -> Keyword:
 
 def ageing(value: str) -> tuple[str, ...]:
     """Return the claims that an ageing time takes the ground from; at 0 nothing is learnt."""
-    if not value.isdecimal():
+    number = value.removesuffix("s").removesuffix(".0")
+    if not number.isdecimal():
         return LEARNING
-    return () if int(value) == AGEING_DEFAULT_S else LEARNING if int(value) == 0 else ("LB-09",)
+    return () if int(number) == AGEING_DEFAULT_S else LEARNING if int(number) == 0 else ("LB-09",)
+
+
+def times(value: str) -> tuple[str, ...]:
+    """Return the claims that a time of the spanning tree takes the ground from.
+
+    LB-06 wants what the topology asks for, and a topology has whole seconds alone.
+    """
+    return () if value.removesuffix("s").removesuffix(".0").isdecimal() else ("LB-06",)
 
 
 def _off(*claims: str) -> Callable[[str], tuple[str, ...]]:
@@ -66,8 +75,8 @@ BRIDGE: Final[Mapping[str, Keyword]] = {
     "ovs-ports": used("`networks.uplink`"),
     "bridge-ageing": Keyword("used", "`networks.bridge_settings.ageing_s`", ageing),
     "bridge-bridgeprio": used("`networks.bridge_settings.priority`"),
-    "bridge-hello": used("`networks.bridge_settings.hello_s`"),
-    "bridge-maxage": used("`networks.bridge_settings.max_age_s`"),
+    "bridge-hello": Keyword("used", "`networks.bridge_settings.hello_s`", times),
+    "bridge-maxage": Keyword("used", "`networks.bridge_settings.max_age_s`", times),
     "bridge-vlan-aware": used("`networks.bridge_settings.vlan_aware`"),
     "bridge-learning": Keyword("not looked at", undecides=lambda _value: LEARNING),
     "bridge-unicast-flood": Keyword("not looked at", undecides=_off("LB-10")),

@@ -8,7 +8,7 @@ table.
 from collections.abc import Mapping
 from typing import Final
 
-from topologies.bridge_files.keywords import Keyword, ageing, used
+from topologies.bridge_files.keywords import Keyword, ageing, times, used
 
 NOT: Final = Keyword("not looked at")
 
@@ -35,8 +35,8 @@ BRIDGE: Final[Mapping[str, Keyword]] = {
         Keyword("used", "`networks.bridge_settings.ageing_s`", ageing),
     ),
     "parameters.priority": used("`networks.bridge_settings.priority`"),
-    "parameters.hello-time": used("`networks.bridge_settings.hello_s`"),
-    "parameters.max-age": used("`networks.bridge_settings.max_age_s`"),
+    "parameters.hello-time": Keyword("used", "`networks.bridge_settings.hello_s`", times),
+    "parameters.max-age": Keyword("used", "`networks.bridge_settings.max_age_s`", times),
     **dict.fromkeys(
         (
             *("parameters.path-cost", "parameters.port-priority"),

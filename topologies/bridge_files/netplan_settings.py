@@ -2,12 +2,12 @@
 """Every key of netplan's YAML, as one bridge of it has it: nothing is left out."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from topologies.bridge_files.declared import Port, PortLinks, way_out
 from topologies.bridge_files.interfaces_settings import PORT_WITHOUT_ADDRESS
-from topologies.bridge_files.kernel_settings import OF_NETPLAN
+from topologies.bridge_files.kernel_settings import OF_NETPLAN, value_of
 from topologies.bridge_files.keywords import Keyword
 from topologies.bridge_files.netplan_keys import BRIDGE, DEVICES, NOT, OFF
 from topologies.bridge_files.netplan_links import KEYS
@@ -127,7 +127,12 @@ class BridgeKeys:
         if of_kernel and self._value((*self._own, "openvswitch")) is not None:
             # Open vSwitch has none of the kernel's settings.
             return NOT
-        return BRIDGE.get(".".join(map(str, path[1:])), NOT)
+        rule = BRIDGE.get(".".join(map(str, path[1:])), NOT)
+        if of_kernel:
+            written = _written(self._value((*self._own, *map(str, path[1:]))))
+            if value_of(OF_NETPLAN[str(path[-1])], written) is None:
+                return replace(rule, treatment="not looked at")
+        return rule
 
     def _value(self, path: FieldPath) -> Value:
         found: Value = self.document.data
