@@ -18,7 +18,14 @@ from fixtures.probe.evidence import Evidence
 from fixtures.probe.marked_frames import BROADCAST, EXPERIMENTAL, marked
 from fixtures.probe.reach import send
 from fixtures.testbed.testbed import Testbed
-from fixtures.testbed.uplink_links import UplinkLinks, active_nic, has_carrier, monitor_ms
+from fixtures.testbed.uplink_links import (
+    UplinkLinks,
+    active_nic,
+    has_carrier,
+    monitor_ms,
+    vlans,
+    why_no_bond,
+)
 from fixtures.waiting import pause, poll, until
 
 # A frame passes within microseconds; this is for a busy machine.
@@ -152,6 +159,8 @@ def test_bond_outlives_a_link(testbed: Testbed, evidence: Evidence) -> None:
     """
     made_of, host = testbed.beyond.uplink, testbed.host
     if made_of.bond is None:
+        if (why := why_no_bond(testbed.topology.network, vlans(host))) is not None:
+            raise why
         raise testbed.without("a bond as uplink", "networks[0].uplink_bond is null")
     bond = made_of.carrier
     first = active_nic(host, bond)

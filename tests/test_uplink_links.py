@@ -9,8 +9,9 @@ from fixtures.host.sandbox import sandbox
 from fixtures.switch.linux_bridge import LinuxBridge
 from fixtures.testbed.build_network import built_network
 from fixtures.testbed.physical_network import physical_network
-from fixtures.testbed.uplink_links import UplinkLinks
+from fixtures.testbed.uplink_links import UplinkLinks, why_no_bond
 from launcher.capabilities import CAPABILITIES, State
+from launcher.finding import Finding
 from topologies import library
 from topologies.bridge_files.bridge_file import as_imported, declared_bridges
 from topologies.catalogue import claims
@@ -264,6 +265,23 @@ def test_cables_and_ports(
     assert made_of.nics == nics
     assert made_of.switch_ports == ports
     assert made_of.words == words
+
+
+@pytest.mark.parametrize(
+    ("state", "ports", "said"),
+    [
+        (State.NO, bridge_of("bond0.7", BOND), "the host lacks vlan (probe: no 802.1Q)"),
+        (State.YES, bridge_of("bond0.7", BOND), None),
+        (State.NO, bridge_of("bond0", BOND), None),
+        (State.NO, bridge_of("eno1.7"), None),
+    ],
+)
+def test_a_bond_below_a_vlan_needs_vlans(
+    state: State, ports: str, said: str | None, tmp_path: Path
+) -> None:
+    network = loaded(tmp_path, ports).network
+    why = why_no_bond(network, Finding("vlan", state, "no 802.1Q"))
+    assert (None if why is None else str(why)) == said
 
 
 @pytest.mark.host
