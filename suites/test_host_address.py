@@ -15,10 +15,10 @@ from contracts.address_family import IPV4
 from fixtures.errors import HarnessError, Inconclusive, NotTestable
 from fixtures.host.dhcp_client import default_gateways, leased, without_address
 from fixtures.host.links import add_address, addresses, link_mac
+from fixtures.probe.captures import captured
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.reach import PROTOCOLS, End, send
 from fixtures.testbed.testbed import Testbed
-from fixtures.testbed.uplink_links import HOST_PORT
 
 DHCP_ACK = 5  # RFC 2132, section 9.6
 
@@ -33,11 +33,11 @@ def test_address_by_dhcp(testbed: Testbed, evidence: Evidence) -> None:
         - the physical network has a DHCP server with a range, and its switch can be captured on
     Steps:
         1. Take the static address and the default route of the bridge away.
-        2. Run `dhclient` on the bridge, with a capture on the cable of the uplink.
+        2. Run `dhclient` on the bridge, with a capture on each cable of the uplink.
         3. Probe the leased address from outside by ICMP, TCP and UDP, with a capture there.
         4. Release the lease, put address and route back, and probe the host from outside.
     Verify:
-        - on the cable the server's ACK for the bridge's MAC names the address that the bridge holds
+        - on a cable the server's ACK for the bridge's MAC names the address that the bridge holds
         - the ACK comes from the physical network's router
         - the address is in the server's range, with the prefix of the physical subnet
         - the one default route over the bridge goes to that router; a host that keeps its own has
@@ -49,7 +49,7 @@ def test_address_by_dhcp(testbed: Testbed, evidence: Evidence) -> None:
     mac = link_mac(host, bridge)
     with (
         _put_back(testbed),
-        evidence.capture(testbed.lan, HOST_PORT) as wire,
+        captured(evidence, testbed.lan, testbed.beyond.uplink.switch_ports) as wire,
         leased(host, bridge, IPV4) as lease,
     ):
         assert not lease.failure, lease.failure

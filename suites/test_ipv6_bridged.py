@@ -18,6 +18,7 @@ from fixtures.probe.advertisement import (
     solicit,
     solicitation,
 )
+from fixtures.probe.captures import captured
 from fixtures.probe.evidence import Evidence
 from fixtures.testbed.physical_network import LAN_BRIDGE
 from fixtures.testbed.testbed import Testbed
@@ -38,23 +39,24 @@ def test_advertisements_pass_the_bridge(testbed: Testbed, evidence: Evidence) ->
         - the physical network has a router that advertises its prefix, and its switch can be
           captured on
     Steps:
-        1. For each guest: capture on the guest's TAP and on the router's end of the uplink's cable,
-           and send a router solicitation from the guest.
+        1. For each guest: capture on the guest's TAP and on the router's end of each cable of the
+           uplink, and send a router solicitation from the guest.
         2. Read the router's link-local addresses.
     Verify:
-        - the guest's solicitation arrives on the cable octet for octet
+        - the guest's solicitation arrives on a cable octet for octet
         - an advertisement comes to the guest
-        - each that comes to the guest is on the cable octet for octet, with hop limit 255
+        - each that comes to the guest is on a cable octet for octet, with hop limit 255
         - each is the router's: from a link-local address and the MAC of its own, with the physical
           network's prefix alone, and as a default router
     """
     lan, prefix, reasons = testbed.lan, testbed.subnet_of(IPV6), []
-    port = testbed.beyond.uplink.switch_ports[0]
+    # A bond takes and sends by one of its NICs, not always by the first.
+    ports = testbed.beyond.uplink.switch_ports
     own = _link_local(lan, LAN_BRIDGE)
     mac = link_mac(lan, LAN_BRIDGE)
     for guest in testbed.guests:
         with (
-            evidence.capture(lan, port, guest.name) as cable,
+            captured(evidence, lan, ports, guest.name) as cable,
             evidence.capture(testbed.host, guest.tap) as tap,
         ):
             solicit(guest, tap)
