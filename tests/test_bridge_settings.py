@@ -207,3 +207,15 @@ def test_the_kernel_has_them() -> None:
         found = LinuxBridge(host, network.bridge).settings()
     assert network.bridge_settings is not None
     assert found == network.bridge_settings.model_copy(update={"vlan_aware": False})
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("delay_s", [0, 4])
+def test_the_kernel_has_the_forward_delay_with_stp_on(delay_s: int) -> None:
+    network = library.load(str(SETTINGS)).network
+    network = network.model_copy(update={"stp": True, "forward_delay_s": delay_s})
+    with sandbox() as host, LinuxBridge.made(host, network):
+        bridge = LinuxBridge(host, network.bridge)
+        found = {"stp": bridge.stp(), "forward_delay_s": bridge.forward_delay_s()}
+    wanted = {each.name: each.value for each in asked_settings(network, root=None)}
+    assert found == {key: wanted[key] for key in found}
