@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from contracts.address_family import IPV4, IPV6
+from tests.changed_topologies import changed
 from tests.launched import require_conforming
 from topologies.catalogue import claims
 from topologies.data_error import DataError
@@ -24,13 +25,7 @@ OWN = '    address6: "2001:db8:1::2/64"'
 
 def written(folder: Path, *changes: tuple[str, str], name: str = NAMES[0]) -> Topology:
     """Return one of the topologies with some of its text replaced."""
-    text = DATA[name]
-    for before, after in changes:
-        assert before in text
-        text = text.replace(before, after)
-    file = folder / "mine.yaml"
-    file.write_text(text, encoding="utf-8")
-    return load(str(file))
+    return changed(TOPOLOGIES / f"{name}.yaml", folder, *changes)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from fixtures.switch.libvirt_network import beside, definition
+from tests.changed_topologies import changed
 from topologies.catalogue import claims
 from topologies.data_error import DataError
 from topologies.dhcp import LeaseTime
@@ -38,13 +39,7 @@ RANGE = "<range start='fd00:9::100' end='fd00:9::1ff'><lease expiry='2' unit='ho
 
 def written(folder: Path, *changes: tuple[str, str]) -> Topology:
     """Return the topology with some of its text replaced."""
-    text = SHIPPED.read_text(encoding="utf-8")
-    for before, after in changes:
-        assert before in text
-        text = text.replace(before, after)
-    file = folder / "mine.yaml"
-    file.write_text(text, encoding="utf-8")
-    return load(str(file))
+    return changed(SHIPPED, folder, *changes)
 
 
 def read(folder: Path, *served: str) -> Topology:

@@ -8,6 +8,7 @@ import pytest
 
 from contracts.address_family import IPV6
 from fixtures.switch.libvirt_network import definition
+from tests.changed_topologies import changed
 from topologies.catalogue import claims
 from topologies.data_error import DataError
 from topologies.library import load
@@ -24,13 +25,7 @@ def shipped(name: str) -> Topology:
 
 def written(folder: Path, *changes: tuple[str, str]) -> Topology:
     """Return the isolated topology with some of its text replaced."""
-    text = (FOLDER / "ipv6-alone.yaml").read_text(encoding="utf-8")
-    for before, after in changes:
-        assert before in text
-        text = text.replace(before, after)
-    file = folder / "mine.yaml"
-    file.write_text(text, encoding="utf-8")
-    return load(str(file))
+    return changed(FOLDER / "ipv6-alone.yaml", folder, *changes)
 
 
 @pytest.mark.parametrize("name", ALONE)

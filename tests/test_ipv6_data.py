@@ -19,6 +19,7 @@ from contracts.address_family import IPV4, IPV6
 from fixtures.probe.advertisement import interface_identifier, read_advertisement
 from fixtures.switch.libvirt_network import definition
 from fixtures.testbed.outside_routes import routed_subnets
+from tests.changed_topologies import changed
 from topologies.catalogue import claims
 from topologies.data_error import DataError
 from topologies.default_promises import promises_of
@@ -31,13 +32,7 @@ def written(folder: Path, *changes: tuple[str, str], name: str = "nat-dual-stack
     """Return a shipped topology with some of its text replaced."""
     source = load(name).source_path
     assert source is not None
-    text = source.read_text(encoding="utf-8")
-    for before, after in changes:
-        assert before in text
-        text = text.replace(before, after)
-    file = folder / "mine.yaml"
-    file.write_text(text, encoding="utf-8")
-    return load(str(file))
+    return changed(source, folder, *changes)
 
 
 def without_promises(text: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from contracts.address_family import IPV4, IPV6, AddressFamily
+from tests.changed_topologies import changed
 from tests.launched import require_conforming
 from topologies.catalogue import claims
 from topologies.data_error import DataError
@@ -32,13 +33,7 @@ def written(folder: Path, *changes: tuple[str, str], name: str = DUAL) -> Topolo
         found = load(name).source_path
         assert found is not None
         source = found
-    text = source.read_text(encoding="utf-8")
-    for before, after in changes:
-        assert before in text
-        text = text.replace(before, after)
-    file = folder / "mine.yaml"
-    file.write_text(text, encoding="utf-8")
-    return load(str(file))
+    return changed(source, folder, *changes)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from contracts.address_family import IPV4, IPV6
+from tests.changed_topologies import changed
 from topologies.data_error import DataError
 from topologies.library import load
 from topologies.network_types import type_of
@@ -21,13 +22,7 @@ DUAL = FOLDER.parent / "topologies" / "isolated-dual-stack.yaml"
 
 def written(folder: Path, *changes: tuple[str, str], base: Path = STATIC) -> Topology:
     """Return a topology with some of its text replaced."""
-    text = base.read_text(encoding="utf-8")
-    for before, after in changes:
-        assert before in text
-        text = text.replace(before, after)
-    file = folder / "mine.yaml"
-    file.write_text(text, encoding="utf-8")
-    return load(str(file))
+    return changed(base, folder, *changes)
 
 
 def with_static(folder: Path, base: Path, address: str) -> Topology:

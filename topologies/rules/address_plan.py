@@ -7,6 +7,7 @@ from typing import Final
 
 from topologies.dhcp import DhcpRange
 from topologies.rules.draft import Draft, Problem
+from topologies.rules.used_once import addresses_twice
 from topologies.schema import Guest, Network
 from topologies.yaml_reader import FieldPath, field_name
 
@@ -133,16 +134,7 @@ def addresses_are_used_once(draft: Draft) -> Iterator[Problem]:
         for i, g in draft.guests.items()
         if g.static_address is not None
     ]
-    first: dict[IPv4Address, FieldPath] = {}
-    for path, address in used:
-        if address in first:
-            yield Problem(
-                path,
-                f"{address} is already that of {field_name(first[address])}; expected an address "
-                "that is used once",
-                "choose another address",
-            )
-        first.setdefault(address, path)
+    yield from addresses_twice(used)
 
 
 def bridge_with_uplink_holds_the_hosts_address(draft: Draft) -> Iterator[Problem]:

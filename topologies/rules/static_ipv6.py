@@ -8,8 +8,9 @@ from typing import Final
 from topologies.network_types import find_type
 from topologies.network_types.network_type import NetworkType
 from topologies.rules.draft import Draft, Problem
+from topologies.rules.used_once import addresses_twice
 from topologies.schema import Guest, Network
-from topologies.yaml_reader import FieldPath, field_name
+from topologies.yaml_reader import FieldPath
 
 
 def _on_planned(draft: Draft) -> Iterator[tuple[FieldPath, Guest, Network, NetworkType]]:
@@ -103,23 +104,17 @@ def they_are_inside(draft: Draft) -> Iterator[Problem]:
 
 def they_are_used_once(draft: Draft) -> Iterator[Problem]:
     """Two interfaces have two addresses."""
-    first: dict[IPv6Address, FieldPath] = {
-        network.address6.ip: ("networks", index, "address6")
+    used: list[tuple[FieldPath, IPv6Address]] = [
+        (("networks", index, "address6"), network.address6.ip)
         for index, network in draft.networks.items()
-        if network.address6 is not None
-    }
-    for path, guest, _, _ in _on_planned(draft):
-        if guest.address6 is None:
-            continue
-        address = guest.address6.ip
-        if address in first:
-            yield Problem(
-                path,
-                f"{address} is already that of {field_name(first[address])}; expected an address "
-                "that is used once",
-                "choose another address",
-            )
-        first.setdefault(address, path)
+        if network.address6 is not None and not network.is_on_physical_network
+    ]
+    used += [
+        (path, guest.address6.ip)
+        for path, guest, _, _ in _on_planned(draft)
+        if guest.address6 is not None
+    ]
+    yield from addresses_twice(used)
 
 
 RULES: Final = (
