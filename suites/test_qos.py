@@ -31,9 +31,10 @@ BURST_MBIT = 1.0
 # tools count (payload, not frames) and for a busy machine.
 NEAR = (0.7, 1.3)
 LOW_MBIT_S, HIGH_MBIT_S = (FIGURE_MBIT_S * factor for factor in NEAR)
-# Offered by UDP, which no loss slows down, and what the control must reach without a limit.
+# Offered by UDP, which no loss slows down, and what the control must reach without a limit: a machine
+# that carries three times the figure beside other work holds nothing near the figure by its load.
 OFFERED_MBIT_S = 4 * FIGURE_MBIT_S
-UNLIMITED_MBIT_S = 2 * FIGURE_MBIT_S
+UNLIMITED_MBIT_S = 3 * FIGURE_MBIT_S
 # Addresses for documentation (RFC 5737): unused on the bridge.
 SENDER, RECEIVER = "198.51.100.1", "198.51.100.2"
 
@@ -62,7 +63,7 @@ class Rates:
 
 
 @pytest.mark.lengthy
-@pytest.mark.alone
+@pytest.mark.alone(after_a_miss=True)
 @pytest.mark.claims("OV-14")
 @pytest.mark.needs("ovs", "iperf3")
 def test_ingress_policing(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None:
@@ -77,7 +78,7 @@ def test_ingress_policing(testbed: Testbed, evidence: Evidence, sampling: Sampli
         4. Remove the limit, and offer the same once more.
     Verify:
         - with the limit the median of the rates that arrive is between 0.7 and 1.3 times the figure
-        - control: without it, before and after, at least twice the figure arrives; else the check
+        - control: without it, before and after, at least three times the figure arrives; else the check
           is inconclusive
         - control: a rate below that, twice, while other processes used a tenth of the machine's CPU
           time, is inconclusive
@@ -97,7 +98,7 @@ def test_ingress_policing(testbed: Testbed, evidence: Evidence, sampling: Sampli
 
 
 @pytest.mark.lengthy
-@pytest.mark.alone
+@pytest.mark.alone(after_a_miss=True)
 @pytest.mark.claims("OV-14")
 @pytest.mark.needs("ovs", "iperf3", "htb")
 def test_egress_shaping(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None:
@@ -112,7 +113,7 @@ def test_egress_shaping(testbed: Testbed, evidence: Evidence, sampling: Sampling
         4. Remove the queue, and measure once more.
     Verify:
         - with the queue the median of the rates is between 0.7 and 1.3 times the figure
-        - control: without it, before and after, the rate is at least twice the figure; else the
+        - control: without it, before and after, the rate is at least three times the figure; else the
           check is inconclusive
     """
     with _stations(testbed) as (sender, receiver):
@@ -126,7 +127,7 @@ def test_egress_shaping(testbed: Testbed, evidence: Evidence, sampling: Sampling
 
 
 @pytest.mark.lengthy
-@pytest.mark.alone
+@pytest.mark.alone(after_a_miss=True)
 @pytest.mark.claims("OV-14")
 @pytest.mark.changes_network("adds an OpenFlow meter to the bridge")
 @pytest.mark.needs("ovs", "iperf3")
@@ -142,7 +143,7 @@ def test_meter(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None
         4. Remove the meter, and offer the same once more.
     Verify:
         - with the meter the median of the rates that arrive is between 0.7 and 1.3 times the figure
-        - control: without it, before and after, at least twice the figure arrives; else the check
+        - control: without it, before and after, at least three times the figure arrives; else the check
           is inconclusive
     """
     bridge = OvsBridge(testbed.host, testbed.switch.name)
