@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import libvirt
 import pytest
 
-from fixtures.errors import NotTestable
+from fixtures.errors import CommandFailed, NotTestable
 from fixtures.host.host import Host
 from fixtures.host.links import cable, has_link, link_mac, namespace_machine
 from fixtures.probe.evidence import Evidence
@@ -84,7 +84,11 @@ def _bonded(host: Host, vlans: list[str]) -> Iterator[None]:
                 ["ip", "link", "add", "link", BOND, "name", name, "type", "vlan", "id", str(tag)]
             )
         for name in (BOND, *vlans):
-            host.run(["ip", "link", "set", name, "up"])
+            try:
+                host.run(["ip", "link", "set", name, "up"])
+            except CommandFailed as error:
+                # A VLAN comes up on a bond that is up: something has taken it down again.
+                raise AssertionError(f"{name} does not come up: {error}") from error
         yield
 
 

@@ -31,8 +31,8 @@ BURST_MBIT = 1.0
 # tools count (payload, not frames) and for a busy machine.
 NEAR = (0.7, 1.3)
 LOW_MBIT_S, HIGH_MBIT_S = (FIGURE_MBIT_S * factor for factor in NEAR)
-# Offered by UDP, which no loss slows down, and what the control must reach without a limit: a machine
-# that carries three times the figure beside other work holds nothing near the figure by its load.
+# Offered by UDP, which no loss slows down, and what the control must reach without a limit: where
+# three times the figure pass beside other work, no load holds a rate near the figure.
 OFFERED_MBIT_S = 4 * FIGURE_MBIT_S
 UNLIMITED_MBIT_S = 3 * FIGURE_MBIT_S
 # Addresses for documentation (RFC 5737): unused on the bridge.
@@ -78,8 +78,8 @@ def test_ingress_policing(testbed: Testbed, evidence: Evidence, sampling: Sampli
         4. Remove the limit, and offer the same once more.
     Verify:
         - with the limit the median of the rates that arrive is between 0.7 and 1.3 times the figure
-        - control: without it, before and after, at least three times the figure arrives; else the check
-          is inconclusive
+        - control: without it, before and after, at least three times the figure arrives; else the
+          check is inconclusive
         - control: a rate below that, twice, while other processes used a tenth of the machine's CPU
           time, is inconclusive
         - where the rate is not held and the kernel refuses the policer, the check is not testable
@@ -113,8 +113,8 @@ def test_egress_shaping(testbed: Testbed, evidence: Evidence, sampling: Sampling
         4. Remove the queue, and measure once more.
     Verify:
         - with the queue the median of the rates is between 0.7 and 1.3 times the figure
-        - control: without it, before and after, the rate is at least three times the figure; else the
-          check is inconclusive
+        - control: without it, before and after, the rate is at least three times the figure; else
+          the check is inconclusive
     """
     with _stations(testbed) as (sender, receiver):
         rates = _measured(
@@ -143,8 +143,8 @@ def test_meter(testbed: Testbed, evidence: Evidence, sampling: Sampling) -> None
         4. Remove the meter, and offer the same once more.
     Verify:
         - with the meter the median of the rates that arrive is between 0.7 and 1.3 times the figure
-        - control: without it, before and after, at least three times the figure arrives; else the check
-          is inconclusive
+        - control: without it, before and after, at least three times the figure arrives; else the
+          check is inconclusive
     """
     bridge = OvsBridge(testbed.host, testbed.switch.name)
     with _stations(testbed) as (sender, receiver):

@@ -125,6 +125,15 @@ def test_what_asks_for_nothing_is_left_out() -> None:
     assert len(seen(DEFAULTS_LIVE.replace("expiry='0'", "expiry='3'"), other)) == 1
 
 
+def test_a_network_of_functions_keeps_them_alone_over_a_restart_of_libvirtd() -> None:
+    asked = "<network><name>n</name><forward mode='hostdev'><pf dev='eth1'/></forward></network>"
+    function = "<address type='pci' domain='0x0000' bus='0x01' slot='0x10' function='0x0'/>"
+    kept = asked.replace("<pf dev='eth1'/>", function)
+    assert seen(kept, asked) == []
+    nothing = asked.replace("<pf dev='eth1'/>", "")
+    assert seen(nothing, asked) == ['line 1: network/forward/pf dev="eth1" is not live']
+
+
 def test_metadata_belongs_to_others() -> None:
     text = "<network><name>x</name><metadata><a:b xmlns:a='u'>c</a:b></metadata></network>"
     live = "<network><name>x</name><metadata>\n <z:b xmlns:z='u'>c</z:b>\n</metadata></network>"

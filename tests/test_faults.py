@@ -143,6 +143,12 @@ def test_unknown_names(tmp_path: Path) -> None:
         broken_ones([written(tmp_path, GOOD.replace("[nat]", "[nta]"))], [])
 
 
+def test_a_topologys_file_is_the_same_by_each_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parent)
+    found = broken_ones([], ["topologies/bridged-vlan.yaml"])
+    assert {variant.base for variant in found} == {"bridged-vlan"}
+
+
 # What is concluded
 
 FAULT = FaultResult(

@@ -9,14 +9,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from contracts.run_settings import RunSettings
+from fixtures.host.host import Host
 from fixtures.host.hosts import host_class
-from fixtures.host.lab import LabHost
+from fixtures.host.lab import LabHost, LabSandbox
 from fixtures.host.staged import StagedHost
 from fixtures.waiting import until
 from launcher import libraries, setup
@@ -146,6 +148,24 @@ def test_a_lab_with_a_profile_is_a_host_with_other_users() -> None:
     assert (own.kind, own.disposable, own.takes_default_route) == ("lab", False, False)
     assert host_class(RunSettings(host="lab")) is LabHost
     assert host_class(RunSettings(host="staged", profile="plain")) is StagedHost
+
+
+@pytest.mark.parametrize(
+    ("topologies", "kind"),
+    [
+        ((), LabHost),
+        (("passthrough",), LabHost),
+        (("passthrough", "ovs"), LabHost),
+        (("ovs", "nat"), LabSandbox),
+    ],
+)
+def test_a_fault_that_leaves_state_behind_is_put_on_a_sandbox_in_the_lab(
+    topologies: tuple[str, ...], kind: type[Host]
+) -> None:
+    broken = RunSettings(host="lab", prove=True, topology=topologies)
+    assert host_class(broken) is kind
+    assert host_class(replace(broken, prove=False)) is LabHost
+    assert kind.kind == "lab"
 
 
 @pytest.mark.host

@@ -231,13 +231,13 @@ class Topology(Shape):
     def canonical(self) -> str:
         """Return the value of `--topology` for this topology.
 
-        The name of a shipped one; the absolute path of a user's own file, so that the command works
-        from any folder.
+        The name of a shipped one; the whole path of a user's own file, one for each file, so that
+        the command works from any folder.
         """
         path = self._source_path
         if path is None or path.resolve().parent == SHIPPED_FOLDER:
             return self.name
-        return str(path.absolute())
+        return str(path.resolve())
 
     def read_as(self, reading: Reading) -> Self:
         """Return a copy that knows what was read of its network on a host."""
