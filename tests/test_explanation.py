@@ -3,20 +3,25 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from faults.library import load_all as all_changes
+from fixtures.explanation import explain_command
 from fixtures.explanation.check_source import check_sources
-from fixtures.explanation.explanation import explanation
+from fixtures.explanation.explanation import SHOWN_BY, explanation
 from fixtures.explanation.remedies import remedies
 from topologies.catalogue import claims
 from topologies.data_error import DataError
 from topologies.library import names
 
 ROOT = Path(__file__).resolve().parent.parent
+# Claims without a usual cause, each with the reason; none so far.
+WITHOUT_REMEDY: dict[str, str] = {}
 
 
 def explain(*words: str) -> subprocess.CompletedProcess[str]:
@@ -55,6 +60,65 @@ def test_what_is_known_of_a_claim() -> None:
     assert "nat-no-masquerade" in {fault["id"] for fault in known["faults"]}
     assert any("Docker" in remedy["cause"] for remedy in known["remedies"])
     assert known["rerun"] == "sudo ./plumbline run --topology=nat --claim=NT-09"
+
+
+def test_each_claim_has_a_remedy_or_a_reason_for_none() -> None:
+    helped = {claim for remedy in remedies() for claim in remedy.claims}
+    assert set(claims()) - helped == set(WITHOUT_REMEDY)
+    assert all(WITHOUT_REMEDY.values())
+
+
+def test_the_looks_are_commands_of_a_shell() -> None:
+    """They are for a terminal, in every language: no prose, and each of them parses by itself."""
+    for command in (each for remedy in remedies() for each in remedy.look.split("; ")):
+        argv = ["bash", "-n", "-c", command]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        assert not {"the", "and", "or", "of", "package"} & set(_unquoted(command)), command
+
+
+def _unquoted(command: str) -> list[str]:
+    """Return the words of a command line outside of quotes."""
+    return re.sub(r"'[^']*'", "", command).split()
+
+
+def test_each_claim_has_a_fault_or_a_test_that_shows_how_its_check_fails() -> None:
+    faults = [each for each in all_changes() if not each.is_harmless]
+    for claim in claims().values():
+        checks = [each.name for each in check_sources() if each.decides(claim)]
+        is_broken = any(fault.is_for((claim.id,), name) for fault in faults for name in checks)
+        assert is_broken is not (claim.id in SHOWN_BY), claim.id
+    for id_, test in SHOWN_BY.items():
+        file, _, name = test.partition("::")
+        assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8")
+        assert explanation(id_)["shown_by"] == test
+
+
+def test_a_claim_without_a_fault_is_explained_with_its_test(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert explain_command.main(['{"claims": ["HR-01"], "format": "terminal"}']) == 0
+    assert f"\n  {SHOWN_BY['HR-01']}\n" in capsys.readouterr().out
+
+
+def test_a_claim_without_a_remedy_has_one_line_about_that(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = {**explanation("NT-09"), "remedies": []}
+    monkeypatch.setattr(explain_command, "explanation", lambda _id: known)
+    assert explain_command.main(['{"claims": ["NT-09"], "format": "terminal"}']) == 0
+    lines = capsys.readouterr().out.splitlines()
+    title = lines.index("What usually breaks it, how to see that, and how to mend it")
+    assert lines[title + 1 : title + 3] == ["  no cause is known that is usual", ""]
+
+
+def test_each_command_that_shows_a_cause_has_a_line_of_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert explain_command.main(['{"claims": ["GN-03"], "format": "terminal"}']) == 0
+    lines = capsys.readouterr().out.splitlines()
+    place = lines.index("    see:  in the guest:")
+    assert lines[place + 1] == "          ip -d link show"
 
 
 def test_where_a_claim_is_decided_again() -> None:

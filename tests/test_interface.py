@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Completion and the manual page: made from the parsers, and taken by the programs they are for."""
 
+import contextlib
+import os
+import pty
 import re
 import shutil
 import subprocess
@@ -119,15 +122,77 @@ def test_fish_takes_it_and_offers_the_same(tmp_path: Path) -> None:
         assert not done.stderr
 
 
-def test_zsh_reads_it(tmp_path: Path) -> None:
-    zsh = needs("zsh")
-    script = tmp_path / "_plumbline"
+# An interactive zsh has this as its .zshrc: what the completion adds goes into a file, and a key
+# that no editor has ends the shell.
+ZSHRC = """\
+PS1='ready> '
+autoload -U compinit && compinit -u -D
+source {script}
+print -r -- "$_comps[plumbline]" >>{offered}
+compadd() {{
+    if [[ ${{@[1,(i)(-|--)]}} == *-[OAD]\\ * ]]; then
+        builtin compadd "$@"
+        return
+    fi
+    local -a words
+    builtin compadd -O words "$@"
+    print -rl -- $words >>{offered}
+    builtin compadd "$@"
+}}
+leave() {{ exit }}
+zle -N leave
+bindkey '^I' complete-word
+bindkey '^X' leave
+"""
+
+
+def zsh_completes(typed: str, folder: Path) -> list[str]:
+    """What zsh offers at a terminal for the last word of a line."""
+    script, offered = folder / "_plumbline", folder / "offered"
     script.write_text(printed("completion", "zsh"))
-    body = f"autoload -U compinit && compinit -u -D && source {script} && print $_comps[plumbline]"
-    done = subprocess.run(
-        [zsh, "-f", "-c", body], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert (done.stdout.strip(), done.stderr) == ("_plumbline", "")
+    (folder / ".zshrc").write_text(ZSHRC.format(script=script, offered=offered))
+    ours, its = pty.openpty()
+    # Without the site's own files, and with a terminal that shows nothing but the letters.
+    variables = os.environ | {"ZDOTDIR": str(folder), "TERM": "dumb"}
+    shell = subprocess.Popen(
+        ["timeout", "--foreground", "60", needs("zsh"), "-o", "no_global_rcs", "-i"],
+        stdin=its, stdout=its, stderr=its, env=variables, cwd=folder, start_new_session=True,
+    )  # fmt: skip
+    os.close(its)
+    try:
+        shown = b""
+        while b"ready> " not in shown:
+            shown += os.read(ours, 4096)
+        os.write(ours, typed.encode() + b"\t\x18")
+        # The kernel says EIO where the other end is closed.
+        with contextlib.suppress(OSError):
+            while said := os.read(ours, 4096):
+                shown += said
+        assert shell.wait(timeout=60) == 0, shown.decode(errors="replace")
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(ours)
+    defined, *words = offered.read_text().splitlines()
+    assert defined == "_plumbline"
+    return [word for word in words if word]
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("plumbline ru", ["run"]),
+        ("./plumbline run --interl", ["--interleave"]),
+        ("plumbline run --topology=nat-d", ["nat-dnsmasq", "nat-dual-stack"]),
+        ("plumbline explain NT-09", ["NT-09"]),
+        ("plumbline gate --waiver", ["--waivers"]),
+        ("plumbline image exp", ["export"]),
+        ("plumbline completion ", ["bash", "zsh", "fish"]),
+        ("plumbline run --until ", []),
+    ],
+)
+def test_zsh_offers_what_the_parsers_take(typed: str, offered: list[str], tmp_path: Path) -> None:
+    assert zsh_completes(typed, tmp_path) == offered
 
 
 @pytest.mark.parametrize(
