@@ -12,7 +12,7 @@ from fixtures.errors import NotTestable
 from fixtures.host import pci
 from fixtures.host.host import Host
 from fixtures.host.interface import bridge_interface_xml, takes_definitions
-from fixtures.host.links import has_link, link_mac
+from fixtures.host.links import cable, has_link, is_up, link_mac, namespace_machine
 from fixtures.host.pci import Address
 from fixtures.host.undo.libvirt_undos import NetworkRemove
 from fixtures.probe import node_devices
@@ -29,7 +29,10 @@ SCRATCH = "plumb-virsh"
 # Locally administered: a MAC that no other link of the host has, as mapping it back needs.
 SCRATCH_MAC = "02:00:5e:00:53:02"
 # D4's kind of interface: a bridge with an address of its own.
-INTERFACE_XML = bridge_interface_xml(SCRATCH, IPv4Interface("198.18.0.1/24"), "plumb-port")
+PORT = "plumb-port"
+INTERFACE_XML = bridge_interface_xml(SCRATCH, IPv4Interface("198.18.0.1/24"), PORT)
+# A bridge without STP forwards at once; without a setting ifup waits for it all the same.
+LINK_DEADLINE_S = 40.0
 # libvirt ends a network's dnsmasq by a signal and does not wait for it.
 GONE_DEADLINE_S = 20.0
 
@@ -191,6 +194,74 @@ def test_interfaces_are_listed_and_mapped(testbed: Testbed, evidence: Evidence) 
         pair = (mac, name)
         assert pair == (SCRATCH_MAC, SCRATCH), f"iface-mac and iface-name answer {pair}"
     evidence.reason = f"{SCRATCH} is listed, {mac} mapped both ways; the host's limit: {refused}"
+
+
+@pytest.mark.claims("IF-01", "IF-02", "IF-03", "IF-04")
+@pytest.mark.changes_host(
+    "writes a bridge into the host's own network configuration, by netcf", only_if=takes_definitions
+)
+def test_interfaces_life(testbed: Testbed, evidence: Evidence) -> None:
+    """From `iface-define` to `iface-undefine` each command does what D4 shows.
+
+    Preconditions:
+        - libvirt has its interface driver with netcf
+        - the host has no links `plumb-virsh` and `plumb-port`
+    Steps:
+        1. Make the bridge's port with a cable to a neighbour, write D4's bridge interface into a
+           file, and run `virsh iface-define` for it and `iface-list --all`.
+        2. Run `iface-start`, wait until the link is up, and run `iface-list --all`, `iface-mac`
+           and `iface-name`.
+        3. Run `iface-destroy`, `iface-list --all`, `iface-undefine` and `iface-list --all`.
+    Verify:
+        - each command ends without an error
+        - defined, the interface is listed as inactive
+        - started, it is listed as active, with the MAC of the link, and that MAC is mapped to its
+          name and its name to that MAC
+        - destroyed, it is listed as inactive, and its link is gone
+        - undefined, it is listed no more
+    """
+    host = testbed.host
+    if not takes_definitions(host):
+        raise NotTestable("a libvirt with netcf", "interfaceDefineXML is not supported")
+    evidence.text("interface.xml", INTERFACE_XML, "application/xml")
+    with (
+        namespace_machine(host, "neighbour") as neighbour,
+        cable(host, PORT, neighbour, "eth0"),
+        written(host, SCRATCH, INTERFACE_XML) as path,
+    ):
+        try:
+            _require(host, "iface-define", path)
+            _expect_interface(host, "inactive")
+            _require(host, "iface-start", SCRATCH)
+            up = poll(
+                lambda: has_link(host, SCRATCH) and is_up(host, SCRATCH), deadline_s=LINK_DEADLINE_S
+            )
+            assert up, f"not within {LINK_DEADLINE_S:g} s after iface-start: {SCRATCH} is up"
+            _expect_interface(host, "active")
+            mac = _require(host, "iface-mac", SCRATCH).strip()
+            there = link_mac(host, SCRATCH)
+            assert mac == there, f"iface-mac has {mac}, the link {there}"
+            name = _require(host, "iface-name", mac).strip()
+            assert name == SCRATCH, f"iface-name has {name} for {mac}, which is {SCRATCH}'s"
+            _require(host, "iface-destroy", SCRATCH)
+            _expect_interface(host, "inactive")
+            assert not has_link(host, SCRATCH), f"after iface-destroy {SCRATCH} is still there"
+            _require(host, "iface-undefine", SCRATCH)
+            _expect_interface(host, None)
+        finally:
+            for each in host.libvirt.listAllInterfaces():
+                if each.name() == SCRATCH:
+                    if each.isActive():
+                        each.destroy()
+                    each.undefine()
+    evidence.reason = f"{SCRATCH}, {mac}: iface-define, -start, -mac, -name, -destroy, -undefine"
+
+
+def _expect_interface(host: Host, state: str | None) -> None:
+    """Require `iface-list --all` to have the scratch interface in a state; None: not at all."""
+    found = rows(_require(host, "iface-list", "--all")).get(SCRATCH)
+    seen = None if found is None else found[0]
+    assert seen == state, f"`virsh iface-list --all` has {SCRATCH} as {seen}, expected {state}"
 
 
 def _ancestors(tree: Mapping[str, str], device: str) -> Iterator[str]:
