@@ -31,6 +31,11 @@ class Change(Part):
         min_length=1, description="Names, or paths from this file, of the topologies it changes."
     )
     on: Place = Field(default="host", description="The machine of its commands.")
+    before_build: Command | None = Field(
+        default=None,
+        description="Shell commands on the host before anything of the topology is built: it is "
+        "built for this one, and taken down after it.",
+    )
     before: Command | None = Field(
         default=None,
         description="Shell commands on the host before its guests are booted: the topology is "
@@ -60,6 +65,11 @@ class Change(Part):
     def folder(self) -> Path:
         """The folder of its relative paths."""
         return (self._source_path or SHIPPED_FOLDER / "faults.yaml").absolute().parent
+
+    @property
+    def needs_own_build(self) -> bool:
+        """Whether the topology is built for this change alone: it finds the change at its start."""
+        return self.before is not None or self.before_build is not None
 
     def as_built(self, topology: Topology) -> Topology:
         """Return the topology to build; its checks see the documented one."""

@@ -103,10 +103,11 @@ def _wrong(document: Document, whole: _File) -> Iterator[DataError]:
                     (*at, "id"), f'"{change.id}" is used twice', "rename one of them"
                 )
             seen.add(change.id)
-            if change.before is not None and change.undo is not None:
+            if change.needs_own_build and change.undo is not None:
+                first = "before_build" if change.before is None else "before"
                 yield document.error(
                     (*at, "undo"),
-                    "a topology whose guests were booted behind `before` serves no other change",
+                    f"a topology that was built behind `{first}` serves no other change",
                     "leave out undo, and let apply take back what may outlast the topology",
                 )
             yield from _unknown_claims(document, at, change)

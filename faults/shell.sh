@@ -95,3 +95,21 @@ keep_bridged_calls() {
 }
 
 restore_bridged_calls() { sysctl -q -p /run/fault.called; }
+
+# Puts a script in place of virsh that takes the named commands and leaves them out.
+virsh_without() {
+    virsh=$(command -v virsh)
+    cp "$virsh" /run/virsh.real
+    {
+        printf '#!/bin/sh\ncase " $* " in\n'
+        printf '*" %s "*) exit ;;\n' "$@"
+        printf 'esac\nexec /run/virsh.real "$@"\n'
+    } >/run/virsh
+    chmod +x /run/virsh
+    mount --bind /run/virsh "$virsh"
+}
+
+restore_virsh() {
+    umount "$(command -v virsh)"
+    rm /run/virsh /run/virsh.real
+}

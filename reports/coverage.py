@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from contracts.exit_codes import EXIT_USAGE
 from contracts.verdicts import Verdict, worst
-from reports.record import RecordError, RunRecord, load
+from reports.record import Check, RecordError, RunRecord, load
 
 HEAD = """\
 # Where each claim was decided
@@ -23,16 +23,24 @@ HEAD = """\
 One row for each claim of `topologies/claims.yaml`, one column for each host that runs were made on.
 A verdict is the worst of the claim's checks on the topologies that it is about, which are counted
 behind it where there are several; topologies on which the host could not test it are not counted.
-The last column has the faults of `faults/` that the claim must notice, by id; those in brackets are
-not yet seen caught in a record of `./plumbline prove`.
+The last column has the faults of `faults/` that the claim must notice, by id, or by one of its
+checks; those in brackets are not yet seen caught in a record of `./plumbline prove`. A claim about
+the harness's own doings is proven by the test that is named. Where a document's own commands do not
+do what it says: [errata.md](errata.md).
 Made by `python -m reports.coverage RECORD...` from run records.
 """
+# No fault of a topology can make it: these break the run itself.
+PROVING_TESTS = {"HR-01": "tests/test_as_it_was.py"}
 NOWHERE = "–"
 ROOT = Path(__file__).resolve().parent.parent
 CATALOGUE = ROOT / "topologies" / "claims.yaml"
 FAULTS = ROOT / "faults"
 # "QEMU emulator version 7.2.22 (Debian …)"
 NUMBER = re.compile(r"\d+(\.\d+)+")
+# What is needed of an entry of a file of faults.
+ENTRY = re.compile(
+    r"^  - id: (\S+)$|^    topologies: \[(.*)\]$|^    caught_by: \[(.*)\]$", re.MULTILINE
+)
 Column = tuple[str, str]
 """Kind of host, and release."""
 
@@ -69,10 +77,11 @@ def table(records: Iterable[RunRecord]) -> str:
     caught = {
         fault.id for record in records for fault in record.faults if fault.outcome == "caught"
     }
-    proofs = proving_faults()
+    proofs = proving_faults(records)
     for id_, row in cells.items():
         cells_of_row = [_cell(row.get(column, [])) for column in columns]
         faults = [fault if fault in caught else f"({fault})" for fault in proofs.get(id_, [])]
+        faults += [PROVING_TESTS[id_]] if id_ in PROVING_TESTS else []
         lines.append(f"| {' | '.join((id_, *cells_of_row, ', '.join(faults) or NOWHERE))} |")
     missing = undecided(records)
     said = f"decided nowhere: {', '.join(missing)}" if missing else "each decided somewhere"
@@ -84,17 +93,42 @@ def catalogue() -> list[str]:
     return re.findall(r"^ +- id: (\S+)$", CATALOGUE.read_text(encoding="utf-8"), re.MULTILINE)
 
 
-def proving_faults() -> dict[str, list[str]]:
-    """Return the faults that each claim must notice; the files are ours and of one style."""
-    entry = re.compile(r"^  - id: (\S+)$|^    caught_by: \[(.*)\]$", re.MULTILINE)
+def proving_faults(records: Iterable[RunRecord] = ()) -> dict[str, list[str]]:
+    """Return the faults that each claim must notice; the files are ours and of one style.
+
+    Args:
+        records: what the claims of a check are known from, where a fault names a check in place of
+            a claim: those that the check decides beside the fault if it notices it there, and else
+            on the fault's topologies.
+    """
+    checks = [check for record in records for check in record.checks]
     found: dict[str, list[str]] = {}
     for file in sorted(FAULTS.glob("*.yaml")):
-        fault = ""
-        for id_, claims in entry.findall(file.read_text(encoding="utf-8")):
-            fault = id_ or fault
-            for claim in claims.split(", ") if claims else ():
-                found.setdefault(claim, []).append(fault)
+        fault, topologies = "", list[str]()
+        for id_, of, named in ENTRY.findall(file.read_text(encoding="utf-8")):
+            if id_:
+                fault, topologies = id_, []
+            topologies = of.split(", ") if of else topologies
+            for each in named.split(", ") if named else ():
+                claims = _decided_by(each, fault, topologies, checks) if "." in each else [each]
+                for claim in claims:
+                    if fault not in found.setdefault(claim, []):
+                        found[claim].append(fault)
     return found
+
+
+def _decided_by(
+    prefix: str, fault: str, topologies: Sequence[str], checks: Sequence[Check]
+) -> list[str]:
+    """Return the claims of the checks whose ids begin with a prefix, for `proving_faults`."""
+    named = [check for check in checks if check.id.startswith(prefix)]
+    noticed = [
+        check
+        for check in named
+        if check.topology.endswith(f"+{fault}") and check.verdict is Verdict.VIOLATES
+    ]
+    meant = noticed or [check for check in named if check.topology in topologies]
+    return sorted({claim for check in meant for claim in check.claims})
 
 
 def undecided(records: Iterable[RunRecord]) -> list[str]:

@@ -61,7 +61,8 @@ def _was_built_with(fault: FaultResult, ended: TopologyRecord | None) -> bool:
         fault: the fault.
         ended: its topology, if it could not be built or ended early.
     """
-    return ended is None or (fault.before is not None and ended.refused)
+    came_first = fault.before is not None or fault.before_build is not None
+    return ended is None or (came_first and ended.refused)
 
 
 def is_named(entry: str, check: Check) -> bool:

@@ -97,8 +97,7 @@ class TopologyRecord(RecordPart):
     title: str | None = None
     origin: Literal["made", "existing"] | None = Field(
         default=None,
-        description="made by the run, or existing on the host; null in a record from before that "
-        "was kept",
+        description="made by the run, or existing on the host; null in an older record",
     )
     not_looked_at: list[UnreadSetting] = Field(
         default_factory=list,
@@ -111,13 +110,14 @@ class TopologyRecord(RecordPart):
         default=None,
         description="to build it; with a fault, to break a topology that was up, where one was",
     )
+    boot_s: Seconds | None = Field(default=None, description="of these until its guests answered")
+    guests_cpu_s: Seconds | None = Field(default=None, description="CPU seconds of its guests")
     teardown_s: Seconds | None = Field(
         default=None, description="to take it down; with a fault, to undo it and compare"
     )
     undone: bool | None = Field(
         default=None,
-        description="whether its fault was undone and it was then as it had been built; null where "
-        "it was taken down instead",
+        description="whether its fault was undone and it was as it was built; null: taken down",
     )
     built: Built | None = Field(
         default=None, description="what was built; null when it was not, or not recorded"
@@ -153,6 +153,7 @@ class Check(RecordPart):
         default=None, description="how it decides; null in a record from before that was kept"
     )
     duration_s: Seconds | None = Field(default=None, description="null when it never ran to an end")
+    paused_s: Seconds | None = Field(default=None, description="of these between observations")
     measurements: list[Measurement] = Field(default_factory=list)
     evidence: list[EvidenceFile] = Field(default_factory=list)
     rerun: str = Field(description="the command that decides this check again")

@@ -241,6 +241,9 @@ class FaultResult(RecordPart):
     title: str
     topology: str = Field(description="the topology of this run that was built with it")
     on: str = Field(description="the machine that its commands ran on")
+    before_build: str | None = Field(
+        default=None, description="shell commands on the host before the topology was built"
+    )
     before: str | None = Field(
         default=None, description="shell commands on the host before its guests were booted"
     )

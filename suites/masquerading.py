@@ -74,7 +74,7 @@ def require_no_masquerading(testbed: Testbed, evidence: Evidence, family: Addres
     Raises:
         Inconclusive: a packet that is let out does not arrive outside.
     """
-    rules, guest = read_rules(testbed.host, family), testbed.guests[0]
+    rules = read_rules(testbed.host, family)
     evidence.text("rules.txt", str(rules))
     flows = outwards(rules, _around(testbed, family), stops=False)
     wrong = decide(flows, rules, _masqueraded)
@@ -84,24 +84,29 @@ def require_no_masquerading(testbed: Testbed, evidence: Evidence, family: Addres
     )
     if not testbed.topology.origin.is_the_runs:
         return
-    near, far = testbed.guest_end(guest, family), testbed.end("outside", family)
-    seen = set()
+    far, seen = testbed.end("outside", family), dict[str, set[str]]()
     with contextlib.ExitStack() as stack:
         stack.enter_context(testbed.way_from_outside(family))
-        stack.enter_context(default_route(guest, testbed.host_address_of(family)))
+        for guest in testbed.guests:
+            own = default_route(guest, testbed.host_address_of(family))
+            stack.enter_context(own)
         stack.enter_context(forwarding(testbed.host, family, testbed.host_links))
         bypass = forward_bypass(testbed.host, testbed.switch.name, rules)
         refused = stack.enter_context(bypass)
-        frames = stack.enter_context(evidence.capture(testbed.outside, testbed.outside_nic))
-        for proto in PROTOCOLS:
-            send(proto, near, far)
-            arrived = requests_outside(testbed, proto, family, frames)
-            if not arrived:
-                failed = frames.missing(f"a request by {proto}, let out")
-                raise Inconclusive(f"control failed, {'; '.join([failed, *refused])}")
-            seen |= {str(sender(packet)) for packet in arrived}
-    evidence.reason += f"; on the wire {sorted(seen)}"
-    assert seen == {near.address}, f"let out, the guest's packets came from {sorted(seen)}"
+        for near in testbed.ends("guest", family):
+            place = testbed.outside, testbed.outside_nic, near.name
+            with evidence.capture(*place) as frames:
+                for proto in PROTOCOLS:
+                    send(proto, near, far)
+                    arrived = requests_outside(testbed, proto, family, frames)
+                    if not arrived:
+                        failed = frames.missing(f"a request of {near.name} by {proto}, let out")
+                        raise Inconclusive(f"control failed, {'; '.join([failed, *refused])}")
+                    sources = {str(sender(packet)) for packet in arrived}
+                    seen[near.address] = seen.get(near.address, set()) | sources
+    evidence.reason += f"; on the wire {', '.join(seen)}"
+    for address, sources in seen.items():
+        assert sources == {address}, f"let out, packets of {address} came from {sorted(sources)}"
 
 
 def _around(testbed: Testbed, family: AddressFamily) -> Surroundings:

@@ -2,6 +2,7 @@
 """How long a new bridge knows an address, by what the host makes of it and by an entry's age."""
 
 import contextlib
+import functools
 from dataclasses import asdict
 
 import pytest
@@ -10,7 +11,8 @@ from fixtures.host.links import set_up
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.marked_frames import BROADCAST, marked
 from fixtures.probe.station import station
-from fixtures.switch.switch import FdbEntry
+from fixtures.probe.stopped_ovs import stopped_ovs
+from fixtures.switch.switch import FdbEntry, Switch
 from fixtures.switch.switches import bridge_made
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause, poll
@@ -20,6 +22,8 @@ DEFAULT_AGEING_S = 300
 # A locally administered unicast address, unused.
 QUIET_MAC = "02:00:5e:00:53:05"
 LEARN_DEADLINE_S = 5.0
+# Of the clock that is set by hand, around the documented time.
+MARGIN_S = 10
 
 
 @pytest.mark.lengthy
@@ -72,3 +76,56 @@ def test_fresh_bridge_ages_by_default(testbed: Testbed, evidence: Evidence) -> N
         f"{QUIET_MAC}, silent for {wait_s:g} s, was seen {age:g} s ago by a new bridge"
     )
     evidence.reason = f"a new bridge: {default:g} s; {QUIET_MAC} known {age:g} s after its frame"
+
+
+@pytest.mark.lengthy
+@pytest.mark.claims("OV-09")
+@pytest.mark.needs("ovs")
+def test_default_of_the_program(testbed: Testbed, evidence: Evidence) -> None:
+    """Where no ageing time is set, the host's ovs-vswitchd forgets an address after 300 s.
+
+    The database has no figure for it: the default is the program's own. So the program runs once
+    more, with a clock that is set by hand.
+
+    Preconditions:
+        - Open vSwitch runs on the host
+    Steps:
+        1. Run the program of the host's ovs-vswitchd beside it, with a database of its own, a
+           bridge with one port, and its clock stopped.
+        2. Have a frame arrive at the port, and list the FDB.
+        3. Set the clock forward to 290 s, and to 310 s, and list the FDB each time.
+    Verify:
+        - the MAC is known at once and at 290 s, and no longer at 310 s
+    """
+    seen = {}
+    with stopped_ovs(testbed.host, SCRATCH) as stopped:
+        stopped.receive(QUIET_MAC)
+        known = poll(lambda: _ages(stopped.bridge), deadline_s=LEARN_DEADLINE_S)
+        assert known, f"not within {LEARN_DEADLINE_S:g} s: ovs-vswitchd has learnt {QUIET_MAC}"
+        clock = 0
+        for at in (DEFAULT_AGEING_S - MARGIN_S, DEFAULT_AGEING_S + MARGIN_S):
+            stopped.advance(at - clock)
+            clock = at
+            wanted = at < DEFAULT_AGEING_S
+            seen[at] = poll(
+                functools.partial(_ages, stopped.bridge),
+                functools.partial(_is_known, wanted=wanted),
+                deadline_s=LEARN_DEADLINE_S,
+            )
+            assert _is_known(seen[at], wanted=wanted), (
+                f"without a setting, {QUIET_MAC} is {'known' if seen[at] else 'gone'} {at} s "
+                f"after its frame; expected is {DEFAULT_AGEING_S} s"
+            )
+    evidence.json("ages.json", {f"at {at} s": ages for at, ages in seen.items()})
+    before, after = seen
+    evidence.reason = f"without a setting, {QUIET_MAC} is known {before} s and gone {after} s after"
+
+
+def _ages(bridge: Switch) -> list[float | None]:
+    """Return the ages of the quiet station's entries, seconds."""
+    return [entry.age_s for entry in bridge.fdb() if entry.mac == QUIET_MAC]
+
+
+def _is_known(ages: list[float | None], *, wanted: bool) -> bool:
+    """Whether the station is known, or not, as wanted."""
+    return bool(ages) == wanted

@@ -2,8 +2,11 @@
 """The host's packet filter leaves bridged traffic alone, with the kernel's switch for it at 0."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from ipaddress import IPv6Interface
+from typing import TypeVar
 
 import pytest
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
@@ -34,6 +37,8 @@ from fixtures.waiting import pause
 WHO_HAS = 1  # RFC 826, ares_op$REQUEST
 # The host's own setting of the kernel's switch, before the check sets it.
 AS_FOUND = "as found"
+W = TypeVar("W")
+OUTSIDE = "outside"
 # Whether the filter is shown bridged packets, and whether it has the DROP, one after the other.
 PHASES = (
     ("at 1 without DROP", True, False),
@@ -52,27 +57,40 @@ def test_bridged_ipv4_is_not_filtered(testbed: Testbed, evidence: Evidence) -> N
     """With bridge-nf-call-iptables at 0 a DROP in FORWARD changes nothing for bridged IPv4.
 
     Preconditions:
-        - the first guest has its address, and an outside machine is on the same segment
+        - each guest has its address, and an outside machine is on the same segment
     Steps:
-        1. Read the kernel's switch, and probe the outside from the guest by ICMP, TCP and UDP, with
-           a capture outside.
+        1. Read the kernel's switch, and probe the outside from each guest, and each guest from the
+           outside, by ICMP, TCP and UDP, all at once, with captures outside and on the TAPs.
         2. Do the same with the switch at 1 and no DROP.
-        3. Put a DROP for the guest's packets to the outside in front of FORWARD, and probe with the
-           switch at 0, at 1, and at 0 again.
+        3. Put DROPs for the guests' packets to the outside and for the outside's to the guests in
+           front of FORWARD, and probe with the switch at 0, at 1, and at 0 again.
     Verify:
         - with the host's own setting the filter drops nothing that passes at 0
-        - at 0 with the DROP every request is answered and seen outside, both times
-        - control: at 1 without the DROP, or at 0 with it, every request is answered and seen
-          outside; else the check is inconclusive
-        - control: at 1 with the DROP nothing is answered and nothing is seen outside; else the
-          check is inconclusive
+        - at 0 with the DROPs every request is answered and seen at its far end, both times
+        - control: at 1 without the DROPs, or at 0 with them, every request is answered and seen at
+          its far end; else the check is inconclusive
+        - control: at 1 with the DROPs nothing is answered and nothing is seen at a far end; else
+          the check is inconclusive
     """
-    near, far = testbed.guest_end(testbed.guests[0]), testbed.end("outside")
+    outside = testbed.end("outside")
+    ways = [
+        way
+        for guest in testbed.guests
+        for way in (
+            _Way(testbed.guest_end(guest), outside, OUTSIDE),
+            _Way(outside, testbed.guest_end(guest), guest.tap),
+        )
+    ]
 
-    def probe(frames: Capture, wait_s: float) -> list[Attempt]:
-        return [attempt(proto, near, far, frames, wait_s=wait_s) for proto in PROTOCOLS]
+    def probe(captures: Mapping[str, Capture], wait_s: float) -> list[Attempt]:
+        def along(way: _Way) -> list[Attempt]:
+            frames = captures[way.watched]
+            return [attempt(p, way.near, way.far, frames, wait_s=wait_s) for p in PROTOCOLS]
 
-    _decide(testbed, evidence, BRIDGED_IPV4, [["-s", near.address, "-d", far.address]], probe)
+        return _at_once(along, ways)
+
+    matches = [["-s", way.near.address, "-d", way.far.address] for way in ways]
+    _decide(testbed, evidence, BRIDGED_IPV4, matches, probe)
 
 
 @pytest.mark.lengthy
@@ -86,33 +104,53 @@ def test_bridged_ipv6_is_not_filtered(testbed: Testbed, evidence: Evidence) -> N
     The neighbour discovery before each ping passes the same filter.
 
     Preconditions:
-        - the first guest and the outside machine, on the same segment, have link-local IPv6
-          addresses
+        - each guest and the outside machine, on the same segment, have link-local IPv6 addresses
     Steps:
-        1. Read the kernel's switch, have the guest forget the outside's MAC and ping its link-local
-           address, with a capture outside.
+        1. Read the kernel's switch, have each guest forget the outside's MAC and ping its
+           link-local address, and then the outside ping the guest's, all guests at once, with
+           captures outside and on the TAPs.
         2. Do the same with the switch at 1 and no DROP.
-        3. Put a DROP for everything from the guest's link-local address in front of FORWARD, and
-           ping in the same way with the switch at 0, at 1, and at 0 again.
+        3. Put DROPs for everything from each guest's link-local address, and for the outside's to
+           it, in front of FORWARD, and ping in the same way with the switch at 0, at 1, and at 0
+           again.
     Verify:
         - with the host's own setting the filter drops nothing that passes at 0
-        - at 0 with the DROP every echo request is answered and seen outside, both times
-        - control: at 1 without the DROP, or at 0 with it, every echo request is answered and seen
-          outside; else the check is inconclusive
-        - control: at 1 with the DROP nothing is answered and no echo request is seen outside; else
-          the check is inconclusive
+        - at 0 with the DROPs every echo request is answered and seen at its far end, both times
+        - control: at 1 without the DROPs, or at 0 with them, every echo request is answered and
+          seen at its far end; else the check is inconclusive
+        - control: at 1 with the DROPs nothing is answered and no echo request is seen at its far
+          end; else the check is inconclusive
     """
-    near = testbed.guest_end(testbed.guests[0])
-    mine, theirs = _link_local(near.runner, NIC), _link_local(testbed.outside, testbed.outside_nic)
+    outside, theirs = testbed.end("outside"), _link_local(testbed.outside, testbed.outside_nic)
+    own = {guest.tap: _link_local(guest, NIC) for guest in testbed.guests}
+    ways = [
+        (
+            _Way(testbed.guest_end(guest), outside, OUTSIDE, own[guest.tap], NIC),
+            _Way(outside, testbed.guest_end(guest), guest.tap, theirs, testbed.outside_nic),
+        )
+        for guest in testbed.guests
+    ]
 
-    def is_echo(packet: Packet) -> bool:
-        return ICMPv6EchoRequest in packet and bool(packet[IPv6].src == mine)
+    def probe(captures: Mapping[str, Capture], wait_s: float) -> list[Attempt]:
+        def along(way: _Way) -> Attempt:
+            to = theirs if way.watched == OUTSIDE else own[way.watched]
 
-    def probe(frames: Capture, wait_s: float) -> list[Attempt]:
-        _forget(near.runner, theirs)
-        return [_pinged(near, f"{theirs}%{NIC}", frames, is_echo, wait_s)]
+            def is_echo(packet: Packet) -> bool:
+                return ICMPv6EchoRequest in packet and (packet[IPv6].src, packet[IPv6].dst) == (
+                    way.source,
+                    to,
+                )
 
-    _decide(testbed, evidence, BRIDGED_IPV6, [["-s", mine]], probe)
+            if way.watched == OUTSIDE:
+                _forget(way.near.runner, to)
+            return _pinged(way.near, f"{to}%{way.link}", captures[way.watched], is_echo, wait_s)
+
+        # The guest's own ping tells the outside its MAC anew, which a DROP kept from it.
+        return _at_once(lambda both: list(map(along, both)), ways)
+
+    every = own.values()
+    matches = [["-s", mine] for mine in every] + [["-s", theirs, "-d", mine] for mine in every]
+    _decide(testbed, evidence, BRIDGED_IPV6, matches, probe)
 
 
 @pytest.mark.lengthy
@@ -125,38 +163,79 @@ def test_bridged_arp_is_not_filtered(testbed: Testbed, evidence: Evidence) -> No
 
     Preconditions:
         - the host has an arptables with a FORWARD chain
-        - the first guest has its address, and an outside machine is on the same segment
+        - each guest has its address, and an outside machine is on the same segment
     Steps:
-        1. Read the kernel's switch, have the guest forget the outside's MAC and ping the outside,
-           with a capture there.
+        1. Read the kernel's switch, have each guest forget the outside's MAC and ping the outside,
+           all at once, with a capture there.
         2. Do the same with the switch at 1 and no DROP.
-        3. Put DROPs for ARP of guest and outside in front of FORWARD, and ping in the same way with
-           the switch at 0, at 1, and at 0 again.
+        3. Put DROPs for ARP of guests and outside in front of FORWARD, and ping in the same way
+           with the switch at 0, at 1, and at 0 again.
     Verify:
         - with the host's own setting the filter drops nothing that passes at 0
-        - at 0 with the DROPs every ping is answered and the guest's ARP request is seen outside,
+        - at 0 with the DROPs every ping is answered and each guest's ARP request is seen outside,
           both times
-        - control: at 1 without the DROPs, or at 0 with them, every ping is answered and the ARP
-          request is seen outside; else the check is inconclusive
+        - control: at 1 without the DROPs, or at 0 with them, every ping is answered and each
+          ARP request is seen outside; else the check is inconclusive
         - control: at 1 with the DROPs no ping is answered and no ARP request is seen outside; else
           the check is inconclusive
     """
-    near, far = testbed.guest_end(testbed.guests[0]), testbed.end("outside")
+    far = testbed.end("outside")
+    ways = [_Way(testbed.guest_end(guest), far, OUTSIDE) for guest in testbed.guests]
 
-    def asks(packet: Packet) -> bool:
-        return (
-            ARP in packet
-            and packet[ARP].op == WHO_HAS
-            and (packet[ARP].psrc, packet[ARP].pdst) == (near.address, far.address)
-        )
+    def probe(captures: Mapping[str, Capture], wait_s: float) -> list[Attempt]:
+        def along(way: _Way) -> list[Attempt]:
+            def asks(packet: Packet) -> bool:
+                return (
+                    ARP in packet
+                    and packet[ARP].op == WHO_HAS
+                    and (packet[ARP].psrc, packet[ARP].pdst) == (way.near.address, far.address)
+                )
 
-    def probe(frames: Capture, wait_s: float) -> list[Attempt]:
-        _forget(near.runner, far.address)
-        return [_pinged(near, far.address, frames, asks, wait_s)]
+            _forget(way.near.runner, far.address)
+            return [_pinged(way.near, far.address, captures[OUTSIDE], asks, wait_s)]
+
+        return _at_once(along, ways)
 
     # Both ways: the outside's own request would tell the guest what it asks for.
-    matches = [["-s", near.address], ["-s", far.address]]
+    matches = [["-s", way.near.address] for way in ways] + [["-s", far.address]]
     _decide(testbed, evidence, arp_filter(testbed.host), matches, probe)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A way of probes over the bridge.
+
+    Attributes:
+        near: where they are sent from.
+        far: where they go.
+        watched: where they arrive: `outside`, or a guest's TAP.
+        source: the near end's link-local IPv6 address, for probes by that.
+        link: the near end's link, likewise.
+    """
+
+    near: End
+    far: End
+    watched: str
+    source: str = ""
+    link: str = ""
+
+
+def _at_once(along: Callable[[W], list[Attempt]], ways: Sequence[W]) -> list[Attempt]:
+    """Probe along all ways at the same time; returns what came of each, way by way."""
+    with ThreadPoolExecutor(len(ways)) as pool:
+        return [each for tried in pool.map(along, ways) for each in tried]
+
+
+@contextlib.contextmanager
+def _watched(testbed: Testbed, evidence: Evidence, label: str) -> Iterator[dict[str, Capture]]:
+    """Capture outside and on each guest's TAP, by the names that `_Way.watched` has."""
+    outside, host = testbed.outside, testbed.host
+    with contextlib.ExitStack() as stack:
+        captures = {OUTSIDE: evidence.capture(outside, testbed.outside_nic, label)}
+        captures |= {
+            guest.tap: evidence.capture(host, guest.tap, label) for guest in testbed.guests
+        }
+        yield {name: stack.enter_context(each) for name, each in captures.items()}
 
 
 def _decide(
@@ -164,7 +243,7 @@ def _decide(
     evidence: Evidence,
     which: Filter,
     matches: Sequence[Sequence[str]],
-    probe: Callable[[Capture, float], list[Attempt]],
+    probe: Callable[[Mapping[str, Capture], float], list[Attempt]],
 ) -> None:
     """Probe in each phase, and judge: at 0 all is answered, at 1 nothing of it arrives.
 
@@ -173,18 +252,16 @@ def _decide(
     """
     own = testbed.host.sysctl(which.sysctl)
     tried: dict[str, list[Attempt]] = {}
-    with evidence.capture(testbed.outside, testbed.outside_nic, "as-found") as frames:
-        tried[AS_FOUND] = probe(frames, CONTROL_WAIT_S)
+    with _watched(testbed, evidence, "as-found") as captures:
+        tried[AS_FOUND] = probe(captures, CONTROL_WAIT_S)
     for phase, on, drop in PHASES:
         with (
             called(testbed.host, which, testbed.switch.name, on=on),
             dropped(testbed.host, which, *matches) if drop else contextlib.nullcontext(),
-            evidence.capture(
-                testbed.outside, testbed.outside_nic, phase.replace(" ", "-")
-            ) as frames,
+            _watched(testbed, evidence, phase.replace(" ", "-")) as captures,
         ):
             # An answer that is due is waited for; silence is, for a second.
-            tried[phase] = probe(frames, WAIT_S if on and drop else CONTROL_WAIT_S)
+            tried[phase] = probe(captures, WAIT_S if on and drop else CONTROL_WAIT_S)
     said = {phase: "; ".join(map(str, attempts)) for phase, attempts in tried.items()}
     evidence.json("attempts.json", {"own setting": own, **said})
     evidence.reason = f"{which.sysctl}, the host's own setting {own}; " + "; ".join(

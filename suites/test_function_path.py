@@ -2,6 +2,7 @@
 """The way of packets of a NIC's function: past the host, and through the NIC's own switch."""
 
 import contextlib
+import itertools
 from functools import partial
 
 import pytest
@@ -11,7 +12,7 @@ from scapy.packet import Packet
 from fixtures.errors import Inconclusive
 from fixtures.host.host import Host
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.reach import send
+from fixtures.probe.reach import send, unanswered
 from fixtures.testbed.testbed import Testbed
 from fixtures.testbed.uplink_links import HOST_PORT
 
@@ -73,11 +74,11 @@ def test_through_the_nics_switch(testbed: Testbed, evidence: Evidence) -> None:
     """Guests on functions of one NIC reach each other in the NIC: not by the wire, not by the host.
 
     Preconditions:
-        - two guests have their addresses on functions of one NIC
+        - two guests or more have their addresses on functions of one NIC
         - the other end of the NIC's wire can be captured on
     Steps:
         1. Start captures on the wire, on the physical function, and on each bridge of the host.
-        2. Probe the second guest from the first by ICMP, and the first from the second.
+        2. Probe each guest from each other one by ICMP.
         3. Probe the outside from each guest by ICMP.
     Verify:
         - every request between the guests is answered
@@ -86,33 +87,37 @@ def test_through_the_nics_switch(testbed: Testbed, evidence: Evidence) -> None:
     """
     if len(testbed.guests) == 1:
         raise testbed.without("two guests", "guests has one")
-    one, two = (testbed.guest_end(guest) for guest in testbed.guests[:2])
-    far, host, pair = testbed.end("outside"), testbed.host, {one.address, two.address}
+    ends, far, host = testbed.ends("guest"), testbed.end("outside"), testbed.host
+    own = {end.address for end in ends}
     with contextlib.ExitStack() as stack:
         wire = stack.enter_context(evidence.capture(testbed.lan, HOST_PORT))
         links = [testbed.topology.network.pf, *_bridges(host)]
         watched = {link: stack.enter_context(evidence.capture(host, link)) for link in links}
-        answers = [send("icmp", one, two), send("icmp", two, one)]
-        for near in (one, two):
+        answers = {
+            f"{one.name} → {other.name}": send("icmp", one, other)
+            for one, other in itertools.permutations(ends, 2)
+        }
+        for near in ends:
             # Sent after the others: when these are there, those would be.
-            own = partial(_is_between, pair={near.address, far.address})
+            outwards = partial(_is_among, addresses={near.address, far.address})
             control = send("icmp", near, far)
-            if len(wire.collect(own, count=control.sent)) < control.sent:
+            if len(wire.collect(outwards, count=control.sent)) < control.sent:
                 raise Inconclusive(f"control failed, {control}: {wire.missing(near.name)}")
         seen = {
-            capture.place: len(capture.frames(partial(_is_between, pair=pair)))
+            capture.place: len(capture.frames(partial(_is_among, addresses=own)))
             for capture in (wire, *watched.values())
         }
         for frames in (wire, *watched.values()):
             frames.require_whole()
-    for answer in answers:
-        assert answer.all_answered, f"a guest does not reach the other: {answer}"
-    evidence.reason = f"{answers[0]}, {answers[1]}; of their packets on wire and host: {seen}"
+    lost = unanswered(answers)
+    assert not lost, f"a guest does not reach another: {lost}"
+    evidence.reason = f"{', '.join(answers)} answered; of their packets on wire and host: {seen}"
     assert not any(seen.values()), f"the guests' packets leave the NIC's own switch: {seen}"
 
 
-def _is_between(packet: Packet, pair: set[str]) -> bool:
-    return IP in packet and {packet[IP].src, packet[IP].dst} == pair
+def _is_among(packet: Packet, addresses: set[str]) -> bool:
+    """Whether a packet is from one of some addresses to another of them."""
+    return IP in packet and {packet[IP].src, packet[IP].dst} <= addresses
 
 
 def _is_icmp(packet: Packet) -> bool:

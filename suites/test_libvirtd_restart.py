@@ -30,7 +30,7 @@ GUEST_DEADLINE_S = 30.0
 
 @pytest.mark.lengthy
 @pytest.mark.last
-@pytest.mark.claims("NT-17", "NT-01")
+@pytest.mark.claims("NT-17", "NT-01", "PT-03")
 @pytest.mark.changes_host("restarts libvirtd, and starts its networks with autostart")
 @pytest.mark.changes_network("restarts libvirtd, which writes the network's rules anew")
 def test_networks_after_a_restart(testbed: Testbed, evidence: Evidence) -> None:

@@ -3,12 +3,14 @@
 
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from scapy.layers.inet import ICMP, IP
 from scapy.packet import Packet
 
 from fixtures.errors import Inconclusive
+from fixtures.guest.guest import Guest
 from fixtures.host.links import link_mac
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
@@ -36,13 +38,14 @@ def test_mirror_copies_a_port(testbed: Testbed, evidence: Evidence) -> None:
     """A mirror copies a guest's traffic, both ways, to a station's port.
 
     Preconditions:
-        - the host has an address on the bridge that the first guest reaches
+        - the host has an address on the bridge that each guest reaches
     Steps:
         1. Plug a station into the bridge.
-        2. Ping the host from the guest without a mirror, with captures on the guest's TAP and at
+        2. Ping the host from a guest without a mirror, with captures on the guest's TAP and at
            the station.
         3. Mirror the TAP's port to the station's, and ping in the same way.
         4. Remove the mirror, and ping in the same way.
+        5. Do the same with each guest.
     Verify:
         - with the mirror the station sees every request and reply octet for octet as on the TAP
         - without it, before and after, the station sees none of them
@@ -51,18 +54,25 @@ def test_mirror_copies_a_port(testbed: Testbed, evidence: Evidence) -> None:
     """
     seen: list[str] = []
     with station(testbed.host, testbed.switch, "probe") as listener:
-        seen.append(_pinged(testbed, evidence, listener, "before", mirrored=False))
-        with _mirror(testbed, testbed.guests[0].tap, listener):
-            seen.append(_pinged(testbed, evidence, listener, "mirrored", mirrored=True))
-        seen.append(_pinged(testbed, evidence, listener, "after", mirrored=False))
+        for guest in testbed.guests:
+            pinged = partial(_pinged, testbed, evidence, listener, guest)
+            seen.append(pinged("before", mirrored=False))
+            with _mirror(testbed, guest.tap, listener):
+                seen.append(pinged("mirrored", mirrored=True))
+            seen.append(pinged("after", mirrored=False))
     evidence.reason = "; ".join(seen)
 
 
 def _pinged(
-    testbed: Testbed, evidence: Evidence, listener: Station, phase: str, *, mirrored: bool
+    testbed: Testbed,
+    evidence: Evidence,
+    listener: Station,
+    guest: Guest,
+    phase: str,
+    *,
+    mirrored: bool,
 ) -> str:
     """Ping the host; all of it must be copied to the listener, or none."""
-    tap = testbed.guests[0].tap
 
     def is_right(seen: tuple[list[bytes], list[bytes]]) -> bool:
         passed, copies = seen
@@ -70,10 +80,10 @@ def _pinged(
 
     def copied() -> tuple[list[bytes], list[bytes]]:
         with (
-            evidence.capture(testbed.host, tap, phase) as on_tap,
-            evidence.capture(listener.machine, NIC, phase) as on_listener,
+            evidence.capture(testbed.host, guest.tap, phase) as on_tap,
+            evidence.capture(listener.machine, NIC, f"{guest.name}-{phase}") as on_listener,
         ):
-            return _copied(testbed, on_tap, on_listener)
+            return _copied(testbed, guest, on_tap, on_listener)
 
     def copied_anew() -> tuple[list[bytes], list[bytes]]:
         # A mirror is no reason for Open vSwitch 3.1 to look again at flows that it is forwarding:
@@ -84,21 +94,23 @@ def _pinged(
     poll(copied_anew, is_right, deadline_s=IN_FORCE_DEADLINE_S)
     # Once more: the result has to be stable.
     passed, copies = copied()
-    said = f"{phase}: {len(copies)} of {len(passed)} frames copied"
+    said = f"{guest.name} {phase}: {len(copies)} of {len(passed)} frames copied"
     assert is_right((passed, copies)), (
         f"{said}, expected {'these very frames' if mirrored else 'none'}"
     )
     return said
 
 
-def _copied(testbed: Testbed, tap: Capture, listener: Capture) -> tuple[list[bytes], list[bytes]]:
-    """Ping the host from the guest; returns what passes its TAP, and what of it the listener sees.
+def _copied(
+    testbed: Testbed, guest: Guest, tap: Capture, listener: Capture
+) -> tuple[list[bytes], list[bytes]]:
+    """Ping the host from a guest; returns what passes its TAP, and what of it the listener sees.
 
     What the switch floods because it does not know the address is not a copy: so the frames that
     count are those after a ping that taught it both ends.
     """
-    guest, near = testbed.guests[0], testbed.guest_end(testbed.guests[0])
-    _have_learnt(testbed)
+    near = testbed.guest_end(guest)
+    _have_learnt(testbed, guest)
     before = len(tap.frames(_is_echo)), len(listener.frames(_is_echo))
     answer = ping(near, testbed.host_address)
     if not answer.all_answered:
@@ -114,12 +126,11 @@ def _copied(testbed: Testbed, tap: Capture, listener: Capture) -> tuple[list[byt
     return sorted(passed), sorted(f.raw for f in listener.frames(_is_echo)[before[1] :])
 
 
-def _have_learnt(testbed: Testbed) -> None:
+def _have_learnt(testbed: Testbed, guest: Guest) -> None:
     """Have the switch know both ends of the ping, so that it does not flood.
 
     One that does not learn floods all the same: the pings that follow are at the listener then.
     """
-    guest = testbed.guests[0]
     ends = {guest.mac, link_mac(testbed.host, testbed.switch.name)}
 
     def known() -> set[str]:

@@ -114,12 +114,12 @@ def test_isolated_is_not_masqueraded(testbed: Testbed, evidence: Evidence) -> No
         1. Read the rules of iptables, of either variant, and of nftables; part the packets of the
            subnet to anywhere else into classes by every address, port and protocol that a rule
            looks at, and follow each class through the rules, as if none were dropped.
-        2. Give the outside a route to the subnet and the first guest a default route, and let the
+        2. Give the outside a route to the subnet and each guest a default route, and let the
            packet filter accept everything of the bridge, and the kernel forward it.
-        3. Send ICMP, TCP and UDP from that guest to the outside, with a capture there.
+        3. Send ICMP, TCP and UDP from each to the outside, with a capture there.
     Verify:
         - no class is given another source
-        - outside, the requests come from the guest's own address alone
+        - outside, the requests come from each guest's own address alone
         - control: no class depends on a condition that is not understood, and let out, requests of
           each protocol arrive outside; else the check is inconclusive
         - nothing is let out of an existing network: there the rules decide

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """OpenFlow rules on a bridge: an access list that drops one flow and leaves the others."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from fixtures.errors import Inconclusive
@@ -24,27 +26,34 @@ def test_rule_drops_one_flow(testbed: Testbed, evidence: Evidence) -> None:
     """A rule that drops one guest's TCP to one port of the host leaves all other traffic.
 
     Preconditions:
-        - two guests have their addresses
+        - each guest has its address
         - the host has an address on the bridge
     Steps:
         1. Probe the host from the first guest by TCP, with a capture on the bridge.
         2. Add the rule, wait until no request arrives, and probe again.
-        3. With the rule, probe by the first guest's ICMP and UDP and by the second guest's TCP.
+        3. With the rule, probe by the first guest's ICMP and UDP and by the other guests' TCP.
         4. Remove the rule, and probe from the first guest by TCP.
+        5. Do the same with a rule for each other guest.
     Verify:
-        - with the rule no TCP request of the first guest is answered, and none arrives at the host
+        - with the rule no TCP request of its guest is answered, and none arrives at the host
         - the rule counts packets that it dropped
         - with the rule all other probes are answered
         - without the rule again, every TCP request is answered
         - control: before the rule every TCP request is answered; else the check is inconclusive
     """
+    ends = [testbed.guest_end(guest) for guest in testbed.guests]
+    evidence.reason = "; ".join(_dropped(testbed, evidence, guest, ends) for guest in ends)
+
+
+def _dropped(testbed: Testbed, evidence: Evidence, guest: End, ends: Sequence[End]) -> str:
+    """Require a rule to drop a guest's TCP and nothing else; returns what was seen."""
     host, bridge = testbed.host, testbed.switch.name
-    guest, other = (testbed.guest_end(each) for each in testbed.guests[:2])
     far = testbed.end("host")
-    others: list[tuple[End, Proto]] = [(guest, "icmp"), (guest, "udp"), (other, "tcp")]
+    others: list[tuple[End, Proto]] = [(guest, "icmp"), (guest, "udp")]
+    others += [(other, "tcp") for other in ends if other is not guest]
 
     def tried(near: End, proto: Proto, phase: str) -> Attempt:
-        label = f"{near.name}-{proto}-{phase}"
+        label = f"{near.name}-{proto}-{phase}-{guest.name}"
         wait_s = WAIT_S if phase in {"in-force", "blocked"} else CONTROL_WAIT_S
         with evidence.capture(host, bridge, label) as frames:
             return attempt(proto, near, far, frames, wait_s=wait_s)
@@ -64,15 +73,15 @@ def test_rule_drops_one_flow(testbed: Testbed, evidence: Evidence) -> None:
         left = {f"{near.name} {proto}": tried(near, proto, "beside") for near, proto in others}
         counted = _counted(testbed, cookie) if blocked.arrived == 0 else 0
     after = tried(guest, "tcp", "after")
-    evidence.reason = (
-        f"{match}: before {before}; dropped {blocked}, the rule counts {counted} packets; "
-        f"after {after}; left alone: {', '.join(left)}"
-    )
     assert blocked.answer.none_answered, f"{guest.name} tcp with the rule: {blocked}"
     assert blocked.arrived == 0, f"{guest.name} tcp with the rule: {blocked}"
     for name, done in left.items():
         assert _works(done), f"{name}, which the rule does not match: {done}"
     assert _works(after), f"{guest.name} tcp, the rule being gone: {after}"
+    return (
+        f"{match}: before {before}; dropped {blocked}, the rule counts {counted} packets; "
+        f"after {after}; left alone: {', '.join(left)}"
+    )
 
 
 def _works(done: Attempt) -> bool:

@@ -117,6 +117,7 @@ def test_spoof_checking(testbed: Testbed, evidence: Evidence) -> None:
         2. Send five broadcasts from a foreign MAC and five from the guest's own, with a capture on
            the wire.
         3. Repeat with checking on, and with checking off again.
+        4. Do the same with each other guest's function.
     Verify:
         - with checking on, no frame from the foreign MAC is on the wire
         - control: with checking off, before and after, all frames from the foreign MAC are on the
@@ -124,7 +125,12 @@ def test_spoof_checking(testbed: Testbed, evidence: Evidence) -> None:
         - control: each time all frames from the guest's own MAC are on the wire; else the check is
           inconclusive
     """
-    host, pf, guest = testbed.host, testbed.topology.network.pf, testbed.guests[0]
+    evidence.reason = "; ".join(_spoof_checked(testbed, evidence, g) for g in testbed.guests)
+
+
+def _spoof_checked(testbed: Testbed, evidence: Evidence, guest: Guest) -> str:
+    """Require spoof checking to hold a guest's foreign frames back; returns what was seen."""
+    host, pf = testbed.host, testbed.topology.network.pf
     number = _number(host, pf, guest)
     was = views(host, pf)[number].spoofcheck
     if was is None:
@@ -133,26 +139,29 @@ def test_spoof_checking(testbed: Testbed, evidence: Evidence) -> None:
     try:
         for phase, check in (("off", False), ("on", True), ("off again", False)):
             _set_check(host, pf, number, check=check)
-            with evidence.capture(testbed.lan, HOST_PORT, phase.replace(" ", "-")) as frames:
+            label = f"{guest.name}-{phase}".replace(" ", "-")
+            with evidence.capture(testbed.lan, HOST_PORT, label) as frames:
                 seen[phase] = _sent_and_seen(guest, (FOREIGN, guest.mac), frames, testbed)
                 frames.require_whole()
     finally:
         _set_check(host, pf, number, check=was)
-    evidence.json("frames.json", seen)
-    evidence.reason = "; ".join(
-        f"checking {phase}: {counts[FOREIGN]} of {FRAMES} foreign frames on the wire"
-        for phase, counts in seen.items()
-    )
+    evidence.json(f"frames-{guest.name}.json", seen)
     for phase, counts in seen.items():
         if counts[guest.mac] != FRAMES or ("off" in phase and counts[FOREIGN] != FRAMES):
-            raise Inconclusive(f"control failed, checking {phase}: {counts}")
+            raise Inconclusive(f"control failed, {guest.name}, checking {phase}: {counts}")
     if seen["on"][FOREIGN] and _is_emulated(host, pf):
         raise NotTestable(
             "a NIC that enforces spoof checking",
             f"{pf} is QEMU's, takes the setting, and with it {seen['on'][FOREIGN]} of {FRAMES} "
             "foreign frames are on the wire",
         )
-    assert seen["on"][FOREIGN] == 0, f"with checking on, foreign frames get out: {seen['on']}"
+    assert seen["on"][FOREIGN] == 0, (
+        f"with checking on, foreign frames of {guest.name} get out: {seen['on']}"
+    )
+    return "; ".join(
+        f"{guest.name}, checking {phase}: {counts[FOREIGN]} of {FRAMES} foreign frames on the wire"
+        for phase, counts in seen.items()
+    )
 
 
 def _require_rate(

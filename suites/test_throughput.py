@@ -2,6 +2,7 @@
 """Throughput and round-trip time: measured, kept raw, and held against the topology's floors."""
 
 import itertools
+from collections.abc import Mapping
 from functools import partial
 from statistics import median
 from typing import Any
@@ -161,7 +162,7 @@ def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -
     Preconditions:
         - two guests or more have their addresses, and reach each other
     Steps:
-        1. Ping the second guest from the first, in bursts of 20.
+        1. Ping each guest's next from it, in bursts of 20.
         2. Measure TCP from each guest to the next, as fast as it goes.
         3. By a further family, offer TCP at five times the topology's UDP rate between each guest
            and the next, both ways, all at once.
@@ -170,7 +171,8 @@ def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -
         5. Repeat a rate that is missed, alone, in three trials; and once more if other processes
            used a tenth of the machine's CPU time meanwhile.
     Verify:
-        - at least one ping is answered; the round-trip times are kept, and have no floor
+        - on each way at least one ping is answered; the round-trip times have no floor, and those
+          of the first way are kept
         - TCP and UDP arrive on each way
         - between guests with NICs of one model no way carries less than a fifth of another's rate
           of the same family; by a further family that is a fifth of the rate that is offered
@@ -180,7 +182,12 @@ def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -
           inconclusive
     """
     guests, alike = testbed.guests, _is_of_one_model(testbed.guests)
-    bursts = Series(lambda: round_trips_ms(guests[0], guests[1].address), 1)
+    bursts = {
+        f"round trip {one.name} → {other.name}": Series(
+            partial(round_trips_ms, one, other.address), 1, compared=one is guests[0]
+        )
+        for one, other in _pairs(guests)
+    }
     tcp = {
         f"tcp {one.name} → {other.name}": Series(
             partial(tcp_mbit_s, one, Far(other, other.address)),
@@ -194,23 +201,31 @@ def test_guest_guest(testbed: Testbed, evidence: Evidence, sampling: Sampling) -
     ways = [_Between(testbed, family, by) for family, by in measured.words.items()]
     every = {name: series for way in ways for name, series in way.every.items()}
     with kept(evidence, tcp | every):
-        sampling.take(bursts, *tcp.values())
+        sampling.take(*bursts.values(), *tcp.values())
         require_carried(tcp, sampling, alike=alike)
         require_floor(tcp, sampling, testbed.floors.guest_guest_tcp_mbit_s)
         for way in ways:
             way.measure(sampling, alike=alike)
     first = next(iter(tcp.values()))
-    echoes = [time for burst in bursts.samples for time in burst]
-    # A burst in which nothing was answered gave no sample.
-    lengths = [len(burst) for burst in bursts.samples if burst]
     evidence.measurement("tcp guest → guest", "Mbit/s", first.samples, "more")
-    times = evidence.measurement("round trip guest → guest", "ms", echoes, "less", lengths)
-    assert times, f"no ping from {guests[0].name} to {guests[1].name} was answered"
+    times = _round_trips(evidence, bursts)
     rates = "; ".join((rates_in_words(tcp), *(rates_in_words(way.alone) for way in ways)))
     evidence.reason = (
         f"{rates} Mbit/s; median round trip of {len(times)}: {median(times):.2f} ms"
         f"{left_in_words(measured.left)}"
     )
+
+
+def _round_trips(evidence: Evidence, bursts: Mapping[str, Series[list[float]]]) -> list[float]:
+    """Keep the round-trip times of the first way, and require some of each; returns the first's."""
+    first, *_others = bursts.values()
+    echoes = [time for burst in first.samples for time in burst]
+    # A burst in which nothing was answered gave no sample.
+    lengths = [len(burst) for burst in first.samples if burst]
+    times = evidence.measurement("round trip guest → guest", "ms", echoes, "less", lengths)
+    for way, series in bursts.items():
+        assert any(series.samples), f"{way}: no ping was answered"
+    return times
 
 
 class _Between:

@@ -2,6 +2,7 @@
 """User networking (D2): the guest's connections are QEMU's own, and lead outwards only."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from scapy.layers.inet import IP
@@ -39,33 +40,44 @@ def test_outwards(testbed: Testbed, evidence: Evidence) -> None:
     Preconditions:
         - an outside machine is reached through the host's uplink
     Steps:
-        1. Plug a NIC of type `user` into the first guest, in a network namespace of its own there.
-        2. Ping the network's gateway 10.0.2.2, which is the host, and probe it by TCP and UDP.
-           Where the host refuses every port that it does not know, let in the probes' ones.
-        3. Probe the outside by TCP and UDP, with a capture there.
+        1. Plug a NIC of type `user` into each guest, in a network namespace of its own there.
+        2. Ping the network's gateway 10.0.2.2 from each, which is the host, and probe it by TCP and
+           UDP. Where the host refuses every port that it does not know, let in the probes' ones.
+        3. Probe the outside from each by TCP and UDP, with a capture there.
     Verify:
-        - libvirt lists the NIC as `user`, without a TAP
+        - libvirt lists each NIC as `user`, without a TAP
         - every request is answered
         - the outside sees the host's address as source
     """
-    guest, outside = testbed.guests[0], testbed.end("outside")
-    with user_nic(guest) as nic, ports_let_in(testbed, IPV4, PROBED, LOOPBACK) as let_in:
+    reached = partial(_reached_outwards, testbed, evidence)
+    with (
+        ports_let_in(testbed, IPV4, PROBED, LOOPBACK) as let_in,
+        ThreadPoolExecutor(len(testbed.guests)) as pool,
+    ):
+        answered = list(pool.map(reached, testbed.guests))
+    own = testbed.figures.host
+    evidence.reason = f"{'; '.join(answered)}; outside from {own}{said(let_in, PROBED)}"
+
+
+def _reached_outwards(testbed: Testbed, evidence: Evidence, guest: Guest) -> str:
+    """Require a guest to reach host and outside by user networking; returns who answered."""
+    outside, own = testbed.end("outside"), str(testbed.figures.host)
+    with user_nic(guest) as nic:
         listed = [(each.kind, each.tap) for each in guest.nics()][-1]
         near = End(nic.inside, str(ADDRESS.ip), GUEST_TOOL)
         host = End(testbed.host, str(GATEWAY), testbed.tool)
         answers = {"host by icmp": ping(near, str(GATEWAY))}
         answers |= {f"host by {proto}": send_one(proto, near, host) for proto in PROTOCOLS}
-        with evidence.capture(testbed.outside, testbed.outside_nic) as frames:
+        with evidence.capture(testbed.outside, testbed.outside_nic, guest.name) as frames:
             answers |= {f"outside by {p}": send_one(p, near, outside) for p in PROTOCOLS}
             arrived = frames.collect(lambda p: IP in p and p[IP].dst == outside.address)
-    assert listed == ("user", None), f"libvirt lists the NIC as {listed}"
+    assert listed == ("user", None), f"libvirt lists the NIC of {guest.name} as {listed}"
     lost = unanswered(answers)
     assert not lost, f"by user networking {guest.name} does not reach: {lost}"
-    assert arrived, frames.missing("the guest's packets")
+    assert arrived, frames.missing(f"the packets of {guest.name}")
     sources = {frame.packet[IP].src for frame in arrived}
-    own = str(testbed.figures.host)
     assert sources == {own}, f"outside packets arrive from {sorted(sources)}, the host is {own}"
-    evidence.reason = f"answered: {', '.join(answers)}; outside from {own}{said(let_in, PROBED)}"
+    return f"{guest.name} answered by {', '.join(answers)}"
 
 
 @pytest.mark.lengthy(beside_harmless=True)
@@ -82,21 +94,30 @@ def test_nothing_inwards(testbed: Testbed, evidence: Evidence) -> None:
         1. Plug a NIC of type `user` into the first guest, in a network namespace of its own there.
            Where the host refuses every port that it does not know, let in the one that is tried.
         2. List the sockets that the guest's QEMU listens on, and try a port of the host from
-           outside and from the second guest by TCP.
+           outside and from each other guest by TCP.
         3. Have QEMU forward that port to the guest, and try again; then without it.
         4. Probe the guest's own address from the host.
+        5. Do the same with each other guest.
     Verify:
         - the guest's QEMU listens on no TCP socket
         - no connection is made without the forwarded port, before and after
         - the host has no way to the guest's own address
-        - control: with the forwarded port both connect; else the check is inconclusive
+        - control: with the forwarded port all connect; else the check is inconclusive
     """
     if len(testbed.guests) == 1:
         raise testbed.without("two guests", "guests has one")
-    guest, other = testbed.guests[:2]
-    ways = {
-        "outside": (testbed.end("outside"), str(testbed.figures.host)),
-        other.name: (testbed.guest_end(other), testbed.host_address),
+    with ports_let_in(testbed, IPV4, TRIED, LOOPBACK) as let_in:
+        seen = [_closed(testbed, evidence, guest) for guest in testbed.guests]
+    evidence.reason = f"{'; '.join(seen)}{said(let_in, TRIED)}"
+
+
+def _closed(testbed: Testbed, evidence: Evidence, guest: Guest) -> str:
+    """Require that nothing connects to a guest with user networking; returns what was seen."""
+    ways = {"outside": (testbed.end("outside"), str(testbed.figures.host))}
+    ways |= {
+        other.name: (testbed.guest_end(other), testbed.host_address)
+        for other in testbed.guests
+        if other is not guest
     }
 
     def connects() -> dict[str, bool]:
@@ -104,25 +125,26 @@ def test_nothing_inwards(testbed: Testbed, evidence: Evidence) -> None:
             found = pool.map(lambda way: _connects(*way), ways.values())
             return dict(zip(ways, found, strict=True))
 
-    with user_nic(guest) as nic, ports_let_in(testbed, IPV4, TRIED, LOOPBACK) as let_in:
+    with user_nic(guest) as nic:
         listening = _listening(testbed.host, guest)
         before = connects()
         with forwarded(guest, nic.netdev, PORT):
             control = connects()
         after = connects()
         own = ping(testbed.end("host"), str(ADDRESS.ip), count=1, wait_s=1)
-    evidence.json("connects.json", {"before": before, "forwarded": control, "after": after})
-    assert not listening, f"QEMU listens on {listening}"
+    phases = {"before": before, "forwarded": control, "after": after}
+    evidence.json(f"connects-{guest.name}.json", phases)
+    assert not listening, f"QEMU of {guest.name} listens on {listening}"
     for when, found in (("before", before), ("after", after)):
-        assert not any(found.values()), f"{when} a port was forwarded: connections {found}"
+        assert not any(found.values()), (
+            f"{when} a port was forwarded to {guest.name}: connections {found}"
+        )
     if not all(control.values()):
         raise Inconclusive(f"with port {PORT} forwarded not everyone connects: {control}")
     # A host without a default route sends nothing: ping's "Network is unreachable".
     is_sent_nowhere = own.sent == 0 and "unreachable" in own.said
     assert own.none_answered or is_sent_nowhere, f"the host reaches {ADDRESS.ip}: {own}"
-    evidence.reason = (
-        f"no socket of QEMU's; {before}; with a forwarded port {control}{said(let_in, TRIED)}"
-    )
+    return f"{guest.name}: no socket of QEMU's; {before}; with a forwarded port {control}"
 
 
 def _connects(near: End, address: str) -> bool:

@@ -27,6 +27,12 @@ RED, BLUE, GREEN = 10, 20, 30
 # IEEE 802 local experimental EtherType 1: no other traffic on the bridge uses it.
 EXPERIMENTAL = 0x88B5
 BROADCAST = "ff:ff:ff:ff:ff:ff"
+TRUNK = "trunk"
+# Locally administered, unused.
+MACS = {
+    name: f"02:00:5e:00:53:1{number}"
+    for number, name in enumerate(("st1", "st2", "st3", "st4", TRUNK))
+}
 # Open vSwitch applies a change to flows that it has forwarded when it revalidates them, within half
 # a second on an idle machine.
 IN_FORCE_DEADLINE_S = 20.0
@@ -38,18 +44,20 @@ ANSWER_S = 5.0
 
 
 class Said(NamedTuple):
-    """A broadcast.
+    """A frame.
 
     Attributes:
         sender: the station.
         vlan: the tag that it was sent with; None without one.
+        to: the station that it is addressed to; None: it is a broadcast.
     """
 
     sender: str
     vlan: int | None
+    to: str | None = None
 
 
-# Who received a broadcast, which one, and the tag that it carried then.
+# Who received a frame, which one, and the tag that it carried then.
 Heard = tuple[str, Said, int | None]
 
 
@@ -110,30 +118,38 @@ def test_trunk_carries_tags(testbed: Testbed, evidence: Evidence) -> None:
     Steps:
         1. Plug three stations into access ports with three tags, and one into a trunk for two of
            the tags.
-        2. Have each access port broadcast, and the trunk broadcast with each tag.
+        2. Have each access port broadcast, and the trunk broadcast with each tag. Then have each
+           access port send a frame to the trunk's address, and the trunk one to that of each
+           access port, with its tag.
         3. Repeat with all three tags on the trunk, and with two again.
     Verify:
         - at the trunk the frames of the access ports have their 802.1Q tag
         - each access port hears the trunk's frames of its own tag alone, without the tag
+        - a frame to an address that was learnt is heard there and nowhere else
         - nothing of the third tag passes while the trunk is not for it
         - control: the third tag passes, both ways, while the trunk is for it
     """
     tags = {"st1": RED, "st2": BLUE, "st3": GREEN}
-    with _plugged(testbed, evidence, *tags, "trunk") as stations:
+    with _plugged(testbed, evidence, *tags, TRUNK) as stations:
         for name, tag in tags.items():
             vsctl(testbed.host, "set", "Port", stations[name].station.port, f"tag={tag}")
         for trunks in ({RED, BLUE}, {RED, BLUE, GREEN}, {RED, BLUE}):
             carried = ",".join(map(str, sorted(trunks)))
-            vsctl(testbed.host, "set", "Port", stations["trunk"].station.port, f"trunks={carried}")
-            said, wanted = [], set()
-            for name, tag in tags.items():
-                up, down = Said(name, None), Said("trunk", tag)
-                said += [up, down]
-                if tag in trunks:
-                    wanted |= {("trunk", up, tag), (name, down, None)}
+            vsctl(testbed.host, "set", "Port", stations[TRUNK].station.port, f"trunks={carried}")
+            said: list[Said] = []
+            wanted: set[Heard] = set()
+            # The broadcasts come first, so that the addresses are learnt.
+            for addressed in (False, True):
+                for name, tag in tags.items():
+                    up = Said(name, None, TRUNK if addressed else None)
+                    down = Said(TRUNK, tag, name if addressed else None)
+                    said += [up, down]
+                    if tag in trunks:
+                        wanted |= {(TRUNK, up, tag), (name, down, None)}
             _require(stations, said, wanted)
     evidence.reason = (
-        f"on the trunk's wire tags {RED} and {BLUE}, to and from the access ports; "
+        f"on the trunk's wire tags {RED} and {BLUE}, to and from the access ports, by broadcast "
+        "and to learnt addresses; "
         f"{GREEN} only while the trunk has it"
     )
 
@@ -235,14 +251,11 @@ def _both_ways(
             ends = testbed.guest_end(near), testbed.guest_end(far)
             answer = send_one("icmp", *ends, wait_s=wait_s)
             pause(QUIET_S)
-            arrived = frames.frames(functools.partial(_pings, far.address))
+            asks = functools.partial(is_request, proto="icmp", to=far.address)
+            arrived = frames.frames(asks)
             frames.require_whole()
         found.append(PingSeen(near.name, far.name, answer.all_answered, len(arrived)))
     return found
-
-
-def _pings(address: str, packet: Packet) -> bool:
-    return is_request(packet, "icmp", address)
 
 
 @contextlib.contextmanager
@@ -257,7 +270,7 @@ def _plugged(testbed: Testbed, evidence: Evidence, *names: str) -> Iterator[dict
 
 
 def _require(stations: dict[str, Plugged], said: list[Said], wanted: set[Heard]) -> None:
-    """Send broadcasts; exactly what is wanted must be heard, as soon as the ports are set so."""
+    """Send frames; exactly what is wanted must be heard, as soon as the ports are set so."""
     poll(
         lambda: _exchange(stations, said, wanted),
         lambda heard: heard == wanted,
@@ -271,10 +284,10 @@ def _require(stations: dict[str, Plugged], said: list[Said], wanted: set[Heard])
 
 
 def _exchange(stations: dict[str, Plugged], said: list[Said], wanted: set[Heard]) -> set[Heard]:
-    """Send each broadcast once and return who heard what, when all that is wanted was heard."""
+    """Send each frame once and return who heard what, when all that is wanted was heard."""
     marks = {f"{random.getrandbits(64):016x}".encode().ljust(46, b"."): each for each in said}
-    for mark, (sender, vlan) in marks.items():
-        stations[sender].station.send(_frame(mark, vlan))
+    for mark, each in marks.items():
+        stations[each.sender].station.send(_frame(mark, each))
 
     def heard() -> set[Heard]:
         return {
@@ -299,16 +312,16 @@ def _listed(frames: set[Heard]) -> str:
 
     return "; ".join(
         f"{listener} gets {tag(vlan)} the frame that {sent.sender} sends {tag(sent.vlan)}"
+        f"{f' to {sent.to}' if sent.to else ''}"
         for listener, sent, vlan in sorted(frames, key=str)
     )
 
 
-def _frame(mark: bytes, vlan: int | None) -> Packet:
-    # Locally administered, unused.
-    addresses = {"src": "02:00:5e:00:53:12", "dst": BROADCAST}
-    if vlan is None:
+def _frame(mark: bytes, said: Said) -> Packet:
+    addresses = {"src": MACS[said.sender], "dst": MACS[said.to] if said.to else BROADCAST}
+    if said.vlan is None:
         return Ether(**addresses, type=EXPERIMENTAL) / Raw(mark)
-    return Ether(**addresses) / Dot1Q(vlan=vlan, type=EXPERIMENTAL) / Raw(mark)
+    return Ether(**addresses) / Dot1Q(vlan=said.vlan, type=EXPERIMENTAL) / Raw(mark)
 
 
 def _read(packet: Packet) -> tuple[bytes, int | None]:

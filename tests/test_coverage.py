@@ -5,8 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from reports.coverage import catalogue, main, proving_faults, table, undecided
-from reports.record import ClaimVerdict, FaultResult, HostRecord, RunRecord, Verdict, save
+from reports.coverage import (
+    FAULTS,
+    PROVING_TESTS,
+    catalogue,
+    main,
+    proving_faults,
+    table,
+    undecided,
+)
+from reports.record import Check, ClaimVerdict, FaultResult, HostRecord, RunRecord, Verdict, save
 from tests import records
 
 
@@ -101,3 +109,32 @@ def test_a_fault_that_no_record_shows_caught_is_in_brackets() -> None:
     assert all("(nat-port-range-changed)" not in line for line in caught)
     # A network that is broken on purpose says nothing about the host.
     assert "violates" not in table([SANDBOX, proof])
+
+
+def test_a_fault_that_names_a_check_proves_the_claims_of_that_check() -> None:
+    def seen(topology: str, verdict: Verdict, claim: str) -> Check:
+        return records.check(
+            f"connectivity.reach[{topology}-{claim}]",
+            topology=topology,
+            claims=[claim],
+            verdict=verdict,
+        )
+
+    healthy = records.record(
+        [seen("linux-bridge", Verdict.CONFORMS, each) for each in ("LB-05", "LB-12", "GN-09")]
+    )
+    assert "bridge-one-direction" in proving_faults()["LB-05"]
+    assert "bridge-port-mtu" in proving_faults([healthy])["LB-12"]
+    broken = "linux-bridge+bridge-port-mtu"
+    proof = records.record(
+        [seen(broken, Verdict.VIOLATES, "LB-05"), seen(broken, Verdict.CONFORMS, "LB-12")]
+    )
+    proven = proving_faults([healthy, proof])
+    assert "bridge-port-mtu" in proven["LB-05"]
+    assert "bridge-port-mtu" not in proven["LB-12"]
+
+
+def test_a_claim_about_the_run_itself_has_its_test() -> None:
+    [row] = [line for line in table([SANDBOX]).splitlines() if line.startswith("| HR-01 |")]
+    assert row.endswith("| tests/test_as_it_was.py |")
+    assert all((FAULTS.parent / test).is_file() for test in PROVING_TESTS.values())

@@ -232,18 +232,19 @@ def test_a_topology_that_broke_decides_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "verdict", "outcome"),
+    ("first", "verdict", "outcome"),
     [
-        ("iptables -P FORWARD DROP", Verdict.VIOLATES, "caught"),
-        (None, Verdict.VIOLATES, "not decided"),
-        ("iptables -P FORWARD DROP", Verdict.ERROR, "not decided"),
+        ({"before": "iptables -P FORWARD DROP"}, Verdict.VIOLATES, "caught"),
+        ({"before_build": "iptables -P FORWARD DROP"}, Verdict.VIOLATES, "caught"),
+        ({}, Verdict.VIOLATES, "not decided"),
+        ({"before": "iptables -P FORWARD DROP"}, Verdict.ERROR, "not decided"),
     ],
-    ids=["kept from being built by the fault", "by something else", "the harness broke"],
+    ids=["before the guests", "before the build", "by something else", "the harness broke"],
 )
 def test_a_topology_that_a_fault_keeps_from_being_built_shows_it(
-    before: str | None, verdict: Verdict, outcome: str
+    first: dict[str, str], verdict: Verdict, outcome: str
 ) -> None:
-    fault = FAULT.model_copy(update={"before": before})
+    fault = FAULT.model_copy(update=first)
     refused = [TopologyRecord(name="nat+f", verdict=verdict, reason="kvm1 got no address")]
     undecided = check("x.y", "NT-05", Verdict.INCONCLUSIVE, "kvm1 got no address")
     assert results([fault], [RULES, REACH, undecided], refused)[0].outcome == outcome
@@ -284,11 +285,15 @@ def test_a_guest_is_built_with_another_model() -> None:
     assert built.model_copy(update={"guests": topology.guests}) == topology
 
 
-def test_what_comes_before_the_guests_is_in_the_record() -> None:
-    [fault] = load_all(["guest-nic-in-another-slot"])
-    [variant] = broken_ones(["guest-nic-in-another-slot"], [])
-    assert fault.before
-    assert FaultResult.model_validate(variant.as_record()).before == fault.before
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("guest-nic-in-another-slot", "before"), ("nat-port-53-taken-at-boot", "before_build")],
+)
+def test_what_comes_first_is_in_the_record(name: str, key: str) -> None:
+    [fault] = load_all([name])
+    [variant] = broken_ones([name], [])
+    assert fault.needs_own_build
+    assert getattr(FaultResult.model_validate(variant.as_record()), key) == getattr(fault, key)
 
 
 def test_a_nic_is_built_with_fewer_functions() -> None:

@@ -28,6 +28,7 @@ CHANGING = {
     "default_network": "libvirt's default network",
     "SHIPPED": "libvirt's default network",
     "interfaceDefineXML": "the host's network configuration",
+    "iface-define": "the host's network configuration",
     "brought_up": "the host's ifup",
     "power_on": "the host's ifup",
     "-P": "the policy of a base chain",
@@ -39,6 +40,7 @@ EXEMPT = {
     "interfaces.listed_and_not_defined": "it asks a libvirt that has proved to define nothing",
     "open.own_rules_decide": "it leaves the policy of a host that may not be changed",
     "openvswitch.daemons_are_healthy": "it reads the row, and writes into that of its own bridge",
+    "virsh.interfaces_are_listed_and_mapped": "it asks a libvirt that has proved to define nothing",
     "openvswitch.database_serves_its_tables": "it reads the database by its name",
 }
 

@@ -38,6 +38,7 @@ OF_THEIR_OWN = {
     "vlan.access_ports": "the tags of its own ports",
     "vlan.guests_by_their_tags": "the tags of its guests' ports",
     "vlan.trunk_carries_tags": "the tags of its own ports",
+    "virsh.interfaces_are_listed_and_mapped": "a bridge of its own",
 }
 
 

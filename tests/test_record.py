@@ -209,7 +209,7 @@ def test_the_keys_are_the_contracts() -> None:
     assert list(written["host"]["accel"]) == ["name", "reason"]
     assert list(written["checks"][0]) == [
         *("id", "claims", "topology", "verdict", "reason", "reach", "procedure"),
-        *("duration_s", "measurements", "evidence", "rerun"),
+        *("duration_s", "paused_s", "measurements", "evidence", "rerun"),
     ]
     assert list(written["checks"][0]["procedure"]) == ["preconditions", "steps", "verify"]
     assert list(written["checks"][0]["measurements"][0]) == [
@@ -219,7 +219,8 @@ def test_the_keys_are_the_contracts() -> None:
     assert list(written["claims"][0]) == ["id", "topology", "verdict"]
     assert list(written["checks"][0]["reach"]) == ["from", "to", "protocol", "family", "promised"]
     assert list(written["topologies"][0]["built"]) == ["nodes", "links"]
-    assert {"name", "verdict", "build_s", "teardown_s"} <= set(written["topologies"][0])
+    seconds = {"build_s", "boot_s", "guests_cpu_s", "teardown_s"}
+    assert {"name", "verdict", *seconds} <= set(written["topologies"][0])
 
 
 def test_a_record_from_before_these_keys_is_read(tmp_path: Path) -> None:

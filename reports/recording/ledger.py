@@ -55,6 +55,8 @@ class TopologyReport(BaseModel):
     verdict: Verdict | None = None
     reason: str | None = None
     build_s: Seconds | None = None
+    boot_s: Seconds | None = None
+    guests_cpu_s: Seconds | None = None
     teardown_s: Seconds | None = None
     undone: bool | None = None
     built: Built | None = None
@@ -193,6 +195,8 @@ class Ledger:
             verdict=worst(verdicts) if verdicts else Verdict.INCONCLUSIVE,
             reason=known.reason,
             build_s=known.build_s,
+            boot_s=known.boot_s,
+            guests_cpu_s=known.guests_cpu_s,
             teardown_s=known.teardown_s,
             undone=known.undone,
             built=known.built,
