@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from contracts.address_family import IPV4
+from fixtures.host.obstacles import machine_facts
 from fixtures.host.obstacles.link_managers import OF_UDEV, keeping_files, link_managers
-from fixtures.host.obstacles.machine_facts import memory
+from fixtures.host.obstacles.machine_facts import memory, nics
 from fixtures.host.obstacles.obstacle import Level, Obstacle, in_the_way, joined, note, ok
 from fixtures.host.obstacles.security_modules import security_modules
 from fixtures.packet_filter.refusals import FORWARD, INPUT, of_iptables, of_nft
@@ -42,6 +43,20 @@ def put(host: Probed, path: str, text: str) -> None:
     file = host.path(path)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("in_lab", "offered"), [(False, "free for --uplink, with"), (True, "takes no --uplink and no")]
+)
+def test_a_lab_is_offered_no_option_that_it_refuses(
+    host: Probed, monkeypatch: pytest.MonkeyPatch, in_lab: bool, offered: str
+) -> None:
+    link = {"ifname": "eth1", "link_type": "ether", "addr_info": []}
+    monkeypatch.setattr(machine_facts, "listed", lambda *_asked: [link])
+    monkeypatch.setattr(machine_facts, "is_lab", lambda: in_lab)
+    [found] = nics(host)
+    assert (found.level, found.what.startswith("eth1: ")) == (Level.OK, True)
+    assert offered in found.what
 
 
 def test_a_host_without_either_security_module_is_ok(host: Probed) -> None:
