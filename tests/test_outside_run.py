@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs whose outside is a machine of the site's on the wire of the uplink, reached by SSH."""
 
+import contextlib
 import json
 import subprocess
 import tempfile
@@ -49,7 +50,14 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def host(folder: Path) -> Iterator[StagedHost]:
-    with staged("bookworm", WITH_SSH, [Share(folder, writable=True)]) as made:
+    with beside_another("bookworm", folder) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def beside_another(release: str, folder: Path) -> Iterator[StagedHost]:
+    """Give a host with another machine on the wire of its eth1."""
+    with staged(release, WITH_SSH, [Share(folder, writable=True)]) as made:
         must(made, SERVER + WIRE)
         yield made
 
@@ -97,6 +105,19 @@ def test_a_nat_network_beside_a_machine_of_the_sites(host: StagedHost, folder: P
     assert wire["name"] == "ssh:root@10.77.0.1"
     assert site(host) == before
     assert left(host) == ""
+
+
+def test_on_another_release(folder: Path) -> None:
+    with beside_another("trixie", folder) as host:
+        before = site(host)
+        words = [SET_ASIDE, *(f"--claim={claim}" for claim in ("NT-09", "BR-06"))]
+        words += [f"--topology={each}" for each in ("nat", "bridged")]
+        done = ran(host, f"--output={folder / 'trixie'}", *words)
+        assert done.returncode == 0, done.stdout
+        verdicts = {each["id"]: each["verdict"] for each in record(folder / "trixie")["claims"]}
+        assert {verdicts[each] for each in ("NT-09", "BR-06", "HR-01")} == {"conforms"}
+        assert site(host) == before
+        assert left(host) == ""
 
 
 def test_with_a_route_of_the_sites_it_reaches_the_guests(host: StagedHost, folder: Path) -> None:
