@@ -188,6 +188,59 @@ def test_on_the_wire_of_a_bridge_that_the_host_has(
     assert left(host) == ""
 
 
+PEER = ("--peer-nic=eth2", SET_ASIDE)
+
+
+@pytest.fixture
+def free_peer(host: StagedHost) -> Iterator[None]:
+    """eth2 is the host's own, on the wire of eth1 alone; libvirt's default network is up."""
+    must(host, "ip -n lan link set eth2 netns 1; ip link set eth2 up; virsh -q net-start default")
+    yield
+    must(host, f"virsh -q net-destroy default; {WIRE}")
+
+
+@pytest.mark.usefixtures("free_peer")
+def test_a_nic_on_the_wire_of_networks_that_the_host_has(host: StagedHost, folder: Path) -> None:
+    must(host, BRIDGE.rpartition("ping")[0])
+    claims = ("NT-09", "BR-03", "BR-06", "BR-07")
+    words = ["--network=default", "--bridge=br0", f"--output={folder / 'peer'}"]
+    words += [f"--claim={claim}" for claim in claims]
+    try:
+        planned = ran(host, *words, "--plan", outside=PEER)
+        done = ran(host, *words, outside=PEER)
+    finally:
+        must(host, "ip link del br0; ip link set eth1 down")
+    assert "moves     eth2 into network namespace plumb1-outside; then back" in planned.stdout
+    assert done.returncode == 0, done.stdout
+    verdicts = {each["id"]: each["verdict"] for each in record(folder / "peer")["claims"]}
+    assert {verdicts[claim] for claim in (*claims, "HR-01")} == {"conforms"}, done.stdout
+    [link] = json.loads(must(host, "ip -json link show eth2"))
+    assert "UP" in link["flags"]
+    assert left(host) == ""
+
+
+@pytest.mark.usefixtures("free_peer")
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--peer-nic=eth2"], "were set aside (none) none are on a network of the host's"),
+        (
+            ["--peer-nic=eth2", "--addresses=203.0.113.4-203.0.113.9"],
+            "(203.0.113.4-203.0.113.9) none are on a network of the host's",
+        ),
+        ([*PEER, "--uplink=eth1"], "--uplink is for networks that the run makes"),
+        ([*PEER, ROUTED], "or a namespace with --peer-nic eth2; name one of them"),
+    ],
+)
+def test_a_nic_beyond_networks_that_the_host_has_is_refused(
+    host: StagedHost, words: list[str], why: str
+) -> None:
+    done = ran(host, "--plan", "--network=default", outside=words)
+    assert done.returncode == 4, done.stdout
+    assert why in done.stdout
+    assert left(host) == ""
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
