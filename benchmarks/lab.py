@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A lab: how long until it is a host, until the harness in it answers, and for passthrough.
 
-    python -m benchmarks.lab [--rounds N] [--release NAME] [-- WORDS FOR ./plumbline run]
+    python -m benchmarks.lab [--rounds N] [--release NAME] [--profile NAME|FILE]
+        [-- WORDS FOR ./plumbline run]
 
-The image is built first if it is not cached; that is timed too, and its size printed.
+The image is built first if it is not cached; that is timed too, and its size printed. With a
+profile the time of systemd, of the profile's commands and of its guest is in that of the host.
 """
 
 import argparse
@@ -15,9 +17,11 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from launcher import setup
 from launcher.lab import disk_image
+from launcher.lab.lab_parts import set_up
 from launcher.progress import Progress
+from launcher.staged import profile as profiles
+from launcher.staged.profile import Profile
 
 ROOT = Path(__file__).resolve().parent.parent
 # The first output of the launcher, the harness and the topology at each stage.
@@ -29,15 +33,19 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.lab")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--release", default=disk_image.DEFAULT)
+    parser.add_argument("--profile")
     own, words = (list(argv), ["--topology", "passthrough"])
     if "--" in own:
         own, words = own[: own.index("--")], own[own.index("--") + 1 :]
     options = parser.parse_args(own)
-    _print_image(options.release)
+    wanted = None if options.profile is None else profiles.load(options.profile)
+    _print_image(options.release, wanted)
+    given = [f"--release={options.release}"]
+    given += [] if wanted is None else [f"--profile={wanted.word}"]
     samples: dict[str, list[float]] = {}
     status = 0
     for number in range(options.rounds):
-        seen, ended = _run([f"--release={options.release}", *words])
+        seen, ended = _run([*given, *words])
         status |= ended != 0
         for sign, seconds in seen.items():
             samples.setdefault(sign, []).append(seconds)
@@ -48,13 +56,14 @@ def main(argv: Sequence[str]) -> int:
     return status
 
 
-def _print_image(release: str) -> None:
-    setup.ensure(release, lab=True)
-    was, begin = disk_image.cached(release), time.monotonic()
-    disk = disk_image.ensure(release, Progress())
+def _print_image(release: str, profile: Profile | None) -> None:
+    set_up(release, profile)
+    was, begin = disk_image.cached(release, profile), time.monotonic()
+    disk = disk_image.ensure(release, Progress(), profile)
     size = sum(path.stat().st_blocks * 512 for path in disk.disk.parent.rglob("*"))
     how = "cached" if was else f"built in {time.monotonic() - begin:.0f} s"
-    print(f"image of {release}: {size / 2**20:.0f} MiB on disk, {how}", flush=True)
+    of = release if profile is None else f"{release}, profile {profile.name}"
+    print(f"image of {of}: {size / 2**20:.0f} MiB on disk, {how}", flush=True)
 
 
 def _run(words: Sequence[str]) -> tuple[dict[str, float], int]:

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Whole runs: how long they take by number of workers, and whether they agree.
 
-    python -m benchmarks.runs [--rounds N] [--workers N …] [-- WORDS FOR ./plumbline run]
+    python -m benchmarks.runs [--rounds N] [--workers N …] [--exit CODE]
+        [-- WORDS FOR ./plumbline run]
 
-Prints a line a run, then for each number of workers the seconds, and every check whose verdict was
-not the same in all runs.
+Prints a line a run, then for each number of workers the seconds, the exit codes, and every check
+whose verdict was not the same in all runs. Ends with 1 if there is one, or if a run ended with
+another code than `--exit`. Ten runs on a staged host, each to be as its profile's file says:
+
+    python -m benchmarks.runs --rounds 10 --workers 1 --exit 0 -- --host staged --profile plain \
+        --topology nat --topology linux-bridge --expect-verdicts profile
 """
 
 import argparse
@@ -29,16 +34,19 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.runs")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--exit", type=int, dest="code")
     own, words = (list(argv), [])
     if "--" in own:
         own, words = own[: own.index("--")], own[own.index("--") + 1 :]
     options = parser.parse_args(own)
     seconds: dict[int, list[float]] = {workers: [] for workers in options.workers}
     seen: list[Verdicts] = []
+    codes: Counter[int] = Counter()
     for number in range(options.rounds):
         for workers in options.workers:
             taken, status, record = _run(workers, words)
             seconds[workers].append(taken)
+            codes[status] += 1
             seen.append({(c.topology, c.id): str(c.verdict) for c in record.checks})
             counts = ", ".join(f"{n} {v}" for v, n in Counter(seen[-1].values()).items())
             print(f"{number + 1:3} workers {workers}  {taken:6.1f} s  exit {status}  {counts}")
@@ -46,7 +54,9 @@ def main(argv: Sequence[str]) -> int:
             sys.stdout.flush()
     for workers, samples in seconds.items():
         print(f"workers {workers}: median {median(samples):.1f} s of {len(samples)}")
-    return _print_differences(seen)
+    print("; ".join(f"{n} of {codes.total()} runs ended with {code}" for code, n in codes.items()))
+    differ = _print_differences(seen)
+    return differ or int(options.code is not None and {*codes} != {options.code})
 
 
 def _print_reasons(record: RunRecord) -> None:

@@ -42,6 +42,8 @@ def main(argv: Sequence[str]) -> int:
     status = 0
     for name in options.profile or profile.names():
         for release in options.release or root_folder.RELEASES:
+            if release in profile.load(name).not_on and not options.profile:
+                continue
             _build(name, release)
             status |= _boot(name, release, options.rounds)
     return status

@@ -142,7 +142,7 @@ RUN_OPTIONS = (
     ),
     RunOption(
         "peer_nic",
-        "a NIC on the wire of --pf or --uplink, for the outside machine",
+        "a NIC on the wire of --pf or --uplink, or of existing networks, for the outside machine",
         metavar="NIC",
         rerun=True,
         names_a_nic=True,

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TextIO
 
 from contracts.exit_codes import EXIT_CONFORMS, EXIT_MISSING_CAPABILITY
@@ -27,6 +28,8 @@ COLOURS = {
     Level.IN_THE_WAY: Colour.RED,
 }
 INDENT = " " * 12
+# In the environment of doctor in a host that is booted for it: the options of a run on that.
+ASKED_FOR = "PLUMBLINE_DOCTOR_FOR"
 # Whatever refuses a run comes first.
 ORDER = (Level.IN_THE_WAY, Level.NOTE, Level.OK)
 
@@ -72,10 +75,24 @@ def staged(release: str | None, profile: str | None, *, as_json: bool) -> int:
     known = root_folder.require_known(release or root_folder.DEFAULT)
     wanted = profiles.load(profile or profiles.DEFAULT)
     wanted.require(known)
-    words = ["python3", str(ROOT / "plumbline"), "doctor", "--host", "local"]
-    words += ["--json"] if as_json else []
+    words = inside("staged", known, wanted.word, ROOT / "plumbline", as_json=as_json)
     with boots(known, wanted, []) as host:
         return subprocess.run(host.argv(words, VARIABLES), check=False).returncode
+
+
+def inside(host: str, release: str, profile: str, plumbline: Path, *, as_json: bool) -> list[str]:
+    """Return the command by which doctor looks at a host from within.
+
+    Args:
+        host: the kind of host, by the word of `--host`.
+        release: the host's.
+        profile: the host's, by the word of `--profile`.
+        plumbline: the launcher, as the host sees it.
+        as_json: whether the findings are to be JSON.
+    """
+    asked_for = f"{ASKED_FOR}=--host {host} --release {release} --profile {profile}"
+    words = ["env", asked_for, "python3", str(plumbline), "doctor", "--host", "local"]
+    return [*words, "--json"] if as_json else words
 
 
 def set_up() -> Iterator[Obstacle]:
@@ -135,7 +152,8 @@ def conclusion(found: Sequence[Obstacle]) -> str:
     subjects = dict.fromkeys(each.subject for each in found if each.level == Level.IN_THE_WAY)
     if subjects:
         return f"In the way of a run on this host: {', '.join(subjects)}."
+    options = os.environ.get(ASKED_FOR, "--host local")
     return (
         "Nothing is in the way of a run on this host. First its plan: "
-        "sudo ./plumbline run --host local --plan"
+        f"sudo ./plumbline run {options} --plan"
     )

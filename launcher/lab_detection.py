@@ -14,6 +14,11 @@ def is_lab() -> bool:
     return MARK in CMDLINE.read_text().split()
 
 
+def takes_uplinks() -> bool:
+    """Whether a run on this machine may name its uplink: a lab brings its NICs along."""
+    return not is_lab()
+
+
 def has_libraries() -> bool:
     """Whether this machine was made for the harness, whose libraries its own Python has."""
     return is_staged() or is_lab()

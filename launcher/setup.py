@@ -44,8 +44,9 @@ def ensure(
 
     Args:
         release: the release whose userland the host runs; None: the machine's own.
-        lab: whether that is a lab's, whose image `launcher.lab.disk_image` builds.
-        staged: whether the root of a staged host, which `launcher.staged` builds, is missing.
+        lab: whether that is a lab's, which has an emulator of its own.
+        staged: whether the root of a staged host, or the disk of a lab, has to be built: by
+            `launcher.staged`, or `launcher.lab`.
         tests: whether the harness's own tests are to run.
         only_look: whether nothing may be made.
 
@@ -63,7 +64,7 @@ def ensure(
         # A pack has wheels and an image: nothing is compiled.
         stages += ["venv"] if venv else []
         stages += ["image"] if guest_image else []
-    stages += ["release"] if root_folder or staged or (lab and _lacks_lab(release)) else []
+    stages += ["release"] if root_folder or staged or (lab and _lacks_labs_emulator()) else []
     lacking = packages.missing(stages)
     makes = bool(lacking or venv or for_tests or guest_image or root_folder)
     unpacked.require_usable(whole=makes)
@@ -126,13 +127,11 @@ def ensure_environment(*, tests: bool = False, install_packages: bool = True) ->
     return interpreter
 
 
-def _lacks_lab(release: str | None) -> bool:
-    """Whether a lab's disk, or the newer QEMU that runs it, has to be built."""
-    from launcher.lab import disk_image as labs
+def _lacks_labs_emulator() -> bool:
+    """Whether the root folder with the newer QEMU that runs a lab has to be built."""
     from launcher.lab import qemu
 
-    no_disk = labs.cached(release or labs.DEFAULT) is None
-    return no_disk or (qemu.is_needed() and releases.root_of(qemu.RELEASE) is None)
+    return qemu.is_needed() and releases.root_of(qemu.RELEASE) is None
 
 
 def ensure_image(progress: Progress) -> image.Image:

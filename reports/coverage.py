@@ -3,7 +3,7 @@
 
     python -m reports.coverage RUN.json … >docs/coverage.md
 
-Records of the same kind of host and the same release share a column.
+Records of the same kind of host, the same profile and the same release share a column.
 """
 
 import re
@@ -42,7 +42,7 @@ ENTRY = re.compile(
     r"^  - id: (\S+)$|^    topologies: \[(.*)\]$|^    caught_by: \[(.*)\]$", re.MULTILINE
 )
 Column = tuple[str, str]
-"""Kind of host, and release."""
+"""Kind of host, with its profile if it has one, and release."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -154,7 +154,9 @@ def _cell(verdicts: Sequence[Verdict]) -> str:
 
 
 def _column(record: RunRecord) -> Column:
-    return str(record.host.kind or "no host"), record.host.release or "unknown"
+    kind, profile = str(record.host.kind or "no host"), record.host.facts.get("profile")
+    named = kind if profile is None else f"{kind} {profile}"
+    return named, record.host.release or "unknown"
 
 
 def _versions(known: JsonValue) -> list[str]:

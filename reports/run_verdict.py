@@ -118,7 +118,10 @@ def ending(record: RunRecord) -> str | None:
 
 def exit_meaning(record: RunRecord, code: int) -> str:
     """Return the meaning of a run's exit code."""
-    if record.expected is not None and code in EXPECTED_EXIT_MEANINGS:
+    compared = comparison(record)
+    # Where there was nothing to compare with, the verdicts count as in any run.
+    was_compared = compared is not None and bool(compared.as_expected or compared.differences)
+    if was_compared and code in EXPECTED_EXIT_MEANINGS:
         return gettext(EXPECTED_EXIT_MEANINGS[code])
     if code == EXIT_CONFORMS and Verdict.WAIVED in record.counts():
         return gettext(WAIVED_MEANING)

@@ -65,6 +65,17 @@ def test_records_of_one_host_share_a_column_and_the_worst_verdict_counts() -> No
     assert "| GN-03 | violates (3) |" in table([SANDBOX, other])
 
 
+def test_a_profile_has_a_column_of_its_own() -> None:
+    plain, docker = (
+        record("staged", "Debian 12", GN_03=[verdict])
+        for verdict in (Verdict.CONFORMS, Verdict.VIOLATES)
+    )
+    plain.host.facts["profile"], docker.host.facts["profile"] = "plain", "docker"
+    page = table([plain, docker])
+    assert "| claim | staged plain, Debian 12 | staged docker, Debian 12 | faults |" in page
+    assert "| GN-03 | conforms | violates |" in page
+
+
 def test_what_was_decided_nowhere_is_named() -> None:
     left = [id_ for id_ in catalogue() if id_ not in ("GN-03", "PT-01")]
     assert undecided([SANDBOX, LAB]) == left

@@ -19,7 +19,7 @@ from launcher import setup
 from launcher.cache import cache_dir
 from launcher.lab import disk_image, lab_machine, qemu
 from launcher.lab.job import Share
-from launcher.lab.lab_parts import PATH
+from launcher.lab.lab_parts import PATH, set_up
 from launcher.progress import Progress
 from tests.launched import ROOT
 
@@ -85,7 +85,7 @@ python3 "$ROOT/plumbline" clean >again.said 2>&1
 
 @pytest.mark.lab
 def test_nothing_is_left_however_a_run_ends(tmp_path: Path) -> None:
-    setup.ensure("trixie", lab=True)
+    set_up("trixie")
     progress = Progress()
     guest_image = setup.cached_image()
     assert guest_image is not None

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from contracts.address_family import IPV4
+from fixtures.host.obstacles import machine_facts
 from fixtures.host.obstacles.link_managers import OF_UDEV, keeping_files, link_managers
-from fixtures.host.obstacles.machine_facts import memory
+from fixtures.host.obstacles.machine_facts import memory, nics
 from fixtures.host.obstacles.obstacle import Level, Obstacle, in_the_way, joined, note, ok
 from fixtures.host.obstacles.security_modules import security_modules
 from fixtures.packet_filter.refusals import FORWARD, INPUT, of_iptables, of_nft
 from launcher.finding import Probed
-from launcher.host_doctor import conclusion, exit_code, render
+from launcher.host_doctor import ASKED_FOR, conclusion, exit_code, render
 
 # A program that no host has, in the place of every one.
 NOTHING_RUNS = ("plumbline-no-such-program",)
@@ -42,6 +43,20 @@ def put(host: Probed, path: str, text: str) -> None:
     file = host.path(path)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("may", "offered"), [(True, "free for --uplink, with"), (False, "takes no --uplink and no")]
+)
+def test_a_lab_is_offered_no_option_that_it_refuses(
+    host: Probed, monkeypatch: pytest.MonkeyPatch, may: bool, offered: str
+) -> None:
+    link = {"ifname": "eth1", "link_type": "ether", "addr_info": []}
+    monkeypatch.setattr(machine_facts, "listed", lambda *_asked: [link])
+    monkeypatch.setattr(machine_facts, "takes_uplinks", lambda: may)
+    [found] = nics(host)
+    assert (found.level, found.what.startswith("eth1: ")) == (Level.OK, True)
+    assert offered in found.what
 
 
 def test_a_host_without_either_security_module_is_ok(host: Probed) -> None:
@@ -157,6 +172,22 @@ def test_only_what_is_in_the_way_decides_the_exit_code() -> None:
     assert exit_code(FOUND) == 11
     assert exit_code(FOUND[:2]) == 0
     assert conclusion(FOUND[:2]).startswith("Nothing is in the way of a run on this host.")
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "command"),
+    [
+        (None, "sudo ./plumbline run --host local --plan"),
+        ("--host staged --profile ufw", "sudo ./plumbline run --host staged --profile ufw --plan"),
+    ],
+)
+def test_the_plan_that_comes_next_is_one_of_the_host_that_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, asked_for: str | None, command: str
+) -> None:
+    monkeypatch.delenv(ASKED_FOR, raising=False)
+    if asked_for is not None:
+        monkeypatch.setenv(ASKED_FOR, asked_for)
+    assert conclusion([]).endswith(command)
 
 
 def test_long_lists_are_cut_with_the_number_of_the_rest() -> None:

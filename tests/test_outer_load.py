@@ -12,8 +12,8 @@ from contracts.outer_load import FILE, OuterLoad
 from fixtures.errors import HarnessError
 from fixtures.host.foreign_load import LOADED_SHARE, watching
 from fixtures.host.outer_load import WHERE, watching_outside
-from launcher import setup
 from launcher.lab import disk_image, outer_load
+from launcher.lab.lab_parts import set_up
 from launcher.progress import Progress
 from tests.launched import ROOT, launched
 from tests.test_loaded import CHOKED, load
@@ -98,7 +98,7 @@ def test_a_lab_cannot_have_its_launcher_write_elsewhere(tmp_path: Path) -> None:
 def test_a_rate_in_a_lab_beside_a_load_on_its_machine_is_inconclusive(tmp_path: Path) -> None:
     words = ("--host", "lab", "--topology", "linux-bridge", "--claim", "GN-07")
     # Built beside no load: that is no part of the test.
-    setup.ensure("trixie", lab=True)
+    set_up("trixie")
     disk_image.ensure("trixie", Progress())
     with load():
         done, record = launched("run", tmp_path / "run", *words, "--after-build", CHOKED)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs whose outside is a machine of the site's on the wire of the uplink, reached by SSH."""
 
+import contextlib
 import json
 import subprocess
 import tempfile
@@ -49,7 +50,14 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def host(folder: Path) -> Iterator[StagedHost]:
-    with staged("bookworm", WITH_SSH, [Share(folder, writable=True)]) as made:
+    with beside_another("bookworm", folder) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def beside_another(release: str, folder: Path) -> Iterator[StagedHost]:
+    """Give a host with another machine on the wire of its eth1."""
+    with staged(release, WITH_SSH, [Share(folder, writable=True)]) as made:
         must(made, SERVER + WIRE)
         yield made
 
@@ -97,6 +105,19 @@ def test_a_nat_network_beside_a_machine_of_the_sites(host: StagedHost, folder: P
     assert wire["name"] == "ssh:root@10.77.0.1"
     assert site(host) == before
     assert left(host) == ""
+
+
+def test_on_another_release(folder: Path) -> None:
+    with beside_another("trixie", folder) as host:
+        before = site(host)
+        words = [SET_ASIDE, *(f"--claim={claim}" for claim in ("NT-09", "BR-06"))]
+        words += [f"--topology={each}" for each in ("nat", "bridged")]
+        done = ran(host, f"--output={folder / 'trixie'}", *words)
+        assert done.returncode == 0, done.stdout
+        verdicts = {each["id"]: each["verdict"] for each in record(folder / "trixie")["claims"]}
+        assert {verdicts[each] for each in ("NT-09", "BR-06", "HR-01")} == {"conforms"}
+        assert site(host) == before
+        assert left(host) == ""
 
 
 def test_with_a_route_of_the_sites_it_reaches_the_guests(host: StagedHost, folder: Path) -> None:
@@ -164,6 +185,59 @@ def test_on_the_wire_of_a_bridge_that_the_host_has(
     verdicts = {each["id"]: each["verdict"] for each in record(folder / "bridge")["claims"]}
     assert {verdicts[claim] for claim in (*claims, "HR-01")} == {"conforms"}, done.stdout
     assert site(host) == before
+    assert left(host) == ""
+
+
+PEER = ("--peer-nic=eth2", SET_ASIDE)
+
+
+@pytest.fixture
+def free_peer(host: StagedHost) -> Iterator[None]:
+    """eth2 is the host's own, on the wire of eth1 alone; libvirt's default network is up."""
+    must(host, "ip -n lan link set eth2 netns 1; ip link set eth2 up; virsh -q net-start default")
+    yield
+    must(host, f"virsh -q net-destroy default; {WIRE}")
+
+
+@pytest.mark.usefixtures("free_peer")
+def test_a_nic_on_the_wire_of_networks_that_the_host_has(host: StagedHost, folder: Path) -> None:
+    must(host, BRIDGE.rpartition("ping")[0])
+    claims = ("NT-09", "BR-03", "BR-06", "BR-07")
+    words = ["--network=default", "--bridge=br0", f"--output={folder / 'peer'}"]
+    words += [f"--claim={claim}" for claim in claims]
+    try:
+        planned = ran(host, *words, "--plan", outside=PEER)
+        done = ran(host, *words, outside=PEER)
+    finally:
+        must(host, "ip link del br0; ip link set eth1 down")
+    assert "moves     eth2 into network namespace plumb1-outside; then back" in planned.stdout
+    assert done.returncode == 0, done.stdout
+    verdicts = {each["id"]: each["verdict"] for each in record(folder / "peer")["claims"]}
+    assert {verdicts[claim] for claim in (*claims, "HR-01")} == {"conforms"}, done.stdout
+    [link] = json.loads(must(host, "ip -json link show eth2"))
+    assert "UP" in link["flags"]
+    assert left(host) == ""
+
+
+@pytest.mark.usefixtures("free_peer")
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--peer-nic=eth2"], "were set aside (none) none are on a network of the host's"),
+        (
+            ["--peer-nic=eth2", "--addresses=203.0.113.4-203.0.113.9"],
+            "(203.0.113.4-203.0.113.9) none are on a network of the host's",
+        ),
+        ([*PEER, "--uplink=eth1"], "--uplink is for networks that the run makes"),
+        ([*PEER, ROUTED], "or a namespace with --peer-nic eth2; name one of them"),
+    ],
+)
+def test_a_nic_beyond_networks_that_the_host_has_is_refused(
+    host: StagedHost, words: list[str], why: str
+) -> None:
+    done = ran(host, "--plan", "--network=default", outside=words)
+    assert done.returncode == 4, done.stdout
+    assert why in done.stdout
     assert left(host) == ""
 
 

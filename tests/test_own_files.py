@@ -43,6 +43,13 @@ def test_a_masked_unit_is_nothing_whatever_was_there(units: Path) -> None:
     assert {str((units / name).readlink()) for name in ("old.timer", "new.timer")} == {"/dev/null"}
 
 
+def test_a_unit_that_a_profile_has_itself_is_not_masked_by_the_harness(units: Path) -> None:
+    ours = ["fstrim.timer", "logrotate.timer", "getty@tty1.service"]
+    files = {str(units / "logrotate.timer"): UNIT, "/etc/fstrim.timer": ""}
+    found = own_files.masks(ours, ["cron.service"], ["getty@tty1.service"], files)
+    assert found == ["fstrim.timer", "cron.service"]
+
+
 def test_a_unit_that_no_package_has_is_named(units: Path) -> None:
     with pytest.raises(LookupError, match=r"no unit dockerd\.service to enable"):
         own_files.put({}, [], ["dockerd.service"])

@@ -57,7 +57,7 @@ def test_an_unknown_release_is_refused(word: str) -> None:
 def test_a_shipped_profile_is_well_formed(name: str) -> None:
     shipped = profile.load(name)
     assert shipped.text
-    for release in shipped.releases:
+    for release in (*shipped.releases, *shipped.not_on):
         root_folder.require_known(release)
 
 
@@ -69,6 +69,11 @@ def test_a_shipped_profile_is_well_formed(name: str) -> None:
         ("text = ['a']", "text is not a text"),
         ("text = 'a'\npackages = [1]", "packages is not a list of texts"),
         ("text = 'a'\npackages_of = [1]", "packages_of is not a table of lists of texts"),
+        ("text = 'a'\nnot_on = ['trixie']", "not_on is not a table of texts"),
+        (
+            "text = 'a'\nmasked = ['a.service', 'b.timer']\nenabled = ['b.timer']",
+            "b.timer: a unit is masked or enabled, not both",
+        ),
         ("text = 'a'\n[files]\n'etc/x' = ''", "etc/x is not an absolute path"),
         ("text = 'a'\n[files]\n'/etc/../x' = ''", "is not an absolute path"),
         ("text = ", "Invalid value"),
@@ -91,6 +96,12 @@ def test_an_unknown_profile_is_refused() -> None:
 def test_a_profile_that_a_release_cannot_be_is_refused() -> None:
     with pytest.raises(UsageError, match="not with the release bookworm"):
         profile.Profile("new", "text", releases=("trixie",)).require("bookworm")
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_the_profile_of_what_no_release_packages_says_so(release: str) -> None:
+    with pytest.raises(UsageError, match=f"not with the release {release}: .* no package has virt"):
+        profile.load("modular").require(release)
 
 
 @pytest.mark.parametrize("script", ["lan"])
@@ -217,6 +228,12 @@ def test_a_guest_that_no_run_made_answers(release: str) -> None:
         assert said(host, "virsh list --name") == "bystander"
         pinged = host.capture(["python3", "-c", ping], VARIABLES | {"PYTHONPATH": str(ROOT)})
         assert "2 received" in pinged.stdout
+
+
+@pytest.mark.staged
+def test_no_package_of_it_has_a_modular_daemon(host: StagedHost) -> None:
+    assert "/usr/sbin/libvirtd" in said(host, "cat /var/lib/dpkg/info/libvirt-daemon*.list")
+    refused(host, "cat /var/lib/dpkg/info/*.list | grep -E '/virt(qemu|network)d$'", "")
 
 
 @pytest.mark.staged

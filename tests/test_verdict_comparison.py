@@ -18,7 +18,7 @@ from contracts.exit_codes import (
 from contracts.plan import HOST
 from contracts.verdicts import Verdict
 from reports.record import Check, RunRecord
-from reports.run_verdict import run_verdict
+from reports.run_verdict import exit_meaning, run_verdict
 from reports.terminal.expected_verdicts import print_comparison
 from reports.terminal.summary import print_closing
 from reports.verdict_comparison import VerdictComparison, comparison, exit_code
@@ -138,6 +138,14 @@ def test_a_run_in_which_nothing_was_compared_is_no_success() -> None:
     assert exit_code(run(untestable)) == EXIT_UNDECIDED
     # That the host is as it was says nothing of a network.
     assert exit_code(run(untestable, check("h.h", claims=["HR-01"], topology=HOST))) == 10
+
+
+def test_a_code_says_nothing_of_a_comparison_that_there_was_not() -> None:
+    unknown = run(check("c.c", claims=["OV-01"], topology="ovs"))
+    assert exit_code(unknown) == EXIT_CONFORMS
+    assert exit_meaning(unknown, EXIT_CONFORMS) == "every decided claim conforms"
+    known = run(check("a.a", claims=["NT-05"]))
+    assert exit_meaning(known, EXIT_CONFORMS) == "every compared verdict is the expected one"
 
 
 def test_a_missing_capability_is_one_beside_expected_verdicts_too() -> None:

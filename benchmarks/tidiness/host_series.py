@@ -16,7 +16,7 @@ from launcher import setup
 from launcher.cache import cache_dir
 from launcher.lab import disk_image, lab_machine, qemu
 from launcher.lab.job import Share
-from launcher.lab.lab_parts import PATH
+from launcher.lab.lab_parts import PATH, set_up
 from launcher.progress import Progress
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -66,7 +66,7 @@ def lab_series(folder: Path, orders: Sequence[Order], release: str) -> None:
         HostFailed: no lab came up.
     """
     _write(folder, orders)
-    setup.ensure(release, lab=True)
+    set_up(release)
     progress = Progress()
     image = setup.cached_image()
     if image is None:

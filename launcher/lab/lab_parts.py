@@ -87,13 +87,22 @@ class LabParts:
         )
 
 
+def set_up(release: str, profile: Profile | None = None) -> None:
+    """Set up what a lab needs of this machine, and what builds its disk if that is not cached.
+
+    Raises:
+        LauncherError: something could not be made.
+    """
+    setup.ensure(release, lab=True, staged=disk_image.cached(release, profile) is None)
+
+
 def lab_parts(release: str, profile: Profile | None, progress: Progress) -> LabParts:
     """Set up what a lab needs, and return it.
 
     Raises:
         LauncherError: a part could not be built.
     """
-    setup.ensure(release, lab=True, staged=disk_image.cached(release, profile) is None)
+    set_up(release, profile)
     emulator = qemu.emulator(progress)
     disk = disk_image.ensure(release, progress, profile)
     guest_image = setup.cached_image()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from contracts.run_files import LAB_CONSOLE
 from contracts.run_options import NIC_OPTIONS
-from launcher import firewall_backend, inner_record, seen_folders, setup
+from launcher import firewall_backend, host_doctor, inner_record, seen_folders, setup
 from launcher.lab import disk_image, lab_machine, qemu
 from launcher.lab.job import Share
 from launcher.lab.lab_parts import LabParts, lab_parts
@@ -72,8 +72,7 @@ def doctor(release: str | None, word: str | None, *, as_json: bool) -> int:
     wanted.require(known)
     progress = Progress()
     parts = lab_parts(known, wanted, progress)
-    words = ["python3", str(ROOT / "plumbline"), "doctor", "--host", "local"]
-    words += ["--json"] if as_json else []
+    words = host_doctor.inside("lab", known, wanted.word, ROOT / "plumbline", as_json=as_json)
     # A lab that fails leaves its console there, which the error names.
     folder = Path(tempfile.mkdtemp(prefix="plumbline-lab-"))
     with inner_record.cache_in_use():

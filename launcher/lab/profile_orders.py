@@ -40,7 +40,7 @@ def write(folder: Path, profile: Profile, release: str, environment: Mapping[str
             f"/etc/systemd/system/{RUN}": (GUESTSIDE / RUN).read_text(),
             **profile.files,
         },
-        "masked": [*MASKED, *profile.masked],
+        "masked": own_files.masks(MASKED, profile.masked, profile.enabled, profile.files),
         "enabled": [wires.UNIT, RUN, *profile.enabled],
     }
     (folder / "profile.json").write_text(json.dumps(orders))

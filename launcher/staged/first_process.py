@@ -29,7 +29,7 @@ from fixtures.host.namespace_init import (
 )
 from launcher.staged import privileges
 from launcher.staged.host_state import UPPER, WORK
-from launcher.staged.own_files import identify, put
+from launcher.staged.own_files import identify, masks, put
 from launcher.staged_detection import MARK
 
 HARDENED = MS_NOSUID | MS_NODEV | MS_NOEXEC
@@ -142,7 +142,8 @@ def main() -> None:
         socket.sethostname(orders["hostname"])
         if orders["is_new"]:
             identify(orders["hostname"])
-            put(orders["files"], [*MASKED, *orders["masked"]], orders["enabled"])
+            masked = masks(MASKED, orders["masked"], orders["enabled"], orders["files"])
+            put(orders["files"], masked, orders["enabled"])
         privileges.drop()
     except (OSError, LookupError) as error:
         print(f"failed {error!r}", flush=True)

@@ -32,6 +32,21 @@ def identify(name: str) -> None:
     resolver.write_text("")
 
 
+def masks(
+    own: Sequence[str], masked: Sequence[str], enabled: Sequence[str], files: Mapping[str, str]
+) -> list[str]:
+    """Return the units to mask: a profile's, and those of ours that it does not have itself.
+
+    Args:
+        own: units that every such host does without.
+        masked: those of the profile.
+        enabled: those that the profile enables.
+        files: the profile's, by their paths; a unit of its own is one it wants.
+    """
+    wanted = {*enabled, *(Path(path).name for path in files if Path(path).parent in UNIT_FOLDERS)}
+    return [*(unit for unit in own if unit not in wanted), *masked]
+
+
 def put(files: Mapping[str, str], masked: Sequence[str], enabled: Sequence[str]) -> None:
     """Write files, mask units, and enable others.
 

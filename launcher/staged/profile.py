@@ -26,6 +26,7 @@ class Profile:
         file: the file, absolute; None: it is not in one.
         text: the host in a sentence.
         releases: the releases that it can be; empty: all.
+        not_on: releases that it cannot be, each with the reason.
         packages: beside those of every host.
         packages_of: those of single releases.
         masked: units that are never started.
@@ -38,6 +39,7 @@ class Profile:
     name: str
     text: str
     releases: tuple[str, ...] = ()
+    not_on: Mapping[str, str] = field(default_factory=dict)
     packages: tuple[str, ...] = ()
     packages_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
     masked: tuple[str, ...] = ()
@@ -72,6 +74,11 @@ class Profile:
         Raises:
             UsageError: it cannot.
         """
+        if (why := self.not_on.get(release)) is not None:
+            raise UsageError(
+                f"--profile {self.name}: not with the release {release}: {why}",
+                "name another profile; docs/staged.md lists them",
+            )
         if self.releases and release not in self.releases:
             raise UsageError(
                 f"--profile {self.name}: not with the release {release}",
@@ -82,6 +89,7 @@ class Profile:
 EXPECTED = {
     "text": TEXT,
     "releases": TEXTS,
+    "not_on": TABLE,
     "packages": TEXTS,
     "packages_of": LISTS,
     "masked": TEXTS,
@@ -132,6 +140,11 @@ def _check(file: Path, data: Mapping[str, Any]) -> None:
             raise UsageError(f"{file}: {key} is not {EXPECTED[key]}", "see docs/staged.md")
     if "text" not in data:
         raise UsageError(f"{file}: it has no text", "text is the host in a sentence")
+    if both := sorted({*data.get("masked", ())} & {*data.get("enabled", ())}):
+        raise UsageError(
+            f"{file}: {', '.join(both)}: a unit is masked or enabled, not both",
+            "a masked unit never starts: leave it out of one of the lists",
+        )
     for path in data.get("files", {}):
         if not path.startswith("/") or ".." in Path(path).parts:
             raise UsageError(f"{file}: files: {path} is not an absolute path", "")
