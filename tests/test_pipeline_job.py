@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`ci/qualify` without a network: options, baselines, and the outcome's words in summary.md."""
 
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,29 @@ def test_with_a_baseline_the_outcome_is_the_comparisons(
     assert first_line(clone) == f"**Plumbline: {outcome}**"
     summary = (clone.folder / "made" / "summary.md").read_text()
     assert summary.index("# The run") < summary.index("# The comparison")
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
+def test_a_job_that_is_cut_off_is_not_green(clone: PipelineClone, sent: signal.Signals) -> None:
+    """Bash ends at once, with the status of whatever command was the last before."""
+    executable(clone.folder / "plumbline", "#!/bin/sh\necho begun\nexec cat\n")
+    argv = [str(clone.folder / "ci" / "qualify"), "--output", "made"]
+    with subprocess.Popen(
+        argv,
+        cwd=clone.folder,
+        env=clone.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as job:
+        assert job.stdout is not None
+        assert job.stdout.readline() == "begun\n"
+        job.send_signal(sent)
+        assert job.wait(60) == -sent
+        assert job.stdin is not None
+        job.stdin.close()
+        assert job.stdout.read() == "ci/qualify: unknown: the job was cut off\n"
+    assert first_line(clone) == "**Plumbline: unknown: the job was cut off**"
 
 
 @pytest.mark.parametrize(("code", "word"), [(0, UNKNOWN), (1, RED), (10, UNKNOWN)])
