@@ -138,8 +138,9 @@ class Post extends Block {
 }
 
 class Stage extends Block {
-    Closure steps, post
+    Closure environment, steps, post
     boolean branched
+    void environment(Closure body) { environment = body }
     void options(Closure body) { within(body, new Words(build: build, known: ['timeout'])) }
     void steps(Closure body) { steps = body }
     void post(Closure body) { post = body }
@@ -153,6 +154,7 @@ class Stage extends Block {
     void run() {
         if (branched) { return }
         assert steps != null: 'a stage has steps or a matrix'
+        if (environment) { within(environment, new Environment(build: build)) }
         try {
             within(steps, new Steps(build: build))
         } catch (Failed failed) {
@@ -173,12 +175,11 @@ class Stages extends Block {
 }
 
 class Matrix extends Block {
-    Closure when, agent, environment, stages
+    Closure when, agent, stages
     Axes axes
     void axes(Closure body) { within(body, axes = new Axes(build: build)) }
     void when(Closure body) { when = body }
     void agent(Closure body) { agent = body }
-    void environment(Closure body) { environment = body }
     void stages(Closure body) { stages = body }
 
     void run() {
@@ -193,7 +194,6 @@ class Matrix extends Block {
             Agent chosen = new Agent(build: build)
             within(agent, chosen)
             build.cell.agent = chosen.chosen
-            if (environment) { within(environment, new Environment(build: build)) }
             within(stages, new Stages(build: build))
             println JsonOutput.toJson(build.cell)
         }
