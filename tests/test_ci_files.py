@@ -105,7 +105,7 @@ def test_a_lock_of_npm_has_what_its_package_asks_for(folder: str) -> None:
 
 @pytest.mark.parametrize("lock", linted_by(PIP_LOCK), ids=lambda lock: lock.name)
 def test_pip_takes_a_lock_with_hashes(lock: Path, tmp_path: Path) -> None:
-    """What is locked is what this environment has, so that pip asks nobody."""
+    """What is locked is what this environment has, so that pip needs no index."""
     argv = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-index", "--require-hashes"]
     argv += ["--no-deps", "--disable-pip-version-check", "--root-user-action", "ignore"]
     code, said = ran([*argv, "--requirement", str(lock)])
