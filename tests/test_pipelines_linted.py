@@ -61,7 +61,13 @@ def component() -> list[Any]:
     [header, _] = read(COMPONENT)
     inputs = {name: given["default"] for name, given in header["spec"]["inputs"].items()}
     assert set(INPUT.findall(text)) == set(inputs)
-    return list(YAML(typ="safe").load_all(INPUT.sub(lambda found: inputs[found[1]], text)))
+    # A list takes the whole of its place.
+    filled = INPUT.sub(lambda found: as_text(inputs[found[1]]), text)
+    return list(YAML(typ="safe").load_all(filled))
+
+
+def as_text(given: object) -> str:
+    return given if isinstance(given, str) else json.dumps(given)
 
 
 @pytest.mark.parametrize(
@@ -102,10 +108,10 @@ def actionlint(fork: Path) -> tuple[int, str]:
 def test_actionlint_takes_the_workflow_and_its_use_of_the_action(fork: Path) -> None:
     assert actionlint(fork) == (0, "")
     workflow = fork / ".github" / "workflows" / "qualify.yml"
-    workflow.write_text(workflow.read_text().replace("          baseline:", "          bseline:"))
+    workflow.write_text(workflow.read_text().replace("          baselines:", "          bselines:"))
     code, said = actionlint(fork)
     assert code == 1
-    assert 'input "bseline" is not defined in action "Plumbline"' in said
+    assert 'input "bselines" is not defined in action "Plumbline"' in said
 
 
 def steps_as_a_workflow(action: dict[str, Any], fork: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 UNITS = ROOT / "ci" / "systemd"
 SERVICE, TIMER = UNITS / "plumbline-nightly.service", UNITS / "plumbline-nightly.timer"
+CHANGED = UNITS / "plumbline-packages.path", UNITS / "plumbline-packages.service"
 TMPFILES = UNITS / "plumbline-nightly.conf"
 
 
@@ -50,7 +51,7 @@ def start(options: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_systemd_takes_the_units_without_a_remark() -> None:
-    argv = [needs("systemd-analyze"), "verify", "--man=no", str(SERVICE), str(TIMER)]
+    argv = [needs("systemd-analyze"), "verify", "--man=no", *map(str, (SERVICE, TIMER, *CHANGED))]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A clone whose ./plumbline is a stand-in: a pipeline's job runs in it, and makes no network."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.launched import ROOT
+
+# Notes the words of each call. A run ends with what the file `code` has, and leaves a record but
+# for usage errors, as a real one does. A comparison ends with what the file `compared` has.
+PLUMBLINE = """#!/bin/sh
+here=$(dirname "$0")
+printf '%s\\0' "$@" >"$here/called-$1"
+case $1 in
+run)
+    code=$(cat "$here/code")
+    if [ "$code" != 4 ]; then mkdir "$3" && echo '{}' >"$3/run.json"; fi
+    exit "$code"
+    ;;
+compare)
+    echo '# The comparison'
+    exit "$(cat "$here/compared")"
+    ;;
+report)
+    while [ "$#" -gt 1 ]; do
+        if [ "$1" = --output ] || [ "$1" = --bundle ]; then echo '# The run' >"$2"; fi
+        shift
+    done
+    ;;
+esac
+"""
+# As sudo does it: of the environment what is named, and the PATH.
+SUDO = """#!/bin/bash
+kept=("PATH=$PATH")
+while [[ $1 == -* ]]; do
+    [[ $1 == --preserve-env=* ]] || exit 64
+    name=${1#*=}
+    [[ ! -v $name ]] || kept+=("$name=${!name}")
+    shift
+done
+echo "$*" >>"$(dirname "$0")/called-sudo"
+exec env --ignore-environment "${kept[@]}" "$@"
+"""
+
+
+def executable(file: Path, text: str) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    file.chmod(0o755)
+    return file
+
+
+class PipelineClone:
+    """ci/ of this tree, in a folder with a stand-in for ./plumbline; `sudo` is one, too."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make it.
+
+        Args:
+            folder: is not there yet.
+        """
+        self.folder = folder
+        self.programs = folder / "programs"
+        shutil.copytree(ROOT / "ci", folder / "ci")
+        executable(folder / "plumbline", PLUMBLINE)
+        executable(self.programs / "sudo", SUDO)
+        self.ends_with(0)
+
+    def ends_with(self, code: int, compared: int = 0) -> None:
+        """Set the exit codes of the next run, and of the comparison after it."""
+        (self.folder / "code").write_text(str(code))
+        (self.folder / "compared").write_text(str(compared))
+
+    def called(self, command: str) -> list[str] | None:
+        """Return the words of ./plumbline's last call with this command, None without one."""
+        file = self.folder / f"called-{command}"
+        if not file.exists():
+            return None
+        return file.read_text(encoding="utf-8").split("\0")[1:-1]
+
+    def options_of_the_run(self) -> list[str] | None:
+        """Return the words of ./plumbline run behind its --output FOLDER; None without a run."""
+        words = self.called("run")
+        return None if words is None else words[2:]
+
+    def environment(self, variables: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return a runner's environment, in which sudo is the stand-in."""
+        path = f"{self.programs}{os.pathsep}{os.environ['PATH']}"
+        kept = {name: os.environ[name] for name in ("HOME", "LANG") if name in os.environ}
+        return {**kept, "PATH": path, **(variables or {})}
+
+    def script(
+        self, text: str, variables: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a script as GitHub's and GitLab's runners do, in the folder of the clone."""
+        return subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", text],
+            cwd=self.folder,
+            env=self.environment(variables),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def qualify(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run ci/qualify of the clone."""
+        return subprocess.run(
+            [str(self.folder / "ci" / "qualify"), *words],
+            cwd=self.folder,
+            env=self.environment(variables),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+
+def lines_of_json(text: str) -> list[dict[str, object]]:
+    """Return the objects of a text that has one in each line that begins with a brace."""
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]

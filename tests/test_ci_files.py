@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Each file of ci/ has a linter, and those linters that no other file of tests has."""
+
+import ast
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from launcher import packages
+from tests.ci_files import (
+    ANSIBLE_LINT,
+    APT,
+    LINTERS,
+    MYPY,
+    NPM,
+    PIP_IN,
+    PIP_LOCK,
+    SHELLCHECK,
+    SYSTEMD,
+    linted_by,
+)
+from tests.launched import ROOT
+from tests.test_pipelines_linted import scripts
+from tests.test_systemd_units import CHANGED, SERVICE, TIMER
+from tests.test_tree import files
+
+CI = ROOT / "ci"
+BIN = Path(sys.executable).parent
+STAGES = {"run", "venv", "image", "release", "test"}
+PROOF = re.compile(r"command:[\w.+-]+|file:/\S+|python:(?:ensurepip|Python\.h)")
+NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+|-")
+# As in "jinja2==3.1.6 \", the first line of a package in a lock of pip's.
+LOCKED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+) \\$", re.MULTILINE)
+
+
+def ran(argv: Sequence[str], variables: Mapping[str, str] | None = None) -> tuple[int, str]:
+    done = subprocess.run(
+        argv,
+        cwd=ROOT,
+        env={"PATH": f"{BIN}:/usr/bin:/bin:/usr/sbin:/sbin", **(variables or {})},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_each_file_of_ci_has_a_linter_and_no_line_is_left_over() -> None:
+    found = {str(file.relative_to(CI)) for file in files() if file.is_relative_to(CI)}
+    assert LINTERS.keys() - found == set()
+    assert found - LINTERS.keys() == set(), "a new file: name its linter in tests/ci_files.py"
+    assert all(LINTERS.values())
+
+
+@pytest.mark.parametrize("linter", sorted({one for all_ in LINTERS.values() for one in all_}))
+def test_each_linter_is_a_test(linter: str) -> None:
+    file, _, name = linter.partition("::")
+    tree = ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8"))
+    assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_the_linters_of_other_tests_have_the_files_of_the_table() -> None:
+    shell = {file for file in scripts() if file.is_relative_to(CI)}
+    assert shell == set(linted_by(SHELLCHECK)) - {CI / "gitlab" / "qualify.yml"}
+    assert {SERVICE, TIMER, *CHANGED} == set(linted_by(SYSTEMD))
+    # ansible-lint looks for its files itself.
+    assert {file for file in linted_by(ANSIBLE_LINT) if file.suffix != ".yml"} == set()
+    assert all(file.is_relative_to(CI / "fleet") for file in linted_by(ANSIBLE_LINT))
+
+
+def test_ansible_takes_its_configuration(tmp_path: Path) -> None:
+    own = CI / "fleet" / "ansible.cfg"
+    wrong = tmp_path / "ansible.cfg"
+    wrong.write_text(own.read_text().replace("retries =", "retrys ="))
+    home = {"HOME": str(tmp_path), "LANG": "C.UTF-8"}
+    # Without --type all the sections of plug-ins are unknown to it.
+    argv = [str(BIN / "ansible-config"), "validate", "--type", "all"]
+    code, said = ran(argv, {**home, "ANSIBLE_CONFIG": str(own)})
+    assert code == 0, said
+    code, said = ran(argv, {**home, "ANSIBLE_CONFIG": str(wrong)})
+    assert code != 0
+    assert "retrys" in said
+
+
+@pytest.mark.parametrize("folder", sorted({file.parent.name for file in linted_by(NPM)}))
+def test_a_lock_of_npm_has_what_its_package_asks_for(folder: str) -> None:
+    wanted = json.loads((CI / folder / "package.json").read_text())
+    lock = json.loads((CI / folder / "package-lock.json").read_text())
+    locked = lock["packages"]
+    assert lock["lockfileVersion"] == 3
+    assert locked.pop("")["dependencies"] == wanted["dependencies"]
+    for name, version in wanted["dependencies"].items():
+        assert locked[f"node_modules/{name}"]["version"] == version
+    for name, package in locked.items():
+        assert package["integrity"].startswith("sha512-"), name
+        assert "resolved" not in package, name
+
+
+@pytest.mark.parametrize("lock", linted_by(PIP_LOCK), ids=lambda lock: lock.name)
+def test_pip_takes_a_lock_with_hashes(lock: Path, tmp_path: Path) -> None:
+    """What is locked is what this environment has, so that pip needs no index."""
+    argv = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-index", "--require-hashes"]
+    argv += ["--no-deps", "--disable-pip-version-check", "--root-user-action", "ignore"]
+    code, said = ran([*argv, "--requirement", str(lock)])
+    assert code == 0, said
+    assert "Would install" not in said
+    text = lock.read_text(encoding="utf-8")
+    assert len(re.findall(r"^\S", text.replace("#", " "), re.MULTILINE)) == len(
+        LOCKED.findall(text)
+    )
+    for _, rest in packages_of(text):
+        assert re.match(r"(?: {4}--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", rest)
+    wrong = tmp_path / "wrong.lock"
+    wrong.write_text(text.replace("==", "==99!", 1))
+    assert ran([*argv, "--requirement", str(wrong)])[0] == 1
+
+
+def packages_of(lock: str) -> list[tuple[str, str]]:
+    """The packages of a lock of pip's, each with the lines behind its first."""
+    _, *parts = LOCKED.split(lock)
+    return [(parts[at], parts[at + 2].lstrip("\n")) for at in range(0, len(parts), 3)]
+
+
+@pytest.mark.parametrize("asked", linted_by(PIP_IN), ids=lambda asked: asked.name)
+def test_each_requirement_is_locked(asked: Path) -> None:
+    lock = asked.with_suffix(".lock").read_text(encoding="utf-8")
+    locked = {normal(name) for name, _ in LOCKED.findall(lock)}
+    lines = [line for line in asked.read_text().splitlines() if line and line[0] not in "#-"]
+    names = {normal(re.split(r"[<>=!~\[; ]", line)[0]) for line in lines}
+    assert names
+    assert names <= locked
+    assert lines == sorted(lines)
+
+
+def normal(name: str) -> str:
+    """A name as the index compares it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_each_row_of_packages_has_known_stages_and_proofs() -> None:
+    rows = [line for line in packages.TABLE.read_text().splitlines() if line[:1] not in {"", "#"}]
+    assert {len(row.split()) for row in rows} == {4}
+    for need in packages.table():
+        assert set(need.stages) <= STAGES, need
+        assert all(PROOF.fullmatch(proof) for proof in need.shown_by), need
+        assert NAME.fullmatch(need.apt), need
+        assert NAME.fullmatch(need.dnf), need
+
+
+@pytest.mark.slow
+def test_mypy_takes_each_program_of_python(tmp_path: Path) -> None:
+    argv = [str(BIN / "mypy"), "--strict", "--cache-dir", str(tmp_path / "cache")]
+    code, said = ran([*argv, *map(str, linted_by(MYPY))])
+    assert code == 0, said
+
+
+def test_apt_takes_the_hook(tmp_path: Path) -> None:
+    program = shutil.which("apt-config")
+    if program is None:
+        pytest.skip("this machine has no apt-config")
+    [hook] = linted_by(APT)
+    # What the machine has itself is left out.
+    alone = {"APT_CONFIG": str(tmp_path / "none")}
+    (tmp_path / "none").write_text(f'Dir::Etc::parts "{tmp_path}/parts";\nDir::Etc::main "none";\n')
+
+    def commands(file: Path) -> list[str]:
+        argv = [program, "--config-file", str(file), "dump", "DPkg::Post-Invoke"]
+        return re.findall(r'^DPkg::Post-Invoke:: "(.*)";$', ran(argv, alone)[1], re.MULTILINE)
+
+    [command] = commands(hook)
+    assert "/ci/apt/packages_changed.py" in command
+    assert ran(["sh", "-n", "-c", command])[0] == 0
+    # The hook's file where no Plumbline is: apt ends well.
+    assert ran(["sh", "-ec", command.replace("/opt/plumbline", str(tmp_path))]) == (0, "")
+    wrong = tmp_path / "wrong"
+    wrong.write_text(hook.read_text().replace("{", "}", 1))
+    assert commands(wrong) == []

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`ci/qualify` without a network: options, baselines, and the outcome's words in summary.md."""
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline_clone import PipelineClone, executable
+
+GREEN, RED = "green", "red"
+UNKNOWN = "unknown: not everything was decided"
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> PipelineClone:
+    return PipelineClone(tmp_path / "clone")
+
+
+def first_line(clone: PipelineClone, output: str = "made") -> str:
+    return (clone.folder / output / "summary.md").read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", []),
+        (" ", []),
+        (" \n", []),
+        (" --topology nat ", ["--topology", "nat"]),
+        ("--after-build 'ip link; false' --x=\"\"", ["--after-build", "ip link; false", "--x="]),
+        (r"--topology a\ b ''", ["--topology", "a b", ""]),
+        ("$HOME `id` $(id) * # no comment", ["$HOME", "`id`", "$(id)", "*", "#", "no", "comment"]),
+        ("-- -k dhcp", ["--", "-k", "dhcp"]),
+    ],
+)
+def test_options_are_words_as_in_a_shell(clone: PipelineClone, text: str, words: list[str]) -> None:
+    done = clone.qualify("--output", "made", "--options", text, "--", "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    assert clone.options_of_the_run() == [*words, "--workers", "1"]
+
+
+@pytest.mark.parametrize("text", ["--topology 'nat", '"', "--after-build x\\"])
+def test_options_that_do_not_end_are_an_error_and_no_run(clone: PipelineClone, text: str) -> None:
+    page = clone.folder / "page.md"
+    done = clone.qualify("--output", "made", "--options", text, GITHUB_STEP_SUMMARY=str(page))
+    assert (done.returncode, done.stdout) == (4, "")
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"ci/qualify: --options {text}: expected an end of each quotation")
+    assert page.read_text().startswith("**Plumbline: usage or data error (--options ")
+    assert clone.called("run") is None
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
+        (0, GREEN),
+        (1, RED),
+        (4, "usage or data error"),
+        (10, UNKNOWN),
+        (11, "a capability that was expected is missing"),
+        (130, "interrupted"),
+        (137, "ended with 137"),
+    ],
+)
+def test_each_outcome_has_its_words(clone: PipelineClone, code: int, outcome: str) -> None:
+    clone.ends_with(code)
+    page = clone.folder / "page.md"
+    done = clone.qualify("--output", "made", GITHUB_STEP_SUMMARY=str(page))
+    assert (done.returncode, done.stdout) == (code, f"ci/qualify: {outcome}\n")
+    assert first_line(clone) == f"**Plumbline: {outcome}**"
+    summary = (clone.folder / "made" / "summary.md").read_text()
+    assert page.read_text() == summary
+    assert ("# The run" in summary) == (code in {0, 1, 10, 11})
+
+
+@pytest.mark.parametrize(
+    ("code", "compared", "ends_with", "outcome"),
+    [
+        (1, 0, 0, "green, compared with the baseline"),
+        (0, 1, 1, "red, compared with the baseline"),
+        (0, 10, 10, "unknown, compared with the baseline: not everything was decided"),
+        (11, 0, 11, "a capability that was expected is missing"),
+        (0, 4, 4, "usage or data error (the comparison could not be made)"),
+    ],
+)
+def test_with_a_baseline_the_outcome_is_the_comparisons(
+    clone: PipelineClone, code: int, compared: int, ends_with: int, outcome: str
+) -> None:
+    (clone.folder / "baseline").mkdir()
+    (clone.folder / "baseline" / "run.json").touch()
+    clone.ends_with(code, compared)
+    done = clone.qualify("--output", "made", "--baseline", "baseline")
+    assert done.returncode == ends_with
+    assert first_line(clone) == f"**Plumbline: {outcome}**"
+    summary = (clone.folder / "made" / "summary.md").read_text()
+    assert summary.index("# The run") < summary.index("# The comparison")
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
+def test_a_job_that_is_cut_off_is_not_green(clone: PipelineClone, sent: signal.Signals) -> None:
+    """Bash ends at once, with the status of whatever command was the last before."""
+    executable(clone.folder / "plumbline", "#!/bin/sh\necho begun\nexec cat\n")
+    argv = [str(clone.folder / "ci" / "qualify"), "--output", "made"]
+    with subprocess.Popen(
+        argv,
+        cwd=clone.folder,
+        env=clone.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as job:
+        assert job.stdout is not None
+        assert job.stdout.readline() == "begun\n"
+        job.send_signal(sent)
+        assert job.wait(60) == -sent
+        assert job.stdin is not None
+        job.stdin.close()
+        assert job.stdout.read() == "ci/qualify: unknown: the job was cut off\n"
+    assert first_line(clone) == "**Plumbline: unknown: the job was cut off**"
+
+
+@pytest.mark.parametrize(("code", "word"), [(0, UNKNOWN), (1, RED), (10, UNKNOWN)])
+def test_a_job_that_breaks_off_has_a_summary(clone: PipelineClone, code: int, word: str) -> None:
+    executable(clone.folder / "plumbline", full_disk(code))
+    done = clone.qualify("--output", "made")
+    assert done.returncode == (1 if word == RED else 10)
+    assert first_line(clone).startswith(f"**Plumbline: {word} (the job broke off: line ")
+    assert "the job broke off: line " in done.stderr
+
+
+def full_disk(code: int) -> str:
+    """A ./plumbline whose run ends with a code and has a record, and whose reports fail."""
+    return f'#!/bin/sh\n[ "$1" = run ] || exit 1\nmkdir "$3"; touch "$3/run.json"; exit {code}\n'
+
+
+@pytest.mark.parametrize("compared_with", [None, "empty", "record"])
+@pytest.mark.parametrize("code", [0, 1, 10, 11])
+def test_a_report_that_fails_decides_nothing(
+    clone: PipelineClone, code: int, compared_with: str | None
+) -> None:
+    """A run, and a disk that is full for its page: only a run that is red by itself stays red."""
+    executable(clone.folder / "plumbline", full_disk(code))
+    baseline = clone.folder / "baseline"
+    if compared_with is not None:
+        baseline.mkdir()
+    if compared_with == "record":
+        (baseline / "run.json").touch()
+    given = () if compared_with is None else ("--baseline", str(baseline))
+    done = clone.qualify("--output", "made", *given)
+    stays = code == 11 or (code == 1 and compared_with != "record")
+    assert done.returncode == (code if stays else 10)
+
+
+def test_each_set_of_options_has_a_baseline_of_its_own(clone: PipelineClone) -> None:
+    """A run on demand with other options is neither compared with the night's nor kept as such."""
+    sets = ("", "--topology nat", "--topology 'nat x'", "--topology nat --workers 1")
+    for number, options in enumerate(sets):
+        done = clone.qualify("--output", f"{number}", "--baselines", "kept", "--options", options)
+        assert "this run is the baseline now: kept/" in done.stdout
+        assert clone.called("compare") is None
+    names = sorted(folder.name for folder in (clone.folder / "kept").iterdir())
+    readable = [name.rpartition("-")[0] for name in names]
+    expected = ["default", "topology-nat", "topology-nat-workers-1", "topology-nat-x"]
+    assert sorted(readable) == expected
+
+    again = clone.qualify("--output", "again", "--baselines", "kept/", "--", "--topology", "nat")
+    assert again.returncode == 0
+    compared = clone.called("compare")
+    assert compared is not None
+    assert compared[0].startswith("kept/topology-nat-")
+    assert len(list((clone.folder / "kept").iterdir())) == len(sets)
+
+
+def test_one_baseline_and_a_folder_of_them_are_not_both_taken(clone: PipelineClone) -> None:
+    done = clone.qualify("--output", "made", "--baseline", "one", "--baselines", "many")
+    assert done.returncode == 4
+    assert "--baselines many: expected alone, and --baseline is there as well" in done.stderr
+    assert clone.called("run") is None
+
+
+def test_nothing_is_shown_for_help(clone: PipelineClone) -> None:
+    page = clone.folder / "page.md"
+    done = clone.qualify("--help", GITHUB_STEP_SUMMARY=str(page))
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: ")
+    assert not page.exists()
