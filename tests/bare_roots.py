@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from fixtures.guest import image as guest_images
@@ -72,8 +72,8 @@ class BareHost:
 
     folder: Path
     root: Path
-    networked: bool = False
-    binds: Mapping[Path, Path] = field(default_factory=dict)
+    networked: bool
+    binds: Mapping[Path, Path]
 
     def argv(
         self,
@@ -112,11 +112,29 @@ class BareHost:
 
 
 @contextlib.contextmanager
+def bare_host(
+    folder: Path, root: Path, binds: Mapping[Path, Path], *, networked: bool = False
+) -> Iterator[BareHost]:
+    """Give a host; on leaving what it has written is gone, a gigabyte with its packages.
+
+    Args:
+        folder: for what it writes; it is made, and removed.
+        root: the root folder.
+        binds: folders of this machine, by their places in the host.
+        networked: whether it is in this machine's network.
+    """
+    try:
+        yield BareHost(folder, root, networked, binds)
+    finally:
+        debootstrap.remove(folder)
+
+
+@contextlib.contextmanager
 def bare_root(folder: Path, release: str, packages: Sequence[str] = ()) -> Iterator[Path]:
     """Build a root with nothing but the essential packages, apt and the named ones.
 
     Args:
-        folder: where it is made; what hosts write over it goes there as well.
+        folder: where it is made.
         release: the release.
         packages: packages beside those of mmdebstrap's minbase.
     """
@@ -145,12 +163,12 @@ def pack_with_packages(folder: Path, root: Path) -> Path:
         CACHE / images.relative_to(cache_dir()): images,
         Path("/packs"): output,
     }
-    maker = BareHost(folder / "maker", root, networked=True, binds=binds)
     # mmdebstrap leaves these two files as the machine's own.
     for name in ("resolv.conf", "hosts"):
         (root / "etc" / name).write_bytes((Path("/etc") / name).read_bytes())
     argv = [str(ROOT / "plumbline"), "pack", "--with-packages", "--output", "/packs"]
-    done = maker.capture(argv, {**variables, "PLUMBLINE_CACHE": str(CACHE)})
+    with bare_host(folder / "maker", root, binds, networked=True) as maker:
+        done = maker.capture(argv, {**variables, "PLUMBLINE_CACHE": str(CACHE)})
     assert done.returncode == 0, done.stdout + done.stderr
     [archive] = output.glob("*.tar.gz")
     return archive

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from launcher import libraries
-from tests.bare_roots import BareHost, bare_root, pack_with_packages
+from tests.bare_roots import bare_host, bare_root, pack_with_packages
 
 CLAIM = "LB-01"
 # One guest network, on which one claim is decided by packets.
@@ -70,15 +70,13 @@ def test_a_bare_host_installs_and_runs_it_with_the_network_closed(
     assert packed.name.endswith(f"-py{python.replace('.', '')}")
     output = tmp_path / "out"
     output.mkdir()
-    host = BareHost(
-        tmp_path / "host", packed.root, binds={PACKS: packed.archive.parent, OUT: output}
-    )
-    assert host.capture(["ls", "/sys/class/net"]).stdout == "lo\n"
-    unpacked = host.capture(["tar", "xzf", str(PACKS / packed.archive.name)], working=OPT)
-    assert unpacked.returncode == 0, unpacked.stderr
-
-    # The command of the document: packages, environment and image first, all from the pack.
-    done = host.capture(["./plumbline", "run", *RUN], working=OPT / packed.name)
+    binds = {PACKS: packed.archive.parent, OUT: output}
+    with bare_host(tmp_path / "host", packed.root, binds) as host:
+        assert host.capture(["ls", "/sys/class/net"]).stdout == "lo\n"
+        unpacked = host.capture(["tar", "xzf", str(PACKS / packed.archive.name)], working=OPT)
+        assert unpacked.returncode == 0, unpacked.stderr
+        # The command of the document: packages, environment and image first, all from the pack.
+        done = host.capture(["./plumbline", "run", *RUN], working=OPT / packed.name)
     assert done.returncode == 0, done.stdout + done.stderr
     announced = re.search(r"system packages \(apt, from the pack.*?\): (.*)", done.stderr)
     assert announced is not None, done.stderr
