@@ -37,7 +37,7 @@ def debootstrap(
     argv = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork"]
     argv += ["--kill-child", "--mount-proc"]
     argv += ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--format=directory"]
-    argv += ["--architectures=amd64", f"--include={','.join(names)}"]
+    argv += ["--architectures=amd64", *([f"--include={','.join(names)}"] if names else [])]
     argv += ["--aptopt=APT::Install-Recommends false", *words, suite, str(folder), source]
     status, said = subprocess_step.run(argv, os.environ | {"PATH": packages.search_path()})
     if status != 0:

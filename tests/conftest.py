@@ -19,8 +19,9 @@ WHOLE_RUNS = (
     *("test_gate_rehearsals", "test_host_network", "test_lab_clock", "test_lab_profile"),
     "test_lab_faults",
     *("test_local", "test_obstacles", "test_outside", "test_outside_run", "test_pack"),
-    *("test_pipelines", "test_placed_run", "test_prove", "test_static_ipv6"),
+    *("test_pack_rehearsals", "test_pipelines", "test_placed_run", "test_prove"),
     *(
+        "test_static_ipv6",
         "test_release",
         "test_runs",
         "test_sampling",

@@ -10,13 +10,13 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from launcher.staged.profile import Profile
 from launcher.staged.staged_host import StagedHost
-from launcher.staged.staging import CACHE, VARIABLES, staged
+from launcher.staged.staging import CACHE, VARIABLES, StateOrder, staged
 
 WITH_SSH = Profile(
     "ssh",
@@ -41,7 +41,7 @@ class StagedFleet:
         folder: for keys, inventory and records.
         pid: a process in the namespace of the network.
         hosts: by name.
-        addresses: by name; also of hosts that are not there.
+        addresses: by name.
     """
 
     folder: Path
@@ -49,32 +49,48 @@ class StagedFleet:
     hosts: dict[str, StagedHost] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
     _ends: dict[str, contextlib.ExitStack] = field(default_factory=dict)
+    _boots: dict[str, tuple[str, StateOrder]] = field(default_factory=dict)
 
-    def add(self, name: str, release: str = "bookworm") -> StagedHost:
-        """Boot a host, and join it to the network."""
+    def add(self, name: str, release: str = "bookworm", *, kept: bool = False) -> None:
+        """Boot a host, and join it to the network.
+
+        Args:
+            name: its name.
+            release: the release.
+            kept: whether it can be restarted: what it writes is kept then.
+        """
+        self.addresses[name] = f"10.78.0.{FIRST_ADDRESS + len(self.addresses)}"
+        self._boots[name] = (release, StateOrder(self.folder / f"state-{name}" if kept else None))
+        self._boot(name)
+
+    def _boot(self, name: str) -> None:
+        release, state = self._boots[name]
         self._ends[name] = contextlib.ExitStack()
-        host = self._ends[name].enter_context(staged(release, WITH_SSH, []))
-        port = f"port{len(self.addresses)}"
+        host = self._ends[name].enter_context(staged(release, WITH_SSH, [], state))
+        address = self.addresses[name]
+        port = f"port{address.rpartition('.')[2]}"
         self.within(
             f"ip link add {port} master fleet type veth peer name mgmt0 netns {host.pid}; "
             f"ip link set {port} up"
         )
-        address = self.add_address(name)
         key = (self.folder / "key.pub").read_text().strip()
-        done = host.capture(["sh", "-ec", SERVER.format(address=address, key=key)])
-        assert done.returncode == 0, done.stdout
         self.hosts[name] = host
-        return host
+        self.must(name, SERVER.format(address=address, key=key))
 
-    def add_address(self, name: str) -> str:
-        """Give a host an address on the network, whether it is there or not."""
-        address = f"10.78.0.{FIRST_ADDRESS + len(self.addresses)}"
-        self.addresses[name] = address
-        return address
+    def must(self, name: str, script: str) -> str:
+        """Run shell commands on a host, and return their output."""
+        done = self.hosts[name].capture(["sh", "-ec", script])
+        assert done.returncode == 0, done.stdout
+        return done.stdout
 
     def kill(self, name: str) -> None:
         """End a host as a power cut does."""
         os.kill(self.hosts[name].pid, signal.SIGKILL)
+
+    def restart(self, name: str) -> None:
+        """Boot a host again that was killed; it has what it had written."""
+        self._ends[name].close()
+        self._boot(name)
 
     def within(self, script: str) -> None:
         """Run shell commands in the namespace of the network."""
@@ -113,12 +129,11 @@ class StagedFleet:
 
 
 @contextlib.contextmanager
-def staged_fleet(folder: Path, names: Sequence[tuple[str, str]]) -> Iterator[StagedFleet]:
-    """Boot hosts on a network; on leaving all is gone.
+def staged_fleet(folder: Path) -> Iterator[StagedFleet]:
+    """Make the network, for hosts to be added to; on leaving all is gone.
 
     Args:
         folder: for keys, inventory and records.
-        names: of the hosts, with their releases.
     """
     key = folder / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
@@ -134,8 +149,6 @@ def staged_fleet(folder: Path, names: Sequence[tuple[str, str]]) -> Iterator[Sta
                 "ip link set lo up; ip link add fleet type bridge; ip link set fleet up; "
                 "ip address add 10.78.0.1/24 dev fleet"
             )
-            for name, release in names:
-                fleet.add(name, release)
             yield fleet
         finally:
             fleet.close()

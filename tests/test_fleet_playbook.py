@@ -2,12 +2,18 @@
 """The playbook of ci/fleet: linted, and run over SSH on staged hosts of which some fail."""
 
 import json
+import os
+import shutil
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from contracts.git_command import git
+from faults import library
 from fixtures.waiting import until
 from tests.fleet_playbooks import (
     BIN,
@@ -17,13 +23,16 @@ from tests.fleet_playbooks import (
     pack,
     report,
 )
+from tests.launched import ROOT
 from tests.staged_fleet import StagedFleet, staged_fleet
 
 # On a machine with other work; on an idle one the six hosts take five minutes.
 DEADLINE_S = 1800.0
 OPTIONS = ["--host", "local", "--topology", "isolated", "--claim", "IS-04", "--workers", "1"]
-# What a host's owner may add for its other guests, and what no isolated network may have.
-MASQUERADE_ALL = "iptables -t nat -A POSTROUTING -j MASQUERADE"
+[FAULT] = library.load_all(["isolated-masquerades"])
+# A program of a run that one host has not got.
+LACKS = "iperf3"
+AT_ONCE = 2
 
 
 @pytest.mark.slow
@@ -71,6 +80,14 @@ def test_signers_without_something_that_is_signed_by_one_are_refused(
 
 
 @pytest.mark.slow
+def test_the_number_of_hosts_at_once_is_ansible_s(tmp_path: Path) -> None:
+    done = on_this_machine(pack(tmp_path), tmp_path, plumbline_at_once=2)
+    assert done.returncode != 0
+    assert "ansible-playbook --forks N takes on N hosts at once" in " ".join(done.stdout.split())
+    assert not (tmp_path / "records").exists()
+
+
+@pytest.mark.slow
 def test_an_archive_that_is_not_that_of_its_sum_or_signer_goes_to_no_host(tmp_path: Path) -> None:
     archive = pack(tmp_path)
     key = tmp_path / "key"
@@ -103,15 +120,63 @@ def test_an_archive_that_is_not_that_of_its_sum_or_signer_goes_to_no_host(tmp_pa
     assert not (tmp_path / "next" / "one").exists()
 
 
+@pytest.mark.slow
+def test_without_an_archive_a_host_is_given_the_committed_tree(tmp_path: Path) -> None:
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("these files are no clone of git's: nothing is committed")
+    given = {"plumbline_archive": "", "plumbline_options": ["--host", "nowhere"]}
+    done = on_this_machine(tmp_path, tmp_path, **given)
+    assert done.returncode == 0, done.stdout + done.stderr
+    status = json.loads((tmp_path / "records" / "one" / "status.json").read_text())
+    assert (status["state"], status["exit_code"]) == ("refused", 4)
+    assert "'nowhere' is not one of" in status["reason"]
+    [tree] = (tmp_path / "on-host").glob("harness-*")
+    committed = git(ROOT, "show", "HEAD:README.md").stdout
+    assert (tree / "README.md").read_text() == committed
+    # The archive was made for this playbook alone.
+    assert not list((tmp_path / "records").glob(".harness*"))
+
+
+@pytest.mark.slow
+def test_the_metrics_for_node_exporter_are_replaced_whole(tmp_path: Path) -> None:
+    textfile = tmp_path / "textfile" / "plumbline.prom"
+    textfile.parent.mkdir()
+    textfile.write_text("of another time\n")
+    with textfile.open() as read_by_exporter:
+        done = on_this_machine(
+            pack(tmp_path),
+            tmp_path,
+            plumbline_formats=["openmetrics"],
+            plumbline_textfile=str(textfile),
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        # Who reads it meanwhile reads one file to its end, never parts of both.
+        assert read_by_exporter.read() == "of another time\n"
+    assert [file.name for file in textfile.parent.iterdir()] == [textfile.name]
+    found, report_s = (file.read_text() for file in (textfile, tmp_path / "records" / "fleet.prom"))
+    assert 'plumbline_fleet_host_state{host="one",state="refused"} 1' in found
+    assert found.endswith("# EOF\n")
+    assert timeless(found) == timeless(report_s)
+
+
+def timeless(metrics: str) -> list[str]:
+    """The lines of metrics without the time at which they were made."""
+    return [line for line in metrics.splitlines() if "made_timestamp" not in line]
+
+
 def start(
-    fleet: StagedFleet, records: Path, variables: dict[str, dict[str, object]], **more: object
+    fleet: StagedFleet, records: Path, name: str = "qualify.yml", **more: object
 ) -> subprocess.Popen[str]:
-    """Start the playbook on the machine of the network."""
+    """Start a playbook on the machine of the network."""
     given = {"plumbline_records": str(records), **more}
-    inventory = fleet.inventory({"plumbline_options": OPTIONS}, variables)
-    argv = [str(BIN / "ansible-playbook"), "-i", str(inventory), str(FLEET / "qualify.yml")]
+    # What the fault does comes whenever the network is up.
+    broken = [*OPTIONS, "--after-build", FAULT.apply]
+    inventory = fleet.inventory(
+        {"plumbline_options": OPTIONS}, {"broken": {"plumbline_options": broken}}
+    )
+    argv = [str(BIN / "ansible-playbook"), f"--forks={AT_ONCE}", "-i", str(inventory)]
     return subprocess.Popen(
-        [*fleet.enter, *argv, "-e", json.dumps(given)],
+        [*fleet.enter, *argv, str(FLEET / name), "-e", json.dumps(given)],
         env=environment(fleet.folder),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -121,34 +186,46 @@ def start(
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StagedFleet]:
-    """Six hosts: two as they are, a broken one, one of another release, one that dies, none."""
-    names = [
-        ("good", "bookworm"),
-        ("broken", "bookworm"),
-        ("newer", "trixie"),
-        ("dies", "bookworm"),
-    ]
-    with staged_fleet(tmp_path_factory.mktemp("fleet"), names) as made:
-        made.add_address("silent")
-        # A host without the libraries of a run, and no network to fetch them by.
-        made.addresses["small"] = made.addresses["good"]
+    """Six hosts.
+
+    `good` is as it is, and so is `broken`, whose run meets a fault. `newer` is of another release.
+    `dies` can be restarted. `small` has lost a program of a run, though dpkg has its package for
+    installed, so set-up cannot mend it. `silent` is up, and its link is down.
+    """
+    with staged_fleet(tmp_path_factory.mktemp("fleet")) as made:
+        for name in ("good", "broken", "small", "silent"):
+            made.add(name)
+        made.add("newer", "trixie")
+        made.add("dies", kept=True)
+        made.must("small", f"rm $(command -v {LACKS})")
+        made.must("silent", "ip link set mgmt0 down")
         yield made
 
 
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pack, as the hosts are given it."""
+    folder = tmp_path_factory.mktemp("pack")
+    argv = [os.path.realpath(sys.executable), str(ROOT / "plumbline"), "pack"]
+    argv += ["--output", str(folder)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr
+    [archive] = folder.glob("*.tar.gz")
+    return archive
+
+
 @pytest.mark.staged
-def test_every_host_is_a_row(fleet: StagedFleet) -> None:
-    done = fleet.hosts["broken"].capture(["sh", "-ec", MASQUERADE_ALL])
-    assert done.returncode == 0, done.stdout
+def test_every_host_is_a_row(fleet: StagedFleet, packed: Path) -> None:
     records = fleet.folder / "records"
     playbook = start(
         fleet,
         records,
-        {"small": {"plumbline_options": ["--host", "nowhere"]}},
-        plumbline_at_once=2,
+        plumbline_archive=str(packed),
         plumbline_look_s=3,
     )
     wait_for_a_run(fleet, "dies")
     fleet.kill("dies")
+    killed = datetime.now(UTC)
     said, _ = playbook.communicate(timeout=DEADLINE_S)
     assert playbook.returncode == 0, said
     hosts = report(records)
@@ -167,17 +244,47 @@ def test_every_host_is_a_row(fleet: StagedFleet) -> None:
     assert next(iter(hosts)) == "broken"
     assert "release" in hosts["newer"]["unusual"]
     assert "No route to host" in hosts["silent"]["says"]
-    assert "nowhere" in hosts["small"]["says"]
+    assert LACKS in hosts["small"]["says"]
     assert hosts["good"]["groups"] == ["rack1"]
     page = (records / "fleet.html").read_text()
     assert 'href="broken/report.html#' in page
     assert (records / "broken" / "report.html").exists()
     assert (records / "fleet.prom").read_text().endswith("# EOF\n")
-    # What was fetched is gone there, and the harness stays for the next time.
-    look = "cd /var/lib/plumbline; ls -d harness-*; ls runs"
-    left = fleet.hosts["good"].capture(["sh", "-c", look])
-    assert left.stdout.count("harness-") == 1
-    assert "-good" not in left.stdout
+    # What was fetched is gone there, and the harness of the pack stays for the next time.
+    look = "cd /var/lib/plumbline; ls -d harness-*/MANIFEST.sha256; ls runs"
+    left = fleet.must("good", look)
+    assert left.count("harness-") == 1
+    assert "-good" not in left
+
+    # Its record is there still, and fetched once the host is back.
+    assert not (records / "dies" / "run.json").exists()
+    fleet.restart("dies")
+    later = start(fleet, records, "fetch.yml")
+    said, _ = later.communicate(timeout=DEADLINE_S)
+    assert later.returncode == 0, said
+    started, finished = times(records / "dies")
+    assert finished is None
+    ran = [times(records / name) for name in ("good", "broken", "newer")]
+    assert at_once([*ran, (started, killed)]) == AT_ONCE
+    # A run that was cut off is none that ended, and its row now has a page.
+    assert (records / "dies" / "report.html").exists()
+    assert fleet.must("dies", "ls /var/lib/plumbline/runs") == ""
+    assert {name: host["state"] for name, host in report(records).items()} == states
+
+
+def times(folder: Path) -> tuple[datetime, datetime | None]:
+    """When a run began, and when it ended; None: its end was not seen."""
+    record = json.loads((folder / "run.json").read_text())
+    began, ended = record["started"], record["finished"]
+    return datetime.fromisoformat(began), ended and datetime.fromisoformat(ended)
+
+
+def at_once(runs: Sequence[tuple[datetime, datetime | None]]) -> int:
+    """The most runs that went on at one time."""
+    return max(
+        sum(began <= moment and (ended is None or moment < ended) for began, ended in runs)
+        for moment, _ in runs
+    )
 
 
 def wait_for_a_run(fleet: StagedFleet, name: str) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""From nothing to a nightly run with a baseline: the ten commands of docs/pipelines.md, run.
+"""From nothing to a nightly run with a baseline: the ten commands of the README, run.
 
 Then the nights that follow: the same host is no regression, and a broken one is.
 """
@@ -19,7 +19,7 @@ from launcher.staged.staged_host import Share, StagedHost
 from launcher.staged.staging import staged
 from tests.launched import ROOT
 
-DOCUMENT = ROOT / "docs" / "pipelines.md"
+DOCUMENT = ROOT / "README.md"
 COMMANDS_MAX = 10
 # The networks of a host, in four minutes on two idle cores.
 DEADLINE_S = 1800.0
@@ -36,15 +36,16 @@ BROKEN, NAMED = "iptables -t nat -F", "NT-08"
 def commands() -> list[str]:
     """The commands of the document."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    found = re.search(r"^## From nothing to .*?^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    found = re.search(r"^## Each night, .*?^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert found is not None
     return found[1].splitlines()
 
 
-def test_they_are_ten_at_most_and_the_readme_leads_to_them() -> None:
+def test_they_are_ten_at_most_and_their_page_leads_to_them() -> None:
     assert 0 < len(commands()) <= COMMANDS_MAX
     assert sum(REPOSITORY in command for command in commands()) == 1
-    assert "(docs/pipelines.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "pipelines.md").read_text(encoding="utf-8")
+    assert "(../README.md#each-night-with-a-baseline)" in page
 
 
 def said(host: StagedHost, *words: str) -> str:

@@ -15,6 +15,8 @@ from contracts import pack_files
 from launcher.packing import deb_folder, pack_builder
 
 ROOT = Path(__file__).resolve().parent.parent
+# A program of a run, which is in a package of its name.
+LACKS = "iperf3"
 
 
 @pytest.mark.host
@@ -88,10 +90,10 @@ def test_a_pack_installs_and_runs_with_the_network_closed(tmp_path: Path) -> Non
     bare |= {"HOME": str(tmp_path / "home"), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/nowhere"}
     (tmp_path / "home").mkdir()
 
-    def run(name: str) -> subprocess.CompletedProcess[str]:
+    def run(name: str, *hide: str) -> subprocess.CompletedProcess[str]:
         words = ["run", "--topology", "linux-bridge", "--claim", "LB-01", "--workers", "1"]
         return subprocess.run(
-            ["unshare", "--net", python, "plumbline", *words, "--output", str(tmp_path / name)],
+            [*hide, "unshare", "--net", python, "plumbline", *words, f"--output={tmp_path / name}"],
             cwd=root,
             env=bare,
             capture_output=True,
@@ -99,6 +101,23 @@ def test_a_pack_installs_and_runs_with_the_network_closed(tmp_path: Path) -> Non
             check=False,
             timeout=600,
         )
+
+    # A file that cannot be executed covers the program, for this run alone.
+    program = shutil.which(LACKS)
+    assert program is not None
+    (tmp_path / "nothing").touch()
+    cover = 'mount --bind "$1" "$2"; shift 2; exec "$@"'
+    hide = ["unshare", "--mount", "sh", "-ec", cover, "sh", str(tmp_path / "nothing"), program]
+    refused = run("lacks", *hide)
+    assert refused.returncode == 11, refused.stderr
+    assert refused.stderr.startswith(
+        "plumbline: this machine lacks system packages, and the pack cannot add them (it carries "
+        f"no system packages): {LACKS}\n"
+    )
+    assert "sudo ci/setup --for run" in refused.stderr
+    assert "pack with --with-packages" in refused.stderr
+    assert not (tmp_path / "lacks").exists()
+    assert not (tmp_path / "home" / ".cache").exists()
 
     wheel = next((root / pack_files.WHEELS).glob("pytest-*.whl"))
     content = wheel.read_bytes()
