@@ -60,6 +60,12 @@ class LibvirtBridge(NetworkType):
                 "libvirt's bridge has those of its <bridge> alone; expected null",
                 "leave it out, or write made_by: host",
             )
+        if network.portgroups:
+            yield Breach(
+                "portgroups",
+                "a bridge of libvirt's gives its ports no VLANs; expected none",
+                "leave them out, or write made_by: host and switch: ovs",
+            )
         if network.nat6 and (network.address6 is None or network.forward != NAT):
             yield Breach(
                 "nat6",

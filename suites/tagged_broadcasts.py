@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Broadcasts with and without an 802.1Q tag: who hears which, and with which tag then."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from scapy.layers.l2 import Dot1Q, Ether
+from scapy.packet import Packet, Raw
+
+from fixtures.probe.capture import Capture
+from fixtures.waiting import pause, poll
+
+# IEEE 802 local experimental EtherType 1: no other traffic on the bridge uses it.
+EXPERIMENTAL = 0x88B5
+BROADCAST = "ff:ff:ff:ff:ff:ff"
+# Open vSwitch applies a change to flows that it has forwarded when it revalidates them, within half
+# a second on an idle machine.
+IN_FORCE_DEADLINE_S = 20.0
+# A frame that leaves a port does so within microseconds; this is for a busy machine.
+FRAME_DEADLINE_S = 5.0
+QUIET_S = 0.3
+
+
+class Said(NamedTuple):
+    """A broadcast.
+
+    Attributes:
+        sender: the speaker's name.
+        vlan: the tag that it was sent with; None without one.
+    """
+
+    sender: str
+    vlan: int | None
+
+
+# Who received a broadcast, which one, and the tag that it carried then.
+Heard = tuple[str, Said, int | None]
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """One that broadcasts, and hears the others.
+
+    Attributes:
+        port: the switch's port for it.
+        say: sends one frame.
+        frames: a capture on its link.
+        hears_outgoing: what it hears leaves the captured link: the switch's port, and not its NIC.
+    """
+
+    port: str
+    say: Callable[[Packet], None]
+    frames: Capture
+    hears_outgoing: bool = False
+
+
+def require_heard(speakers: Mapping[str, Speaker], said: list[Said], wanted: set[Heard]) -> None:
+    """Send broadcasts; exactly what is wanted must be heard, as soon as the ports are set so."""
+    poll(
+        lambda: _exchange(speakers, said, wanted),
+        lambda heard: heard == wanted,
+        deadline_s=IN_FORCE_DEADLINE_S,
+    )
+    # Once more: the result has to be stable.
+    seen = _exchange(speakers, said, wanted)
+    missing, strays = _listed(wanted - seen), _listed(seen - wanted)
+    assert not strays, f"heard and should not be: {strays}; missing: {missing or 'nothing'}"
+    assert not missing, f"not heard: {missing}"
+
+
+def _exchange(speakers: Mapping[str, Speaker], said: list[Said], wanted: set[Heard]) -> set[Heard]:
+    """Send each broadcast once and return who heard what, when all that is wanted was heard."""
+    marks = {f"{random.getrandbits(64):016x}".encode().ljust(46, b"."): each for each in said}
+    for mark, (sender, vlan) in marks.items():
+        speakers[sender].say(_frame(mark, vlan))
+
+    def heard() -> set[Heard]:
+        return {
+            (listener, marks[mark], vlan)
+            for listener, each in speakers.items()
+            for frame in each.frames.frames()
+            if frame.outgoing == each.hears_outgoing
+            for mark, vlan in [_read(frame.packet)]
+            if mark in marks
+        }
+
+    poll(heard, lambda seen: wanted <= seen, deadline_s=FRAME_DEADLINE_S)
+    pause(QUIET_S)
+    for each in speakers.values():
+        each.frames.require_whole()
+    return heard()
+
+
+def _listed(frames: set[Heard]) -> str:
+    def tag(vlan: int | None) -> str:
+        return "untagged" if vlan is None else f"with tag {vlan}"
+
+    return "; ".join(
+        f"{listener} gets {tag(vlan)} the frame that {sent.sender} sends {tag(sent.vlan)}"
+        for listener, sent, vlan in sorted(frames, key=str)
+    )
+
+
+def _frame(mark: bytes, vlan: int | None) -> Packet:
+    # Locally administered, unused.
+    addresses = {"src": "02:00:5e:00:53:12", "dst": BROADCAST}
+    if vlan is None:
+        return Ether(**addresses, type=EXPERIMENTAL) / Raw(mark)
+    return Ether(**addresses) / Dot1Q(vlan=vlan, type=EXPERIMENTAL) / Raw(mark)
+
+
+def _read(packet: Packet) -> tuple[bytes, int | None]:
+    """Return a frame's mark and its tag."""
+    vlan = int(packet[Dot1Q].vlan) if Dot1Q in packet else None
+    return bytes(packet[Raw]) if Raw in packet else b"", vlan
