@@ -95,10 +95,7 @@ class Network(Given):
         default=None, description="Spanning tree; null: libvirt's or the kernel's default."
     )
     forward_delay_s: int | None = Field(
-        default=None,
-        ge=0,
-        le=30,
-        description="Forward delay in seconds; null: libvirt's or the kernel's default.",
+        default=None, ge=0, le=30, description="Forward delay in seconds; null: the default."
     )
     mac: Mac | None = Field(default=None, description="The bridge's MAC; null: made up.")
     bridge_settings: BridgeSettings | None = Field(
@@ -107,8 +104,10 @@ class Network(Given):
     )
     mtu: Mtu | None = Field(
         default=None,
-        description="libvirt's <mtu size=>, of the bridge, its ports and by DHCP the guests; null: "
-        "that of Ethernet.",
+        description="libvirt's <mtu size=>, of bridge and by DHCP of guests; null: Ethernet's.",
+    )
+    guests_mtu: Mtu | None = Field(
+        default=None, description="libvirt's <mtu size=> of each guest's NIC; null: the network's."
     )
     uuid: Uuid | None = Field(
         default=None, description="The libvirt network's UUID; null: libvirt makes one."
