@@ -132,7 +132,8 @@ def _among(testbed: Testbed, family: AddressFamily, taps: Mapping[str, Capture])
     for end in ends:
         # At the bridge's own link the kernel may have put fragments together again.
         yield Way(end, host, taps[end.name])
-        yield Way(host, end, taps[end.name])
+        # A host with several addresses of a family may send from another one.
+        yield Way(host, end, taps[end.name], is_translated=True)
     for one, other in itertools.pairwise(ends):
         yield Way(one, other, taps[other.name])
 
