@@ -9,13 +9,14 @@ Records of the same kind of host, the same profile and the same release share a 
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from ipaddress import ip_interface
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from contracts.exit_codes import EXIT_USAGE
 from contracts.verdicts import Verdict, worst
-from reports.record import Check, RecordError, RunRecord, load
+from reports.record import Check, RecordError, RunRecord, TopologyRecord, load
 
 HEAD = """\
 # Where each claim was decided
@@ -31,6 +32,12 @@ Made by `python -m reports.coverage RECORD...` from run records.
 """
 # No fault of a topology can make it: these break the run itself.
 PROVING_TESTS = {"HR-01": "tests/test_as_it_was.py"}
+FAMILIES = """\
+## By family
+
+On how many topologies each claim was decided whose guests have IPv4 alone, both, or IPv6 alone.
+A claim is decided for each family that its topology has, unless it is about one.
+"""
 NOWHERE = "–"
 ROOT = Path(__file__).resolve().parent.parent
 CATALOGUE = ROOT / "topologies" / "claims.yaml"
@@ -41,6 +48,9 @@ NUMBER = re.compile(r"\d+(\.\d+)+")
 ENTRY = re.compile(
     r"^  - id: (\S+)$|^    topologies: \[(.*)\]$|^    caught_by: \[(.*)\]$", re.MULTILINE
 )
+# A topology's guests have addresses of IPv4, of IPv6, or of both.
+FORMS = {frozenset({4}): "IPv4", frozenset({4, 6}): "both", frozenset({6}): "IPv6"}
+DECIDED = frozenset({Verdict.CONFORMS, Verdict.VIOLATES})
 Column = tuple[str, str]
 """Kind of host, with its profile if it has one, and release."""
 
@@ -85,7 +95,18 @@ def table(records: Iterable[RunRecord]) -> str:
         lines.append(f"| {' | '.join((id_, *cells_of_row, ', '.join(faults) or NOWHERE))} |")
     missing = undecided(records)
     said = f"decided nowhere: {', '.join(missing)}" if missing else "each decided somewhere"
-    return "\n".join([*lines, "", f"{len(cells)} claims, {said}.", ""])
+    lines += ["", f"{len(cells)} claims, {said}.", "", *by_family(records), ""]
+    return "\n".join(lines)
+
+
+def by_family(records: Iterable[RunRecord]) -> list[str]:
+    """Return the lines of the table by family: on how many topologies each claim was decided."""
+    rows = [
+        f"| {id_} | {' | '.join(str(number or NOWHERE) for number in counted.values())} |"
+        for id_, counted in families_of(records).items()
+        if any(counted.values())
+    ]
+    return [FAMILIES, f"| claim | {' | '.join(FORMS.values())} |", "|---|---|---|---|", *rows]
 
 
 def catalogue() -> list[str]:
@@ -137,8 +158,35 @@ def undecided(records: Iterable[RunRecord]) -> list[str]:
     for record in _of_whole_topologies(records):
         for claim in record.claims:
             verdicts[claim.id].add(claim.verdict)
-    decided = {Verdict.CONFORMS, Verdict.VIOLATES}
-    return [id_ for id_, seen in verdicts.items() if not seen & decided]
+    return [id_ for id_, seen in verdicts.items() if not seen & DECIDED]
+
+
+def families_of(records: Iterable[RunRecord]) -> dict[str, dict[str, int]]:
+    """Return on how many topologies each claim was decided, by their guests' families."""
+    counted = {id_: dict.fromkeys(FORMS.values(), 0) for id_ in catalogue()}
+    for record in _of_whole_topologies(records):
+        forms = {each.name: _form(each) for each in record.topologies}
+        for claim in record.claims:
+            form = forms.get(str(claim.topology))
+            if form is not None and claim.verdict in DECIDED:
+                counted[claim.id][form] += 1
+    return counted
+
+
+def _form(topology: TopologyRecord) -> str | None:
+    """Return the families of a topology's guests; None: it was not built, or they have none."""
+    nodes = [] if topology.built is None else topology.built.nodes
+    lines = [line for node in nodes if node.kind == "guest" for line in node.lines]
+    return FORMS.get(frozenset(_versions_in(lines)))
+
+
+def _versions_in(lines: Iterable[str]) -> Iterable[int]:
+    """Give the IP version of each line that begins with an address, as in `10.0.0.2 by DHCP`."""
+    for line in lines:
+        try:
+            yield ip_interface(line.split()[0]).version
+        except ValueError:
+            continue
 
 
 def _of_whole_topologies(records: Iterable[RunRecord]) -> list[RunRecord]:

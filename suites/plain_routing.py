@@ -4,6 +4,7 @@
 import contextlib
 import functools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from contracts.address_family import AddressFamily
 from fixtures.errors import Inconclusive
@@ -19,11 +20,12 @@ from fixtures.packet_filter.questions import (
 )
 from fixtures.packet_filter.ruleset import Ruleset
 from fixtures.packet_filter.spans import Spans
-from fixtures.probe.blocking import CONTROL_WAIT_S, WAIT_S, Attempt, Blocking, attempt
+from fixtures.probe.blocking import CONTROL_WAIT_S, IN_FLIGHT_S, WAIT_S, Attempt, Blocking
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.packets import LAYERS, is_request, protocol_number, sender
-from fixtures.probe.reach import PROTOCOLS, Proto, send_one
+from fixtures.probe.reach import PROTOCOLS, Answer, Proto, send, send_one
 from fixtures.testbed.testbed import Testbed
+from fixtures.waiting import pause
 from suites.blocked import require_blocked
 
 # A port that nothing takes by itself: a translation would change it.
@@ -117,33 +119,53 @@ def _translated(flow: Flow) -> str:
 def require_route(testbed: Testbed, evidence: Evidence, family: AddressFamily) -> None:
     """Assert that the outside reaches each guest with a route to the subnet, and none without it.
 
+    All guests are probed at once, by all protocols: the silence is waited for once.
+
     Raises:
         Inconclusive: a guest is not reached with the route.
     """
-    tried: dict[str, Blocking] = {}
     with _default_route(testbed, family):
-        for guest in testbed.guests:
-            for proto in PROTOCOLS:
-                tries = functools.partial(_attempt, testbed, evidence, family, guest, proto)
-                before = tries("route")
-                with _without_route(testbed, family):
-                    during = tries("no-route")
-                tried[f"{guest.name} {proto}"] = Blocking(before, during, tries("route-again"))
+        tries = functools.partial(_attempts, testbed, evidence, family)
+        before = tries("route")
+        with _without_route(testbed, family):
+            during = tries("no-route", wait_s=WAIT_S)
+        after = tries("route-again")
+    tried = {name: Blocking(before[name], during[name], after[name]) for name in before}
     require_blocked(tried, evidence, during="without the route", after="with the route")
 
 
-def _attempt(
+def _attempts(
     testbed: Testbed,
     evidence: Evidence,
     family: AddressFamily,
-    guest: Guest,
-    proto: Proto,
     label: str,
-) -> Attempt:
-    wait_s = WAIT_S if label == "no-route" else CONTROL_WAIT_S
-    with evidence.capture(testbed.host, guest.tap, f"{guest.name}-{proto}-{label}") as frames:
-        near, far = testbed.end("outside", family), testbed.guest_end(guest, family)
-        return attempt(proto, near, far, frames, wait_s=wait_s)
+    *,
+    wait_s: float = CONTROL_WAIT_S,
+) -> dict[str, Attempt]:
+    """Probe each guest from outside by each protocol; returns `GUEST PROTOCOL` → its attempt."""
+    near = testbed.end("outside", family)
+    asked = [(guest, proto) for guest in testbed.guests for proto in PROTOCOLS]
+    with contextlib.ExitStack() as stack:
+        taps = {
+            guest.name: stack.enter_context(
+                evidence.capture(testbed.host, guest.tap, f"{guest.name}-{label}")
+            )
+            for guest in testbed.guests
+        }
+
+        def probe(guest: Guest, proto: Proto) -> Answer:
+            return send(proto, near, testbed.guest_end(guest, family), wait_s=wait_s)
+
+        with ThreadPoolExecutor(len(asked)) as pool:
+            answers = list(pool.map(probe, *zip(*asked, strict=True)))
+        pause(IN_FLIGHT_S)
+        tried = {}
+        for (guest, proto), answer in zip(asked, answers, strict=True):
+            to, frames = guest.address_of(family), taps[guest.name]
+            arrived = frames.frames(functools.partial(is_request, proto=proto, to=to))
+            frames.require_whole()
+            tried[f"{guest.name} {proto}"] = Attempt(answer, len(arrived))
+        return tried
 
 
 @contextlib.contextmanager

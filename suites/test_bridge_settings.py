@@ -23,8 +23,8 @@ def test_bridge_has_its_settings(testbed: Testbed, evidence: Evidence) -> None:
     Preconditions:
         - the run makes the bridge
     Steps:
-        1. Read the bridge's spanning tree state, its times, its priority, its MAC, and whether it
-           filters VLANs, from the kernel.
+        1. Read the bridge's spanning tree state, its times, its priority, its MAC, whether it
+           filters VLANs, and cost and priority of its uplink's port, from the kernel.
     Verify:
         - each that was asked for has the value that was asked for
         - where another bridge is the root, the times are that one's, and undecided
@@ -40,7 +40,7 @@ def test_bridge_has_its_settings(testbed: Testbed, evidence: Evidence) -> None:
         root=None if root == own else root,
         path=uplink if nic is not None and uplink is not None and nic.is_over(uplink) else None,
     )
-    found = _found(testbed.host, bridge)
+    found = _found(testbed.host, bridge, uplink)
     evidence.json("settings.json", [[each.name, each.value, found[each.name]] for each in asked])
     shown = [each for each in asked if not each.undecided]
     left = "; ".join(f"{each.name} undecided: {each.undecided}" for each in asked if each.undecided)
@@ -57,13 +57,14 @@ def test_bridge_has_its_settings(testbed: Testbed, evidence: Evidence) -> None:
     evidence.reason = f"{bridge.name}: {said}, as asked for{left and f'; {left}'}"
 
 
-def _found(host: Host, bridge: LinuxBridge) -> dict[str, object]:
+def _found(host: Host, bridge: LinuxBridge, uplink: str | None) -> dict[str, object]:
     """Return what the kernel has of each setting, by its name in a topology file."""
+    settings = bridge.settings(uplink).model_dump()
     return {
         "stp": bridge.stp(),
         "forward_delay_s": bridge.forward_delay_s(),
         "mac": link_mac(host, bridge.name),
-        **{f"bridge_settings.{key}": each for key, each in bridge.settings().model_dump().items()},
+        **{f"bridge_settings.{key}": each for key, each in settings.items()},
     }
 
 

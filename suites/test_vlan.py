@@ -3,70 +3,27 @@
 
 import contextlib
 import functools
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import pytest
-from scapy.layers.l2 import Dot1Q, Ether
-from scapy.packet import Packet, Raw
 
 from fixtures.errors import Inconclusive
 from fixtures.guest.guest import Guest
-from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.packets import is_request
 from fixtures.probe.reach import send_one
-from fixtures.probe.station import NIC, Station, station
+from fixtures.probe.station import NIC, station
 from fixtures.switch.ovs_bridge import vsctl
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause, poll
+from suites.tagged_frames import IN_FORCE_DEADLINE_S, Heard, Said, Speaker, require_heard
 
 RED, BLUE, GREEN = 10, 20, 30
-# IEEE 802 local experimental EtherType 1: no other traffic on the bridge uses it.
-EXPERIMENTAL = 0x88B5
-BROADCAST = "ff:ff:ff:ff:ff:ff"
 TRUNK = "trunk"
-# Locally administered, unused.
-MACS = {
-    name: f"02:00:5e:00:53:1{number}"
-    for number, name in enumerate(("st1", "st2", "st3", "st4", TRUNK))
-}
-# Open vSwitch applies a change to flows that it has forwarded when it revalidates them, within half
-# a second on an idle machine.
-IN_FORCE_DEADLINE_S = 20.0
-# A frame that leaves a port does so within microseconds; this is for a busy machine.
-FRAME_DEADLINE_S = 5.0
 QUIET_S = 0.3
 # An echo between emulated guests takes milliseconds; a busy machine was seen to take seconds.
 ANSWER_S = 5.0
-
-
-class Said(NamedTuple):
-    """A frame.
-
-    Attributes:
-        sender: the station.
-        vlan: the tag that it was sent with; None without one.
-        to: the station that it is addressed to; None: it is a broadcast.
-    """
-
-    sender: str
-    vlan: int | None
-    to: str | None = None
-
-
-# Who received a frame, which one, and the tag that it carried then.
-Heard = tuple[str, Said, int | None]
-
-
-@dataclass(frozen=True)
-class Plugged:
-    """A station with a capture on its NIC."""
-
-    station: Station
-    frames: Capture
 
 
 @pytest.mark.claims("OV-12")
@@ -92,8 +49,8 @@ def test_access_ports(testbed: Testbed, evidence: Evidence) -> None:
         for third in (RED, BLUE, RED):
             tags["st3"] = third
             for name, tag in tags.items():
-                vsctl(testbed.host, "set", "Port", stations[name].station.port, f"tag={tag}")
-            _require(
+                vsctl(testbed.host, "set", "Port", stations[name].port, f"tag={tag}")
+            require_heard(
                 stations,
                 [Said(name, None) for name in tags],
                 {
@@ -132,10 +89,10 @@ def test_trunk_carries_tags(testbed: Testbed, evidence: Evidence) -> None:
     tags = {"st1": RED, "st2": BLUE, "st3": GREEN}
     with _plugged(testbed, evidence, *tags, TRUNK) as stations:
         for name, tag in tags.items():
-            vsctl(testbed.host, "set", "Port", stations[name].station.port, f"tag={tag}")
+            vsctl(testbed.host, "set", "Port", stations[name].port, f"tag={tag}")
         for trunks in ({RED, BLUE}, {RED, BLUE, GREEN}, {RED, BLUE}):
             carried = ",".join(map(str, sorted(trunks)))
-            vsctl(testbed.host, "set", "Port", stations[TRUNK].station.port, f"trunks={carried}")
+            vsctl(testbed.host, "set", "Port", stations[TRUNK].port, f"trunks={carried}")
             said: list[Said] = []
             wanted: set[Heard] = set()
             # The broadcasts come first, so that the addresses are learnt.
@@ -146,7 +103,7 @@ def test_trunk_carries_tags(testbed: Testbed, evidence: Evidence) -> None:
                     said += [up, down]
                     if tag in trunks:
                         wanted |= {(TRUNK, up, tag), (name, down, None)}
-            _require(stations, said, wanted)
+            require_heard(stations, said, wanted)
     evidence.reason = (
         f"on the trunk's wire tags {RED} and {BLUE}, to and from the access ports, by broadcast "
         "and to learnt addresses; "
@@ -259,72 +216,11 @@ def _both_ways(
 
 
 @contextlib.contextmanager
-def _plugged(testbed: Testbed, evidence: Evidence, *names: str) -> Iterator[dict[str, Plugged]]:
+def _plugged(testbed: Testbed, evidence: Evidence, *names: str) -> Iterator[dict[str, Speaker]]:
     with contextlib.ExitStack() as stack:
         stations = {}
         for name in names:
             made = stack.enter_context(station(testbed.host, testbed.switch, name))
             frames = stack.enter_context(evidence.capture(made.machine, NIC))
-            stations[name] = Plugged(made, frames)
+            stations[name] = Speaker(made.port, made.send, frames)
         yield stations
-
-
-def _require(stations: dict[str, Plugged], said: list[Said], wanted: set[Heard]) -> None:
-    """Send frames; exactly what is wanted must be heard, as soon as the ports are set so."""
-    poll(
-        lambda: _exchange(stations, said, wanted),
-        lambda heard: heard == wanted,
-        deadline_s=IN_FORCE_DEADLINE_S,
-    )
-    # Once more: the result has to be stable.
-    seen = _exchange(stations, said, wanted)
-    missing, strays = _listed(wanted - seen), _listed(seen - wanted)
-    assert not strays, f"heard and should not be: {strays}; missing: {missing or 'nothing'}"
-    assert not missing, f"not heard: {missing}"
-
-
-def _exchange(stations: dict[str, Plugged], said: list[Said], wanted: set[Heard]) -> set[Heard]:
-    """Send each frame once and return who heard what, when all that is wanted was heard."""
-    marks = {f"{random.getrandbits(64):016x}".encode().ljust(46, b"."): each for each in said}
-    for mark, each in marks.items():
-        stations[each.sender].station.send(_frame(mark, each))
-
-    def heard() -> set[Heard]:
-        return {
-            (listener, marks[mark], vlan)
-            for listener, plugged in stations.items()
-            for frame in plugged.frames.frames()
-            if not frame.outgoing
-            for mark, vlan in [_read(frame.packet)]
-            if mark in marks
-        }
-
-    poll(heard, lambda seen: wanted <= seen, deadline_s=FRAME_DEADLINE_S)
-    pause(QUIET_S)
-    for plugged in stations.values():
-        plugged.frames.require_whole()
-    return heard()
-
-
-def _listed(frames: set[Heard]) -> str:
-    def tag(vlan: int | None) -> str:
-        return "untagged" if vlan is None else f"with tag {vlan}"
-
-    return "; ".join(
-        f"{listener} gets {tag(vlan)} the frame that {sent.sender} sends {tag(sent.vlan)}"
-        f"{f' to {sent.to}' if sent.to else ''}"
-        for listener, sent, vlan in sorted(frames, key=str)
-    )
-
-
-def _frame(mark: bytes, said: Said) -> Packet:
-    addresses = {"src": MACS[said.sender], "dst": MACS[said.to] if said.to else BROADCAST}
-    if said.vlan is None:
-        return Ether(**addresses, type=EXPERIMENTAL) / Raw(mark)
-    return Ether(**addresses) / Dot1Q(vlan=said.vlan, type=EXPERIMENTAL) / Raw(mark)
-
-
-def _read(packet: Packet) -> tuple[bytes, int | None]:
-    """Return a frame's mark and its tag."""
-    vlan = int(packet[Dot1Q].vlan) if Dot1Q in packet else None
-    return bytes(packet[Raw]) if Raw in packet else b"", vlan

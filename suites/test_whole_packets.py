@@ -4,118 +4,33 @@
 import contextlib
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import pytest
 
 from contracts.address_family import AddressFamily
-from fixtures.errors import Inconclusive
 from fixtures.guest.guest import Guest
 from fixtures.host.links import link_mtu
-from fixtures.probe.capture import Capture, Frame
+from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
-from fixtures.probe.packet_sizes import Sized, TooLarge, sized, too_large
+from fixtures.probe.packet_sizes import TooLarge, too_large
 from fixtures.probe.path_mtu import forget_paths, nic_mtu, path_mtu
-from fixtures.probe.reach import COUNT, TRANSPORT_OCTETS, Answer, End, ping
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
+from suites.sized_pings import (
+    AS_LEARNT,
+    SMALL,
+    WHOLE,
+    Way,
+    require_control,
+    require_whole_of,
+    tried_by,
+)
 from topologies.topology import Role
 
-# Of iputils' `ping -M`: nobody takes the packet apart; the sender does for a path that it knows to
-# be smaller; anybody does.
-WHOLE, AS_LEARNT, IN_PARTS = "do", "want", "dont"
 # The message is there; the guest's kernel takes it within milliseconds.
 LEARNT_DEADLINE_S = 2.0
-SMALL = 128  # octets of a packet that each link takes
-
-
-@dataclass(frozen=True)
-class Way:
-    """From one end to another by one family, and where its packets arrive.
-
-    Attributes:
-        near: the end that sends.
-        far: the end that answers.
-        arrival: a capture at the far end.
-    """
-
-    near: End
-    far: End
-    arrival: Capture
-
-    def __str__(self) -> str:
-        return f"{self.near.name} → {self.far.name} by {self.far.family}"
-
-    def ping(self, octets: int, how: str, count: int = COUNT) -> Answer:
-        """Send echo requests in packets of a size.
-
-        Args:
-            octets: of the whole packet, with its header.
-            how: as `ping -M` has it.
-            count: how many.
-        """
-        payload = octets - self.far.family.header_octets - TRANSPORT_OCTETS
-        extra = ("-M", how, "-s", str(payload))
-        return ping(self.near, self.far.address, count=count, extra=extra)
-
-    def arrived(self, frames: Sequence[Frame]) -> list[Sized]:
-        """Return the packets of a capture that are to the far end."""
-        every = (sized(frame.packet) for frame in frames)
-        return [each for each in every if each is not None and each.target == self.far.address]
-
-
-@dataclass(frozen=True)
-class Tried:
-    """What came of packets of exactly an MTU, and of an octet more.
-
-    Attributes:
-        exact: the answers to packets of the MTU that nobody may take apart.
-        parted: those to packets of an octet more that anybody may.
-        uncut: those to packets of an octet more that nobody may.
-        control: those to small packets.
-        packets: what arrived at the far end.
-    """
-
-    exact: Answer
-    parted: Answer
-    uncut: Answer
-    control: Answer
-    packets: list[Sized]
-
-    def faults(self, mtu: int, arrives: int) -> list[str]:
-        """Return what is not as an MTU has it.
-
-        Args:
-            mtu: the MTU.
-            arrives: the largest packet that may arrive. A router puts fragments together that it
-                translates, and beyond it there may be room for the whole.
-        """
-        whole = [p for p in self.packets if p.is_request and not p.is_fragment and p.octets == mtu]
-        parts = arrives > mtu or any(p.is_fragment for p in self.packets)
-        longer = sorted({p.octets for p in self.packets if p.octets > arrives})
-        found = {
-            f"of {mtu} octets: {self.exact}": not self.exact.all_answered,
-            f"no packet of {mtu} octets arrived whole": not whole,
-            f"of {mtu + 1} octets, in fragments: {self.parted}": not self.parted.all_answered,
-            f"a packet of {mtu + 1} octets arrived without fragments": not parts,
-            f"of {mtu + 1} octets, whole: {self.uncut}": not self.uncut.none_answered,
-            f"packets of {longer} octets arrived": bool(longer),
-        }
-        return [what for what, is_so in found.items() if is_so]
-
-
-def _require(way: Way, control: Answer) -> None:
-    if not control.all_answered:
-        raise Inconclusive(f"control failed: {way} with packets of {SMALL} octets: {control}")
-
-
-def _tried(way: Way, mtu: int) -> Tried:
-    control = way.ping(SMALL, WHOLE)
-    exact, parted = way.ping(mtu, WHOLE), way.ping(mtu + 1, IN_PARTS)
-    uncut = way.ping(mtu + 1, WHOLE, count=1)
-    return Tried(exact, parted, uncut, control, way.arrived(way.arrival.frames()))
 
 
 def _guests(testbed: Testbed) -> tuple[int, list[Guest]]:
@@ -160,40 +75,77 @@ def test_packet_of_exactly_the_mtu_passes(testbed: Testbed, evidence: Evidence) 
             guest.name: stack.enter_context(evidence.capture(testbed.host, guest.tap))
             for guest in guests
         }
-        ways = []
-        for family in _families(testbed):
-            host = testbed.end("host", family)
-            ends = [testbed.guest_end(guest, family) for guest in guests]
-            # At the bridge's own link the kernel may have put fragments together again.
-            ways += [Way(end, host, taps[end.name]) for end in ends]
-            ways += [Way(host, end, taps[end.name]) for end in ends]
-            ways += [Way(a, b, taps[b.name]) for a, b in itertools.pairwise(ends)]
-        with ThreadPoolExecutor(len(guests)) as pool:
-            tried = list(pool.map(lambda way: _tried(way, mtu), ways))
-    _expect(ways, tried, mtu, mtu, evidence)
+        ways = [way for family in _families(testbed) for way in _among(testbed, family, taps)]
+        # Each waits for the silence after a packet that may not pass.
+        with ThreadPoolExecutor(len(ways)) as pool:
+            tried = list(pool.map(lambda way: tried_by(way, mtu), ways))
+    require_whole_of(ways, tried, mtu, mtu, evidence)
 
 
-def _expect(
-    ways: Sequence[Way], tried: Sequence[Tried], mtu: int, arrives: int, evidence: Evidence
-) -> None:
-    """Assert that each way takes packets of the MTU, and none of an octet more.
+@pytest.mark.claims("MT-07")
+def test_packet_of_the_nics_own_mtu_passes(testbed: Testbed, evidence: Evidence) -> None:
+    """Guests have the MTU that their NICs are given, and packets of exactly that size pass whole.
 
-    Args:
-        ways: from which end to which.
-        tried: what came of each.
-        mtu: the MTU.
-        arrives: the largest packet that may arrive.
-        evidence: gets the observation.
+    Source: libvirt, "Domain XML format", "MTU configuration"; RFC 791, 2.3; RFC 8200, 5.
+
+    Preconditions:
+        - the guests' NICs have an MTU of their own
+    Steps:
+        1. Read the MTU of each guest's TAP, and of the NIC in the guest.
+        2. Capture at the TAPs and, with an uplink as a port, outside. From each guest to the host
+           and back, to the next guest, and to the outside and back, by each address family: ping
+           with packets of exactly the MTU that nobody may take apart; with packets of an octet more
+           that anybody may; with one of an octet more that nobody may.
+    Verify:
+        - each TAP and each NIC has the MTU
+        - the first packets are answered, and arrive in one frame
+        - the second are answered, and arrive in fragments, none of them larger than the MTU
+        - the third is not answered, and does not arrive
+        - control: small packets are answered; else the check is inconclusive
     """
-    for way, each in zip(ways, tried, strict=True):
-        _require(way, each.control)
-    found = [
-        f"{way}: {fault}"
-        for way, each in zip(ways, tried, strict=True)
-        for fault in each.faults(mtu, arrives)
-    ]
-    evidence.reason = f"{mtu} octets whole, {mtu + 1} in fragments: {', '.join(map(str, ways))}"
-    assert not found, f"the MTU is {mtu}; {'; '.join(found)}"
+    mtu, guests = testbed.topology.network.guests_mtu, testbed.guests
+    if mtu is None:
+        raise testbed.without("an MTU of its guests' NICs", "networks[0].guests_mtu is null")
+    seen = {f"{guest.tap} of {guest.name}": link_mtu(testbed.host, guest.tap) for guest in guests}
+    seen |= {guest.name: nic_mtu(guest).mtu for guest in guests}
+    evidence.json("mtu.json", seen)
+    wrong = [f"{name} {size}" for name, size in seen.items() if size != mtu]
+    assert not wrong, f"the NICs' MTU is {mtu}, and others are had: {', '.join(wrong)}"
+    with contextlib.ExitStack() as stack:
+        taps = {
+            guest.name: stack.enter_context(evidence.capture(testbed.host, guest.tap))
+            for guest in guests
+        }
+        ways = [way for family in _families(testbed) for way in _among(testbed, family, taps)]
+        if testbed.topology.network.is_on_physical_network and testbed.has_outside:
+            wire = stack.enter_context(evidence.capture(testbed.outside, testbed.outside_nic))
+            ways += [way for f in _families(testbed) for way in _beyond(testbed, f, taps, wire)]
+        with ThreadPoolExecutor(len(ways)) as pool:
+            tried = list(pool.map(lambda way: tried_by(way, mtu), ways))
+    require_whole_of(ways, tried, mtu, mtu, evidence)
+
+
+def _among(testbed: Testbed, family: AddressFamily, taps: Mapping[str, Capture]) -> Iterator[Way]:
+    """Give the ways between the host and the guests whose TAPs are captured on."""
+    host = testbed.end("host", family)
+    ends = [end for end in testbed.ends("guest", family) if end.name in taps]
+    for end in ends:
+        # At the bridge's own link the kernel may have put fragments together again.
+        yield Way(end, host, taps[end.name])
+        # A host with several addresses of a family may send from another one.
+        yield Way(host, end, taps[end.name], is_translated=True)
+    for one, other in itertools.pairwise(ends):
+        yield Way(one, other, taps[other.name])
+
+
+def _beyond(
+    testbed: Testbed, family: AddressFamily, taps: Mapping[str, Capture], wire: Capture
+) -> Iterator[Way]:
+    """Give the ways between guests and a machine on the physical network, which is their own."""
+    outside = testbed.end("outside", family)
+    for end in testbed.ends("guest", family):
+        yield Way(end, outside, wire)
+        yield Way(outside, end, taps[end.name])
 
 
 @pytest.mark.claims("MT-04")
@@ -233,7 +185,7 @@ def test_mtu_beyond_the_uplink(testbed: Testbed, evidence: Evidence) -> None:
             forget_paths(guest, family)
             stack.callback(forget_paths, guest, family)
         if uplink >= mtu:
-            _expect(ways, [_tried(way, mtu) for way in ways], mtu, uplink, evidence)
+            require_whole_of(ways, [tried_by(way, mtu) for way in ways], mtu, uplink, evidence)
             return
         said = [_is_told(way, mtu, uplink, guest, tap, testbed) for way in ways]
     evidence.reason = "; ".join(said)
@@ -242,7 +194,8 @@ def test_mtu_beyond_the_uplink(testbed: Testbed, evidence: Evidence) -> None:
 def _way(
     testbed: Testbed, guest: Guest, family: AddressFamily, role: Role, arrival: Capture
 ) -> Way:
-    return Way(testbed.guest_end(guest, family), testbed.end(role, family), arrival)
+    near, far = testbed.guest_end(guest, family), testbed.end(role, family)
+    return Way(near, far, arrival, is_translated=True)
 
 
 def _uplink_mtu(testbed: Testbed) -> int:
@@ -255,7 +208,7 @@ def _uplink_mtu(testbed: Testbed) -> int:
 def _is_told(way: Way, mtu: int, uplink: int, guest: Guest, tap: Capture, testbed: Testbed) -> str:
     """Assert that a sender learns of the uplink's MTU by the host, and adapts."""
     family = way.far.family
-    _require(way, way.ping(SMALL, WHOLE))
+    require_control(way, way.ping(SMALL, WHOLE))
     first = way.ping(mtu, WHOLE, count=1)
     assert first.none_answered, f"{way}: {mtu} octets pass an uplink of {uplink}: {first}"
     told = TooLarge(testbed.host_address_of(family), uplink)

@@ -3,6 +3,7 @@
 
 import pytest
 
+from tests.dumped_topologies import dumped_topologies
 from tests.field_networks import expected
 from tests.host_file_verdicts import expected_bridges
 from topologies.cli_names import require_part
@@ -39,8 +40,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--networks",
         default=FIRST_PART,
         metavar="all|I/N",
-        help="the networks of tests/networks and the bridges of tests/host_files that are run for "
-        "real: all, or the I-th of N parts",
+        help="the networks of tests/networks, the bridges of tests/host_files and the dumps of "
+        "shipped networks that are run for real: all, or the I-th of N parts",
     )
     parser.addoption(
         "--whole-runs",
@@ -52,7 +53,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test the networks, or bridges, whose turn it is."""
-    for fixture, every in (("in_turn", expected), ("bridge_in_turn", expected_bridges)):
+    for fixture, every in (
+        ("in_turn", expected),
+        ("bridge_in_turn", expected_bridges),
+        ("dumped_in_turn", dumped_topologies),
+    ):
         if fixture in metafunc.fixturenames:
             wanted = metafunc.config.getoption("--networks")
             first, step = (1, 1) if wanted == "all" else _part(metafunc.config, "--networks")

@@ -46,6 +46,20 @@ def loaded(folder: Path, text: str) -> Topology:
             BridgeSettings(vlan_aware=True),
         ),
         (f"{STANZA} bridge_hello 1.5\n bridge_maxage 9\n", BridgeSettings(max_age_s=9)),
+        (f"{STANZA} bridge_pathcost eth0 50\n", BridgeSettings(uplink_cost=50)),
+        (f"{STANZA} bridge_portprio eth0 16\n", BridgeSettings(uplink_priority=16)),
+        # Of another port, beyond the kernel's range, and in ifupdown2's form, which ifup ignores.
+        (f"{STANZA} bridge_pathcost eth9 50\n", None),
+        (f"{STANZA} bridge_portprio eth0 64\n", None),
+        (f"{STANZA} bridge-pathcosts eth0=50\n", None),
+        (
+            "iface br0\n address 198.51.100.2/24\n bridge-ports eth0\n"
+            " bridge-pathcosts eth9=5 eth0=50\n bridge-portprios eth0=8\n",
+            BridgeSettings(uplink_cost=50, uplink_priority=8),
+        ),
+        (NETPLAN % "path-cost: {eth0: 50}", BridgeSettings(uplink_cost=50)),
+        (NETPLAN % "port-priority: {eth0: 16}", BridgeSettings(uplink_priority=16)),
+        (NETPLAN % "path-cost: {eth9: 50}", None),
         (NETPLAN % "stp: no", None),
         (NETPLAN % "ageing-time: 100s, max-age: 9", BridgeSettings(ageing_s=100, max_age_s=9)),
         (NETPLAN % "aging-time: 50, priority: 0", BridgeSettings(ageing_s=50, priority=0)),
@@ -81,6 +95,15 @@ def test_a_value_that_the_model_has_not_is_not_looked_at(
     assert topology.reading is not None
     [found] = [each for each in topology.reading.not_looked_at if each.value == value]
     assert (found.line, found.undecides) == (line, undecided)
+
+
+def test_of_other_ports_they_are_not_looked_at(tmp_path: Path) -> None:
+    topology = loaded(tmp_path, NETPLAN % "path-cost: {eth0: 50, eth9: 60}")
+    assert topology.network.bridge_settings == BridgeSettings(uplink_cost=50)
+    assert topology.reading is not None
+    assert [
+        each.value for each in topology.reading.not_looked_at if "path-cost" in each.element
+    ] == ["60"]
 
 
 @pytest.mark.parametrize(
@@ -138,6 +161,8 @@ def test_times_of_another_root_are_undecided(root: str | None, undecided: list[s
         "bridge_settings.priority": 4096,
         "bridge_settings.hello_s": 1,
         "bridge_settings.max_age_s": 10,
+        "bridge_settings.uplink_cost": 50,
+        "bridge_settings.uplink_priority": 16,
     }
     assert [each.name for each in asked if each.undecided] == undecided
     assert all(str(root) in each.undecided for each in asked if each.undecided)
@@ -169,6 +194,9 @@ def test_the_kernel_raises_a_forward_delay(stp: bool | None, asked_s: int, wante
         ("max_age_s: 10", "max_age_s: 5", "expected at least 6"),
         ("max_age_s: 10", "max_age_s: 41", "expected at most 40"),
         ("ageing_s: 100", "ageing_s: 42949673", "expected at most 42949672"),
+        ("uplink_cost: 50", "uplink_cost: 0", "expected at least 1"),
+        ("uplink_cost: 50", "uplink_cost: 65536", "expected at most 65535"),
+        ("uplink_priority: 16", "uplink_priority: 64", "expected at most 63"),
     ],
 )
 def test_what_the_kernel_refuses_is_refused(
@@ -203,8 +231,13 @@ def test_a_bridge_without_ageing_learns_nothing(
 @pytest.mark.host
 def test_the_kernel_has_them() -> None:
     network = library.load(str(SETTINGS)).network
-    with sandbox() as host, LinuxBridge.made(host, network):
-        found = LinuxBridge(host, network.bridge).settings()
+    with sandbox() as host, LinuxBridge.made(host, network) as bridge:
+        host.run(["ip", "link", "add", "eth1", "type", "veth", "peer", "name", "wire"])
+        for _ in range(2):
+            # Also when it comes back.
+            bridge.attach("eth1")
+            found = LinuxBridge(host, network.bridge).settings("eth1")
+            bridge.detach("eth1")
     assert network.bridge_settings is not None
     assert found == network.bridge_settings.model_copy(update={"vlan_aware": False})
 

@@ -8,13 +8,26 @@ import pytest
 from reports.coverage import (
     FAULTS,
     PROVING_TESTS,
+    by_family,
     catalogue,
+    families_of,
     main,
     proving_faults,
     table,
     undecided,
 )
-from reports.record import Check, ClaimVerdict, FaultResult, HostRecord, RunRecord, Verdict, save
+from reports.record import (
+    Built,
+    BuiltNode,
+    Check,
+    ClaimVerdict,
+    FaultResult,
+    HostRecord,
+    RunRecord,
+    TopologyRecord,
+    Verdict,
+    save,
+)
 from tests import records
 
 
@@ -44,7 +57,8 @@ LAB = record("lab", "Debian 13", PT_01=[Verdict.CONFORMS], PT_12=[Verdict.NOT_TE
 
 
 def test_a_row_has_a_verdict_for_each_host_and_release() -> None:
-    rows = [line for line in table([SANDBOX, LAB]).splitlines() if line.startswith("| ")]
+    page = table([SANDBOX, LAB]).partition("## By family")[0]
+    rows = [line for line in page.splitlines() if line.startswith("| ")]
     assert rows[:4] == [
         "| host | release | versions |",
         "| sandbox | Debian 12 | libvirt 9.0.0 |",
@@ -58,6 +72,41 @@ def test_a_row_has_a_verdict_for_each_host_and_release() -> None:
         ("PT-01", "not-testable", "conforms"),
         ("PT-12", "not-testable", "not-testable"),
     } <= {tuple(cell.strip() for cell in row.split("|")[1:-2]) for row in rows}
+
+
+def of_guests(**lines: list[str]) -> list[TopologyRecord]:
+    """Return topologies by their names, each with a guest that has these addresses."""
+    return [
+        TopologyRecord(
+            name=name,
+            verdict=Verdict.CONFORMS,
+            built=Built(
+                nodes=[
+                    BuiltNode(id="guest/a", kind="guest", name="a", lines=[*each, "virtio"]),
+                    BuiltNode(id="host/b", kind="bridge", name="b", lines=["fd00::9/64"]),
+                ]
+            ),
+        )
+        for name, each in lines.items()
+    ]
+
+
+def test_a_row_has_the_families_of_the_guests_that_decided_it() -> None:
+    seen = record(
+        "sandbox", "Debian 12", GN_03=[Verdict.CONFORMS] * 3, BR_15=[Verdict.NOT_TESTABLE]
+    )
+    built = of_guests(
+        t0=["10.0.0.2 by DHCP"],
+        t1=["10.0.0.2 by DHCP", "fd00::2 by SLAAC"],
+        t2=["fd00::2/64"],
+    )
+    found = families_of([seen.model_copy(update={"topologies": built})])
+    assert found["GN-03"] == {"IPv4": 1, "both": 1, "IPv6": 1}
+    assert found["BR-15"] == {"IPv4": 0, "both": 0, "IPv6": 0}
+    [_, _, _, row] = by_family([seen.model_copy(update={"topologies": built})])
+    assert row == "| GN-03 | 1 | 1 | 1 |"
+    # One that was not built says nothing.
+    assert set(families_of([seen])["GN-03"].values()) == {0}
 
 
 def test_records_of_one_host_share_a_column_and_the_worst_verdict_counts() -> None:

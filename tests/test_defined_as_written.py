@@ -12,10 +12,10 @@ from fixtures.host.host import Host
 from fixtures.host.sandbox import sandbox
 from fixtures.switch import libvirt_network
 from fixtures.testbed.build_network import built_network
+from tests.dumped_topologies import DUMPED
 from tests.field_networks import FOLDER, expected
 from tests.launched import launched
 from topologies import library
-from topologies.catalogue import claims
 from topologies.network_import.as_asked import differences
 from topologies.network_import.xml_reader import read_xml
 from topologies.topology import Topology
@@ -59,17 +59,6 @@ def _require_live(host: Host, topology: Topology, file: Path) -> None:
         assert live.bridgeName() == network.bridge
 
 
-SHIPPED = [
-    name
-    for name in library.names()
-    if (one := library.load(name)).type.libvirt_name(one.network) and one.kind != "passthrough"
-]
-
-
-# Of a network with IPv6 alone there is no shipped one.
-ALONE = [str(FOLDER.with_name("topologies") / f"ipv6-alone{of}.yaml") for of in ("", "-nat")]
-
-
 def dumped(host: Host, topology: Topology, folder: Path) -> Topology:
     """Return what `virsh net-dumpxml` prints of a topology's network, read as a topology."""
     with built_network(host, topology.network):
@@ -78,7 +67,7 @@ def dumped(host: Host, topology: Topology, folder: Path) -> Topology:
     return written(text, folder)
 
 
-@pytest.mark.parametrize("name", [*SHIPPED, *ALONE])
+@pytest.mark.parametrize("name", DUMPED)
 def test_the_dump_of_a_shipped_network_is_the_same_model(
     host: Host, tmp_path: Path, name: str
 ) -> None:
@@ -109,49 +98,33 @@ def test_functions_of_a_shipped_network_are_the_same_model(tmp_path: Path) -> No
     assert [p.model_dump() for p in read.promises] == [p.model_dump() for p in shipped.promises]
 
 
-# Who reaches whom, addresses, rules and the definition; on both alike.
-SAME = ("DF-01", "NT-02", "NT-05", "NT-08", "NT-10", "NT-11", "NT-12", "IS-02", "IS-03", "IS-05")
-# Names and leases, where they are the topology's subject.
-SERVED = (
-    *("DF-01", "NT-05", "NT-21", "NT-25", "DN-01", "DN-02", "DN-03", "DN-04", "DN-06", "DN-07"),
-    *("DN-08", "DH-01", "DH-02", "DH-03", "DH-04", "DH-06", "DH-07"),
-)
-SAME6 = (
-    *("DF-01", "NT-02", "NT-11", "NT-12", "IS-02", "IS-03", "V6-03", "V6-04", "V6-05", "V6-06"),
-    *("V6-09", "V6-11", "V6-12", "V6-13", "V6-16", "V6-17", "V6-19"),
-)
+# Checks that the dump's run cannot make, for a run adds no more than libvirt says. The dump of a
+# network over the host's bridge has no guest that is attached past it.
+NOT_OF_THE_DUMP = {"bridged": {"BR-13"}, "bridged-ovs": {"BR-13"}}
 
 
-@pytest.mark.parametrize(
-    ("name", "same"),
-    [
-        ("nat1", SAME),
-        ("isolated", SAME),
-        ("nat-dnsmasq", SERVED),
-        *((name, SAME6) for name in ALONE),
-    ],
-)
 def test_a_run_of_the_dump_gives_the_verdicts_of_the_shipped_one(
-    host: Host, tmp_path: Path, name: str, same: tuple[str, ...]
+    host: Host, tmp_path: Path, dumped_in_turn: str
 ) -> None:
-    shipped = library.load(name)
+    shipped = library.load(dumped_in_turn)
     read = dumped(host, shipped, tmp_path)
-    about = [id_ for id_ in same if shipped.applies(claims()[id_])]
-    words = [word for id_ in about for word in ("--claim", id_)]
     verdicts = []
     for number, topology in enumerate((shipped, read)):
-        asked = ("--topology", topology.canonical(), *words)
-        done, record = launched("run", tmp_path / str(number), *asked)
+        # Without the long checks and what measures: these are of the path, not of the definition.
+        words = ("--topology", topology.canonical(), "--", "-m", "not lengthy")
+        done, record = launched("run", tmp_path / str(number), *words)
         assert record, done.stdout + done.stderr
         verdicts.append(
             {
-                check["id"].replace(topology.name, "x"): (check["claims"], check["verdict"])
+                check["id"].replace(f"[{topology.name}", "[x"): (check["claims"], check["verdict"])
                 for check in record["checks"]
+                if not NOT_OF_THE_DUMP.get(shipped.name, set()).intersection(check["claims"])
             }
         )
     assert verdicts[0]
     assert verdicts[1] == verdicts[0]
-    assert {verdict for _, verdict in verdicts[0].values()} == {"conforms"}
+    assert {verdict for _, verdict in verdicts[0].values()} <= {"conforms", "not-testable"}
+    assert "conforms" in {verdict for _, verdict in verdicts[0].values()}
 
 
 def written(text: str, folder: Path) -> Topology:

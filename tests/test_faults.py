@@ -50,6 +50,14 @@ def written(folder: Path, text: str) -> str:
 # The data
 
 
+def test_a_topology_of_a_users_own_is_known_by_its_file() -> None:
+    fault, topology = "portgroups-another-tag", "tests/topologies/bridged-ovs-portgroups.yaml"
+    [variant] = broken_ones([fault], [str(Path(__file__).parent.parent / topology)])
+    assert variant.base == "bridged-ovs-portgroups"
+    with pytest.raises(DataError, match="none of these faults"):
+        broken_ones([fault], ["nat"])
+
+
 def test_there_are_at_least_forty_on_every_topology_with_a_switch_of_its_own() -> None:
     shipped = [each for each in load_all() if isinstance(each, Fault)]
     assert len(shipped) >= 40

@@ -33,7 +33,7 @@ CLAIMS = (
     ),
     *("NT-12", "NT-21", "IS-01", "IS-02", "IS-03", "IS-04", "IS-05", "RT-01", "RT-02", "RT-03"),
     *("RT-06", "RT-07", "OP-01", "OP-03", "OP-04", "OP-06", "OP-07", "BR-01", "BR-05", "BR-06"),
-    *("BR-07", "BR-08", "PT-03", "NT-25"),
+    *("BR-07", "BR-08", "PT-03", "NT-25", "OV-19"),
     *(f"DN-0{number}" for number in range(1, 10)),
     *(f"DH-0{number}" for number in range(1, 9)),
     *(f"MT-0{number}" for number in range(1, 5)),
@@ -94,7 +94,6 @@ def test_one_host_can_have_all_of_them() -> None:
         ("not-xml", ":3: not XML (column 17): "),
         ("range-outside", ":7: network/ip/dhcp/range: 192.168.123.2 is outside its network"),
         ("tagged", ":6: network/vlan: guests' frames get VLAN tags"),
-        ("tagged-portgroup", ":7: network/portgroup/vlan: guests' frames get VLAN tags"),
         ("vepa", ":3: network/forward: network hairpin: <forward mode='vepa'> is a type"),
     ],
 )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """libvirt's XML as a topology: alone, in a folder, under a topology file, on a shared host."""
 
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from uuid import UUID
 from xml.etree import ElementTree as ET
@@ -12,6 +12,7 @@ from fixtures.switch.libvirt_network import beside, definition
 from topologies import library
 from topologies.cli_names import expanded
 from topologies.data_error import DataError
+from topologies.dhcp6 import duid_of
 from topologies.network_import.xml_reader import read_xml
 from topologies.placement import Placement, Taken
 from topologies.schema import OF_LIBVIRT
@@ -263,10 +264,48 @@ def test_a_network_without_a_bridge_gets_one_of_the_runs_on_a_shared_host() -> N
     assert found.get("name") == used.network.bridge == "plumb1-virbr0"
 
 
-def test_ipv6_is_not_put_on_a_shared_host() -> None:
-    topology = library.load(str(FIELD / "libvirt-dual-stack.xml"))
-    with pytest.raises(DataError, match="only IPv4 is put on free subnets"):
-        placed(topology, Taken(frozenset(), (), frozenset(), frozenset()))
+SIX = ["libvirt-dual-stack", "openshift-ipv6-reservations", "libvirt-nat-ipv6"]
+
+
+@pytest.mark.parametrize("name", SIX)
+def test_ipv6_of_the_xml_is_that_of_the_model_on_a_shared_host(name: str, tmp_path: Path) -> None:
+    topology = library.load(str(FIELD / f"{name}.xml"))
+    taken = Taken(frozenset(), (), frozenset({"52:54:00:16:50:02"}), frozenset())
+    used, _ = placed(topology, taken)
+    held = topology.network.address6, used.network.address6
+    assert held[0] is not None
+    assert held[1] is not None
+    assert held[1].ip not in held[0].network
+    # The prefix of a site's own, made up for the run (RFC 4193).
+    assert held[1].ip in IPv6Network("fd00::/8")
+    text = definition(used.network)
+    assert str(held[0].network.network_address) not in text
+    read = library.load(str(written(tmp_path, placed_xml=text) / "placed.xml")).network
+    for key in ("address", "address6", "nat6", "dhcp", "dhcp6"):
+        assert getattr(read, key) == getattr(used.network, key), key
+
+
+def test_duids_of_guests_follow_their_macs_on_a_shared_host() -> None:
+    topology = library.load(str(FIELD / "openshift-ipv6-reservations.xml"))
+    taken = Taken(frozenset(), (), frozenset({"52:54:00:16:50:02"}), frozenset())
+    used, root = placed(topology, taken)
+    assert used.network.dhcp6 is not None
+    first, second, other = used.network.dhcp6.hosts
+    assert [duid_of(guest.mac) for guest in used.guests] == [first.duid, second.duid]
+    assert first.duid == "00:03:00:01:52:54:00:16:50:01"
+    assert second.duid != "00:03:00:01:52:54:00:16:50:02"
+    # Another form of a DUID, with a time in it: it is no address, and nobody's of the run.
+    assert other.duid == "00:01:00:01:2a:00:00:01:52:54:00:16:50:09"
+    written_ids = [each.get("id") for each in root.iterfind("ip/dhcp/host")]
+    assert written_ids == [first.duid, second.duid, other.duid]
+
+
+def test_a_further_ipv6_address_is_not_put_on_a_shared_host(tmp_path: Path) -> None:
+    xml = (FIELD / "libvirt-dual-stack.xml").read_text(encoding="utf-8")
+    more = "<ip family='ipv6' address='2001:db8:158::1' prefix='64'/>\n</network>"
+    file = written(tmp_path, net_xml=xml.replace("</network>", more)) / "net.xml"
+    with pytest.raises(DataError, match="2001:db8:158::1 is of no subnet that guests use"):
+        placed(library.load(str(file)), Taken(frozenset(), (), frozenset(), frozenset()))
 
 
 def test_another_prefix_of_dnsmasqs_namespace_is_the_same_element() -> None:

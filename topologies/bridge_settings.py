@@ -11,6 +11,8 @@ from topologies.part import Part
 PRIORITY_MAX = 65535
 # net/bridge/br_private.h and br_stp.h: BR_MIN_HELLO_TIME and so on.
 HELLO_MIN_S, HELLO_MAX_S = 1, 10
+COST_MIN, COST_MAX = 1, 65535
+PORT_PRIORITY_MAX = 63
 MAX_AGE_MIN_S, MAX_AGE_MAX_S = 6, 40
 AGEING_MAX_S = (2**32 - 1) // 100
 """Netlink has it in hundredths of a second, in 32 bits."""
@@ -39,4 +41,16 @@ class BridgeSettings(Part):
     )
     vlan_aware: bool | None = Field(
         default=None, description="Whether it filters frames by their VLAN."
+    )
+    uplink_cost: int | None = Field(
+        default=None,
+        ge=COST_MIN,
+        le=COST_MAX,
+        description="The spanning tree's cost of the uplink's port.",
+    )
+    uplink_priority: int | None = Field(
+        default=None,
+        ge=0,
+        le=PORT_PRIORITY_MAX,
+        description="The uplink's first half of a port id.",
     )

@@ -8,13 +8,15 @@ replaced, and what it has beside them stays.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 from typing import Self
 from xml.etree import ElementTree as ET
 
 DNSMASQ = "http://libvirt.org/schemas/network/dnsmasq/1.0"
 IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")  # 192.168.122.1
+# 2001:db8::1; a MAC and a DUID look alike, and are no address
+IPV6 = re.compile(r"(?<![\w:])[0-9A-Fa-f]*:[0-9A-Fa-f:]*(?::|[0-9A-Fa-f])(?![\w:])")
 
 # Else ElementTree calls it ns0, which libvirt would take as well.
 ET.register_namespace("dnsmasq", DNSMASQ)
@@ -30,8 +32,10 @@ class Replacements:
         mac: its bridge's MAC; None: libvirt makes one.
         uuid: its UUID; None: libvirt makes one.
         subnets: documented subnet → the one in its place.
+        subnets6: the same, of IPv6.
         devices: documented NIC of the host's → the one in its place.
         macs: documented MAC of a guest → the one in its place.
+        duids: documented DUID of a guest → the one in its place.
         guests: documented name of a guest → the one in its place.
         tftp_root: the folder of its TFTP server; None: it has none.
     """
@@ -41,8 +45,10 @@ class Replacements:
     mac: str | None
     uuid: str | None
     subnets: Mapping[IPv4Network, IPv4Network] = field(default_factory=dict)
+    subnets6: Mapping[IPv6Network, IPv6Network] = field(default_factory=dict)
     devices: Mapping[str, str] = field(default_factory=dict)
     macs: Mapping[str, str] = field(default_factory=dict)
+    duids: Mapping[str, str] = field(default_factory=dict)
     guests: Mapping[str, str] = field(default_factory=dict)
     tftp_root: str | None = None
 
@@ -64,11 +70,13 @@ class GivenXml:
         """The UUID that it gives; None: libvirt makes one."""
         return ET.fromstring(self.text).findtext("uuid")
 
-    @property
-    def has_ipv6(self) -> bool:
-        """Whether it has an IPv6 address, or a route for such."""
-        root = ET.fromstring(self.text)
-        return any(e.get("family") == "ipv6" for kind in ("ip", "route") for e in root.iter(kind))
+    def addresses6(self) -> Iterator[IPv6Address]:
+        """Give the host's IPv6 addresses on the network; what is none, libvirt refuses."""
+        for element in ET.fromstring(self.text).iterfind("ip"):
+            try:
+                yield IPv6Address(element.get("address", ""))
+            except ValueError:
+                continue
 
     def replaced(self, by: Replacements) -> Self:
         """Return the definition with the figures of a shared host."""
@@ -86,11 +94,12 @@ class GivenXml:
             _child(root, "bridge").set("name", by.bridge)
         for element in root.iter():
             for key, value in list(element.attrib.items()):
-                element.set(key, moved_text(value, by.subnets))
+                element.set(key, _moved_text6(moved_text(value, by.subnets), by.subnets6))
         for device in _devices(root):
             _exchange(device, "dev", by.devices)
         for client in root.iterfind("ip/dhcp/host"):
             _exchange(client, "mac", by.macs)
+            _exchange(client, "id", by.duids)
             _exchange(client, "name", by.guests)
         if by.tftp_root is not None:
             for tftp in root.iterfind("ip/tftp"):
@@ -147,3 +156,19 @@ def moved_text(value: str, subnets: Mapping[IPv4Network, IPv4Network]) -> str:
         return match[0]
 
     return IPV4.sub(other, value)
+
+
+def _moved_text6(value: str, subnets: Mapping[IPv6Network, IPv6Network]) -> str:
+    """Return a value with each IPv6 address of a documented subnet at its place in the other."""
+
+    def other(match: re.Match[str]) -> str:
+        try:
+            address = IPv6Address(match[0])
+        except ValueError:
+            return match[0]
+        for documented, used in subnets.items():
+            if address in documented:
+                return str(used[int(address) - int(documented.network_address)])
+        return match[0]
+
+    return IPV6.sub(other, value)

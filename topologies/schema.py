@@ -33,6 +33,7 @@ from topologies.field_types import (
 from topologies.given import Given
 from topologies.part import Part
 from topologies.physical_ipv6 import PhysicalIpv6
+from topologies.portgroups import Portgroup
 from topologies.static_route import StaticRoute
 from topologies.uplink_links import UplinkBond, UplinkVlan
 
@@ -44,8 +45,6 @@ Model = Literal["virtio", "rtl8139", "e1000", "e1000e"]
 """The model of a guest's NIC, by libvirt's names."""
 OriginName = Literal["made", "existing"]
 """Where a network comes from (`topologies.origins`)."""
-
-
 OF_LIBVIRT = (*("further_addresses", "domain", "dns", "tftp", "routes", "dnsmasq_options"),)
 """Keys of what libvirt adds to a bridge of its own that has an address, beside a DHCP server."""
 
@@ -96,10 +95,7 @@ class Network(Given):
         default=None, description="Spanning tree; null: libvirt's or the kernel's default."
     )
     forward_delay_s: int | None = Field(
-        default=None,
-        ge=0,
-        le=30,
-        description="Forward delay in seconds; null: libvirt's or the kernel's default.",
+        default=None, ge=0, le=30, description="Forward delay in seconds; null: the default."
     )
     mac: Mac | None = Field(default=None, description="The bridge's MAC; null: made up.")
     bridge_settings: BridgeSettings | None = Field(
@@ -108,8 +104,10 @@ class Network(Given):
     )
     mtu: Mtu | None = Field(
         default=None,
-        description="libvirt's <mtu size=>, of the bridge, its ports and by DHCP the guests; null: "
-        "that of Ethernet.",
+        description="libvirt's <mtu size=>, of bridge and by DHCP of guests; null: Ethernet's.",
+    )
+    guests_mtu: Mtu | None = Field(
+        default=None, description="libvirt's <mtu size=> of each guest's NIC; null: the network's."
     )
     uuid: Uuid | None = Field(
         default=None, description="The libvirt network's UUID; null: libvirt makes one."
@@ -136,9 +134,7 @@ class Network(Given):
         default=(), description="Options that libvirt passes through to its dnsmasq."
     )
     uplink: InterfaceName | None = Field(
-        default=None,
-        description="The physical NIC that is a port of the bridge, with hostdev the physical "
-        "function; null: none.",
+        default=None, description="The bridge's port that is a NIC, or with hostdev the PF."
     )
     uplink_vlan: UplinkVlan | None = Field(
         default=None, description="The uplink is a VLAN of another link; null: it is none."
@@ -159,6 +155,9 @@ class Network(Given):
         default=None,
         description="For made_by host: a libvirt network with <forward mode='bridge'/> over "
         "the bridge; null: none.",
+    )
+    portgroups: Annotated[tuple[Portgroup, ...], Field(strict=False)] = Field(
+        default=(), description="Classes of NICs of that libvirt network, by their VLANs."
     )
 
     @property

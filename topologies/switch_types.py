@@ -17,6 +17,7 @@ class SwitchType:
         path_obstacle: why a NIC that carries the operator's own connection is no port of it; "": it
             may be one.
         is_kernels: it is a bridge of the Linux kernel.
+        gives_vlans: libvirt gives its ports the VLANs of a `<vlan>`.
     """
 
     name: str
@@ -24,6 +25,7 @@ class SwitchType:
     needs: frozenset[str] = frozenset()
     path_obstacle: str = ""
     is_kernels: bool = False
+    gives_vlans: bool = False
 
 
 SWITCH_TYPES: Final = MappingProxyType(
@@ -35,6 +37,7 @@ SWITCH_TYPES: Final = MappingProxyType(
                 "ovs",
                 virtualport="openvswitch",
                 needs=frozenset({"ovs"}),
+                gives_vlans=True,
                 path_obstacle="frames of an Open vSwitch bridge depend on a daemon, ovs-vswitchd",
             ),
             SwitchType("nic", path_obstacle="its functions are guests' NICs"),

@@ -108,7 +108,9 @@ class _Bridge:
         given = None if switch == "ovs" or self._is_of_ifupdown2() else self._stanza()
         made = given is not None
         lines = BridgeLines(self._file, self._name, ports, links, self._others, self._stanzas, made)
-        kernel = settings_of(OF_STANZAS, self._written, by_ifup=made)
+        uplink = way_out(ports)
+        port = None if uplink is None else uplink.name
+        kernel = settings_of(OF_STANZAS, self._written, port, by_ifup=made)
         return DeclaredBridge(
             name=self._name,
             place=Place(self._main.file, self._main.line, f"iface {self._name}"),

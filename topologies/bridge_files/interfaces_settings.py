@@ -85,7 +85,9 @@ class BridgeLines:
             return False
         # Open vSwitch has none of them.
         of_ovs = stanza.value("ovs-type") is not None
-        return of_ovs or value_of(name, option.value, by_ifup=self.by_ifup) is None
+        uplink = way_out(self.ports)
+        port = None if uplink is None else uplink.name
+        return of_ovs or value_of(name, option.value, port, by_ifup=self.by_ifup) is None
 
     def _further_ports(self, stanza: Stanza, option: Option) -> Iterator[Setting]:
         for port in self.ports:

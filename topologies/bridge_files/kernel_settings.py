@@ -17,6 +17,11 @@ OF_STANZAS: Final[Mapping[str, str]] = {
     "bridge-bridgeprio": "priority",
     "bridge-hello": "hello_s",
     "bridge-maxage": "max_age_s",
+    # The scripts of bridge-utils know the first of each, ifupdown2 the second.
+    "bridge-pathcost": "uplink_cost",
+    "bridge-pathcosts": "uplink_cost",
+    "bridge-portprio": "uplink_priority",
+    "bridge-portprios": "uplink_priority",
 }
 """Keyword of a stanza → key of the model's."""
 OF_NETPLAN: Final[Mapping[str, str]] = {
@@ -25,8 +30,11 @@ OF_NETPLAN: Final[Mapping[str, str]] = {
     "priority": "priority",
     "hello-time": "hello_s",
     "max-age": "max_age_s",
+    "path-cost": "uplink_cost",
+    "port-priority": "uplink_priority",
 }
 """Key below `parameters` → key of the model's."""
+OF_A_PORT: Final = ("uplink_cost", "uplink_priority")
 VLAN_AWARE: Final = "bridge-vlan-aware"
 ON_OFF: Final = {
     **dict.fromkeys(("yes", "on", "true", "1"), True),
@@ -40,7 +48,7 @@ Find = Callable[[str], tuple[str, Place] | None]
 
 
 def settings_of(
-    keys: Mapping[str, str], find: Find, *, by_ifup: bool = False
+    keys: Mapping[str, str], find: Find, port: str | None, *, by_ifup: bool = False
 ) -> dict[str, int] | None:
     """Return the settings in the form of a topology file; None: there is none.
 
@@ -49,29 +57,33 @@ def settings_of(
     Args:
         keys: the file's keys.
         find: gives what the file has of one.
+        port: the port that is the uplink; None: there is none.
         by_ifup: ifup makes the bridge.
     """
     found: dict[str, int] = {}
     for key, name in {**keys, VLAN_AWARE: "vlan_aware"}.items():
         if (written := find(key)) is None:
             continue
-        value = value_of(name, written[0], by_ifup=by_ifup)
+        value = value_of(name, written[0], port, by_ifup=by_ifup)
         if value is not None:
             found[name] = value
     return found or None
 
 
-def value_of(name: str, written: str, *, by_ifup: bool = False) -> int | None:
+def value_of(name: str, written: str, port: str | None, *, by_ifup: bool = False) -> int | None:
     """Return the value of a setting; None: the model cannot have it.
 
     Args:
         name: its name in a topology file.
-        written: its value in the host's file.
+        written: its value in the host's file; of a port's settings `eth0 4`, or `eth0=4 eth1=5`.
+        port: the port that is the uplink.
         by_ifup: ifup makes the bridge.
     """
     if name == "vlan_aware":
         word = written.lower()
         return ON_OFF.get(word) if not by_ifup or word in OF_SCRIPT else None
+    if name in OF_A_PORT:
+        written = _of_port(written, port, by_ifup=by_ifup)
     plain = written.removesuffix("s").removesuffix(".0")
     if not plain.isdecimal():
         return None
@@ -80,3 +92,12 @@ def value_of(name: str, written: str, *, by_ifup: bool = False) -> int | None:
     except ValidationError:
         return None
     return int(plain)
+
+
+def _of_port(written: str, port: str | None, *, by_ifup: bool) -> str:
+    """Return what a setting of ports is for one of them; "": nothing that is given to it."""
+    words = written.split()
+    if by_ifup:
+        return words[1] if words[:1] == [port] and words[2:] == [] and words[1:] else ""
+    pairs = (each.partition("=") for each in words)
+    return next((figure for name, _, figure in pairs if name == port), "")

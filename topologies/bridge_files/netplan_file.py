@@ -97,12 +97,20 @@ class _Bridge:
             settings=tuple(keys.settings()),
             places=self._places,
             links=links,
-            kernel=settings_of(OF_NETPLAN, self._parameter) if switch == "linux" else None,
+            kernel=self._kernel(ports) if switch == "linux" else None,
         )
+
+    def _kernel(self, ports: Sequence[Port]) -> dict[str, int] | None:
+        uplink = way_out(ports)
+        port = None if uplink is None else uplink.written
+        return settings_of(OF_NETPLAN, self._parameter, port)
 
     def _parameter(self, key: str) -> tuple[str, Place] | None:
         found = self._get("parameters", key)
-        return None if found is None else (str(found), self._place("parameters", key))
+        if found is None:
+            return None
+        of_ports = " ".join(f"{k}={v}" for k, v in found.items()) if isinstance(found, dict) else ""
+        return of_ports or str(found), self._place("parameters", key)
 
     def _get(self, *path: str) -> Value:
         found: Value = self._own

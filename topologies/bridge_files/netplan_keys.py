@@ -36,10 +36,15 @@ BRIDGE: Final[Mapping[str, Keyword]] = {
     ),
     "parameters.priority": used("`networks.bridge_settings.priority`"),
     "parameters.hello-time": Keyword("used", "`networks.bridge_settings.hello_s`", times),
+    "parameters.path-cost": used(
+        "`networks.bridge_settings.uplink_cost`; of other ports not looked at"
+    ),
+    "parameters.port-priority": used(
+        "`networks.bridge_settings.uplink_priority`; of other ports not looked at"
+    ),
     "parameters.max-age": Keyword("used", "`networks.bridge_settings.max_age_s`", times),
     **dict.fromkeys(
         (
-            *("parameters.path-cost", "parameters.port-priority"),
             *("openvswitch.external-ids", "openvswitch.other-config", "openvswitch.fail-mode"),
             *("openvswitch.mcast-snooping", "openvswitch.protocols", "openvswitch.rstp"),
             *("openvswitch.controller", "renderer", "dhcp6", "dhcp4-overrides", "dhcp6-overrides"),

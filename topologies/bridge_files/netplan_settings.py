@@ -7,7 +7,7 @@ from typing import Final
 
 from topologies.bridge_files.declared import Port, PortLinks, way_out
 from topologies.bridge_files.interfaces_settings import PORT_WITHOUT_ADDRESS
-from topologies.bridge_files.kernel_settings import OF_NETPLAN, value_of
+from topologies.bridge_files.kernel_settings import OF_A_PORT, OF_NETPLAN, value_of
 from topologies.bridge_files.keywords import Keyword
 from topologies.bridge_files.netplan_keys import BRIDGE, DEVICES, NOT, OFF
 from topologies.bridge_files.netplan_links import KEYS
@@ -123,15 +123,25 @@ class BridgeKeys:
             return USED if self._is_default_route(path) else NOT
         if path[1] == "addresses":
             return USED
-        of_kernel = path[1] == "parameters" and path[-1] in OF_NETPLAN
+        of_kernel = path[1] == "parameters" and len(path) > SECTION and path[SECTION] in OF_NETPLAN
         if of_kernel and self._value((*self._own, "openvswitch")) is not None:
             # Open vSwitch has none of the kernel's settings.
             return NOT
         rule = BRIDGE.get(".".join(map(str, path[1:])), NOT)
-        if of_kernel:
-            written = _written(self._value((*self._own, *map(str, path[1:]))))
-            if value_of(OF_NETPLAN[str(path[-1])], written) is None:
-                return replace(rule, treatment="not looked at")
+        return self._rule_of_kernel(path) if of_kernel else rule
+
+    def _rule_of_kernel(self, path: FieldPath) -> Keyword:
+        """Return the rule of a setting of the kernel's, or of one for a port."""
+        rule = BRIDGE.get(".".join(map(str, path[1:INTERFACE])), NOT)
+        name, uplink = OF_NETPLAN[str(path[SECTION])], way_out(self.ports)
+        written = _written(self._value((*self._own, *map(str, path[1:]))))
+        if name in OF_A_PORT:
+            if len(path) == INTERFACE:
+                # Of its ports each has its own line.
+                return rule
+            written = f"{path[-1]}={written}"
+        if value_of(name, written, None if uplink is None else uplink.written) is None:
+            return replace(rule, treatment="not looked at")
         return rule
 
     def _value(self, path: FieldPath) -> Value:

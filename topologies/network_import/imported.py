@@ -82,7 +82,7 @@ class Imported:
             addresses: static addresses of the guests; none: they ask by DHCP, where it is IPv4's.
             physical: the network beyond it; None: none is known.
         """
-        what = "network" if self.attach == "network" else "bridge"
+        what = self.what
         given: Sequence[object] = addresses or [self._asked()] * len(macs)
         type_ = find_type(self.network)
         return {
@@ -125,6 +125,11 @@ class Imported:
                 hint="describe it in a topology file: docs/topologies.md",
             ) from error
         return made.read_as(self.reading)
+
+    @property
+    def what(self) -> str:
+        """What it is on its host: a libvirt network, or a bridge alone."""
+        return "network" if self.reading.option == NETWORK else "bridge"
 
     @property
     def has_ipv6_alone(self) -> bool:

@@ -24,6 +24,7 @@ from topologies.network_import.elements import settings
 from topologies.network_import.imported import NETWORK, Imported
 from topologies.network_import.ipv6_keys import PREFIX_BITS, ipv6_keys, of_family, unread_ipv6
 from topologies.network_import.places import place_in
+from topologies.network_import.portgroup_elements import portgroups
 from topologies.network_import.reading import Reading
 from topologies.network_import.xml_figures import (
     ROUTED,
@@ -35,7 +36,9 @@ from topologies.network_import.xml_figures import (
 )
 from topologies.network_import.xml_reader import Element
 from topologies.network_types import NETWORK_TYPES
+from topologies.portgroups import Portgroup
 from topologies.schema import Network
+from topologies.switch_types import SWITCH_TYPES
 
 # Virtual functions of a definition, which lists none: one for each guest and a spare one.
 FUNCTIONS_DEFAULT = 3
@@ -79,11 +82,11 @@ def imported(
         network, bridge = read.network()
     except ValidationError as error:
         raise gathered(read.refusals(error)) from error
-    found = [*settings(root, f"network {name}", read.served.unread, built=built)]
+    found = [*settings(root, f"network {name}", read.unread, built=built)]
     found += bridge.settings if bridge else ()
     return Imported(
         network,
-        "network",
+        "bridge" if any(each.puts_guests_in_vlans for each in network.portgroups) else "network",
         Reading(NETWORK, name, tuple(found)),
         isolated_ports=root.get("port", "isolated") == "yes",
         limit_mbit_s=limit(root),
@@ -120,6 +123,13 @@ class _Read:
         self.reads_ipv6 = True
         # As long as libvirt starts no dnsmasq.
         self.served: DnsmasqKeys = unserved(root)
+        self.groups: dict[Portgroup, Element] = {}
+
+    @property
+    def unread(self) -> set[int]:
+        """The identities of the elements that the model cannot have."""
+        groups = {id(each) for each in self.groups.values()}
+        return {*self.served.unread, *(id(each) for each in self._root.find("portgroup"))} - groups
 
     def error(self, element: Element, what: str, hint: str) -> DataError:
         """Return an error about an element."""
@@ -234,7 +244,10 @@ class _Read:
                 uplinks=("eth1",),
                 ports=("eth1",),
             )
-        return known.network(self._name), known
+        if SWITCH_TYPES[known.switch].gives_vlans:
+            self.groups = portgroups(root, built=self._built)
+        network = known.network(self._name)
+        return network.model_copy(update={"portgroups": tuple(self.groups)}), known
 
     def _functions(self) -> tuple[Network, BridgeFacts | None]:
         forward = self._root.first("forward") or self._root

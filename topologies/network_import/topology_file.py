@@ -22,6 +22,7 @@ KEYS = (
 SERVED = (
     *("address6", "nat6", "guests_ipv6", "further_addresses", "domain", "dns", "dhcp", "dhcp6"),
     *("tftp", "routes", "dnsmasq_options", "uplink_vlan", "uplink_bond", "bridge_settings"),
+    *("portgroups", "guests_mtu"),
 )
 
 
@@ -44,7 +45,7 @@ def topology_yaml(imported: Imported, found_on: str) -> str:
 
 def _head(imported: Imported, found_on: str) -> Iterator[str]:
     reading = imported.reading
-    yield f"# {imported.attach.capitalize()} {reading.name}, read from {found_on}."
+    yield f"# {imported.what.capitalize()} {reading.name}, read from {found_on}."
     yield "# A sandbox builds it anew; on its own host it is attached to as it is with"
     yield f"#     ./plumbline run --host local {reading.option} {reading.name}"
     if not reading.not_looked_at:

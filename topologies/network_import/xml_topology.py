@@ -120,7 +120,7 @@ def _obstacles(root: Element, file: Path) -> Iterator[DataError]:
             field=name,
             hint="remove it, or describe the network in a topology file",
         )
-    for element in _tagging(root):
+    for element in root.find("vlan"):
         yield DataError(
             "guests' frames get VLAN tags, which the model cannot have; expected none",
             file=file,
@@ -138,11 +138,3 @@ def _obstacles(root: Element, file: Path) -> Iterator[DataError]:
             field=port.path,
             hint="leave this network out",
         )
-
-
-def _tagging(root: Element) -> Iterator[Element]:
-    """Give the elements by which guests without a portgroup of their own get tags."""
-    yield from root.find("vlan")
-    for group in root.find("portgroup"):
-        if group.attributes.get("default") == "yes":
-            yield from group.find("vlan")

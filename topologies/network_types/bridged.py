@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 from topologies.network_types.host_bridge import HostMadeBridge
-from topologies.network_types.network_type import CELLS, Breach, Hop
+from topologies.network_types.network_type import CELLS, Breach, Hop, LinkMtu
 from topologies.schema import Network, Physical, Role
 
 
@@ -42,6 +42,11 @@ class Bridged(HostMadeBridge):
         """See `NetworkType.gateway`: the physical network's router."""
         del network
         return None if physical is None else physical.gateway
+
+    def link_mtu(self, network: Network, physical: Physical | None) -> LinkMtu | None:
+        """See `NetworkType.link_mtu`: the uplink's."""
+        del network
+        return None if physical is None else LinkMtu(physical.mtu, "physical.mtu")
 
     def hops(self, from_: Role, to: Role) -> tuple[Hop, ...]:
         """See `NetworkType.hops`: a frame passes from port to port."""

@@ -16,6 +16,7 @@ from topologies.network_types.build_steps import (
 )
 from topologies.network_types.libvirt_bridge import as_text, bridge_breaches
 from topologies.network_types.network_type import Breach, NetworkType
+from topologies.portgroups import Portgroup
 from topologies.schema import OF_LIBVIRT, Guest, Network
 from topologies.switch_types import SWITCH_TYPES
 
@@ -59,6 +60,7 @@ class HostMadeBridge(NetworkType):
                 "they are those of a Linux bridge; expected null",
                 "write switch: linux, or leave it out",
             )
+        yield from _portgroup_breaches(network)
         if network.mtu is not None:
             yield Breach(
                 "mtu",
@@ -71,6 +73,18 @@ class HostMadeBridge(NetworkType):
                 "a bridge made by the host has no UUID; expected null",
                 "leave it out",
             )
+
+    def guest_breaches(self, network: Network, guest: Guest) -> Iterator[Breach]:
+        """See `NetworkType.guest_breaches`."""
+        yield from super().guest_breaches(network, guest)
+        for group in network.portgroups:
+            if guest.attach == "network" and group.puts_guests_in_vlans:
+                yield Breach(
+                    "attach",
+                    f"network: its default portgroup, {group.name}, has VLANs, and neither host "
+                    "nor outside are in them; expected bridge",
+                    "write attach: bridge; OV-19 is about NICs in the VLANs",
+                )
 
     def libvirt_name(self, network: Network) -> str | None:
         """See `NetworkType.libvirt_name`."""
@@ -91,6 +105,32 @@ class HostMadeBridge(NetworkType):
         return "bridge", network.bridge
 
 
+def _portgroup_breaches(network: Network) -> Iterator[Breach]:
+    """Give what contradicts portgroups; libvirt takes no two of a name, and one default."""
+    if not network.portgroups:
+        return
+    if not SWITCH_TYPES[network.switch].gives_vlans:
+        yield Breach(
+            "portgroups",
+            "a Linux bridge's ports get no VLANs of libvirt's; expected none",
+            "write switch: ovs, or leave them out",
+        )
+    if network.libvirt_name is None:
+        yield Breach(
+            "portgroups",
+            "they are those of a libvirt network over the bridge; expected a libvirt_name",
+            "give the network a libvirt_name, or leave them out",
+        )
+    names = [each.name for each in network.portgroups]
+    defaults = [each for each in network.portgroups if each.default]
+    if len(set(names)) < len(names) or len(defaults) > 1:
+        yield Breach(
+            "portgroups",
+            f"{', '.join(names)}; expected each name once, and default: true once at most",
+            "rename, or take out, all but one",
+        )
+
+
 def _over_the_bridge(name: str, network: Network) -> str:
     """Return the definition of a `<forward mode='bridge'>` network over the host's own bridge."""
     if network.given is not None:
@@ -101,4 +141,21 @@ def _over_the_bridge(name: str, network: Network) -> str:
     ET.SubElement(root, "bridge", name=network.bridge)
     if (virtualport := SWITCH_TYPES[network.switch].virtualport) is not None:
         ET.SubElement(root, "virtualport", type=virtualport)
+    for group in network.portgroups:
+        _add_portgroup(root, group)
     return as_text(root)
+
+
+def _add_portgroup(root: ET.Element, group: Portgroup) -> None:
+    added = ET.SubElement(root, "portgroup", name=group.name)
+    if group.default:
+        added.set("default", "yes")
+    if group.vlan is None:
+        return
+    vlan = ET.SubElement(added, "vlan")
+    if group.vlan.trunk:
+        vlan.set("trunk", "yes")
+    for tag in group.vlan.tags:
+        each = ET.SubElement(vlan, "tag", id=str(tag))
+        if tag == group.vlan.native:
+            each.set("nativeMode", "tagged" if group.vlan.native_tagged else "untagged")

@@ -11,10 +11,10 @@ from xml.etree import ElementTree as ET
 
 from contracts.address_family import IPV6
 from topologies.dns import Dns
-from topologies.field_types import IPV6_MTU_MIN
+from topologies.field_types import ETHERNET_MTU, IPV6_MTU_MIN
 from topologies.network_types.build_steps import BootFolder, BuildStep, LibvirtNetwork
 from topologies.network_types.dnsmasq_xml import add_dhcp, add_dhcp6, add_names, add_options
-from topologies.network_types.network_type import Breach, Hop, NetworkType
+from topologies.network_types.network_type import Breach, Hop, LinkMtu, NetworkType
 from topologies.schema import OF_LIBVIRT, Network, Physical, Role
 
 NAT = "nat"
@@ -59,6 +59,12 @@ class LibvirtBridge(NetworkType):
                 "bridge_settings",
                 "libvirt's bridge has those of its <bridge> alone; expected null",
                 "leave it out, or write made_by: host",
+            )
+        if network.portgroups:
+            yield Breach(
+                "portgroups",
+                "a bridge of libvirt's gives its ports no VLANs; expected none",
+                "leave them out, or write made_by: host and switch: ovs",
             )
         if network.nat6 and (network.address6 is None or network.forward != NAT):
             yield Breach(
@@ -113,6 +119,11 @@ class LibvirtBridge(NetworkType):
     def libvirt_name(self, network: Network) -> str | None:
         """See `NetworkType.libvirt_name`."""
         return network.name
+
+    def link_mtu(self, network: Network, physical: Physical | None) -> LinkMtu | None:
+        """See `NetworkType.link_mtu`: the bridge's, which libvirt gives it."""
+        del physical
+        return LinkMtu(network.mtu or ETHERNET_MTU, "mtu")
 
     def build_steps(self, network: Network) -> Sequence[BuildStep]:
         """See `NetworkType.build_steps`."""

@@ -23,6 +23,7 @@ def misfit(network: Network) -> Iterator[Breach]:
         )
     elif not (both := [each for each in alike if each in own]):
         fitting = [each.forward for each in own if network.switch in each.switches]
+        fitting = fitting or [each.forward for each in own]
         yield Breach(
             "forward",
             f"{alike[0].elsewhere}; expected {_or(fitting)} with made_by: {network.made_by}",

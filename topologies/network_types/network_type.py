@@ -50,6 +50,18 @@ class Breach(NamedTuple):
     hint: str
 
 
+class LinkMtu(NamedTuple):
+    """The MTU of what guests are on.
+
+    Attributes:
+        octets: the MTU.
+        key: the key of a topology file that gives it.
+    """
+
+    octets: int
+    key: str
+
+
 @dataclass(frozen=True)
 class GuestNic:
     """How a guest's NIC is attached.
@@ -195,6 +207,11 @@ class NetworkType(ABC):
         if network.forward_delay_s is not None:
             delay_s = network.forward_delay_s
         return 2 * max(delay_s, LEAST_FORWARD_DELAY_S)
+
+    def link_mtu(self, network: Network, physical: Physical | None) -> LinkMtu | None:
+        """Return the MTU of what guests are on; None: their NICs have it follow theirs."""
+        del network, physical
+        return None
 
     def links(self, network: Network) -> tuple[str, ...]:
         """Return the links that the network's build makes on the host, without TAPs."""

@@ -38,7 +38,7 @@ class Passthrough(NetworkType):
         for key in (
             *("bridge_name", *OF_LIBVIRT, "dhcp"),
             *("stp", "forward_delay_s", "mac", "mtu", "libvirt_name", "address6"),
-            *("dhcp6", "nat6", "guests_ipv6", "bridge_settings"),
+            *("dhcp6", "nat6", "guests_ipv6", "bridge_settings", "portgroups", "guests_mtu"),
         ):
             if network.asks_for(key):
                 yield Breach(

@@ -33,6 +33,11 @@ class Ipv6Moves:
         free = site.subnets(new_prefix=SUBNET_PREFIX)
         self._moves = {subnet: next(free) for subnet in documented}
 
+    @property
+    def subnets(self) -> Mapping[IPv6Network, IPv6Network]:
+        """Documented subnet → the one in its place."""
+        return self._moves
+
     def interface(self, address: IPv6Interface) -> IPv6Interface:
         """Return the address at the same place of the free subnet, with its prefix length."""
         return IPv6Interface((self._address(address.ip), address.network.prefixlen))

@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 
 from topologies.data_error import DataError
 from topologies.dhcp import Tftp
+from topologies.dhcp6 import duid_of
 from topologies.given_xml import GivenXml, Replacements, moved_text
 from topologies.placement.dnsmasq_moves import Moves, moved_dhcp, moved_dns
 from topologies.placement.free_names import FreeMacs, FreeNames, free_prefix
@@ -107,7 +108,7 @@ class Placement:
             {guest.name: names.guest(guest.name) for guest in topology.guests},
         )
         networks = tuple(
-            self._network(network, moves, names, macs, uplink, clients).model_copy(
+            self._network(network, moves, moves6, names, macs, uplink, clients).model_copy(
                 update=moves6.network(network, clients.macs, clients.names)
             )
             for network in topology.networks
@@ -149,6 +150,7 @@ class Placement:
         self,
         network: Network,
         moves: Moves,
+        moves6: Ipv6Moves,
         names: FreeNames,
         macs: FreeMacs,
         uplink: Mapping[str, str],
@@ -195,23 +197,26 @@ class Placement:
         )
         if network.given is None:
             return placed
-        return placed.given_by(self._definition(network.given, placed, moves, uplink, clients))
+        definition = self._definition(network.given, placed, moves, moves6, uplink, clients)
+        return placed.given_by(definition)
 
     def _definition(
         self,
         given: GivenXml,
         placed: Network,
         moves: Moves,
+        moves6: Ipv6Moves,
         uplink: Mapping[str, str],
         clients: "_Clients",
     ) -> GivenXml:
-        if given.has_ipv6:
-            raise DataError(
-                "it has an IPv6 address or route, and only IPv4 is put on free subnets; expected "
-                "none on a host with other users",
-                file=given.file,
-                hint="run it in a sandbox: leave --host out",
-            )
+        for held in given.addresses6():
+            if not any(held in subnet for subnet in moves6.subnets):
+                raise DataError(
+                    f"its address {held} is of no subnet that guests use, and is not put on a free "
+                    "one; expected no further IPv6 address on a host with other users",
+                    file=given.file,
+                    hint="run it in a sandbox: leave --host out",
+                )
         return given.replaced(
             Replacements(
                 # Over a bridge of the host's its libvirt name is another key.
@@ -220,8 +225,10 @@ class Placement:
                 mac=placed.mac,
                 uuid=given.uuid and str(self._uuid(UUID(given.uuid))),
                 subnets=moves,
+                subnets6=moves6.subnets,
                 devices=uplink,
                 macs=clients.macs,
+                duids={duid_of(mac): duid_of(used) for mac, used in clients.macs.items()},
                 guests=clients.names,
                 tftp_root=None if placed.tftp is None else placed.tftp.root,
             )

@@ -7,6 +7,7 @@ from topologies.rules import (
     address_plan,
     dnsmasq,
     dnsmasq6,
+    guests_mtu,
     ipv6_alone,
     ipv6_plan,
     names,
@@ -22,7 +23,7 @@ __all__ = ["Draft", "Problem", "broken", "doubtful", "draft_of"]
 _RULES = (
     *(*names.RULES, *wiring.RULES, *address_plan.RULES, *ipv6_plan.RULES),
     *(*dnsmasq.RULES, *dnsmasq6.RULES, *ipv6_alone.RULES, *static_ipv6.RULES),
-    *(*uplink_links.RULES, *promises.RULES),
+    *(*uplink_links.RULES, *guests_mtu.RULES, *promises.RULES),
 )
 
 
