@@ -66,6 +66,16 @@ def test_each_shipped_fault_names_claims_of_its_topologies() -> None:
         about = [c for c in named if claims()[c].applies_to(topology.kind, topology.switch)]
         # A fault of several topologies names the claims of each: some of them must be this one's.
         assert len(fault.topologies) > 1 or about == named, f"{topology.name}: {named}"
+        assert variant.as_record()["caught_by"], f"{topology.name}: nothing has to notice it"
+
+
+def test_each_topology_of_a_fault_has_the_claims_that_are_about_it(tmp_path: Path) -> None:
+    text = GOOD.replace("[nat]", "[nat, isolated]").replace("[NT-08]", "[NT-08, IS-04, dhcp.lease]")
+    variants = broken_ones([written(tmp_path, text)], [])
+    assert {v.topology.name: v.as_record()["caught_by"] for v in variants} == {
+        "nat+silent": ["NT-08", "dhcp.lease"],
+        "isolated+silent": ["IS-04", "dhcp.lease"],
+    }
 
 
 def test_at_least_fifteen_are_harmless() -> None:
