@@ -114,8 +114,11 @@ def test_a_harmless_change_of_ones_own(tmp_path: Path) -> None:
 def test_a_topology_of_ones_own_beside_it(tmp_path: Path) -> None:
     theirs = (Path(__file__).parent.parent / "topologies" / "nat.yaml").read_text()
     (tmp_path / "theirs.yaml").write_text(theirs.replace("name: nat\n", "name: theirs\n", 1))
-    file = written(tmp_path, GOOD.replace("[nat]", "[theirs.yaml]"))
+    (tmp_path / "faults").mkdir()
+    file = written(tmp_path / "faults", GOOD.replace("[nat]", "[../theirs.yaml]"))
     assert [v.topology.name for v in broken_ones([file], [])] == ["theirs+silent"]
+    only = broken_ones([file], [str(tmp_path / "theirs.yaml")])
+    assert [v.topology.name for v in only] == ["theirs+silent"]
 
 
 @pytest.mark.parametrize(
