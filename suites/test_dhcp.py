@@ -12,7 +12,7 @@ from scapy.packet import Packet
 
 from contracts.address_family import IPV4, family_of
 from fixtures.errors import Inconclusive
-from fixtures.guest.guest import Guest
+from fixtures.guest.guest import NIC, Guest
 from fixtures.guest.guest_address import ATTEMPTS, Lease, request_lease
 from fixtures.host.clock import STEP_S, clock_step_s
 from fixtures.host.nic_state import nic_addresses
@@ -41,7 +41,17 @@ def _lease(guest: Guest, evidence: Evidence) -> Lease:
     evidence.json(f"lease-{guest.name}.json", lease.options)
     evidence.reason = "; ".join(filter(None, (evidence.reason, f"{guest.name}: {lease}")))
     assert lease.address == guest.address, f"{guest.name} had {guest.address}, now {lease.address}"
+    held = _held(guest)
+    assert lease.address in held, f"{guest.name} has {held} on {NIC}, its lease is {lease.address}"
     return lease
+
+
+def _held(guest: Guest) -> list[str]:
+    """Return the IPv4 addresses of a guest's NIC."""
+    shown = guest.run(["ip", IPV4.option, "-json", "address", "show", "dev", NIC]).stdout
+    # `ip` lists what it leaves out as an empty entry.
+    listed = [entry for link in json.loads(shown or "[]") for entry in link.get("addr_info", ())]
+    return [str(entry["local"]) for entry in listed if entry]
 
 
 def _is_answer(packet: Packet) -> bool:
@@ -75,8 +85,8 @@ def test_lease(testbed: Testbed, evidence: Evidence) -> None:
         1. Have each such guest ask by DHCP again, with a capture where its frames are seen first.
         2. Wait one second for the answer of a second server.
     Verify:
-        - the lease is for the address that the guest has, inside the range or the one reserved
-          for it, with the subnet's mask
+        - the lease is for the address that the guest was given at its boot and has on its NIC,
+          inside the range or the one reserved for it, with the subnet's mask
         - router and DNS server of the lease are the host's address on the bridge, and that alone;
           no DNS server is named where the network has none
         - every DHCP answer in the capture comes from the host's address on the bridge
@@ -105,8 +115,8 @@ def test_lease_without_router(testbed: Testbed, evidence: Evidence) -> None:
     Steps:
         1. Have each such guest ask by DHCP again.
     Verify:
-        - the lease is for the address that the guest has, inside the range or the one reserved
-          for it, with the subnet's mask
+        - the lease is for the address that the guest was given at its boot and has on its NIC,
+          inside the range or the one reserved for it, with the subnet's mask
         - the lease names no router
     """
     for guest in testbed.dhcp_guests:
@@ -125,7 +135,7 @@ def test_lease_from_the_physical_network(testbed: Testbed, evidence: Evidence) -
     Steps:
         1. Have each such guest ask by DHCP again.
     Verify:
-        - the lease is for the address that the guest has
+        - the lease is for the address that the guest was given at its boot and has on its NIC
         - the address is in the physical network's range
         - the server of the lease is the physical network's router; of an existing network, of whose
           router and range the run knows nothing, it is not the host

@@ -17,7 +17,9 @@ from fixtures.host.dhcp_client import default_gateways, leased, without_address
 from fixtures.host.links import add_address, addresses, link_mac
 from fixtures.probe.captures import captured
 from fixtures.probe.evidence import Evidence
+from fixtures.probe.input_exception import said
 from fixtures.probe.reach import PROTOCOLS, End, send
+from fixtures.testbed.ports_let_in import ECHO_PORTS, ports_let_in
 from fixtures.testbed.testbed import Testbed
 
 DHCP_ACK = 5  # RFC 2132, section 9.6
@@ -34,7 +36,8 @@ def test_address_by_dhcp(testbed: Testbed, evidence: Evidence) -> None:
     Steps:
         1. Take the static address and the default route of the bridge away.
         2. Run `dhclient` on the bridge, with a capture on each cable of the uplink.
-        3. Probe the leased address from outside by ICMP, TCP and UDP, with a capture there.
+        3. Probe the leased address from outside by ICMP, TCP and UDP, with a capture there. Where
+           the host refuses every port that it does not know, let in the probes' ones.
         4. Release the lease, put address and route back, and probe the host from outside.
     Verify:
         - on a cable the server's ACK for the bridge's MAC names the address that the bridge holds
@@ -81,7 +84,8 @@ def test_static_address(testbed: Testbed, evidence: Evidence) -> None:
         1. Take the address and the default route of the bridge away.
         2. Probe the free address from outside by ICMP.
         3. Give the free address to the bridge, and probe it from outside by ICMP, TCP and UDP, with
-           a capture there.
+           a capture there. Where the host refuses every port that it does not know, let in the
+           probes' ones.
         4. Put the topology's address and route back, and probe the host from outside.
     Verify:
         - every request to the new address is answered, by the bridge's MAC
@@ -119,7 +123,10 @@ def _reached(testbed: Testbed, address: str, evidence: Evidence) -> str:
         link_mac(testbed.outside, testbed.outside_nic),
         link_mac(testbed.host, testbed.switch.name),
     )
-    with evidence.capture(testbed.outside, testbed.outside_nic) as frames:
+    with (
+        ports_let_in(testbed, IPV4, ECHO_PORTS) as let_in,
+        evidence.capture(testbed.outside, testbed.outside_nic) as frames,
+    ):
         for proto in PROTOCOLS:
             answer = send(proto, near, far)
             assert answer.all_answered, f"the outside does not reach {address} by {proto}: {answer}"
@@ -127,7 +134,7 @@ def _reached(testbed: Testbed, address: str, evidence: Evidence) -> str:
         assert answers, frames.missing(f"answers of {address}")
     sources = {frame.packet[Ether].src for frame in answers}
     assert sources == {bridge}, f"{address} answers from {sorted(sources)}, the bridge has {bridge}"
-    return f"answered by {', '.join(PROTOCOLS)}"
+    return f"answered by {', '.join(PROTOCOLS)}{said(let_in, ECHO_PORTS)}"
 
 
 def _host_at(testbed: Testbed, address: str) -> End:

@@ -8,8 +8,10 @@ import pytest
 from fixtures.errors import Inconclusive
 from fixtures.probe.blocking import CONTROL_WAIT_S, WAIT_S, Attempt, attempt
 from fixtures.probe.evidence import Evidence
+from fixtures.probe.input_exception import said
 from fixtures.probe.reach import ECHO_PORT, End, Proto
 from fixtures.switch.openflow import flow, matched_packets
+from fixtures.testbed.ports_let_in import ECHO_PORTS, ports_let_in
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import poll
 
@@ -29,7 +31,8 @@ def test_rule_drops_one_flow(testbed: Testbed, evidence: Evidence) -> None:
         - each guest has its address
         - the host has an address on the bridge
     Steps:
-        1. Probe the host from the first guest by TCP, with a capture on the bridge.
+        1. Where the host refuses every port that it does not know, let in the probes' ones. Probe
+           the host from the first guest by TCP, with a capture on the bridge.
         2. Add the rule, wait until no request arrives, and probe again.
         3. With the rule, probe by the first guest's ICMP and UDP and by the other guests' TCP.
         4. Remove the rule, and probe from the first guest by TCP.
@@ -58,21 +61,22 @@ def _dropped(testbed: Testbed, evidence: Evidence, guest: End, ends: Sequence[En
         with evidence.capture(host, bridge, label) as frames:
             return attempt(proto, near, far, frames, wait_s=wait_s)
 
-    before = tried(guest, "tcp", "before")
-    if not _works(before):
-        raise Inconclusive(f"control failed: {guest.name} tcp without the rule: {before}")
     match = f"tcp,nw_src={guest.address},nw_dst={far.address},tp_dst={ECHO_PORT}"
-    with flow(host, bridge, match, "drop") as cookie:
-        poll(
-            lambda: tried(guest, "tcp", "in-force"),
-            lambda done: done.arrived == 0,
-            deadline_s=IN_FORCE_DEADLINE_S,
-        )
-        # Once more: the result has to be stable.
-        blocked = tried(guest, "tcp", "blocked")
-        left = {f"{near.name} {proto}": tried(near, proto, "beside") for near, proto in others}
-        counted = _counted(testbed, cookie) if blocked.arrived == 0 else 0
-    after = tried(guest, "tcp", "after")
+    with ports_let_in(testbed, far.family, ECHO_PORTS) as let_in:
+        before = tried(guest, "tcp", "before")
+        if not _works(before):
+            raise Inconclusive(f"control failed: {guest.name} tcp without the rule: {before}")
+        with flow(host, bridge, match, "drop") as cookie:
+            poll(
+                lambda: tried(guest, "tcp", "in-force"),
+                lambda done: done.arrived == 0,
+                deadline_s=IN_FORCE_DEADLINE_S,
+            )
+            # Once more: the result has to be stable.
+            blocked = tried(guest, "tcp", "blocked")
+            left = {f"{near.name} {proto}": tried(near, proto, "beside") for near, proto in others}
+            counted = _counted(testbed, cookie) if blocked.arrived == 0 else 0
+        after = tried(guest, "tcp", "after")
     assert blocked.answer.none_answered, f"{guest.name} tcp with the rule: {blocked}"
     assert blocked.arrived == 0, f"{guest.name} tcp with the rule: {blocked}"
     for name, done in left.items():
@@ -80,7 +84,7 @@ def _dropped(testbed: Testbed, evidence: Evidence, guest: End, ends: Sequence[En
     assert _works(after), f"{guest.name} tcp, the rule being gone: {after}"
     return (
         f"{match}: before {before}; dropped {blocked}, the rule counts {counted} packets; "
-        f"after {after}; left alone: {', '.join(left)}"
+        f"after {after}; left alone: {', '.join(left)}{said(let_in, ECHO_PORTS)}"
     )
 
 

@@ -19,16 +19,15 @@ from fixtures.host.nic_state import nic_addresses
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.input_exception import said
 from fixtures.probe.packets import sender
-from fixtures.probe.reach import ECHO_PORT, PROTOCOLS, End, ping, send
+from fixtures.probe.reach import PROTOCOLS, End, ping, send
 from fixtures.switch.default_network import default_network, network_names
-from fixtures.testbed.ports_let_in import ports_let_in
+from fixtures.testbed.ports_let_in import ECHO_PORTS, ports_let_in
 from fixtures.testbed.testbed import Testbed
 from suites.families_outside import families_outside
 
 # One more guest's name, and its MACs: above the others', so that a Linux bridge, which takes the
 # lowest of its ports, keeps its own while the TAPs are there.
 EXTRA_NAME, EXTRA_MAC = "plumb", "52:ff:ff:00:54:{:02x}"
-PROBED = (("tcp", ECHO_PORT), ("udp", ECHO_PORT))
 
 
 @pytest.mark.claims("BR-01")
@@ -135,7 +134,7 @@ def _reachable(testbed: Testbed, family: AddressFamily, evidence: Evidence) -> s
     near, far = testbed.end("outside", family), testbed.end("host", family)
     own = link_mac(testbed.outside, testbed.outside_nic)
     with (
-        ports_let_in(testbed, far.family, PROBED) as let_in,
+        ports_let_in(testbed, far.family, ECHO_PORTS) as let_in,
         evidence.capture(testbed.outside, testbed.outside_nic, family.name) as frames,
     ):
         for proto in PROTOCOLS:
@@ -147,7 +146,7 @@ def _reachable(testbed: Testbed, family: AddressFamily, evidence: Evidence) -> s
     sources = {frame.packet[Ether].src for frame in answers}
     assert sources == {bridge}, f"answers come from {sorted(sources)}, the bridge has {bridge}"
     answered = f"by {family} answered by {', '.join(PROTOCOLS)} from {sorted(sources)}"
-    return f"{answered}{said(let_in, PROBED)}"
+    return f"{answered}{said(let_in, ECHO_PORTS)}"
 
 
 def _from_host(packet: Packet, address: str) -> bool:

@@ -2,7 +2,7 @@
 """A physical NIC as a port of an Open vSwitch bridge: its address moves to the bridge."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
@@ -13,8 +13,10 @@ from fixtures.errors import Inconclusive
 from fixtures.host.dhcp_client import default_gateways, leased, without_address
 from fixtures.host.links import add_address, addresses, link_mac
 from fixtures.probe.evidence import Evidence
+from fixtures.probe.input_exception import Port, said
 from fixtures.probe.reach import PROTOCOLS, End, send
 from fixtures.switch.ovs_bridge import interface_row
+from fixtures.testbed.ports_let_in import ECHO_PORTS, ports_let_in
 from fixtures.testbed.testbed import Testbed
 
 
@@ -32,6 +34,7 @@ def test_static_address_moves(testbed: Testbed, evidence: Evidence) -> None:
            by ICMP.
         2. Put the NIC on the bridge, and address and route on the bridge.
         3. Probe the host and each guest from outside by ICMP, TCP and UDP, with captures there.
+           Where the host refuses every port that it does not know, let in the probes' ones.
     Verify:
         - the bridge holds the host's address, and its default route goes to the router; a host that
           keeps its own has none there
@@ -72,7 +75,8 @@ def test_address_by_dhcp(testbed: Testbed, evidence: Evidence) -> None:
         1. Take the static address and the default route of the bridge away, and run `dhclient` on
            it.
         2. Probe the leased address and each guest from outside by ICMP, TCP and UDP, with captures
-           there.
+           there. Where the host refuses every port that it does not know, let in the probes'
+           ones.
     Verify:
         - the bridge holds one address, of the server's range, and its default route goes to the
           router; a host that keeps its own has none there
@@ -136,11 +140,30 @@ def _forget_neighbours(testbed: Testbed) -> None:
     testbed.own_outside.run(["ip", "neighbour", "flush", "dev", testbed.outside_nic])
 
 
-def _reached(testbed: Testbed, address: str, mac: str, evidence: Evidence, label: str = "") -> str:
-    """Probe an address from outside by all protocols; every answer comes from one MAC."""
+def _reached(
+    testbed: Testbed,
+    address: str,
+    mac: str,
+    evidence: Evidence,
+    label: str = "host",
+    ports: Collection[Port] = ECHO_PORTS,
+) -> str:
+    """Probe an address from outside by all protocols; every answer comes from one MAC.
+
+    Args:
+        testbed: the testbed.
+        address: that of the host or of a guest.
+        mac: the MAC of who answers.
+        evidence: keeps the capture.
+        label: the name of the capture.
+        ports: those of the host that the probes need.
+    """
     near, own = testbed.end("outside"), link_mac(testbed.outside, testbed.outside_nic)
     _forget_neighbours(testbed)
-    with evidence.capture(testbed.outside, testbed.outside_nic, label or "host") as frames:
+    with (
+        ports_let_in(testbed, IPV4, ports) as let_in,
+        evidence.capture(testbed.outside, testbed.outside_nic, label) as frames,
+    ):
         for proto in PROTOCOLS:
             answer = send(proto, near, End(testbed.host, address, testbed.tool))
             assert answer.all_answered, f"the outside does not reach {address} by {proto}: {answer}"
@@ -148,7 +171,8 @@ def _reached(testbed: Testbed, address: str, mac: str, evidence: Evidence, label
         assert answers, frames.missing(f"answers of {address}")
     sources = {frame.packet.src for frame in answers}
     assert sources == {mac}, f"{address} answers from {sorted(sources)}, expected {mac}"
-    return f"outside → {address} by {', '.join(PROTOCOLS)}, answered from {mac}"
+    reached = f"outside → {address} by {', '.join(PROTOCOLS)}, answered from {mac}"
+    return f"{reached}{said(let_in, ports)}"
 
 
 def _guests_are_outside(testbed: Testbed, evidence: Evidence) -> str:
@@ -161,5 +185,5 @@ def _guests_are_outside(testbed: Testbed, evidence: Evidence) -> str:
             assert address in figures.dhcp, f"{guest.name} has {address}, not of the server's range"
             assert server == str(figures.router), f"{guest.name} has its address from {server}"
         assert address in figures.subnet, f"{guest.name} has {address}, not of {figures.subnet}"
-        reached.append(_reached(testbed, guest.address, guest.mac, evidence, guest.name))
+        reached.append(_reached(testbed, guest.address, guest.mac, evidence, guest.name, ()))
     return "; ".join(reached)

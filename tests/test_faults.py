@@ -74,6 +74,16 @@ def test_each_shipped_fault_names_claims_of_its_topologies() -> None:
         about = [c for c in named if claims()[c].applies_to(topology.kind, topology.switch)]
         # A fault of several topologies names the claims of each: some of them must be this one's.
         assert len(fault.topologies) > 1 or about == named, f"{topology.name}: {named}"
+        assert variant.as_record()["caught_by"], f"{topology.name}: nothing has to notice it"
+
+
+def test_each_topology_of_a_fault_has_the_claims_that_are_about_it(tmp_path: Path) -> None:
+    text = GOOD.replace("[nat]", "[nat, isolated]").replace("[NT-08]", "[NT-08, IS-04, dhcp.lease]")
+    variants = broken_ones([written(tmp_path, text)], [])
+    assert {v.topology.name: v.as_record()["caught_by"] for v in variants} == {
+        "nat+silent": ["NT-08", "dhcp.lease"],
+        "isolated+silent": ["IS-04", "dhcp.lease"],
+    }
 
 
 def test_at_least_fifteen_are_harmless() -> None:
@@ -112,8 +122,11 @@ def test_a_harmless_change_of_ones_own(tmp_path: Path) -> None:
 def test_a_topology_of_ones_own_beside_it(tmp_path: Path) -> None:
     theirs = (Path(__file__).parent.parent / "topologies" / "nat.yaml").read_text()
     (tmp_path / "theirs.yaml").write_text(theirs.replace("name: nat\n", "name: theirs\n", 1))
-    file = written(tmp_path, GOOD.replace("[nat]", "[theirs.yaml]"))
+    (tmp_path / "faults").mkdir()
+    file = written(tmp_path / "faults", GOOD.replace("[nat]", "[../theirs.yaml]"))
     assert [v.topology.name for v in broken_ones([file], [])] == ["theirs+silent"]
+    only = broken_ones([file], [str(tmp_path / "theirs.yaml")])
+    assert [v.topology.name for v in only] == ["theirs+silent"]
 
 
 @pytest.mark.parametrize(

@@ -301,6 +301,21 @@ def test_the_first_chain_that_translates_decides() -> None:
     assert not mapped_to(Ruleset(IPV4, (*bases, *site("postrouting", 101, rule))), TCP, MAPPED)
 
 
+def test_of_two_chains_with_one_priority_either_may_be_the_first() -> None:
+    bases = parse_iptables(IPTABLES, IPV4, LOCAL)
+    to_one_port = site("postrouting", 100, [{"masquerade": {"port": 7}}])
+    with pytest.raises(Inconclusive, match=r"the order of .* table ip nat.* table inet site"):
+        mapped_to(Ruleset(IPV4, (*bases, *to_one_port)), TCP, MAPPED)
+    of_others = site("postrouting", 100, [match("saddr", "==", "192.0.2.1"), {"masquerade": None}])
+    assert not mapped_to(Ruleset(IPV4, (*bases, *of_others)), TCP, MAPPED)
+
+
+def test_what_is_wrong_in_either_order_is_wrong() -> None:
+    bases = parse_iptables(IPTABLES.replace("1024-65535", "2000-3000"), IPV4, LOCAL)
+    to_one_port = site("postrouting", 100, [{"masquerade": {"port": 7}}])
+    assert mapped_to(Ruleset(IPV4, (*bases, *to_one_port)), TCP, MAPPED)
+
+
 def test_what_is_redirected_to_the_host_leaves_nothing_to_masquerade() -> None:
     proxy = [{"redirect": {"port": 3128}}]
     bases = site("prerouting", -100, proxy)
