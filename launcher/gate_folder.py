@@ -18,6 +18,8 @@ SCHEMA = "plumbline/gate/1"
 DEFAULT = Path("/var/lib/plumbline/gate")
 FILE, BEFORE, AFTER = "gate.json", "before", "after"
 PAGE, COMPARISON = "gate.html", "comparison.json"
+# Until it is in gate.json.
+ANSWER = ".answer.json"
 MACHINE_ID = Path("/etc/machine-id")
 # Its files are gone after a restart, of a container too, whose boot id is the kernel's.
 MARKS = Path("/run")
