@@ -18,7 +18,6 @@ from reports.exports.job_summary import render as job_summary
 from reports.html.report_page import render
 from reports.record import Procedure, RunRecord
 from tests.html_run import check, fault, record
-from tests.messages import is_translated, kept
 from tests.records import harmless
 from tests.shown_words import english, of_markdown, of_page
 from topologies.catalogue import claims
@@ -30,8 +29,6 @@ PAGES: list[Any] = [
 ]
 every_page = pytest.mark.parametrize(("page", "texts_of"), PAGES)
 Page = Callable[[RunRecord, Path], str]
-# A suite whose texts are new and have no Chinese yet; empty: all of them have it.
-NOT_YET: frozenset[str] = frozenset()
 
 
 def every_check() -> RunRecord:
@@ -41,7 +38,6 @@ def every_check() -> RunRecord:
             update={"procedure": Procedure.model_validate(each.procedure.as_record())}
         )
         for each in check_sources()
-        if each.name.partition(".")[0] not in NOT_YET
     ]
     return record(checks)
 
@@ -118,13 +114,3 @@ def test_no_claim_is_explained_with_english_words_left() -> None:
 def test_an_english_explanation_would_be_noticed() -> None:
     with spoken(ENGLISH):
         assert {"section", "The", "rules", "Read", "breaks"} <= left_over("NT-08")
-
-
-def test_a_suite_without_chinese_is_on_the_list_and_no_other() -> None:
-    open_ = {
-        place.removeprefix("suites/test_").removesuffix(".py")
-        for each in kept(CHINESE, "procedures")
-        if each.id and not is_translated(each)
-        for place, _ in each.locations
-    }
-    assert open_ == NOT_YET
