@@ -26,7 +26,7 @@ from launcher.gate_folder import (
     GateFolder,
     Step,
     begun,
-    machine_id,
+    is_this_machine,
 )
 from launcher.gate_parts import plumbline, stop, waited
 from launcher.gate_wait import LOG
@@ -251,7 +251,7 @@ def _under_way(folder: GateFolder) -> Gate:
         raise UsageError(
             f"gate: there is no run before in {folder.place}", "sudo ./plumbline gate --before"
         )
-    if gate.machine != machine_id():
+    if not is_this_machine(gate.machine):
         raise UsageError(
             f"gate: the run before in {folder.place} is another machine's",
             "an upgrade is judged by two runs of one host",

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher.gate_folder import FILE, GateFolder, Step, begun
+from launcher import gate_folder
+from launcher.gate_folder import FILE, GateFolder, Step, begun, is_this_machine
 from launcher.launcher_error import LauncherError, UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -97,6 +98,25 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
     with pytest.raises(UsageError, match="has no gate in it"):
         GateFolder(tmp_path).make_room()
+
+
+def test_a_clone_with_the_same_machine_id_is_another_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system, firmware = tmp_path / "machine-id", tmp_path / "product_uuid"
+    monkeypatch.setattr(gate_folder, "MACHINE_ID", system)
+    monkeypatch.setattr(gate_folder, "FIRMWARE_ID", firmware)
+    system.write_text("0" * 32 + "\n")
+    firmware.write_text("4c4c4544-0001\n")
+    original = begun([], [], here=True).machine
+    assert is_this_machine(original)
+    firmware.write_text("4c4c4544-0002\n")
+    assert not is_this_machine(original)
+    # A gate of an earlier version, and a machine without firmware of that kind.
+    assert is_this_machine("0" * 32)
+    firmware.unlink()
+    assert is_this_machine(begun([], [], here=True).machine)
+    assert not is_this_machine("1" * 32)
 
 
 def of_another_machine(folder: Path) -> None:
