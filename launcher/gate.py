@@ -2,9 +2,11 @@
 """`./plumbline gate`: a run before an upgrade, one after it, and whether the upgrade is good."""
 
 import argparse
+import io
 import os
 import shlex
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -89,6 +91,9 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str]) -> int:
     """Do the steps that are asked for; return 0 open, 1 closed, 10 undecided."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # As elsewhere (`launcher.venv_exec`): a character that the locale lacks ends nothing.
+        sys.stdout.reconfigure(errors="backslashreplace")
     typed, command = split_at_dashes(argv)
     own, words = parser().parse_known_args(typed)
     _require_one(own, words, command)
@@ -120,7 +125,7 @@ def main(argv: Sequence[str]) -> int:
     gate = _before(folder, begun(words, between, here=launch.is_this_machine))
     if own.before:
         said = gettext_noop("gate: the run before is in {place}; next: ./plumbline gate --after")
-        _print(gate, said, folder.before)
+        _print(gate, said, place=folder.before)
         return EXIT_CONFORMS
     return _through(folder, gate, restart=own.restart)
 
@@ -195,7 +200,7 @@ def _through(folder: GateFolder, gate: Gate, *, restart: bool) -> int:
         _print(
             gate,
             gettext_noop("gate: the machine restarts; the answer will be in {place}"),
-            folder.place / LOG,
+            place=folder.place / LOG,
         )
         return EXIT_UNDECIDED
     finally:
@@ -204,9 +209,9 @@ def _through(folder: GateFolder, gate: Gate, *, restart: bool) -> int:
             gate_unit.remove()
 
 
-def _print(gate: Gate, message: str, place: Path) -> None:
+def _print(gate: Gate, message: str, **parts: object) -> None:
     with spoken(language_of(gate)):
-        print(gettext(message).format(place=place))
+        print(gettext(message).format(**parts), flush=True)
 
 
 def _upgraded(folder: GateFolder, gate: Gate) -> Gate:
@@ -237,7 +242,8 @@ def _resume(folder: GateFolder) -> int:
             f"gate --resume: the machine was not restarted in the middle of {folder.place}'s gate",
             "./plumbline gate --after",
         )
-    print(f"gate: the machine is up again: {gate_unit.wait_for_the_start()}", flush=True)
+    state = gate_unit.wait_for_the_start()
+    _print(gate, gettext_noop("gate: the machine is up again: {state}"), state=state)
     if gate.step is Step.AFTER:
         # The run after was under way: what it made is taken back.
         plumbline(gate, "clean")

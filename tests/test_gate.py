@@ -2,6 +2,7 @@
 """`./plumbline gate`: an upgrade between two runs, on hosts that are kept."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -170,6 +171,29 @@ def test_an_answer_is_waited_for_only_where_something_goes_on(tmp_path: Path) ->
     done = plumbline(*words, deadline_s=60)
     assert done.returncode == 1
     assert done.stdout == f"gate closed: nat: NT-09 regressed\n{tmp_path}/gate.html\n"
+
+
+@pytest.mark.host
+@pytest.mark.parametrize(
+    ("encoding", "shown"), [("utf-8", "升级门禁通过：x"), ("latin-1", r"\u5347\u7ea7\u95e8\u7981")]
+)
+def test_an_answer_that_the_locale_lacks_characters_for_is_shown_all_the_same(
+    tmp_path: Path, encoding: str, shown: str
+) -> None:
+    folder = GateFolder(tmp_path)
+    gate = folder.step(begun(["--lang=zh"], ["true"], here=True), Step.RESTART)
+    folder.before.mkdir()
+    folder.step(gate, Step.DONE, 0, "升级门禁通过：x")
+    argv = [sys.executable, str(ROOT / "plumbline"), "gate", "--folder", str(tmp_path), "--wait"]
+    done = subprocess.run(
+        argv,
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert shown in done.stdout.decode(encoding)
 
 
 @pytest.mark.host
