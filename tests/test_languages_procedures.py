@@ -86,8 +86,10 @@ def as_it_is(known: Mapping[str, Any]) -> Iterator[str]:
     yield from (each["name"] for each in known["checks"])
     for each in known["faults"]:
         yield from (f"./plumbline prove --fault {each['id']}", each["id"])
-    yield from (each["look"] for each in known["remedies"])
-    yield from (text for text in (known["id"], known["switch"], known["rerun"]) if text)
+    for each in known["remedies"]:
+        yield from each["look"].split("; ")
+    single = ("id", "switch", "rerun", "shown_by")
+    yield from (known[name] for name in single if known[name])
 
 
 def left_over(*ids: str) -> set[str]:
