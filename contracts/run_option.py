@@ -35,6 +35,7 @@ class RunOption:
         subcommands: the launcher's subcommands that have it.
         rerun: whether the command that reruns a check has it.
         names_a_nic: its value is a NIC of the host's.
+        selects: with it a run leaves checks out on purpose, and its record says so.
     """
 
     name: str
@@ -47,6 +48,7 @@ class RunOption:
     subcommands: tuple[str, ...] = BOTH
     rerun: bool = False
     names_a_nic: bool = False
+    selects: bool = False
 
     @property
     def flag(self) -> str:

@@ -27,6 +27,7 @@ RUN_OPTIONS = (
         action="append",
         default=(),
         subcommands=(PROVE,),
+        selects=True,
     ),
     RunOption(
         "part",
@@ -34,6 +35,7 @@ RUN_OPTIONS = (
         metavar="I/N",
         default="1/1",
         subcommands=(PROVE,),
+        selects=True,
     ),
     RunOption(
         "others",
@@ -43,6 +45,7 @@ RUN_OPTIONS = (
         metavar="all|none|I/N",
         default="all",
         subcommands=(PROVE,),
+        selects=True,
     ),
     RunOption(
         "topology",
@@ -52,6 +55,7 @@ RUN_OPTIONS = (
         metavar="NAME|FILE",
         action="append",
         default=(),
+        selects=True,
     ),
     RunOption(
         "network",
@@ -61,6 +65,7 @@ RUN_OPTIONS = (
         action="append",
         default=(),
         subcommands=(RUN,),
+        selects=True,
     ),
     RunOption(
         "bridge",
@@ -69,6 +74,7 @@ RUN_OPTIONS = (
         action="append",
         default=(),
         subcommands=(RUN,),
+        selects=True,
     ),
     RunOption(
         "existing",
@@ -76,6 +82,7 @@ RUN_OPTIONS = (
         action="store_true",
         default=False,
         subcommands=(RUN,),
+        selects=True,
     ),
     RunOption(
         "addresses",
@@ -220,6 +227,7 @@ RUN_OPTIONS = (
         action="append",
         default=(),
         subcommands=(RUN,),
+        selects=True,
     ),
     RunOption(
         "after_build",

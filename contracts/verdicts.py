@@ -47,5 +47,16 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return min(verdicts, key=BY_GRAVITY.index)
 
 
+def over_topologies(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return a claim's verdict over several topologies.
+
+    A topology on which this host could not test it does not count, unless all are like that.
+    """
+    seen = set(verdicts)
+    return worst(seen - {Verdict.NOT_TESTABLE} or seen)
+
+
 NOT_DECIDED = "not decided: the run ended before it"
 """The reason of a check that never came to its verdict."""
+ONLY_WITH_DISRUPTIVE = "on a host with other users it is made only with --disruptive"
+"""The end of the reason of a check that is left out for want of that option."""

@@ -2,38 +2,37 @@
 """`./plumbline gate`: a run before an upgrade, one after it, and whether the upgrade is good."""
 
 import argparse
-import json
+import io
+import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
 from contracts.exit_codes import (
     EXIT_CONFORMS,
-    EXIT_INTERRUPTED,
     EXIT_UNDECIDED,
     EXIT_VIOLATES,
 )
+from contracts.language import ENGLISH, chosen, gettext, gettext_noop, spoken
 from contracts.run_files import RECORD
 from launcher import gate_unit, gate_wait, setup
 from launcher import run as run_command
 from launcher.arguments import Parser, split_at_dashes
-from launcher.gate_answer import answer_of
+from launcher.gate_answer import answer, language_of
 from launcher.gate_folder import (
-    COMPARISON,
     DEFAULT,
-    PAGE,
     Gate,
     GateFolder,
     Step,
     begun,
-    machine_id,
+    is_this_machine,
 )
-from launcher.launcher_error import LauncherError, UsageError
-from launcher.pytest_command import ROOT
+from launcher.gate_parts import plumbline, stop, waited
+from launcher.gate_wait import LOG
+from launcher.launcher_error import UsageError
 from launcher.waivers import require_waivers
 from topologies.cli_names import STDIN
 
@@ -41,8 +40,6 @@ from topologies.cli_names import STDIN
 SAMPLES = ("--samples=10", "--interleave")
 # After these the run has a record that can be compared.
 COMPARABLE = (EXIT_CONFORMS, EXIT_VIOLATES, EXIT_UNDECIDED)
-# Source: Debian policy for packages that need it, update-notifier and unattended-upgrades.
-RESTART_WANTED = Path("/run/reboot-required")
 
 EXAMPLES = (
     ("sudo ./plumbline gate -- apt-get -y full-upgrade", "run, upgrade, run, compare"),
@@ -94,6 +91,9 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str]) -> int:
     """Do the steps that are asked for; return 0 open, 1 closed, 10 undecided."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # As elsewhere (`launcher.venv_exec`): a character that the locale lacks ends nothing.
+        sys.stdout.reconfigure(errors="backslashreplace")
     typed, command = split_at_dashes(argv)
     own, words = parser().parse_known_args(typed)
     _require_one(own, words, command)
@@ -124,7 +124,8 @@ def main(argv: Sequence[str]) -> int:
         )
     gate = _before(folder, begun(words, between, here=launch.is_this_machine))
     if own.before:
-        print(f"gate: the run before is in {folder.before}; next: ./plumbline gate --after")
+        said = gettext_noop("gate: the run before is in {place}; next: ./plumbline gate --after")
+        _print(gate, said, place=folder.before)
         return EXIT_CONFORMS
     return _through(folder, gate, restart=own.restart)
 
@@ -164,11 +165,22 @@ def _run_options(words: Sequence[str]) -> argparse.Namespace:
 
 def _before(folder: GateFolder, gate: Gate) -> Gate:
     folder.make_room()
-    if not any(word.partition("=")[0] == "--samples" for word in gate.words):
-        gate = replace(gate, words=(*gate.words, *SAMPLES))
+    gate = replace(gate, words=_with_defaults(gate.words, os.environ))
     folder.write(gate)
     _require_record("before", _run(gate, folder.before), folder.before, "nothing was changed by it")
     return folder.step(gate, Step.READY)
+
+
+def _with_defaults(words: Sequence[str], environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the options of both runs, with the samples and the language that are not among them.
+
+    The language of the locale is one of the options, too: systemd goes on without that locale.
+    """
+    given = {word.partition("=")[0] for word in words}
+    added = [] if "--samples" in given else [*SAMPLES]
+    if "--lang" not in given and (language := chosen(None, environment)) != ENGLISH:
+        added.append(f"--lang={language}")
+    return (*words, *added)
 
 
 def _through(folder: GateFolder, gate: Gate, *, restart: bool) -> int:
@@ -185,12 +197,21 @@ def _through(folder: GateFolder, gate: Gate, *, restart: bool) -> int:
         folder.step(gate, Step.RESTART)
         if restart:
             subprocess.run(["systemctl", "reboot"], check=True)
-        print(f"gate: the machine restarts; the answer will be in {folder.place / 'after.log'}")
+        _print(
+            gate,
+            gettext_noop("gate: the machine restarts; the answer will be in {place}"),
+            place=folder.place / LOG,
+        )
         return EXIT_UNDECIDED
     finally:
         # A restart later than that ends this process where it is, and the unit goes on as well.
         if not restarts:
             gate_unit.remove()
+
+
+def _print(gate: Gate, message: str, **parts: object) -> None:
+    with spoken(language_of(gate)):
+        print(gettext(message).format(**parts), flush=True)
 
 
 def _upgraded(folder: GateFolder, gate: Gate) -> Gate:
@@ -202,9 +223,9 @@ def _upgraded(folder: GateFolder, gate: Gate) -> Gate:
     gate = folder.step(gate, Step.COMMAND)
     typed = shlex.join(gate.command)
     print(f"gate: {typed}", flush=True)
-    code = _waited(subprocess.Popen(gate.command, cwd=gate.place))
+    code = waited(subprocess.Popen(gate.command, cwd=gate.place))
     if code != 0:
-        _stop(
+        stop(
             f"{typed} ended with {code}; the run before is in {folder.before}",
             "once that is mended: ./plumbline gate --after",
         )
@@ -221,10 +242,11 @@ def _resume(folder: GateFolder) -> int:
             f"gate --resume: the machine was not restarted in the middle of {folder.place}'s gate",
             "./plumbline gate --after",
         )
-    print(f"gate: the machine is up again: {gate_unit.wait_for_the_start()}", flush=True)
+    state = gate_unit.wait_for_the_start()
+    _print(gate, gettext_noop("gate: the machine is up again: {state}"), state=state)
     if gate.step is Step.AFTER:
         # The run after was under way: what it made is taken back.
-        _plumbline(gate, "clean")
+        plumbline(gate, "clean")
     return _after(folder, gate, is_unseen=gate.step is Step.COMMAND)
 
 
@@ -235,7 +257,7 @@ def _under_way(folder: GateFolder) -> Gate:
         raise UsageError(
             f"gate: there is no run before in {folder.place}", "sudo ./plumbline gate --before"
         )
-    if gate.machine != machine_id():
+    if not is_this_machine(gate.machine):
         raise UsageError(
             f"gate: the run before in {folder.place} is another machine's",
             "an upgrade is judged by two runs of one host",
@@ -248,62 +270,16 @@ def _after(folder: GateFolder, gate: Gate, *, is_unseen: bool = False) -> int:
     gate = folder.step(gate, Step.AFTER)
     code = _run(gate, folder.after)
     _require_record("after", code, folder.after, "once that is mended: ./plumbline gate --after")
-    return _answer(folder, gate, is_unseen=is_unseen)
-
-
-def _answer(folder: GateFolder, gate: Gate, *, is_unseen: bool) -> int:
-    """Compare the two runs, write the page, and end with one sentence."""
-    runs = [str(folder.before), str(folder.after)]
-    found = folder.place / COMPARISON
-    for output in (found, folder.place / PAGE):
-        output.unlink(missing_ok=True)
-        code = _plumbline(gate, "compare", *runs, "--output", str(output))
-        if not output.exists():
-            _stop(f"compare ended with {code}", f"./plumbline compare {shlex.join(runs)}")
-    _plumbline(gate, "compare", *runs)
-    comparison = json.loads(found.read_text(encoding="utf-8"))
-    code, answer = answer_of(comparison, is_unseen=is_unseen)
-    folder.step(gate, Step.DONE, code, answer)
-    print("", answer, folder.place / PAGE, sep="\n", flush=True)
-    if gate.here and gate.command and RESTART_WANTED.exists():
-        print(
-            "the machine still runs what it ran before: restart it, then ./plumbline gate --after"
-        )
-    return code
+    return answer(folder, gate, is_unseen=is_unseen)
 
 
 def _require_record(which: str, code: int, output: Path, hint: str) -> None:
     """Stop where a run decided nothing that could be compared."""
     if code not in COMPARABLE:
-        _stop(f"the run {which} ended with {code}", hint, code)
+        stop(f"the run {which} ended with {code}", hint, code)
     if not (output / RECORD).exists():
-        _stop(f"the run {which} was not begun: it ended with {code}, without a record", hint)
+        stop(f"the run {which} was not begun: it ended with {code}, without a record", hint)
 
 
 def _run(gate: Gate, output: Path) -> int:
-    return _plumbline(gate, "run", *gate.words, "--output", str(output))
-
-
-def _plumbline(gate: Gate, *words: str) -> int:
-    """Run a subcommand; an interrupt ends it in its own way, and then the gate."""
-    argv = [sys.executable, str(ROOT / "plumbline"), *words]
-    quiet = subprocess.DEVNULL if "--output" in words and words[0] == "compare" else None
-    code = _waited(subprocess.Popen(argv, stdout=quiet, cwd=gate.place))
-    if code == EXIT_INTERRUPTED:
-        raise KeyboardInterrupt
-    return code
-
-
-def _waited(child: subprocess.Popen[bytes]) -> int:
-    """Wait for a command; an interrupt of the terminal's is the command's as well."""
-    try:
-        return child.wait()
-    except KeyboardInterrupt:
-        child.wait()
-        raise
-
-
-def _stop(what: str, hint: str, code: int = EXIT_UNDECIDED) -> NoReturn:
-    error = LauncherError(f"gate undecided: {what}", hint)
-    error.exit_code = code if code > 0 else EXIT_UNDECIDED
-    raise error
+    return plumbline(gate, "run", *gate.words, "--output", str(output))

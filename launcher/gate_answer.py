@@ -1,44 +1,59 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The answer of a gate: one sentence about a comparison."""
+"""The end of a gate: its two runs are compared in the virtual environment, to one sentence."""
 
-from collections.abc import Sequence
-from typing import Any
+import json
+import shlex
+import subprocess
+from pathlib import Path
 
-from contracts.exit_codes import EXIT_CONFORMS, EXIT_UNDECIDED, EXIT_VIOLATES
+from contracts.language import chosen, gettext, spoken
+from launcher import run as run_command
+from launcher.gate_folder import ANSWER, COMPARISON, PAGE, Gate, GateFolder, Step
+from launcher.gate_parts import ended, stop
 
-WORDS = {EXIT_CONFORMS: "open", EXIT_VIOLATES: "closed"}
-REASONS_SHOWN = 3
-UNSEEN = "the end of the command was not seen, and what it left unfinished is not looked at"
-
-
-def answer_of(comparison: dict[str, Any], *, is_unseen: bool = False) -> tuple[int, str]:
-    """Return the exit code, and in a sentence whether the gate is open, and what that rests on.
-
-    Args:
-        comparison: as `./plumbline compare --format json` writes it.
-        is_unseen: whether the end of the command between the runs was not seen.
-    """
-    code: int = comparison["exit_code"]
-    because: list[str] = comparison["because"]
-    if is_unseen and code == EXIT_CONFORMS:
-        code, because = EXIT_UNDECIDED, [UNSEEN, *because]
-    slower = [each for each in because if each.endswith(" regressed")]
-    reasons = [*_worse(comparison["flips"]), *slower] or because
-    more = len(reasons) - REASONS_SHOWN
-    rests = "; ".join(reasons[:REASONS_SHOWN]) + (f"; and {more} more" if more > 0 else "")
-    same = comparison["same"]
-    steady = f"checks that conform as before: {same.get('conforms', 0)}"
-    if broken := same.get("violates", 0):
-        steady += f"; that are violated as before: {broken}"
-    return code, f"gate {WORDS.get(code, 'undecided')}: {rests} ({steady})"
+# Source: Debian policy for packages that need it, update-notifier and unattended-upgrades.
+RESTART_WANTED = Path("/run/reboot-required")
 
 
-def _worse(flips: Sequence[dict[str, Any]]) -> list[str]:
-    """Return, by topology, the claims that conformed and are violated."""
-    claims: dict[str, list[str]] = {}
-    for flip in flips:
-        if flip["effect"] == "regressed":
-            claims.setdefault(flip["topology"] or flip["id"], []).extend(flip["claims"])
-    return [
-        f"{place}: {' '.join(dict.fromkeys(ids))} regressed" for place, ids in claims.items() if ids
-    ]
+def answer(folder: GateFolder, gate: Gate, *, is_unseen: bool) -> int:
+    """Compare the two runs, write the page, and end with one sentence."""
+    written = folder.place / ANSWER
+    for output in (folder.place / COMPARISON, folder.place / PAGE, written):
+        output.unlink(missing_ok=True)
+    language = language_of(gate)
+    order = {
+        "before": str(folder.before),
+        "after": str(folder.after),
+        "comparison": str(folder.place / COMPARISON),
+        "page": str(folder.place / PAGE),
+        "answer": str(written),
+        "is_unseen": is_unseen,
+        "lang": language,
+    }
+    # Imported here: --help needs none of it.
+    from launcher import venv_exec
+
+    argv, environment = venv_exec.venv_call("reports.compare.gate_command", order)
+    code = ended(subprocess.Popen(argv, env=environment, cwd=gate.place))
+    if not written.exists():
+        runs = shlex.join([str(folder.before), str(folder.after)])
+        stop(f"compare ended with {code}", f"./plumbline compare {runs}")
+    found = json.loads(written.read_text(encoding="utf-8"))
+    written.unlink()
+    folder.step(gate, Step.DONE, found["exit_code"], found["answer"])
+    print("", found["answer"], folder.place / PAGE, sep="\n", flush=True)
+    if gate.here and gate.command and RESTART_WANTED.exists():
+        with spoken(language):
+            print(
+                gettext(
+                    "the machine still runs what it ran before: restart it, then "
+                    "./plumbline gate --after"
+                )
+            )
+    return int(found["exit_code"])
+
+
+def language_of(gate: Gate) -> str:
+    """Return the language of a gate's reader, which its options have from its begin on."""
+    options, _ = run_command.parser().parse_known_args(gate.words)
+    return chosen(options.lang, {})

@@ -18,7 +18,12 @@ SCHEMA = "plumbline/gate/1"
 DEFAULT = Path("/var/lib/plumbline/gate")
 FILE, BEFORE, AFTER = "gate.json", "before", "after"
 PAGE, COMPARISON = "gate.html", "comparison.json"
+# Until it is in gate.json.
+ANSWER = ".answer.json"
 MACHINE_ID = Path("/etc/machine-id")
+# Clones of one image have one machine-id; virtual machines of them have firmware of their own.
+# Source: SMBIOS (DMTF DSP0134), 7.2.1, System UUID; readable for root.
+FIRMWARE_ID = Path("/sys/class/dmi/id/product_uuid")
 # Its files are gone after a restart, of a container too, whose boot id is the kernel's.
 MARKS = Path("/run")
 
@@ -49,7 +54,7 @@ class Gate:
         command: what is done to the host between them; empty: it is done by hand.
         here: whether the command changes this machine.
         place: the folder in which it was begun: paths among the words are from there.
-        machine: the machine's id, from systemd.
+        machine: the machine's id, see `machine_id`.
         mark: what a file of this boot has since the gate began.
         begun: when the gate began, in seconds since 1970.
         exit_code: its result; None: there is none yet.
@@ -75,8 +80,21 @@ def begun(words: Sequence[str], command: Sequence[str], *, here: bool) -> Gate:
 
 
 def machine_id() -> str:
-    """Return this machine's id; "" where it has none."""
-    return MACHINE_ID.read_text().strip() if MACHINE_ID.exists() else ""
+    """Return systemd's id of this machine and its firmware's, as far as it has them."""
+    return " ".join(_content(file) for file in (MACHINE_ID, FIRMWARE_ID)).strip()
+
+
+def is_this_machine(machine: str) -> bool:
+    """Whether an id of `machine_id`, or of an earlier version without firmware, is this one's."""
+    here = machine_id()
+    return machine in (here, here.partition(" ")[0])
+
+
+def _content(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError:
+        return ""
 
 
 class GateFolder:

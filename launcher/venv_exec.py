@@ -26,13 +26,27 @@ def exec_in_venv(module: str, order: Mapping[str, object]) -> NoReturn:
     Raises:
         LauncherError: the environment could not be built.
     """
-    interpreter = str(setup.ensure_environment())
+    argv, environment = venv_call(module, order)
     sys.stdout.flush()
     sys.stderr.flush()
+    os.execve(argv[0], argv, environment)  # noqa: S606 - no shell is the point
+
+
+def venv_call(module: str, order: Mapping[str, object]) -> tuple[list[str], dict[str, str]]:
+    """Return the command of a module of `reports`, and its environment.
+
+    Args:
+        module: see `exec_in_venv`.
+        order: likewise.
+
+    Raises:
+        LauncherError: the environment could not be built.
+    """
+    interpreter = str(setup.ensure_environment())
     # -P: the user's folder may have a file with the name of a library.
     argv = [interpreter, "-P", "-m", "launcher.venv_main", module, json.dumps(order)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": _encoding(os.environ)}
-    os.execve(interpreter, argv, environment)  # noqa: S606 - no shell is the point
+    own = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": _encoding(os.environ)}
+    return argv, {**os.environ, **own}
 
 
 def _encoding(environment: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ from contracts.language import gettext, gettext_noop, word
 from contracts.verdicts import NOT_DECIDED, REPORTED_ORDER, Verdict
 from reports.fault_outcomes import BAD_OUTCOMES, changes_counted, outcomes_of
 from reports.record import Check, RunRecord
-from reports.standard import standard_facts
+from reports.standard_facts import standard_facts
 from reports.verdict_comparison import comparison, exit_code
 from reports.waivers import exit_code_twins, run_out
 from reports.wording import SEPARATOR, counted, duration, one_line
@@ -241,8 +241,7 @@ def facts(record: RunRecord) -> Iterator[tuple[str, list[str]]]:
     commit = gettext(", commit {commit}").format(commit=tool.commit) if tool.commit else ""
     changed = gettext(" with changes") if tool.dirty else ""
     yield "Plumbline", [f"{tool.version}{commit}{changed}"]
-    decided = {claim for check in record.checks for claim in check.claims}
-    yield from standard_facts(record.standard, decided)
+    yield from standard_facts(record)
     yield gettext("Record"), [str(record.id)]
 
 

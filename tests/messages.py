@@ -23,6 +23,9 @@ from jinja2.ext import babel_extract
 
 from contracts.language import ENGLISH, LANGUAGES, LOCALE
 from contracts.verdicts import Verdict
+from faults.harmless import Harmless
+from faults.library import load_all as all_changes
+from fixtures.explanation.check_source import check_sources
 from fixtures.explanation.remedies import remedies
 from reports.compare.comparison import Effect, QuantityOutcome
 from reports.fault_outcomes import NOT_RUN, OUTCOME_VERDICTS
@@ -49,7 +52,7 @@ COUNTING = ("counted", "number")
 NOUN, WORD = "counted", "word"
 WIDTH = 100
 
-CATALOGUES = ("claims", "interface", "remedies", "topologies")
+CATALOGUES = ("claims", "faults", "interface", "procedures", "remedies", "topologies")
 
 Message = tuple[str, str | tuple[str, ...], str | None]
 """Where a message is, the message (with its plural), and its context."""
@@ -59,7 +62,9 @@ def extracted() -> dict[str, Catalog]:
     """Return every message, by the name of its catalogue."""
     found = {
         "claims": _of_claims(),
+        "faults": _of_faults(),
         "interface": _of_interface(),
+        "procedures": _of_procedures(),
         "remedies": _of_remedies(),
         "topologies": _of_topologies(),
     }
@@ -94,6 +99,21 @@ def _of_claims() -> Iterator[Message]:
 def _of_topologies() -> Iterator[Message]:
     for topology in load_all(names()):
         yield f"topologies/{topology.name}.yaml", topology.title, None
+
+
+def _of_faults() -> Iterator[Message]:
+    for each in all_changes():
+        yield "faults", each.title, None
+        if isinstance(each, Harmless):
+            yield "faults", each.why, None
+
+
+def _of_procedures() -> Iterator[Message]:
+    for check in check_sources():
+        place = f"suites/test_{check.name.partition('.')[0]}.py"
+        how = check.procedure
+        for text in (check.summary, *how.preconditions, *how.steps, *how.verify):
+            yield place, text, None
 
 
 def _of_remedies() -> Iterator[Message]:

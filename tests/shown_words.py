@@ -19,7 +19,9 @@ from tests.messages import kept
 _WORD = re.compile(r"[A-Za-z]{2,}")
 # An option, a command, a placeholder: none of them is a word of a sentence.
 _CODE = re.compile(r"--\w+|\./\w+ \w+|\w+\.json|<[^>]+>|\{\w+\}|%\(\w+\)s|`[^`]+`")
-DATA = ("claims", "remedies", "topologies")
+DATA = ("claims", "faults", "procedures", "remedies", "topologies")
+# What a record has in English, and a page in Chinese.
+SHIPPED = ("faults", "procedures")
 # Commands and evidence are shown as they are; an option is the name of a topology or a property.
 _AS_IT_IS = {"style", "script", "pre", "code", "option"}
 _ATTRIBUTES = (
@@ -68,21 +70,29 @@ def of_page(html: str) -> list[str]:
 def of_markdown(text: str) -> list[str]:
     """Return the lines of a page in Markdown, without code and escapes."""
     plain = re.sub(r"(?s)`````.*?`````", " ", text)
-    plain = re.sub(r"`[^`]*`|</?(?:details|summary)>|\u200b", " ", plain)
+    # An escaped one begins no code.
+    plain = re.sub(r"(?<!\\)`[^`]*`|</?(?:details|summary)>|\u200b", " ", plain)
     return unescape(re.sub(r"\\([^A-Za-z0-9\s])", r"\1", plain)).splitlines()
 
 
-def english(texts: Iterable[str], *records: RunRecord) -> set[str]:
-    """Return the words that are neither of the records nor of a translation."""
-    data = {each for record in records for each in _phrases(record)}
+def english(texts: Iterable[str], *records: RunRecord, also: Iterable[str] = ()) -> set[str]:
+    """Return the words that are neither of the records nor of a translation.
+
+    Args:
+        texts: what a reader sees.
+        records: whose texts are data.
+        also: further phrases that are data.
+    """
+    data = {*also, *(each for record in records for each in _phrases(record))}
     data |= {each for name in DATA for each in _translations(name)}
     # A verdict is a value in a record, and a word for a reader.
     data -= {str(each.id) for each in kept(CHINESE, "interface") if each.context == "word"}
+    data -= {str(each.id) for name in SHIPPED for each in kept(CHINESE, name) if each.id}
     phrases = sorted(data, key=len, reverse=True)
     names = SAME | {word for each in _translations("interface") for word in _words(each)}
     found: set[str] = set()
-    for text in texts:
-        rest = " ".join(text.split())
+    for text in {" ".join(each.split()) for each in texts}:
+        rest = text
         for phrase in phrases:
             rest = rest.replace(phrase, " ")
         found |= _words(rest) - names

@@ -2,6 +2,7 @@
 """`./plumbline gate`: an upgrade between two runs, on hosts that are kept."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher.gate_answer import answer_of
-from launcher.gate_folder import FILE, GateFolder, Step, begun
+from launcher import gate_folder
+from launcher.gate_folder import FILE, GateFolder, Step, begun, is_this_machine
 from launcher.launcher_error import LauncherError, UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,38 +43,6 @@ def kept(tmp_path: Path) -> Iterator[Path]:
     """A folder for a host's state, which overlays leave with a folder that no user may enter."""
     yield tmp_path / "host"
     shutil.rmtree(tmp_path / "host", ignore_errors=True)
-
-
-def flip(*claims: str, effect: str = "regressed") -> dict[str, object]:
-    return {"effect": effect, "topology": "nat", "id": "x[nat]", "claims": list(claims)}
-
-
-@pytest.mark.parametrize(
-    ("code", "flips", "because", "said"),
-    [
-        (0, [], ["nothing is worse"], "gate open: nothing is worse (checks that conform as before"),
-        (1, [flip("NT-09"), flip("NT-09", "NT-10")], ["a", "b"], "closed: nat: NT-09 NT-10 reg"),
-        (1, [], ["TCP on nat regressed"], "gate closed: TCP on nat regressed ("),
-        (10, [flip("NT-09", effect="lost")], ["a", "b", "c", "d"], "undecided: a; b; c; and 1 mo"),
-    ],
-)
-def test_the_answer_is_one_sentence(
-    code: int, flips: list[object], because: list[str], said: str
-) -> None:
-    found = {"exit_code": code, "flips": flips, "because": because, "same": {"conforms": 7}}
-    given, answer = answer_of(found)
-    assert given == code
-    assert said in answer
-    assert "conform as before: 7)" in answer
-    assert "\n" not in answer
-
-
-@pytest.mark.parametrize(("code", "expected"), [(0, 10), (1, 1), (10, 10)])
-def test_a_command_whose_end_was_not_seen_never_opens_the_gate(code: int, expected: int) -> None:
-    found = {"exit_code": code, "flips": [], "because": ["x"], "same": {}}
-    given, answer = answer_of(found, is_unseen=True)
-    assert given == expected
-    assert "gate open" not in answer
 
 
 def test_a_gate_comes_back_from_disk_as_it_was(tmp_path: Path) -> None:
@@ -132,6 +101,25 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
         GateFolder(tmp_path).make_room()
 
 
+def test_a_clone_with_the_same_machine_id_is_another_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system, firmware = tmp_path / "machine-id", tmp_path / "product_uuid"
+    monkeypatch.setattr(gate_folder, "MACHINE_ID", system)
+    monkeypatch.setattr(gate_folder, "FIRMWARE_ID", firmware)
+    system.write_text("0" * 32 + "\n")
+    firmware.write_text("4c4c4544-0001\n")
+    original = begun([], [], here=True).machine
+    assert is_this_machine(original)
+    firmware.write_text("4c4c4544-0002\n")
+    assert not is_this_machine(original)
+    # A gate of an earlier version, and a machine without firmware of that kind.
+    assert is_this_machine("0" * 32)
+    firmware.unlink()
+    assert is_this_machine(begun([], [], here=True).machine)
+    assert not is_this_machine("1" * 32)
+
+
 def of_another_machine(folder: Path) -> None:
     gate = replace(begun([], [], here=True), step=Step.READY, machine="0" * 32)
     GateFolder(folder).write(gate)
@@ -186,6 +174,29 @@ def test_an_answer_is_waited_for_only_where_something_goes_on(tmp_path: Path) ->
 
 
 @pytest.mark.host
+@pytest.mark.parametrize(
+    ("encoding", "shown"), [("utf-8", "升级门禁通过：x"), ("latin-1", r"\u5347\u7ea7\u95e8\u7981")]
+)
+def test_an_answer_that_the_locale_lacks_characters_for_is_shown_all_the_same(
+    tmp_path: Path, encoding: str, shown: str
+) -> None:
+    folder = GateFolder(tmp_path)
+    gate = folder.step(begun(["--lang=zh"], ["true"], here=True), Step.RESTART)
+    folder.before.mkdir()
+    folder.step(gate, Step.DONE, 0, "升级门禁通过：x")
+    argv = [sys.executable, str(ROOT / "plumbline"), "gate", "--folder", str(tmp_path), "--wait"]
+    done = subprocess.run(
+        argv,
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert shown in done.stdout.decode(encoding)
+
+
+@pytest.mark.host
 def test_two_runs_of_two_machines_are_no_gate(tmp_path: Path) -> None:
     of_another_machine(tmp_path)
     done = plumbline("gate", "--folder", str(tmp_path), "--after", deadline_s=60)
@@ -205,6 +216,9 @@ def test_a_change_that_breaks_nat_closes_the_gate_until_it_is_mended(
     page = tmp_path / "gate" / "gate.html"
     assert done.stdout.strip().endswith(str(page))
     assert "NT-09" in page.read_text()
+    # Without --samples each run takes enough to show a change of a speed.
+    words = json.loads((tmp_path / "gate" / FILE).read_text())["words"]
+    assert words[-2:] == ["--samples=10", "--interleave"]
 
     mended = plumbline("stage", *host, "--", "rm", "/etc/libvirt/hooks/network")
     assert mended.returncode == 0, mended.stdout + mended.stderr

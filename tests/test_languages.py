@@ -83,7 +83,7 @@ def test_a_translation_has_the_placeholders_of_its_message(spoken_one: str, name
 
 
 @every_language
-@pytest.mark.parametrize("name", ["claims", "remedies"])
+@pytest.mark.parametrize("name", ["claims", "faults", "procedures", "remedies"])
 def test_a_translation_has_the_figures_of_its_statement(spoken_one: str, name: str) -> None:
     """A rate, a port or an address that a translator mistyped would be another statement."""
     for each in messages(spoken_one, name):

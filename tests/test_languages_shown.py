@@ -16,7 +16,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from contracts.language import CHINESE, ENGLISH, spoken
-from contracts.verdicts import Verdict
+from contracts.verdicts import ONLY_WITH_DISRUPTIVE, Verdict
 from fixtures.explanation.wrapped_text import wrapped
 from reports.compare.compare_runs import compare
 from reports.compare.comparison_pages import (
@@ -87,11 +87,14 @@ def waived(_: Path) -> RunRecord:
         )
     ]
     levels = {"NT-05": "required", "NT-06": "required", "NT-08": "named", "NT-24": "field"}
+    levels |= {"NT-09": "required", "NT-10": "required"}
     standard = Standard(catalogue="plumbline/claims/1", version="1", sha256="0" * 64, levels=levels)
     checks = [
         check("dhcp.lease", V, "NT-05", reason="0 of 1"),
         check("dhcp.range", V, "NT-06", reason="0 of 2"),
         check("nat.rules", C, "NT-08"),
+        check("nat.again", N, "NT-09", reason=f"it restarts libvirtd: {ONLY_WITH_DISRUPTIVE}"),
+        check("nat.other", U, "NT-10", reason="the control failed"),
     ]
     more = {"waivers": waivers, "standard": standard}
     return judged(record(checks).model_copy(update=more), date(2026, 6, 15))

@@ -59,15 +59,20 @@ def warnings(before: RunRecord, after: RunRecord) -> Iterator[str]:
         ).format(which=gettext("before") if before.redacted else gettext("after"))
     if after.started < before.started:
         yield gettext("AFTER is the older run: entries called new are the earlier ones")
-    for what, was, now in _machine(before.host, after.host):
-        if was != now:
-            said = gettext("two different hosts: {what} {before} before, {after} after")
-            yield said.format(what=what, before=_said(was), after=_said(now))
+    yield from other_host(before.host, after.host)
     if (before.tool.commit, before.tool.version) != (after.tool.commit, after.tool.version):
         yield gettext(
             "two versions of Plumbline: {before} before, {after} after; a check may have changed, "
             "not the host"
         ).format(before=_tool(before), after=_tool(after))
+
+
+def other_host(before: HostRecord, after: HostRecord) -> Iterator[str]:
+    """Yield each sign that the runs are of two machines: none of it is changed by an upgrade."""
+    said = gettext("two different hosts: {what} {before} before, {after} after")
+    for what, was, now in _machine(before, after):
+        if was != now:
+            yield said.format(what=what, before=_said(was), after=_said(now))
 
 
 def why_speeds_differ(before: HostRecord, after: HostRecord) -> str | None:

@@ -77,6 +77,41 @@ def main(argv: Sequence[str]) -> int:
     return found.exit_code
 
 
+def compared(
+    before: Path,
+    after: Path,
+    criteria: Criteria | None = None,
+    waivers: Sequence[Waiver] = (),
+    topologies: Sequence[str] = (),
+) -> Comparison:
+    """Compare two runs on disk, each judged by its waivers.
+
+    The later run has the waivers that count, and both runs are judged by the same ones: the run
+    before by its own day, so that a violation counts again once its waiver has run out since.
+
+    Args:
+        before: the folder of a run, or its record.
+        after: the same of the later one.
+        criteria: for quantities; None: the usual ones.
+        waivers: further ones, beside those of the run after.
+        topologies: only these; empty: all.
+
+    Raises:
+        ReportError: a record cannot be read, or the comparison would have no meaning.
+    """
+    (was, its_folder), (now, folder) = read(before), read(after)
+    all_waivers = with_waivers(now, waivers).waivers
+    its_day = (was.finished or was.started).date()
+    was = judged(was.model_copy(update={"waivers": all_waivers}), its_day)
+    now = judged(now.model_copy(update={"waivers": all_waivers}), today())
+    return compare((was, its_folder), (now, folder), criteria or Criteria(), topologies)
+
+
+def printed(found: Comparison) -> None:
+    """Print a comparison to the terminal."""
+    _shown(lambda console: _show(found, console), None)
+
+
 def _compared(order: CompareOrder) -> Comparison:
     if order.before is None or order.after is None:
         raise ReportError("two runs are needed", "./plumbline compare BEFORE AFTER")
@@ -86,14 +121,7 @@ def _compared(order: CompareOrder) -> Comparison:
         relevant_percent=order.relevant,
         accept_few=order.accept_few_samples,
     )
-    (before, its_folder), (after, folder) = read(order.before), read(order.after)
-    # The later run has the waivers that count, and both runs are judged by the same ones: the run
-    # before by its own day, so that a violation counts again once its waiver has run out since.
-    waivers = with_waivers(after, order.waivers).waivers
-    its_day = (before.finished or before.started).date()
-    was = judged(before.model_copy(update={"waivers": waivers}), its_day)
-    now = judged(after.model_copy(update={"waivers": waivers}), today())
-    return compare((was, its_folder), (now, folder), criteria, order.topology)
+    return compared(order.before, order.after, criteria, order.waivers, order.topology)
 
 
 def _rendered(found: Comparison | Trend, order: CompareOrder) -> str | None:

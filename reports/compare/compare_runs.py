@@ -7,6 +7,7 @@ from pathlib import Path
 from contracts.language import gettext
 from reports.compare.comparability import (
     NotComparable,
+    other_host,
     require_comparable,
     warnings,
     why_speeds_differ,
@@ -71,6 +72,7 @@ def compare(
         before=_run(was, before[1]),
         after=_run(now, after[1]),
         warnings=[*warnings(was, now), *run_out(now)],
+        other_host=list(other_host(was.host, now.host)),
         unfinished=unfinished,
         method=method,
         flips=flipped,

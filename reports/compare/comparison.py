@@ -198,6 +198,9 @@ class Comparison(ComparisonPart):
     before: ComparedRun
     after: ComparedRun
     warnings: list[str]
+    other_host: list[str] = Field(
+        description="the signs that the runs are of two machines; they are among the warnings"
+    )
     unfinished: bool
     method: Method
     flips: list[Flip]

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from contracts.language import gettext
 from contracts.run_files import RECORD
-from contracts.verdicts import NOT_DECIDED, Verdict
+from contracts.verdicts import NOT_DECIDED, Verdict, over_topologies
 from reports.fleet.fleet import NO_CLAIM, ClaimOnHost, FleetHost
 from reports.fleet.host_facts import facts_of, versions_of
 from reports.fleet.host_status import STATE_MEANINGS, STATUS, HostState, HostStatus, load_status
-from reports.html.claim_entries import anchors, over_topologies
+from reports.html.claim_entries import anchors
 from reports.record import Check, OtherSchema, RecordError, RunRecord, Statement, load
 from reports.report_error import ReportError
 from reports.run_verdict import run_verdict

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from contracts.verdicts import Verdict, worst
+from contracts.verdicts import Verdict, over_topologies, worst
 from reports.html.measurement_plots import MeasurementPlot, plots_of
 from reports.html.shown_evidence import EvidenceFiles, ShownEvidence
 from reports.record import Check, RunRecord, Statement
@@ -108,15 +108,6 @@ def by_claim(record: RunRecord, checks: dict[tuple[str, str], CheckEntry]) -> li
             )
         )
     return found
-
-
-def over_topologies(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return a claim's verdict over several topologies.
-
-    A topology on which this host could not test it does not count, unless all are like that.
-    """
-    seen = set(verdicts)
-    return worst(seen - {Verdict.NOT_TESTABLE} or seen)
 
 
 def _on_topologies(entries_: Iterable[CheckEntry]) -> list[tuple[str, Verdict]]:

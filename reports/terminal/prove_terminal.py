@@ -101,7 +101,7 @@ class ProofTerminal(Terminal):
         for fault in record.faults:
             if fault.outcome in BAD_OUTCOMES:
                 self._screen.print(Text(f"✗ {fault.topology}", STYLES[fault.outcome]))
-                self._screen.print(f"  {fault.title}")
+                self._screen.print(f"  {gettext(fault.title)}")
                 for text in _shortcomings(fault):
                     self._screen.print(f"  {one_line(text)}")
         if outcomes["not testable"]:
