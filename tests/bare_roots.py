@@ -3,6 +3,7 @@
 
 import contextlib
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,10 +19,11 @@ from tests.launched import ROOT
 # Packages, environment and run take three minutes on two idle cores.
 DEADLINE_S = 1500.0
 CACHE = Path("/var/cache/plumbline")
-CERTIFICATES = Path("/etc/ssl/certs")
+# Of a host: the files that this machine's pip is configured with.
+SETTINGS = Path("/settings")
 # Run in namespaces of its own; its arguments are the folder of what is written, the root below it,
-# the working folder, the number of words that follow for binds (a folder and its place), and these,
-# and then the command. The devices are those that a container is given. Its root is that of its
+# the working folder, the number of words that follow for binds (ro or rw, a folder, its place),
+# these, and the command. The devices are those that a container is given. Its root is that of its
 # mount namespace: who enters that namespace later would leave the folder of a chroot.
 ENTER = r"""
 folder=$1 lower=$2 working=$3 binds=$4
@@ -43,10 +45,11 @@ mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
 ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
 while [ "$binds" -gt 0 ]; do
-    mkdir -p ".$2"
-    mount --bind "$1" ".$2"
-    shift 2
-    binds=$((binds - 2))
+    mkdir -p ".$3"
+    mount --bind "$2" ".$3"
+    mount -o "remount,bind,$1" ".$3"
+    shift 3
+    binds=$((binds - 3))
 done
 mkdir run/machine
 pivot_root . run/machine
@@ -67,13 +70,15 @@ class BareHost:
         root: the root folder, which stays as it is.
         networked: whether its commands are in this machine's network; otherwise they are in a
             network namespace without a link.
-        binds: folders of this machine, by their places in the host.
+        binds: folders of this machine, by their places in the host, which cannot write to them.
+        outputs: the same, for what the host has to write.
     """
 
     folder: Path
     root: Path
     networked: bool
     binds: Mapping[Path, Path]
+    outputs: Mapping[Path, Path]
 
     def argv(
         self,
@@ -83,7 +88,12 @@ class BareHost:
     ) -> list[str]:
         """Return the words that run a command in it as root, with no variable of ours."""
         settings = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", **(variables or {})}
-        binds = [str(word) for place, folder in self.binds.items() for word in (folder, place)]
+        binds = [
+            str(word)
+            for mode, folders in (("ro", self.binds), ("rw", self.outputs))
+            for place, folder in folders.items()
+            for word in (mode, folder, place)
+        ]
         return [
             *("unshare", "--mount", "--pid", "--fork", "--kill-child"),
             *([] if self.networked else ["--net"]),
@@ -113,18 +123,24 @@ class BareHost:
 
 @contextlib.contextmanager
 def bare_host(
-    folder: Path, root: Path, binds: Mapping[Path, Path], *, networked: bool = False
+    folder: Path,
+    root: Path,
+    binds: Mapping[Path, Path],
+    outputs: Mapping[Path, Path],
+    *,
+    networked: bool = False,
 ) -> Iterator[BareHost]:
     """Give a host; on leaving what it has written is gone, a gigabyte with its packages.
 
     Args:
         folder: for what it writes; it is made, and removed.
         root: the root folder.
-        binds: folders of this machine, by their places in the host.
+        binds: folders of this machine, by their places in the host, which cannot write to them.
+        outputs: the same, for what the host has to write.
         networked: whether it is in this machine's network.
     """
     try:
-        yield BareHost(folder, root, networked, binds)
+        yield BareHost(folder, root, networked, binds, outputs)
     finally:
         debootstrap.remove(folder)
 
@@ -154,33 +170,47 @@ def pack_with_packages(folder: Path, root: Path) -> Path:
     image = guest_images.cached()
     assert image is not None
     images = image.kernel.parent
-    variables, paths = pip_settings()
+    variables, folders = pip_settings(folder / "settings")
     output = folder / "packs"
     output.mkdir(exist_ok=True)
-    binds = {path: path for path in (*paths, CERTIFICATES)}
-    binds |= {
+    binds = {
+        **folders,
         ROOT: ROOT,
         CACHE / images.relative_to(cache_dir()): images,
-        Path("/packs"): output,
     }
+    outputs = {Path("/packs"): output}
     # mmdebstrap leaves these two files as the machine's own.
     for name in ("resolv.conf", "hosts"):
         (root / "etc" / name).write_bytes((Path("/etc") / name).read_bytes())
     argv = [str(ROOT / "plumbline"), "pack", "--with-packages", "--output", "/packs"]
-    with bare_host(folder / "maker", root, binds, networked=True) as maker:
+    with bare_host(folder / "maker", root, binds, outputs, networked=True) as maker:
         done = maker.capture(argv, {**variables, "PLUMBLINE_CACHE": str(CACHE)})
     assert done.returncode == 0, done.stdout + done.stderr
     [archive] = output.glob("*.tar.gz")
     return archive
 
 
-def pip_settings() -> tuple[dict[str, str], set[Path]]:
-    """Return the settings of this machine's pip as variables, and the folders that they name."""
+def pip_settings(copies: Path) -> tuple[dict[str, str], dict[Path, Path]]:
+    """Return the settings of this machine's pip as variables, and the folders that they name.
+
+    Args:
+        copies: a folder to make, for copies of the files that they name: the host's own packages
+            may have files of the same names.
+    """
     argv = [sys.executable, "-m", "pip", "config", "list"]
     said = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
     found = [hit for line in said.splitlines() if (hit := _SETTING.match(line))]
     variables = {f"PIP_{hit['name'].upper().replace('-', '_')}": hit["value"] for hit in found}
     named = {Path(path) for value in variables.values() for path in _PATH.findall(value)}
-    # An index in a folder, "simple", leads to files beside it.
-    whole = {path.parent if path.name == "simple" else path for path in named if path.exists()}
-    return variables, {path if path.is_dir() else path.parent for path in whole}
+    copies.mkdir()
+    folders = {SETTINGS: copies}
+    for path in named:
+        if path.is_file():
+            shutil.copy(path, copies)
+            for name, value in variables.items():
+                variables[name] = value.replace(str(path), str(SETTINGS / path.name))
+        elif path.is_dir():
+            # An index in a folder, "simple", leads to files beside it.
+            whole = path.parent if path.name == "simple" else path
+            folders[whole] = whole
+    return variables, folders

@@ -114,12 +114,12 @@ def test_claims_are_asked_where_there_is_ipv6() -> None:
     routed = {i for i in about if load("routed-dual-stack").applies(known[i])}
     assert routed == router | as_is | {"V6-03"}
     isolated = {i for i in about if load("isolated-dual-stack").applies(known[i])}
-    assert isolated == {"V6-03", "V6-06", "V6-07", "V6-10", "V6-13"}
+    assert isolated == {"V6-03", "V6-06", "V6-07", "V6-10", "V6-13", "V6-33"}
     # Of DHCPv6: tests/test_dhcp6_data.py; of bridges to the physical network:
     # tests/test_bridged_ipv6.py.
     leased = {"V6-16", "V6-17", "V6-18", "V6-19"}
     bridged = {i for i in about if "bridged" in known[i].types}
-    assert asked | routed | isolated == about - leased - bridged | {"V6-03"}
+    assert asked | routed | isolated == about - leased - bridged | {"V6-03", "V6-33"}
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,8 @@ def test_a_bare_host_installs_and_runs_it_with_the_network_closed(
     assert packed.name.endswith(f"-py{python.replace('.', '')}")
     output = tmp_path / "out"
     output.mkdir()
-    binds = {PACKS: packed.archive.parent, OUT: output}
-    with bare_host(tmp_path / "host", packed.root, binds) as host:
+    binds, outputs = {PACKS: packed.archive.parent}, {OUT: output}
+    with bare_host(tmp_path / "host", packed.root, binds, outputs) as host:
         assert host.capture(["ls", "/sys/class/net"]).stdout == "lo\n"
         unpacked = host.capture(["tar", "xzf", str(PACKS / packed.archive.name)], working=OPT)
         assert unpacked.returncode == 0, unpacked.stderr
@@ -124,10 +124,10 @@ def test_the_commands_of_the_containerfile_make_an_image_that_runs(
     working = Path("/")
     start: list[str] = []
     # An image of a release has no Python.
-    binds = {PACKS: packed.archive.parent, OUT: output}
+    binds, outputs = {PACKS: packed.archive.parent}, {OUT: output}
     with (
         bare_root(tmp_path, packed.release) as base,
-        bare_host(tmp_path / "image", base, binds) as image,
+        bare_host(tmp_path / "image", base, binds, outputs) as image,
     ):
         for word, given in instructions():
             rest = re.sub(r"\$\{(\w+)\}", lambda hit: values.get(hit[1], hit[0]), given)

@@ -104,7 +104,8 @@ def test_a_job_that_is_cut_off_is_not_green(clone: PipelineClone, sent: signal.S
     executable(clone.folder / "plumbline", "#!/bin/sh\necho begun\nexec cat\n")
     argv = [str(clone.folder / "ci" / "qualify"), "--output", "made"]
     with subprocess.Popen(
-        argv,
+        # Below nohup, hangups are ignored.
+        ["env", "--default-signal=HUP,TERM", *argv],
         cwd=clone.folder,
         env=clone.environment(),
         stdin=subprocess.PIPE,
