@@ -40,6 +40,7 @@ for device in null zero full random urandom tty net/tun kvm; do
     [ -e /dev/$device ] || continue
     touch dev/$device
     mount --bind /dev/$device dev/$device
+    mount -o remount,bind,ro dev/$device
 done
 mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
 ln -s pts/ptmx dev/ptmx

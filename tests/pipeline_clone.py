@@ -10,15 +10,16 @@ from pathlib import Path
 
 from tests.launched import ROOT
 
-# Notes the words of each call. A run ends with what the file `code` has, and leaves a record but
-# for usage errors, as a real one does. A comparison ends with what the file `compared` has.
+# Notes the words of each call. A run ends with what the file `code` has, and leaves the record of
+# the file `record` but for usage errors, as a real one does. A comparison ends with what the file
+# `compared` has.
 PLUMBLINE = """#!/bin/sh
 here=$(dirname "$0")
 printf '%s\\0' "$@" >"$here/called-$1"
 case $1 in
 run)
     code=$(cat "$here/code")
-    if [ "$code" != 4 ]; then mkdir "$3" && echo '{}' >"$3/run.json"; fi
+    if [ "$code" != 4 ]; then mkdir "$3" && cp "$here/record" "$3/run.json"; fi
     exit "$code"
     ;;
 compare)
@@ -68,7 +69,13 @@ class PipelineClone:
         shutil.copytree(ROOT / "ci", folder / "ci")
         executable(folder / "plumbline", PLUMBLINE)
         executable(self.programs / "sudo", SUDO)
+        self.records()
         self.ends_with(0)
+
+    def records(self, *verdicts: str) -> None:
+        """Set the verdicts of the checks in the next run's record."""
+        checks = [{"verdict": verdict} for verdict in verdicts]
+        (self.folder / "record").write_text(json.dumps({"checks": checks}))
 
     def ends_with(self, code: int, compared: int = 0) -> None:
         """Set the exit codes of the next run, and of the comparison after it."""

@@ -47,6 +47,7 @@ def test_a_missing_package_is_installed_from_the_folder_alone(tmp_path: Path) ->
         mount --rbind /dev "$1/root/dev"; mount -t proc proc "$1/root/proc"
         mkdir -p "$1/root$2" "$1/root$3"
         mount --bind "$2" "$1/root$2"; mount --bind "$3" "$1/root$3"
+        mount -o remount,bind,ro "$1/root$3"
         cd "$1/root"
         chroot . dpkg --remove --force-depends iperf3 >&2
         chroot . "$3/ci/setup" --list --for run

@@ -170,6 +170,8 @@ def test_a_server_that_is_not_there_is_named(servers: Servers, tmp_path: Path) -
         ("[jenkins]\njob = file:///x\nuser = u\ntoken = t\n", "[jenkins] job: expected an http"),
         ("[github]\ntokn = t\n", "[github] tokn: expected a key of api, host, repository, token"),
         ("token = t\n", "no section headers"),
+        ("[jenkins]\njob = http://x\nuser = u\ntoken = t\n host = k\n", "expected one line"),
+        ("[jenkins]\njob = http://[x\nuser = u\ntoken = t\n", "[jenkins] job: expected an http"),
     ],
 )
 def test_settings_that_cannot_be_used(tmp_path: Path, text: str, said: str) -> None:

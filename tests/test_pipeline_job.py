@@ -98,6 +98,39 @@ def test_with_a_baseline_the_outcome_is_the_comparisons(
     assert summary.index("# The run") < summary.index("# The comparison")
 
 
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_job_without_a_record_is_unknown(clone: PipelineClone, code: int) -> None:
+    """As with --help among the options, or with a launcher that breaks."""
+    executable(clone.folder / "plumbline", f"#!/bin/sh\nexit {code}\n")
+    done = clone.qualify("--output", "made")
+    assert done.returncode == 10
+    assert first_line(clone).startswith(f"**Plumbline: {UNKNOWN} (the run left no record in ")
+
+
+def test_the_pages_of_an_earlier_job_stay(clone: PipelineClone) -> None:
+    clone.ends_with(0)
+    assert clone.qualify("--output", "made").returncode == 0
+    before = (clone.folder / "made" / "summary.md").read_text()
+    for words in ([], ["--options", "'"], ["--nonsense"]):
+        done = clone.qualify("--output", "made", *words)
+        assert done.returncode == 4
+    assert (clone.folder / "made" / "summary.md").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "is_kept"),
+    [(["violates", "conforms", "not-testable"], True), (["violates", "inconclusive"], False)],
+)
+def test_a_red_run_is_a_baseline_only_if_it_left_nothing_open(
+    clone: PipelineClone, verdicts: list[str], is_kept: bool
+) -> None:
+    clone.records(*verdicts)
+    clone.ends_with(1)
+    done = clone.qualify("--output", "made", "--baseline", "first")
+    assert done.returncode == 1
+    assert (clone.folder / "first" / "run.json").exists() == is_kept
+
+
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
 def test_a_job_that_is_cut_off_is_not_green(clone: PipelineClone, sent: signal.Signals) -> None:
     """Bash ends at once, with the status of whatever command was the last before."""

@@ -7,6 +7,7 @@ expressions in `env` and `with`, GitLab's inputs and matrix. ./plumbline and sud
 
 import itertools
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -228,6 +229,7 @@ def test_gitlabs_options_on_demand_are_added(clone: PipelineClone) -> None:
     for typed, words in (("--claim 'NT 09'", ["--claim", "NT 09"]), (" ", [])):
         gitlab_run(clone, job, {**cell, "PLUMBLINE_OPTIONS": typed})
         assert clone.options_of_the_run() == ["--host", "sandbox", *words]
+        shutil.rmtree(clone.folder / "plumbline-run")
     done = gitlab_run(clone, job, {**cell, "PLUMBLINE_OPTIONS": "--claim 'NT-09"})
     assert done.returncode == 4
     assert "expected an end of each quotation" in done.stderr

@@ -109,7 +109,7 @@ def settings(file: Path) -> dict[str, dict[str, str]]:
         found.read_string(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"{file}: {error.strerror}; ci/apt/packages-changed.conf") from error
-    except configparser.Error as error:
+    except (configparser.Error, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: {error}") from error
     if not found.sections():
         raise SettingsError(f"{file}: expected a section of {', '.join(SYSTEMS)}, found none")
@@ -125,10 +125,25 @@ def _section(file: Path, name: str, found: Mapping[str, str]) -> dict[str, str]:
         raise SettingsError(f"{file}: [{name}] {unknown[0]}: expected a key of {expected}")
     if missing := sorted(key for key in needed if not found.get(key)):
         raise SettingsError(f"{file}: [{name}]: expected {missing[0]} = …, found none")
+    for key, value in found.items():
+        if "\n" in value or not value.isascii():
+            raise SettingsError(
+                f"{file}: [{name}] {key}: expected one line of ASCII; a line that begins with a "
+                "blank continues the one before"
+            )
     for key in {"api", "job"} & needed:
-        if urllib.parse.urlsplit(found[key]).scheme not in {"http", "https"}:
+        if _scheme(found[key]) not in {"http", "https"}:
             raise SettingsError(f"{file}: [{name}] {key}: expected an http or https address")
-    return {"host": socket.gethostname(), **found}
+    given = {key: value for key, value in found.items() if value}
+    return {"host": socket.gethostname(), **given}
+
+
+def _scheme(address: str) -> str:
+    """Return the scheme of an address; nothing where it is none."""
+    try:
+        return urllib.parse.urlsplit(address).scheme
+    except ValueError:
+        return ""
 
 
 def asked(question: Question) -> str | None:
@@ -144,6 +159,9 @@ def asked(question: Question) -> str | None:
     except urllib.error.HTTPError as error:
         with error:
             found = f"{error.code} {error.reason}"
+    except (ValueError, http.client.InvalidURL):
+        # Their messages may have a token in them.
+        return "a value of its settings cannot be sent by HTTP"
     except (OSError, http.client.HTTPException) as error:
         return str(getattr(error, "reason", error)) or type(error).__name__
     return f"its answer was {found}, expected {question.success}"

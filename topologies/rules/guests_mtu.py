@@ -52,7 +52,7 @@ def of_nics_that_are_told(draft: Draft) -> Iterator[Problem]:
         if guest.network in with_mtu and guest.model != "virtio":
             yield Problem(
                 ("guests", index, "model"),
-                f"{guest.model} on a network with {KEY}, of which it is not told; expected virtio",
+                f"{guest.model} on a network with {KEY}, which virtio alone takes; expected virtio",
                 f"write model: virtio, or leave {KEY} out",
             )
 
