@@ -164,11 +164,15 @@ def undecided(records: Iterable[RunRecord]) -> list[str]:
 def families_of(records: Iterable[RunRecord]) -> dict[str, dict[str, int]]:
     """Return on how many topologies each claim was decided, by their guests' families."""
     counted = {id_: dict.fromkeys(FORMS.values(), 0) for id_ in catalogue()}
+    seen: set[tuple[str, str]] = set()
     for record in _of_whole_topologies(records):
         forms = {each.name: _form(each) for each in record.topologies}
         for claim in record.claims:
             form = forms.get(str(claim.topology))
-            if form is not None and claim.verdict in DECIDED:
+            place = (claim.id, str(claim.topology))
+            # Records of several hosts may have one topology.
+            if form is not None and claim.verdict in DECIDED and place not in seen:
+                seen.add(place)
                 counted[claim.id][form] += 1
     return counted
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 import pytest
 from scapy.packet import Packet
 
+from fixtures.errors import Inconclusive
 from fixtures.guest.guest import GUEST_TOOL, Guest
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.extra_nic import like_the_first, plugged_in
 from fixtures.probe.guest_nics import guest_nics, wait_for_nics
 from fixtures.probe.station import station
 from fixtures.testbed.testbed import Testbed
+from fixtures.testbed.uplink_links import active_nic
 from suites.tagged_frames import Heard, Said, Speaker, require_heard
 from topologies.portgroups import Portgroup, PortVlan
 
@@ -94,10 +96,11 @@ def _nics(testbed: Testbed) -> list[GroupNic]:
     every = [each for each in testbed.topology.network.portgroups if each.vlan is not None]
     if not every:
         raise testbed.without("a portgroup with VLANs", "networks[0].portgroups has none")
+    first = testbed.guests[0]
     pairs = [(guest, group) for guest in testbed.guests[:2] for group in every]
     return [
         # Of a default group one NIC names it, and the other names none.
-        GroupNic(guest, group, group.vlan, MAC.format(number), not group.default or number == 0)
+        GroupNic(guest, group, group.vlan, MAC.format(number), not group.default or guest is first)
         for number, (guest, group) in enumerate(pairs)
         if group.vlan is not None
     ]
@@ -188,7 +191,12 @@ def _wire(testbed: Testbed, evidence: Evidence) -> Iterator[Speaker]:
         ):
             yield Speaker(made.port, made.send, frames)
         return
-    lan, cable = testbed.lan, testbed.beyond.uplink.cables[0]
+    uplink = testbed.beyond.uplink
+    nic = uplink.nics[0] if uplink.bond is None else active_nic(testbed.host, uplink.carrier)
+    if nic not in uplink.nics:
+        raise Inconclusive(f"{uplink.carrier} has no active NIC")
+    # Behind the uplink's own VLAN, if it is one.
+    lan, cable = testbed.lan, uplink.switch_ports[uplink.nics.index(nic)]
     with (
         lan.socket(socket.AF_PACKET, socket.SOCK_RAW, bind_to=cable) as out,
         evidence.capture(lan, cable, "wire") as frames,

@@ -15,6 +15,7 @@ from fixtures.host.interface import bridge_interface_xml, takes_definitions
 from fixtures.host.links import cable, has_link, is_up, link_mac, namespace_machine
 from fixtures.host.pci import Address
 from fixtures.host.undo.libvirt_undos import NetworkRemove
+from fixtures.host.undo.rule_undos import ZoneLeave
 from fixtures.probe import node_devices
 from fixtures.probe.evidence import Evidence
 from fixtures.switch import libvirt_network
@@ -63,6 +64,8 @@ def test_documented_life(testbed: Testbed, evidence: Evidence) -> None:
     new = libvirt_network.beside(testbed.topology.network, SCRATCH, testbed.taken_networks)
     xml = libvirt_network.definition(new)
     evidence.text("network.xml", xml, "application/xml")
+    # Noted first, so that it is taken back after the network is destroyed.
+    host.note(ZoneLeave(new.bridge))
     with host.will(NetworkRemove(new.name)):
         try:
             with written(host, new.name, xml) as path:
