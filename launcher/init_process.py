@@ -2,8 +2,8 @@
 """The first process of a PID namespace, as in a container without an init: it reaps orphans.
 
 The kernel makes it the parent of each process whose own parent has ended (pid_namespaces(7)). One
-that is left unreaped in a sandbox keeps the sandbox's namespaces from ending, and the run would wait
-for ever.
+that stays unreaped in a sandbox keeps the sandbox's namespaces from ending, and the run waits for
+ever.
 """
 
 import os
