@@ -145,7 +145,8 @@ def _beyond(
     outside = testbed.end("outside", family)
     for end in testbed.ends("guest", family):
         yield Way(end, outside, wire)
-        yield Way(outside, end, taps[end.name])
+        # It may have an address of the advertised prefix as well, as the host.
+        yield Way(outside, end, taps[end.name], is_translated=True)
 
 
 @pytest.mark.claims("MT-04")
