@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 import pytest
 from scapy.packet import Packet
 
-from fixtures.errors import Inconclusive
 from fixtures.guest.guest import GUEST_TOOL, Guest
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.extra_nic import like_the_first, plugged_in
 from fixtures.probe.guest_nics import guest_nics, wait_for_nics
 from fixtures.probe.station import station
 from fixtures.testbed.testbed import Testbed
-from fixtures.testbed.uplink_links import active_nic
+from fixtures.testbed.uplink_links import nic_in_use
 from suites.tagged_frames import Heard, Said, Speaker, require_heard
 from topologies.portgroups import Portgroup, PortVlan
 
@@ -192,11 +191,8 @@ def _wire(testbed: Testbed, evidence: Evidence) -> Iterator[Speaker]:
             yield Speaker(made.port, made.send, frames)
         return
     uplink = testbed.beyond.uplink
-    nic = uplink.nics[0] if uplink.bond is None else active_nic(testbed.host, uplink.carrier)
-    if nic not in uplink.nics:
-        raise Inconclusive(f"{uplink.carrier} has no active NIC")
     # Behind the uplink's own VLAN, if it is one.
-    lan, cable = testbed.lan, uplink.switch_ports[uplink.nics.index(nic)]
+    lan, cable = testbed.lan, uplink.switch_ports[nic_in_use(testbed.host, uplink)]
     with (
         lan.socket(socket.AF_PACKET, socket.SOCK_RAW, bind_to=cable) as out,
         evidence.capture(lan, cable, "wire") as frames,

@@ -23,6 +23,7 @@ from fixtures.testbed.uplink_links import (
     active_nic,
     has_carrier,
     monitor_ms,
+    nic_in_use,
     vlans,
     why_no_bond,
 )
@@ -72,7 +73,7 @@ def test_frames_are_of_the_vlan(testbed: Testbed, evidence: Evidence) -> None:
             guest.name: stack.enter_context(evidence.capture(testbed.host, guest.tap, "in"))
             for guest in testbed.guests
         }
-        cable = _cable_in_use(testbed, made_of)
+        cable = made_of.cables[nic_in_use(testbed.host, made_of)]
         wire = lan.socket(socket.AF_PACKET, socket.SOCK_RAW, bind_to=cable)
         out = stack.enter_context(wire)
         for frame in (*said, _tagged(source, vlan.tag, OWN)):
@@ -124,14 +125,6 @@ def _heard(frames: Capture) -> list[tuple[bytes, int]]:
         for mark in (UNTAGGED, OTHER, OWN)
         if mark in frame.raw
     ]
-
-
-def _cable_in_use(testbed: Testbed, made_of: UplinkLinks) -> str:
-    """Return the switch's end of the cable that carries the uplink's frames."""
-    if made_of.bond is None:
-        return made_of.cables[0]
-    nic = active_nic(testbed.host, made_of.carrier)
-    return made_of.cables[made_of.nics.index(nic)]
 
 
 @pytest.mark.claims("BR-18")
