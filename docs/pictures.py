@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Makes the pictures of docs/report.md, fleet.md and gate.md: pages, opened in headless Chromium.
+"""Makes the pictures of README.md and docs/: pages, opened in headless Chromium.
 
     python -m docs.pictures RUN
+    script -qec 'stty cols 110; ./plumbline run …' /dev/null >SHOWN
+    python -m docs.pictures --terminal SHOWN
     python -m benchmarks.fleet 60 60 1 FOLDER && python -m docs.pictures --fleet FOLDER
     python -m docs.pictures --gate FOLDER
 
-RUN is a run's folder; docs/report.md names the command that made the one shown. FOLDER is that of a
+RUN is a run's folder; docs/report.md names the command that made the one shown. SHOWN is all that
+the terminal of that command has shown; the lines in its middle are left out. FOLDER is that of a
 fleet with its page, where the hosts of the benchmark are made up, or that of a gate, by a command
 of docs/gate.md. The pictures are written beside this file.
 """
 
+import io
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -17,13 +21,17 @@ from pathlib import Path
 from typing import Literal
 
 from playwright.sync_api import Browser, FloatRect, Locator, Page
+from rich.console import Console
+from rich.terminal_theme import DIMMED_MONOKAI
+from rich.text import Text
 
 from reports.html.report_page import render
 from reports.record import RecordError, load
 from tests.browser import chromium
 
 HERE = Path(__file__).resolve().parent
-WIDE, PHONE, FLEET = (1120, 900), (390, 780), (1400, 1250)
+WIDE, PHONE, FLEET, TERMINAL = (1120, 900), (390, 780), (1400, 1250), (960, 400)
+FIRST_LINES, LAST_LINES = 32, 48
 EDGE = 12
 VIOLATED = "details.check.violates-edge"
 MEASURED = "details.check:has(.plot)"
@@ -34,6 +42,8 @@ def main(argv: Sequence[str]) -> int:
     match list(argv):
         case ["--fleet", folder]:
             return _whole(Path(folder, "fleet.html"), FLEET)
+        case ["--terminal", shown]:
+            return _terminal(Path(shown))
         case ["--gate", folder]:
             return _whole(Path(folder, "gate.html"), WIDE)
         case [_]:
@@ -60,6 +70,21 @@ def _whole(page: Path, size: tuple[int, int]) -> int:
     with chromium() as browser:
         opened = _open(browser, page.absolute(), size, "light")
         opened.screenshot(path=HERE / f"{page.stem}.png")
+    return 0
+
+
+def _terminal(shown: Path) -> int:
+    """Picture the first and the last lines that a terminal has shown."""
+    lines = shown.read_text(encoding="utf-8").splitlines()
+    if len(lines) > FIRST_LINES + LAST_LINES:
+        lines[FIRST_LINES:-LAST_LINES] = ["", "        ⋮", ""]
+    console = Console(record=True, width=TERMINAL[0] // 8, file=io.StringIO())
+    console.print(Text.from_ansi("\n".join(lines)), soft_wrap=True)
+    with tempfile.TemporaryDirectory(prefix="plumbline-") as name, chromium() as browser:
+        page = Path(name) / "terminal.html"
+        console.save_html(str(page), theme=DIMMED_MONOKAI, inline_styles=True)
+        opened = _open(browser, page, TERMINAL, "dark")
+        opened.screenshot(path=HERE / "run.png", full_page=True)
     return 0
 
 
