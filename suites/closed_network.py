@@ -2,7 +2,6 @@
 """Whether a network is closed towards the outside: by its host's rules, and on the wire."""
 
 import contextlib
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from contracts.address_family import AddressFamily
@@ -10,24 +9,20 @@ from fixtures.errors import Inconclusive
 from fixtures.guest.guest import Guest, default_route
 from fixtures.packet_filter.conditions import Flow
 from fixtures.packet_filter.host_rules import read_rules
-from fixtures.packet_filter.questions import Surroundings, decide, surroundings
-from fixtures.packet_filter.ruleset import Ruleset
 from fixtures.probe.blocking import IN_FLIGHT_S
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.forward_bypass import forward_bypass, forwarding
 from fixtures.probe.samples import SAMPLES, Sample, sample_of, send_samples
 from fixtures.testbed.testbed import Testbed
 from fixtures.waiting import pause
+from suites.rules_as_a_whole import Followed, require_none
 
 Arrived = dict[str, frozenset[Sample]]
 """Guest → the samples from or to it that the far end's capture shows."""
 
 
 def decide_by_rules(
-    testbed: Testbed,
-    evidence: Evidence,
-    family: AddressFamily,
-    follow: Callable[[Ruleset, Surroundings], list[Flow]],
+    testbed: Testbed, evidence: Evidence, family: AddressFamily, follow: Followed
 ) -> None:
     """Assert that the host's rules let no class of a family's packets through.
 
@@ -38,17 +33,7 @@ def decide_by_rules(
         follow: which packets, and their way through the rules.
     """
     rules = read_rules(testbed.host, family)
-    evidence.text("rules.txt", str(rules))
-    subnet = testbed.subnet_of(family)
-    link = testbed.way_out(family).link
-    around = surroundings(testbed.host, family, testbed.switch.name, subnet, link)
-    flows = follow(rules, around)
-    wrong = decide(flows, rules, _let_through)
-    assert not wrong, wrong
-    evidence.reason = (
-        f"{len(list(rules))} rules of {len(rules.tables)} tables part the packets into "
-        f"{len(flows)} classes; none is let through"
-    )
+    require_none(testbed, evidence, rules, follow, _let_through, "is let through")
 
 
 def _let_through(flow: Flow) -> str:

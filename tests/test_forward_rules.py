@@ -8,7 +8,6 @@ iptables-save, the own tables of libvirt and of firewalld by `nft -j`.
 import itertools
 import json
 import random
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -22,9 +21,8 @@ from fixtures.packet_filter.packets import PROTOCOLS
 from fixtures.packet_filter.questions import decide, inwards, outwards
 from fixtures.packet_filter.ruleset import BaseChain, Ruleset
 from fixtures.packet_filter.spans import Spans
-from tests.filtered import AROUND, LOCAL, iptables
+from tests.filtered import AROUND, LOCAL, SHOWN, iptables
 
-SHOWN = Path(__file__).parent / "packet_filters"
 DOCKER = (SHOWN / "docker.rules").read_text()
 UFW = (SHOWN / "ufw.rules").read_text()
 LIBVIRT = (SHOWN / "libvirt.json").read_text()

@@ -6,11 +6,20 @@ from collections.abc import Iterator
 import pytest
 
 from contracts.address_family import IPV4
+from fixtures.errors import Inconclusive
 from fixtures.host.host import Host
 from fixtures.host.sandbox import sandbox
 from fixtures.packet_filter.conditions import Flow
 from fixtures.packet_filter.host_rules import linked_networks, local_addresses, read_rules
-from fixtures.packet_filter.questions import decide, inwards, outwards, surroundings
+from fixtures.packet_filter.questions import (
+    decide,
+    dropped_by,
+    inwards,
+    outwards,
+    outwards_connections,
+    surroundings,
+)
+from fixtures.packet_filter.spans import Spans
 from fixtures.probe.forward_bypass import forward_bypass
 from fixtures.waiting import poll
 from tests.filtered import AROUND, SUBNET
@@ -126,3 +135,40 @@ def test_a_hosts_own_addresses(host: Host) -> None:
         assert [bool(linked & elsewhere) for elsewhere in seen] == [False, True]
     finally:
         shell(host, "ip link delete one")
+
+
+def test_a_route_leads_to_a_network_beyond_a_link(host: Host) -> None:
+    shell(host, "ip link add one type veth peer name two; ip link set one up; ip link set two up")
+    shell(host, "ip address add 192.0.2.9/24 dev one")
+    shell(
+        host, "ip route add 198.51.100.0/24 via 192.0.2.1; ip route add unreachable 203.0.113.0/24"
+    )
+    try:
+        beyond = Spans.networks([IPV4.network("198.51.100.0/24")])
+        nowhere = Spans.networks([IPV4.network("203.0.113.0/24")])
+        found = linked_networks(host, IPV4)
+        assert beyond - found["one"] == Spans(())
+        assert not any(nowhere & there for there in found.values())
+        by_two = surroundings(host, IPV4, "virbr1", SUBNET, "two")
+        assert beyond - by_two.elsewhere == Spans(())
+    finally:
+        shell(host, "ip route del unreachable 203.0.113.0/24; ip link delete one")
+
+
+def test_a_rule_for_another_machines_port_is_not_about_the_guests(host: Host) -> None:
+    shell(host, "ip link add virbr1 type bridge")
+    for name in ("tap-one", "tap-two"):
+        shell(host, f"ip tuntap add dev {name} mode tap; ip link set {name} master virbr1")
+    shell(host, "nft add table bridge s")
+    shell(host, "nft add chain bridge s in '{ type filter hook prerouting priority -300; }'")
+    shell(host, "nft add rule bridge s in iifname tap-two tcp dport 25 drop")
+    try:
+        for ports in ({}, {"virbr1": ("tap-two",)}):
+            rules = read_rules(host, IPV4, ports)
+            with pytest.raises(Inconclusive, match="tap-two"):
+                decide(outwards_connections(rules, AROUND), rules, dropped_by)
+        rules = read_rules(host, IPV4, {"virbr1": ("tap-one",)})
+        assert decide(outwards_connections(rules, AROUND), rules, dropped_by) == ""
+    finally:
+        shell(host, "nft delete table bridge s; ip link delete tap-one; ip link delete tap-two")
+        shell(host, "ip link delete virbr1")

@@ -91,6 +91,7 @@ class NetworkType(ABC):
         source: the source address outside, the host's or the guest's; None: no packet arrives.
         needs: capabilities of the host that the type needs, beside those of its switch.
         outside_needs_route: the outside needs a route to the guests' subnet, which the run adds.
+        own_rules_decide: libvirt writes no rule for it: what passes is its administrator's choice.
         spanning_tree: whether it is on and the forward delay in seconds, where the keys `stp` and
             `forward_delay_s` are null.
         completes_dhcp_answers: DHCP answers reach the guests' TAPs with complete checksums.
@@ -115,6 +116,7 @@ class NetworkType(ABC):
     source: ClassVar[Source | None] = None
     needs: ClassVar[frozenset[str]] = frozenset()
     outside_needs_route: ClassVar[bool] = False
+    own_rules_decide: ClassVar[bool] = False
     spanning_tree: ClassVar[tuple[bool, int]] = (False, 15)
     completes_dhcp_answers: ClassVar[bool] = True
     names_from_outside: ClassVar[bool] = True

@@ -22,3 +22,4 @@ class Open(LibvirtBridge):
     # A kernel leaves checksums to virtio NICs; elsewhere a rule of libvirt's fills them in.
     completes_dhcp_answers = False
     outside_needs_route = True
+    own_rules_decide = True
