@@ -12,7 +12,7 @@ from fixtures.host.links import has_link, link_mac, moved
 from fixtures.host.nic_state import NicState, nic_state
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.extra_nic import GuestNamespace, apart, like_the_first, plugged_in
-from fixtures.probe.guest_nics import guest_nics, wait_for_nics
+from fixtures.probe.guest_nics import interface_of
 from fixtures.probe.reach import End, ping
 from fixtures.switch.linux_bridge import LinuxBridge
 from fixtures.testbed import ifupdown
@@ -118,10 +118,9 @@ def _guest_on(guest: Guest, testbed: Testbed, spare: Spare) -> Iterator[End]:
 
 def _interface(guest: Guest) -> str:
     """Return the name that the guest has for the new NIC."""
-    wait_for_nics(guest, [GUEST_MAC], NIC_DEADLINE_S)
-    found = [nic.name for nic in guest_nics(guest) if nic.mac == GUEST_MAC]
+    found = interface_of(guest, GUEST_MAC, NIC_DEADLINE_S)
     assert found, f"{guest.name} sees no NIC with MAC {GUEST_MAC} within {NIC_DEADLINE_S:g} s"
-    return found[0]
+    return found
 
 
 def _ready(inside: GuestNamespace) -> End:
