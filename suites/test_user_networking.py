@@ -11,6 +11,7 @@ from contracts.address_family import IPV4
 from fixtures.errors import Inconclusive
 from fixtures.guest.guest import GUEST_TOOL, Guest
 from fixtures.host.host import Host
+from fixtures.probe.blocking import WAIT_S
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.input_exception import said
 from fixtures.probe.qemu_process import qemu_pid
@@ -22,11 +23,11 @@ from fixtures.testbed.testbed import Testbed
 # A port of the host that nothing serves.
 PORT = 17777
 PROTOCOLS: tuple[Proto, ...] = ("tcp", "udp")
-# A port without a server refuses at once; a busy guest takes seconds to answer.
-CONNECTED_S = "10"
+# A busy guest takes seconds to answer.
+CONNECTED_S = 10.0
 # QEMU's own connections to the host come in by it.
 LOOPBACK = "lo"
-TRIED = (("tcp", PORT),)
+TRIED = [(proto, PORT) for proto in PROTOCOLS]
 PROBED = [(proto, ECHO_PORT) for proto in PROTOCOLS]
 
 
@@ -94,15 +95,15 @@ def test_nothing_inwards(testbed: Testbed, evidence: Evidence) -> None:
         1. Plug a NIC of type `user` into the first guest, in a network namespace of its own there.
            Where the host refuses every port that it does not know, let in the one that is tried.
         2. List the sockets that the guest's QEMU listens on, and try a port of the host from
-           outside and from each other guest by TCP.
-        3. Have QEMU forward that port to the guest, and try again; then without it.
+           outside and from each other guest by TCP and UDP.
+        3. Have QEMU forward that port of both to the guest, and try again; then without it.
         4. Probe the guest's own address from the host.
         5. Do the same with each other guest.
     Verify:
-        - the guest's QEMU listens on no TCP socket
-        - no connection is made without the forwarded port, before and after
+        - the guest's QEMU listens on no TCP socket, and has no UDP socket that takes from anyone
+        - nothing is answered without the forwarded port, before and after
         - the host has no way to the guest's own address
-        - control: with the forwarded port all connect; else the check is inconclusive
+        - control: with the forwarded port all are answered; else the check is inconclusive
     """
     if len(testbed.guests) == 1:
         raise testbed.without("two guests", "guests has one")
@@ -120,16 +121,22 @@ def _closed(testbed: Testbed, evidence: Evidence, guest: Guest) -> str:
         if other is not guest
     }
 
-    def connects() -> dict[str, bool]:
-        with ThreadPoolExecutor(len(ways)) as pool:
-            found = pool.map(lambda way: _connects(*way), ways.values())
-            return dict(zip(ways, found, strict=True))
+    asked = {
+        f"{name} by {proto}": partial(_connects, near, address, proto)
+        for name, (near, address) in ways.items()
+        for proto in PROTOCOLS
+    }
+
+    def connects(wait_s: float = WAIT_S) -> dict[str, bool]:
+        with ThreadPoolExecutor(len(asked)) as pool:
+            found = pool.map(lambda ask: ask(wait_s), asked.values())
+            return dict(zip(asked, found, strict=True))
 
     with user_nic(guest) as nic:
         listening = _listening(testbed.host, guest)
         before = connects()
         with forwarded(guest, nic.netdev, PORT):
-            control = connects()
+            control = connects(CONNECTED_S)
         after = connects()
         own = ping(testbed.end("host"), str(ADDRESS.ip), count=1, wait_s=1)
     phases = {"before": before, "forwarded": control, "after": after}
@@ -137,27 +144,31 @@ def _closed(testbed: Testbed, evidence: Evidence, guest: Guest) -> str:
     assert not listening, f"QEMU of {guest.name} listens on {listening}"
     for when, found in (("before", before), ("after", after)):
         assert not any(found.values()), (
-            f"{when} a port was forwarded to {guest.name}: connections {found}"
+            f"{when} a port was forwarded to {guest.name}: answered {found}"
         )
     if not all(control.values()):
-        raise Inconclusive(f"with port {PORT} forwarded not everyone connects: {control}")
+        raise Inconclusive(f"with port {PORT} forwarded not everyone is answered: {control}")
     # A host without a default route sends nothing: ping's "Network is unreachable".
     is_sent_nowhere = own.sent == 0 and "unreachable" in own.said
     assert own.none_answered or is_sent_nowhere, f"the host reaches {ADDRESS.ip}: {own}"
     return f"{guest.name}: no socket of QEMU's; {before}; with a forwarded port {control}"
 
 
-def _connects(near: End, address: str) -> bool:
-    """Whether a TCP connection to the port is made and answered."""
-    asked = ["tcp", address, str(PORT), "--size", "64", "--timeout", CONNECTED_S]
+def _connects(near: End, address: str, proto: Proto, wait_s: float) -> bool:
+    """Whether what is sent to the port is answered."""
+    # A TCP port without a server refuses at once.
+    timeout_s = CONNECTED_S if proto == "tcp" else wait_s
+    asked = [proto, address, str(PORT), "--size", "64", "--timeout", str(timeout_s)]
     return near.runner.run([near.tool, *asked], check=False).status == 0
 
 
 def _listening(host: Host, guest: Guest) -> list[str]:
-    """Return the addresses that a guest's QEMU listens on by TCP.
+    """Return the protocols and addresses that a guest's QEMU takes packets of anyone by.
 
-    A line: `LISTEN 0 1 0.0.0.0:8022 0.0.0.0:* users:(("qemu-system-x86",pid=123,fd=30))`.
+    A line: `tcp LISTEN 0 1 0.0.0.0:8022 0.0.0.0:* users:(("qemu-system-x86",pid=123,fd=30))`; of
+    UDP it has `UNCONN`.
     """
-    listed = host.run(["ss", "-Hlntp"]).stdout.splitlines()
+    listed = host.run(["ss", "-Hlntup"]).stdout.splitlines()
     own = f"pid={qemu_pid(host, guest.name)},"
-    return [line.split()[3] for line in listed if own in line]
+    words = [line.split() for line in listed if own in line]
+    return [f"{protocol} {address}" for protocol, _state, _, _, address, *_ in words]
