@@ -5,6 +5,8 @@
 """
 
 import dataclasses
+import json
+from typing import Any
 
 import pytest
 
@@ -24,6 +26,7 @@ from tests.filtered import AROUND, LOCAL, SHOWN, iptables
 DOCKER = (SHOWN / "docker.rules").read_text()
 UFW = (SHOWN / "ufw.rules").read_text()
 LIBVIRT = (SHOWN / "libvirt.json").read_text()
+DROP: dict[str, Any] = {"drop": None}
 OPEN = "*filter\n:FORWARD ACCEPT [0:0]\n{}COMMIT\n"
 
 
@@ -126,6 +129,46 @@ def test_a_connection_that_is_led_to_the_host_is_not_dropped() -> None:
         "-A FORWARD -p udp -m udp --dport 53 -j DROP\n"
     )
     assert out(iptables(rules)) == ""
+
+
+# A host that takes packets only by the link of their answers, as NixOS and firewalld write it.
+RPFILTER = """*raw
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -m rpfilter --validmark --invert -j DROP
+COMMIT
+"""
+
+
+def by_the_way_back(result: Any, op: str, *flags: str) -> Ruleset:
+    fib = {"fib": {"result": "oif", "flags": list(flags)}}
+    where = {"family": "inet", "table": "f", "chain": "x"}
+    base = {"family": "inet", "table": "f", "name": "x", "type": "filter", "hook": "prerouting"}
+    entries = [
+        {"table": {"family": "inet", "name": "f"}},
+        {"chain": {**base, "prio": -300, "policy": "accept"}},
+        {"rule": {**where, "expr": [{"match": {"op": op, "left": fib, "right": result}}, DROP]}},
+    ]
+    return Ruleset(IPV4, tuple(parse_nft(json.dumps({"nftables": entries}), IPV4, LOCAL)))
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        iptables(RPFILTER),
+        by_the_way_back(False, "==", "saddr", "mark", "iif"),
+        by_the_way_back(False, "==", "saddr"),
+        by_the_way_back("0", "==", "saddr", "iif"),
+        by_the_way_back(True, "!=", "saddr", "iif"),
+    ],
+)
+def test_a_filter_of_the_way_back_drops_none(rules: Ruleset) -> None:
+    assert out(rules) == come_in(rules) == ""
+
+
+def test_another_look_at_the_routes_is_not_guessed() -> None:
+    for rules in (by_the_way_back("eth7", "==", "saddr"), by_the_way_back(False, "==", "daddr")):
+        with pytest.raises(Inconclusive, match="fib"):
+            out(rules)
 
 
 @pytest.mark.parametrize(
