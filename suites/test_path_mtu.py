@@ -2,61 +2,33 @@
 """The MTU of a path: a sender learns it from the router before a smaller hop."""
 
 import contextlib
-import functools
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import pytest
 
 from contracts.address_family import IPV4, IPV6, AddressFamily
 from fixtures.errors import Inconclusive
-from fixtures.guest.guest import Guest
 from fixtures.probe.bridge_filter import BRIDGED_IPV6
 from fixtures.probe.capture import Capture
 from fixtures.probe.evidence import Evidence
 from fixtures.probe.packet_sizes import Sized, sized, too_large
-from fixtures.probe.path_mtu import forget_paths, path_mtu
-from fixtures.probe.reach import ANSWER_S, SMALL_PAYLOAD, TRANSPORT_OCTETS, Answer, End, send_sized
+from fixtures.probe.reach import TRANSPORT_OCTETS
 from fixtures.testbed.physical_network import LAN_BRIDGE
 from fixtures.testbed.small_hop import behind_small_hop
 from fixtures.testbed.testbed import Testbed
-from fixtures.waiting import poll
+from suites.path_mtu_learnt import adapted, require_outside_adapts
 from topologies.field_types import ETHERNET_MTU, IPV6_MTU_MIN
 
 HOP_MTU = 1400
 # How much smaller the hop is than the packets of a network with a small MTU.
 LESS = 100
-# Far more than a window's first segments.
-TRANSFER_OCTETS = 200_000
-# The router's message is there within a round trip; then the kernel has the path's MTU.
-LEARNT_DEADLINE_S = 2.0
-TRANSFER_S = 6.0
-# The first datagram is too large: what is waited for is not its answer.
-LOST_S = 0.5
 TOLD = {IPV4: "fragmentation needed", IPV6: "packet too big"}
-
-
-@dataclass(frozen=True)
-class Adapted:
-    """What a guest knew and sent.
-
-    Attributes:
-        cut_off: it did not get an answer to a small datagram.
-        learnt: the MTU of the path that its kernel has after one full datagram; None: none.
-        datagram: a full datagram, sent after that.
-        transfer: a TCP transfer of a kernel that knows nothing of the path.
-    """
-
-    cut_off: bool
-    learnt: int | None
-    datagram: Answer
-    transfer: Answer
 
 
 @pytest.mark.lengthy(beside_harmless=True)
 @pytest.mark.claims("NT-22")
 def test_sender_learns_the_paths_mtu(testbed: Testbed, evidence: Evidence) -> None:
-    """Guests learn the MTU of a smaller hop: a full datagram and a large TCP transfer get through.
+    """Senders learn the MTU of a smaller hop: a full datagram and a large TCP transfer get through.
 
     Source: RFC 1191, 3 and 4: the router's "fragmentation needed" has the MTU of the next hop.
 
@@ -70,12 +42,27 @@ def test_sender_learns_the_paths_mtu(testbed: Testbed, evidence: Evidence) -> No
            is smaller, with "don't fragment", from each guest to that machine, with a capture at the
            router; ask the guest's kernel for the path's MTU, and send the datagram again.
         3. Have the guest's kernel forget the path's MTU, and send 200 kB by TCP, which come back.
+        4. Where the outside reaches guests by a route, have the host pass on to each in turn
+           packets of that size at most, and send the same from the outside to the guest.
     Verify:
         - the second datagram is answered, and all of the transfer comes back
         - control: small datagrams are answered; and where a guest does not adapt, the router
           answered its larger packets with "fragmentation needed"; else the check is inconclusive
+        - control: where the outside adapts, its kernel has learnt that size; else the check is
+          inconclusive
     """
     _learns(testbed, evidence, IPV4)
+    topology = testbed.topology
+    if topology.type.as_forwarded(topology.network, IPV4).outside_needs_route:
+        whole, hop = _sizes(testbed)
+        payload = whole - IPV4.header_octets - TRANSPORT_OCTETS
+        evidence.reason += f"; {require_outside_adapts(testbed, evidence, payload, hop)}"
+
+
+def _sizes(testbed: Testbed) -> tuple[int, int]:
+    """Return the octets of a packet that the network takes, and of one that the hop takes."""
+    whole = min(testbed.topology.network.mtu or ETHERNET_MTU, ETHERNET_MTU)
+    return whole, min(HOP_MTU, whole - LESS)
 
 
 @pytest.mark.lengthy(beside_harmless=True)
@@ -110,8 +97,7 @@ def test_sender_of_ipv6_learns_the_paths_mtu(testbed: Testbed, evidence: Evidenc
 
 def _learns(testbed: Testbed, evidence: Evidence, family: AddressFamily) -> None:
     """Assert that each guest adapts to a smaller hop by one address family."""
-    whole = min(testbed.topology.network.mtu or ETHERNET_MTU, ETHERNET_MTU)
-    hop = min(HOP_MTU, whole - LESS)
+    whole, hop = _sizes(testbed)
     if family is IPV6 and hop < IPV6_MTU_MIN:
         raise testbed.without(f"an MTU above that of every {family} link", f"its MTU is {whole}")
     merges = family is IPV6 and testbed.topology.network.nat6 and _is_called(testbed)
@@ -125,14 +111,13 @@ def _learns(testbed: Testbed, evidence: Evidence, family: AddressFamily) -> None
         ]
         pool = stack.enter_context(ThreadPoolExecutor(len(testbed.guests)))
         payload = whole - family.header_octets - TRANSPORT_OCTETS
-        tried = functools.partial(_adapted, testbed, far, payload)
-        seen = list(pool.map(tried, testbed.guests))
+        ends = testbed.ends("guest", family)
+        seen = list(pool.map(lambda near: adapted(near, far, payload), ends))
         large = [each for each in _packets_to(frames, far.address) if each.octets > hop]
         told = frames.frames(lambda packet: too_large(packet) is not None)
         fits = [_in_fragments(tap, far.address, hop) for tap in taps]
     evidence.reason = "; ".join(
-        f"{guest.name} learnt MTU {each.learnt}, UDP {each.datagram}, TCP {each.transfer}"
-        for guest, each in zip(testbed.guests, seen, strict=True)
+        f"{guest.name} {each}" for guest, each in zip(testbed.guests, seen, strict=True)
     )
     if merges:
         evidence.reason += "; bridged packets pass ip6tables, so the host puts fragments together"
@@ -172,20 +157,3 @@ def _in_fragments(tap: Capture, address: str, hop: int) -> bool:
     """Whether a guest sent fragments to an address, all of which fit a hop."""
     parts = [each.octets for each in _packets_to(tap, address) if each.is_fragment]
     return bool(parts) and max(parts) <= hop
-
-
-def _adapted(testbed: Testbed, far: End, payload: int, guest: Guest) -> Adapted:
-    near = testbed.guest_end(guest, far.family)
-    forget_paths(guest, far.family)
-    cut_off = not send_sized("udp", near, far, SMALL_PAYLOAD, wait_s=ANSWER_S).all_answered
-    send_sized("udp", near, far, payload, wait_s=LOST_S)
-    learnt = poll(
-        functools.partial(path_mtu, guest, far.family, far.address),
-        deadline_s=LEARNT_DEADLINE_S,
-        interval_s=0.3,
-    )
-    datagram = send_sized("udp", near, far, payload, wait_s=ANSWER_S)
-    forget_paths(guest, far.family)
-    transfer = send_sized("tcp", near, far, TRANSFER_OCTETS, wait_s=TRANSFER_S)
-    forget_paths(guest, far.family)
-    return Adapted(cut_off, learnt, datagram, transfer)
