@@ -23,6 +23,7 @@ def test_live_is_what_was_asked_for(testbed: Testbed, evidence: Evidence) -> Non
            start will use.
         2. Read the network's live XML, and the XML that its next start will use.
     Verify:
+        - the network is active: else it has no live XML
         - each element, attribute and text of the definition is in both, with its value
         - beside them both have only what libvirt fills in by itself
     """
@@ -30,6 +31,7 @@ def test_live_is_what_was_asked_for(testbed: Testbed, evidence: Evidence) -> Non
     if topology.type.libvirt_name(topology.network) is None:
         raise NotInTopology(topology.name, "a libvirt network", "libvirt_name: null")
     network = testbed.libvirt_network
+    assert network.isActive(), f"{network.name()} is not active: it has no live XML"
     found = {
         "live": network.XMLDesc(),
         "next": network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE),

@@ -17,15 +17,17 @@ def test_xml_says_so(testbed: Testbed, evidence: Evidence) -> None:
     """The live XML has the network's forward mode, and so has its definition.
 
     Preconditions:
-        - The network is active.
+        - the topology is up and its guests answer
     Steps:
         1. Read the live XML and the definition that libvirt starts the network from next.
     Verify:
+        - the network is active: else it has no live XML
         - The mode of `<forward>` in each is the topology's.
     """
-    wanted = testbed.topology.network.forward
+    wanted, network = testbed.topology.network.forward, testbed.libvirt_network
+    assert network.isActive(), f"{network.name()} is not active: it has no live XML"
     for name, flags in (("live", 0), ("inactive", libvirt.VIR_NETWORK_XML_INACTIVE)):
-        xml = testbed.libvirt_network.XMLDesc(flags)
+        xml = network.XMLDesc(flags)
         evidence.text(f"network-{name}.xml", xml, "application/xml")
         forward = ET.fromstring(xml).find("forward")
         mode = None if forward is None else forward.get("mode")

@@ -264,10 +264,13 @@ def test_no_forward_is_isolated(testbed: Testbed, evidence: Evidence) -> None:
     Steps:
         1. Read the network's live XML, and the XML that its next start will use.
     Verify:
+        - the network is active: else it has no live XML
         - neither has a `<forward>`
     """
+    network = testbed.libvirt_network
+    assert network.isActive(), f"{network.name()} is not active: it has no live XML"
     for which, flags in (("live", 0), ("next", libvirt.VIR_NETWORK_XML_INACTIVE)):
-        xml = testbed.libvirt_network.XMLDesc(flags)
+        xml = network.XMLDesc(flags)
         evidence.text(f"{which}.xml", xml, "application/xml")
         modes = [forward.get("mode") for forward in ET.fromstring(xml).findall("forward")]
         assert not modes, f"the {which} XML has a <forward>, mode {modes[0]}"
