@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Where each claim was decided, how, and which faults prove it: Markdown, from run records.
 
+What came of each harmless change is a table of its own (`reports/harmless_changes.py`).
+
     python -m reports.coverage RUN.json … >docs/coverage.md
 
 Records of the same kind of host, the same profile and the same release share a column.
@@ -16,6 +18,8 @@ from pydantic import JsonValue
 
 from contracts.exit_codes import EXIT_USAGE
 from contracts.verdicts import Verdict, worst
+from reports.harmless_changes import harmless_table
+from reports.host_column import Column, column_of, named
 from reports.record import Check, RecordError, RunRecord, TopologyRecord, load
 
 HEAD = """\
@@ -51,8 +55,6 @@ ENTRY = re.compile(
 # A topology's guests have addresses of IPv4, of IPv6, or of both.
 FORMS = {frozenset({4}): "IPv4", frozenset({4, 6}): "both", frozenset({6}): "IPv6"}
 DECIDED = frozenset({Verdict.CONFORMS, Verdict.VIOLATES})
-Column = tuple[str, str]
-"""Kind of host, with its profile if it has one, and release."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -70,18 +72,18 @@ def main(argv: Sequence[str]) -> int:
 
 
 def table(records: Iterable[RunRecord]) -> str:
-    """Return the page: its heading, the runs, and a row for each claim."""
+    """Return the page: its heading, the runs, and a row for each claim and harmless change."""
     cells: dict[str, dict[Column, list[Verdict]]] = {id_: {} for id_ in catalogue()}
     columns: dict[Column, list[str]] = {}
     records = list(records)
     for record in _of_whole_topologies(records):
-        column = _column(record)
+        column = column_of(record)
         columns.setdefault(column, _versions(record.host.facts.get("versions")))
         for claim in record.claims:
             cells[claim.id].setdefault(column, []).append(claim.verdict)
     lines = [HEAD, "| host | release | versions |", "|---|---|---|"]
     lines += [f"| {kind} | {release} | {', '.join(v)} |" for (kind, release), v in columns.items()]
-    names = [f"{kind}, {release}" for kind, release in columns]
+    names = [named(column) for column in columns]
     names.append("faults")
     lines += ["", f"| claim | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
     caught = {
@@ -96,6 +98,7 @@ def table(records: Iterable[RunRecord]) -> str:
     missing = undecided(records)
     said = f"decided nowhere: {', '.join(missing)}" if missing else "each decided somewhere"
     lines += ["", f"{len(cells)} claims, {said}.", "", *by_family(records), ""]
+    lines += [*harmless_table(records), ""]
     return "\n".join(lines)
 
 
@@ -126,11 +129,11 @@ def proving_faults(records: Iterable[RunRecord] = ()) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for file in sorted(FAULTS.glob("*.yaml")):
         fault, topologies = "", list[str]()
-        for id_, of, named in ENTRY.findall(file.read_text(encoding="utf-8")):
+        for id_, of, caught_by in ENTRY.findall(file.read_text(encoding="utf-8")):
             if id_:
                 fault, topologies = id_, []
             topologies = of.split(", ") if of else topologies
-            for each in named.split(", ") if named else ():
+            for each in caught_by.split(", ") if caught_by else ():
                 claims = _decided_by(each, fault, topologies, checks) if "." in each else [each]
                 for claim in claims:
                     if fault not in found.setdefault(claim, []):
@@ -142,14 +145,14 @@ def _decided_by(
     prefix: str, fault: str, topologies: Sequence[str], checks: Sequence[Check]
 ) -> list[str]:
     """Return the claims of the checks whose ids begin with a prefix, for `proving_faults`."""
-    named = [check for check in checks if check.id.startswith(prefix)]
+    meant = [check for check in checks if check.id.startswith(prefix)]
     noticed = [
         check
-        for check in named
+        for check in meant
         if check.topology.endswith(f"+{fault}") and check.verdict is Verdict.VIOLATES
     ]
-    meant = noticed or [check for check in named if check.topology in topologies]
-    return sorted({claim for check in meant for claim in check.claims})
+    deciding = noticed or [check for check in meant if check.topology in topologies]
+    return sorted({claim for check in deciding for claim in check.claims})
 
 
 def undecided(records: Iterable[RunRecord]) -> list[str]:
@@ -203,12 +206,6 @@ def _cell(verdicts: Sequence[Verdict]) -> str:
     if not tested:
         return str(Verdict.NOT_TESTABLE) if verdicts else NOWHERE
     return f"{worst(tested)} ({len(tested)})" if len(tested) > 1 else str(worst(tested))
-
-
-def _column(record: RunRecord) -> Column:
-    kind, profile = str(record.host.kind or "no host"), record.host.facts.get("profile")
-    named = kind if profile is None else f"{kind} {profile}"
-    return named, record.host.release or "unknown"
 
 
 def _versions(known: JsonValue) -> list[str]:

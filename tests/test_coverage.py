@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Where each claim was decided: the table that is made from run records."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from faults import Harmless, load_all
 from reports.coverage import (
     FAULTS,
     PROVING_TESTS,
@@ -16,6 +18,7 @@ from reports.coverage import (
     table,
     undecided,
 )
+from reports.harmless_changes import shipped_harmless
 from reports.record import (
     Built,
     BuiltNode,
@@ -169,6 +172,40 @@ def test_a_fault_that_no_record_shows_caught_is_in_brackets() -> None:
     assert all("(nat-port-range-changed)" not in line for line in caught)
     # A network that is broken on purpose says nothing about the host.
     assert "violates" not in table([SANDBOX, proof])
+
+
+def test_a_harmless_change_has_a_row_for_each_host_and_outcome() -> None:
+    def proof(day: int, host: RunRecord, **outcomes: str) -> RunRecord:
+        changes = [
+            records.harmless("harmless-docker", topology, outcome=outcome)
+            for topology, outcome in outcomes.items()
+        ]
+        started = records.STARTED + timedelta(days=day)
+        return records.record([], host=host.host, faults=changes, started=started)
+
+    proofs = [
+        # An earlier record comes later: its alarm is of the past.
+        proof(2, SANDBOX, nat="unnoticed", isolated="unnoticed", routed="not decided"),
+        proof(1, SANDBOX, nat="false alarm", routed="false alarm"),
+        proof(3, LAB, nat="not testable"),
+    ]
+    rows = [line for line in table(proofs).splitlines() if line.startswith("| harmless-docker |")]
+    assert rows == [
+        "| harmless-docker | nat, isolated | sandbox, Debian 12 | unnoticed |",
+        "| harmless-docker | nat | lab, Debian 13 | not testable |",
+        "| harmless-docker | routed | sandbox, Debian 12 | false alarm |",
+        "| harmless-docker | bridged, linux-bridge, ovs | – | – |",
+    ]
+
+
+def test_each_harmless_change_is_in_the_table_and_no_fault() -> None:
+    shipped = [each for each in load_all() if isinstance(each, Harmless)]
+    topologies = {each.id: [Path(name).stem for name in each.topologies] for each in shipped}
+    assert shipped_harmless() == topologies
+    page = table([records.record([], faults=[records.fault("nat-no-masquerade")])])
+    tabled = page.partition("## Harmless changes")[2]
+    assert all(f"| {id_} | " in tabled for id_ in topologies)
+    assert "nat-no-masquerade" not in tabled
 
 
 def test_a_fault_that_names_a_check_proves_the_claims_of_that_check() -> None:
