@@ -18,7 +18,7 @@ WHOLE_RUNS = (
     *("test_existing_ipv6", "test_existing_networks", "test_existing_record"),
     *("test_expected_run", "test_fleet_playbook", "test_from_nothing", "test_gate"),
     *("test_gate_rehearsals", "test_host_network", "test_lab_clock", "test_lab_profile"),
-    "test_lab_faults",
+    *("test_fleet_bare", "test_lab_faults"),
     *("test_local", "test_obstacles", "test_outside", "test_outside_run", "test_pack"),
     *("test_pack_rehearsals", "test_pipelines", "test_placed_run", "test_prove"),
     *(

@@ -5,7 +5,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from launcher.cache import cache_dir
@@ -14,6 +16,9 @@ from tests.launched import ROOT
 FLEET = ROOT / "ci" / "fleet"
 BIN = Path(sys.executable).parent
 REFUSES = "#!/bin/sh\nexit 4\n"
+# Variables of hosts, by their names.
+Hosts = Mapping[str, Mapping[str, object]]
+ONE: Hosts = MappingProxyType({"one": {}})
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -55,11 +60,18 @@ def pack(folder: Path, content: str | None = None, packed: str = REFUSES) -> Pat
 
 
 def on_this_machine(
-    archive: Path, folder: Path, **more: object
+    archive: Path | None, folder: Path, hosts: Hosts = ONE, **more: object
 ) -> subprocess.CompletedProcess[str]:
-    """Run the playbook with an archive on one host, which is this machine, without SSH."""
+    """Run the playbook with an archive on one host, which is this machine, without SSH.
+
+    Args:
+        archive: that of all hosts; None where the inventory has it.
+        folder: for the inventory, the records and what the host is given.
+        hosts: the hosts by name, each with its variables; each is this machine.
+        more: variables of the command line.
+    """
     return subprocess.run(
-        playbook("qualify.yml", archive, folder, **more),
+        playbook("qualify.yml", archive, folder, hosts, **more),
         env=environment(folder),
         capture_output=True,
         text=True,
@@ -68,14 +80,16 @@ def on_this_machine(
     )
 
 
-def playbook(name: str, archive: Path, folder: Path, **more: object) -> list[str]:
+def playbook(
+    name: str, archive: Path | None, folder: Path, hosts: Hosts = ONE, **more: object
+) -> list[str]:
     """Return the words that run one of the playbooks on this machine."""
     inventory = folder / "inventory.json"
     of_all = {"ansible_connection": "local", "plumbline_become": False}
     of_all["ansible_python_interpreter"] = sys.executable
-    inventory.write_text(json.dumps({"all": {"hosts": {"one": {}}, "vars": of_all}}))
+    inventory.write_text(json.dumps({"all": {"hosts": dict(hosts), "vars": of_all}}))
     given = {
-        "plumbline_archive": str(archive),
+        **({} if archive is None else {"plumbline_archive": str(archive)}),
         "plumbline_records": str(folder / "records"),
         "plumbline_folder": str(folder / "on-host"),
         "plumbline_formats": [],

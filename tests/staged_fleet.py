@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from launcher.staged.profile import Profile
 from launcher.staged.staged_host import StagedHost
@@ -25,8 +26,8 @@ WITH_SSH = Profile(
     masked=("ssh.service",),
 )
 FIRST_ADDRESS = 10
+NO_GROUPS: Mapping[str, object] = MappingProxyType({})
 SERVER = """\
-ip address add {address}/24 dev mgmt0; ip link set mgmt0 up
 mkdir -p -m 700 /run/sshd /root/.ssh
 echo '{key}' >/root/.ssh/authorized_keys
 /usr/sbin/sshd -o PidFile=/run/sshd.pid
@@ -59,7 +60,6 @@ class StagedFleet:
             release: the release.
             kept: whether it can be restarted: what it writes is kept then.
         """
-        self.addresses[name] = f"10.78.0.{FIRST_ADDRESS + len(self.addresses)}"
         self._boots[name] = (release, StateOrder(self.folder / f"state-{name}" if kept else None))
         self._boot(name)
 
@@ -67,15 +67,28 @@ class StagedFleet:
         release, state = self._boots[name]
         self._ends[name] = contextlib.ExitStack()
         host = self._ends[name].enter_context(staged(release, WITH_SSH, [], state))
-        address = self.addresses[name]
-        port = f"port{address.rpartition('.')[2]}"
-        self.within(
-            f"ip link add {port} master fleet type veth peer name mgmt0 netns {host.pid}; "
-            f"ip link set {port} up"
-        )
+        self.join(name, host.pid)
         key = (self.folder / "key.pub").read_text().strip()
         self.hosts[name] = host
-        self.must(name, SERVER.format(address=address, key=key))
+        self.must(name, SERVER.format(key=key))
+
+    def join(self, name: str, pid: int) -> str:
+        """Give a host its NIC, mgmt0, and return the address on it.
+
+        Args:
+            name: its name; a host that was restarted has its address again.
+            pid: a process in its network namespace.
+        """
+        address = self.addresses.setdefault(name, f"10.78.0.{FIRST_ADDRESS + len(self.addresses)}")
+        port = f"port{address.rpartition('.')[2]}"
+        self.within(
+            f"ip link add {port} master fleet type veth peer name mgmt0 netns {pid}; "
+            f"ip link set {port} up"
+        )
+        script = f"ip address add {address}/24 dev mgmt0; ip link set mgmt0 up"
+        argv = ["nsenter", "--target", str(pid), "--net", "--", "sh", "-ec", script]
+        subprocess.run(argv, check=True, timeout=60)
+        return address
 
     def must(self, name: str, script: str) -> str:
         """Run shell commands on a host, and return their output."""
@@ -102,9 +115,18 @@ class StagedFleet:
         return ["nsenter", "--target", str(self.pid), "--net", "--"]
 
     def inventory(
-        self, of_all: Mapping[str, object], variables: Mapping[str, Mapping[str, object]]
+        self,
+        of_all: Mapping[str, object],
+        variables: Mapping[str, Mapping[str, object]],
+        groups: Mapping[str, object] = NO_GROUPS,
     ) -> Path:
-        """Write the inventory; a host may have variables of its own beside those of all."""
+        """Write the inventory; a host may have variables of its own beside those of all.
+
+        Args:
+            of_all: variables of all hosts, before others.
+            variables: of a host, by its name.
+            groups: groups beside that of all hosts, as an inventory in JSON has them.
+        """
         place = self.folder / "inventory.json"
         hosts = {
             name: {"ansible_host": address, **variables.get(name, {})}
@@ -119,7 +141,7 @@ class StagedFleet:
             "plumbline_environment": {**VARIABLES, "PLUMBLINE_CACHE": str(CACHE)},
             **of_all,
         }
-        place.write_text(json.dumps({"rack1": {"hosts": hosts, "vars": shared}}))
+        place.write_text(json.dumps({"rack1": {"hosts": hosts, "vars": shared}, **groups}))
         return place
 
     def close(self) -> None:

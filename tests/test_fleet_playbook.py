@@ -68,14 +68,16 @@ def test_the_files_of_a_pack_are_compared_on_the_host(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("empty", ["plumbline_archive", "plumbline_signer"])
+@pytest.mark.parametrize(
+    ("empty", "of"), [("plumbline_archive", " for one; "), ("plumbline_signer", "; ")]
+)
 def test_signers_without_something_that_is_signed_by_one_are_refused(
-    tmp_path: Path, empty: str
+    tmp_path: Path, empty: str, of: str
 ) -> None:
     given = {"plumbline_signers": str(tmp_path / "signers"), "plumbline_signer": "op", empty: ""}
     done = on_this_machine(pack(tmp_path), tmp_path, **given)
     assert done.returncode != 0
-    assert f"is to be verified, and {empty} is empty" in " ".join(done.stdout.split())
+    assert f"is to be verified, and {empty} is empty{of}" in " ".join(done.stdout.split())
     assert not (tmp_path / "records").exists()
 
 
@@ -112,12 +114,54 @@ def test_an_archive_that_is_not_that_of_its_sum_or_signer_goes_to_no_host(tmp_pa
     right = on_this_machine(archive, tmp_path, **signers, plumbline_signer="op")
     assert right.returncode == 0, right.stdout + right.stderr
     assert (tmp_path / "on-host").exists()
-    with archive.open("ab") as file:
-        file.write(b"\0")
+    damage(archive)
     altered = on_this_machine(archive, tmp_path, plumbline_records=str(tmp_path / "next"))
     assert altered.returncode != 0
     assert "it was altered, it is not the file of its .sha256" in altered.stdout
     assert not (tmp_path / "next" / "one").exists()
+
+
+@pytest.mark.slow
+def test_a_host_has_an_archive_of_its_own(tmp_path: Path) -> None:
+    """As a group of hosts with another Python has it in the inventory."""
+    ends = {"one": 4, "two": 7}
+    archives = {
+        name: pack(tmp_path / name, packed=f"#!/bin/sh\nexit {code}\n")
+        for name, code in ends.items()
+    }
+    hosts = {
+        name: {"plumbline_archive": f"{{{{ inventory_dir }}}}/{name}/pack.tar.gz"} for name in ends
+    }
+    done = on_this_machine(None, tmp_path, hosts)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = {
+        name: json.loads((tmp_path / "records" / name / "status.json").read_text()) for name in ends
+    }
+    assert {name: row["exit_code"] for name, row in rows.items()} == ends
+
+    # Of two archives one is wrong: nothing is copied anywhere.
+    for break_it, said in (
+        (damage, "two/pack.tar.gz: it was altered, it is not the file of its .sha256"),
+        (forget_the_sum, "two/pack.tar.gz: there is no .sha256 beside it"),
+    ):
+        break_it(archives["two"])
+        records, folder = tmp_path / break_it.__name__, tmp_path / "elsewhere"
+        done = on_this_machine(
+            None, tmp_path, hosts, plumbline_records=str(records), plumbline_folder=str(folder)
+        )
+        assert done.returncode != 0
+        assert said in " ".join(done.stdout.split())
+        assert not folder.exists()
+        assert not (records / "one").exists()
+
+
+def damage(archive: Path) -> None:
+    with archive.open("ab") as file:
+        file.write(b"\0")
+
+
+def forget_the_sum(archive: Path) -> None:
+    archive.with_name(f"{archive.name}.sha256").unlink()
 
 
 @pytest.mark.slow

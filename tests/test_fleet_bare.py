@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The playbook of ci/fleet on bare hosts of two releases: each installs the pack of its group.
+
+The hosts are Debian roots with Python and an SSH server; their only link is to the playbook's machine.
+"""
+
+import contextlib
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from launcher import libraries
+from tests.bare_roots import bare_host, bare_root, pack_with_packages
+from tests.fleet_playbooks import BIN, FLEET, environment, report
+from tests.staged_fleet import StagedFleet, staged_fleet
+
+DEADLINE_S = 3000.0
+CLAIM = "LB-01"
+OPTIONS = ["--topology", "linux-bridge", "--claim", CLAIM, "--workers", "1"]
+# Waits for its link, then serves. Its standard input ends with the test.
+SERVER = """\
+mkdir -p -m 755 /run/sshd
+mkdir -p -m 700 /root/.ssh
+echo '{key}' >/root/.ssh/authorized_keys
+echo ready
+read -r joined
+exec /usr/sbin/sshd -D -e
+"""
+
+
+@contextlib.contextmanager
+def member(fleet: StagedFleet, release: str, folder: Path) -> Iterator[Path]:
+    """Make a bare host of a release, join it to the network, and give a pack for it."""
+    with bare_root(folder, release, ["python3", "openssh-server"]) as root:
+        packed = pack_with_packages(folder, root)
+        key = (fleet.folder / "key.pub").read_text().strip()
+        with (
+            bare_host(folder / "host", root, {}, {}) as host,
+            subprocess.Popen(
+                host.argv(["sh", "-ec", SERVER.format(key=key)]),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            ) as server,
+        ):
+            assert server.stdin is not None
+            assert server.stdout is not None
+            try:
+                assert server.stdout.readline() == b"ready\n"
+                fleet.join(release, server.pid)
+                server.stdin.write(b"joined\n")
+                server.stdin.flush()
+                yield packed
+            finally:
+                server.kill()
+
+
+@pytest.mark.host
+def test_bare_hosts_of_two_releases_install_the_packs_of_their_groups(tmp_path: Path) -> None:
+    records = tmp_path / "records"
+    with staged_fleet(tmp_path) as fleet, contextlib.ExitStack() as stack:
+        packs = {}
+        for release in libraries.PYTHONS:
+            (tmp_path / release).mkdir()
+            packs[release] = stack.enter_context(member(fleet, release, tmp_path / release))
+        groups = {
+            f"of_{release}": {
+                "hosts": {release: {}},
+                "vars": {"plumbline_archive": str(packed)},
+            }
+            for release, packed in packs.items()
+        }
+        inventory = fleet.inventory(
+            {"plumbline_options": OPTIONS, "plumbline_environment": {}}, {}, groups
+        )
+        argv = [*fleet.enter, str(BIN / "ansible-playbook"), "-i", str(inventory)]
+        argv += [str(FLEET / "qualify.yml"), "-e", json.dumps({"plumbline_records": str(records)})]
+        done = subprocess.run(
+            argv,
+            env=environment(tmp_path),
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    hosts = report(records)
+    assert {name: host["state"] for name, host in hosts.items()} == dict.fromkeys(
+        libraries.PYTHONS, "ran"
+    ), done.stdout
+    for name, host in hosts.items():
+        assert host["claims"][CLAIM]["verdict"] == "conforms"
+        assert host["groups"] == [f"of_{name}", "rack1"]
+        facts = json.loads((records / name / "run.json").read_text())["host"]["facts"]
+        assert f"({name})" in facts["distribution"]
