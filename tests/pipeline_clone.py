@@ -34,6 +34,25 @@ report)
     ;;
 esac
 """
+# Notes its words, and makes a page and a history where its configuration wants them.
+ALLURE = """#!/usr/bin/env python3
+import json, pathlib, sys
+words = sys.argv[1:]
+with (pathlib.Path(__file__).parent / "called-allure").open("a") as calls:
+    print(json.dumps(words), file=calls)
+if words == ["--version"]:
+    print("3.0.0")
+else:
+    command, option, config, results = words
+    assert (command, option) == ("generate", "--config")
+    assert pathlib.Path(results).read_text() == "# The run\\n"
+    asked = json.loads(pathlib.Path(config).read_text())
+    page = pathlib.Path(asked["output"]) / "index.html"
+    page.parent.mkdir()
+    page.write_text("# The trend\\n")
+    with open(asked["historyPath"], "a") as history:
+        print(asked["historyLimit"], file=history)
+"""
 # As sudo does it: of the environment what is named, and the PATH.
 SUDO = """#!/bin/bash
 kept=("PATH=$PATH")
@@ -93,6 +112,15 @@ class PipelineClone:
         """Return the words of ./plumbline run behind its --output FOLDER; None without a run."""
         words = self.called("run")
         return None if words is None else words[2:]
+
+    def add_allure(self) -> None:
+        """Put the stand-in of Allure into the PATH."""
+        executable(self.programs / "allure", ALLURE)
+
+    def allure(self) -> list[list[str]]:
+        """Return the words of each call of Allure."""
+        file = self.programs / "called-allure"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
     def environment(self, variables: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return a runner's environment, in which sudo is the stand-in."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The playbook of ci/fleet on bare hosts of two releases: each installs the pack of its group.
 
-The hosts are Debian roots with Python and an SSH server; their only link is to the playbook's machine.
+The hosts are Debian roots with Python and an SSH server, whose only link is to the playbook's host.
 """
 
 import contextlib

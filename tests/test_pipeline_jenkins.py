@@ -75,6 +75,17 @@ def test_a_night_has_a_cell_for_each_set_of_networks_and_baselines_of_their_own(
     assert [cell["result"] for cell in build(clone)] == ["SUCCESS", "SUCCESS"]
 
 
+def test_each_set_of_networks_has_a_history_of_its_own(clone: PipelineClone) -> None:
+    clone.add_allure()
+    histories = clone.folder / "histories"
+    cells = build(clone, HISTORIES=str(histories))
+    assert {cell["result"] for cell in cells} == {"SUCCESS"}
+    assert len([words for words in clone.allure() if words[0] == "generate"]) == len(cells)
+    names = sorted(file.name.rpartition("-")[0] for file in histories.iterdir())
+    assert names == ["default", "host-local-existing"]
+    assert {file.read_text() for file in histories.iterdir()} == {"60\n"}
+
+
 def test_options_on_demand_are_words_and_no_commands(clone: PipelineClone) -> None:
     cells = build(clone, OPTIONS="--topology 'my net.yaml'; touch '$(touch x)'")
     assert {cell["result"] for cell in cells} == {"SUCCESS"}

@@ -207,11 +207,37 @@ def test_each_set_of_options_has_a_baseline_of_its_own(clone: PipelineClone) -> 
     assert len(list((clone.folder / "kept").iterdir())) == len(sets)
 
 
-def test_one_baseline_and_a_folder_of_them_are_not_both_taken(clone: PipelineClone) -> None:
-    done = clone.qualify("--output", "made", "--baseline", "one", "--baselines", "many")
+@pytest.mark.parametrize(("one", "many"), [("baseline", "baselines"), ("history", "histories")])
+def test_one_and_a_folder_of_them_are_not_both_taken(
+    clone: PipelineClone, one: str, many: str
+) -> None:
+    done = clone.qualify("--output", "made", f"--{one}", "one", f"--{many}", "many")
     assert done.returncode == 4
-    assert "--baselines many: expected alone, and --baseline is there as well" in done.stderr
+    assert f"--{many} many: expected alone, and --{one} is there as well" in done.stderr
     assert clone.called("run") is None
+
+
+@pytest.mark.parametrize(("option", "found"), [("history", "a folder"), ("histories", "a file")])
+def test_a_history_in_the_wrong_place_is_refused_before_the_run(
+    clone: PipelineClone, option: str, found: str
+) -> None:
+    clone.add_allure()
+    place = clone.folder / "place"
+    if found == "a folder":
+        place.mkdir()
+    else:
+        place.touch()
+    done = clone.qualify("--output", "made", f"--{option}", "place")
+    assert done.returncode == 4
+    assert f", found {found}" in done.stderr
+    assert clone.called("run") is None
+
+
+def test_a_page_of_allure_that_fails_makes_a_green_job_unknown(clone: PipelineClone) -> None:
+    executable(clone.programs / "allure", "#!/bin/sh\n[ $1 = --version ] && echo 3.0.0\n")
+    done = clone.qualify("--output", "made", "--history", "history.jsonl")
+    assert done.returncode == 10
+    assert first_line(clone) == f"**Plumbline: {UNKNOWN} (Allure's page could not be made)**"
 
 
 def test_nothing_is_shown_for_help(clone: PipelineClone) -> None:

@@ -6,6 +6,7 @@ expressions in `env` and `with`, GitLab's inputs and matrix. ./plumbline and sud
 """
 
 import itertools
+import json
 import re
 import shutil
 import subprocess
@@ -36,21 +37,27 @@ def documents(name: str) -> list[Any]:
 
 
 def evaluated(text: str, contexts: Mapping[str, str]) -> str:
-    """Fill in GitHub's expressions: names of contexts, false, and `||` between them.
+    """Fill in GitHub's expressions.
 
     Args:
         text: of a value in a workflow.
         contexts: values by their names, as in `inputs.options`; what is not there is empty.
     """
+    return EXPRESSION.sub(lambda found: str(value_of(found[1], contexts)), text)
 
-    def value(found: re.Match[str]) -> str:
-        for name in found[1].split(" || "):
-            assert re.fullmatch(r"[\w-]+\.[\w.-]+|false", name), f"{name} in {text}"
-            if name == "false" or contexts.get(name, "") not in {"", "false"}:
-                return contexts.get(name, name)
-        return ""
 
-    return EXPRESSION.sub(value, text)
+def value_of(expression: str, contexts: Mapping[str, str]) -> Any:
+    """The value of an expression: names of contexts, texts, false, `||` and fromJSON."""
+    if inner := re.fullmatch(r"fromJSON\((.+)\)", expression):
+        return json.loads(value_of(inner[1], contexts))
+    found = ""
+    for term in expression.split(" || "):
+        assert re.fullmatch(r"[\w-]+\.[\w.-]+|false|'[^']*'", term), f"{term} in {expression}"
+        # A text and `false` are themselves.
+        found = contexts.get(term, "") if "." in term and term[0] != "'" else term.strip("'")
+        if found not in {"", "false"}:
+            return found
+    return found
 
 
 def action(
@@ -77,34 +84,47 @@ def action(
     return clone.script(step["run"], {**variables, **place})
 
 
-def legs(matrix: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    """The combinations of a matrix of networks, with what `include` adds to each."""
-    for networks in matrix["networks"]:
-        leg = {"networks": networks}
+def legs(matrix: Mapping[str, Any], contexts: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """The combinations of a matrix of hosts and networks, with what `include` adds to each."""
+    [hosts] = EXPRESSION.findall(matrix["host"])
+    for host, networks in itertools.product(value_of(hosts, contexts), matrix["networks"]):
+        leg = {"host": host, "networks": networks}
         for added in matrix["include"]:
             if added["networks"] == networks:
                 leg |= added
         yield leg
 
 
-def night(clone: PipelineClone, **inputs: str) -> dict[str, list[str] | None]:
-    """The options of the run in each leg of the workflow, by its networks."""
+def contexts_of(leg: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    return {**{f"matrix.{name}": value for name, value in leg.items()}, **given}
+
+
+def qualify_job() -> dict[str, Any]:
     [workflow] = documents("github/qualify.yml")
-    job = workflow["jobs"]["qualify"]
+    job: dict[str, Any] = workflow["jobs"]["qualify"]
+    return job
+
+
+def night(clone: PipelineClone, **given: str) -> dict[str, list[str] | None]:
+    """The options of the run in each leg of the workflow, by its networks.
+
+    Args:
+        clone: where it is run.
+        given: inputs, and variables of the repository in capital letters.
+    """
+    job = qualify_job()
     [step] = [step for step in job["steps"] if step["uses"] == "./ci/github"]
+    of_all = {
+        f"vars.{name}" if name.isupper() else f"inputs.{name.replace('_', '-')}": value
+        for name, value in given.items()
+    }
     found = {}
-    for leg in legs(job["strategy"]["matrix"]):
-        contexts = {f"matrix.{name}": value for name, value in leg.items()}
-        contexts |= {f"inputs.{name.replace('_', '-')}": value for name, value in inputs.items()}
-        given = {
-            name: evaluated(text, contexts)
-            for name, text in step["with"].items()
-            # The runner's own variable is a condition; without it there is no history.
-            if name != "history"
-        }
-        assert given["output"] == f"plumbline-{leg['networks']}"
-        given["baselines"] = str(clone.folder / "kept")
-        done = action(clone, 0, given)
+    for leg in legs(job["strategy"]["matrix"], of_all):
+        contexts = contexts_of(leg, of_all)
+        words = {name: evaluated(text, contexts) for name, text in step["with"].items()}
+        assert words["output"] == f"plumbline-{leg['networks']}"
+        words["baselines"] = str(clone.folder / "kept")
+        done = action(clone, 0, words)
         assert done.returncode == 0, done.stderr
         found[leg["networks"]] = clone.options_of_the_run()
     return found
@@ -113,8 +133,54 @@ def night(clone: PipelineClone, **inputs: str) -> dict[str, list[str] | None]:
 def test_each_leg_of_githubs_night_makes_its_run(clone: PipelineClone) -> None:
     """On a schedule inputs are empty, and a leg's options may be a blank."""
     assert night(clone) == {"documented": [], "existing": EXISTING}
-    kept = sorted(folder.name.rpartition("-")[0] for folder in (clone.folder / "kept").iterdir())
-    assert kept == ["default", "host-local-existing"]
+    assert readable(clone.folder / "kept") == ["default", "host-local-existing"]
+    # No variable of the repository, no page of Allure.
+    assert clone.allure() == []
+
+
+def readable(folder: Path) -> list[str]:
+    """What people read of the names of baselines and histories."""
+    return sorted(entry.name.rpartition("-")[0] for entry in folder.iterdir())
+
+
+def test_each_leg_of_githubs_night_has_a_history_of_its_own(clone: PipelineClone) -> None:
+    clone.add_allure()
+    histories = clone.folder / "histories"
+    for _ in range(2):
+        night(clone, ALLURE_HISTORIES=str(histories))
+        for output in clone.folder.glob("plumbline-*"):
+            assert (output / "allure.html").read_text() == "# The trend\n"
+            shutil.rmtree(output)
+    assert readable(histories) == ["default", "host-local-existing"]
+    assert {file.suffix for file in histories.iterdir()} == {".jsonl"}
+    assert {file.read_text() for file in histories.iterdir()} == {"60\n60\n"}
+
+
+@pytest.mark.parametrize(
+    ("event", "hosts"),
+    [
+        ({}, ["kvm"]),
+        ({"inputs.hosts": '["a1", "b 2"]'}, ["a1", "b 2"]),
+        ({"github.event.client_payload.hosts": '["kvm 7"]'}, ["kvm 7"]),
+    ],
+    ids=["schedule", "on demand", "packages changed"],
+)
+def test_githubs_matrix_has_the_hosts_of_its_event(event: dict[str, str], hosts: list[str]) -> None:
+    job = qualify_job()
+    found = list(legs(job["strategy"]["matrix"], event))
+    wanted = [(host, networks) for host in hosts for networks in ("documented", "existing")]
+    assert [(leg["host"], leg["networks"]) for leg in found] == wanted
+    labels = [
+        [evaluated(word, contexts_of(leg, event)) for word in job["runs-on"]] for leg in found
+    ]
+    assert labels == [["self-hosted", host] for host, _ in wanted]
+    turns = {evaluated(job["concurrency"], contexts_of(leg, event)) for leg in found}
+    assert len(turns) == len(wanted)
+
+
+def test_an_expression_that_is_not_known_here_fails() -> None:
+    with pytest.raises(AssertionError, match="format"):
+        value_of("format('{0}', inputs.options)", {})
 
 
 def test_githubs_options_on_demand_are_added_and_unknown_is_accepted(clone: PipelineClone) -> None:
@@ -221,6 +287,20 @@ def test_gitlab_has_a_job_for_each_host_and_each_set_of_options(clone: PipelineC
     assert found == [(host, opts) for host in ("a1", "b2") for opts in (documented, EXISTING)]
     assert job["tags"] == ["$HOST"]
     assert job["resource_group"] == "plumbline-$HOST"
+
+
+def test_gitlab_has_a_history_for_each_set_of_options(clone: PipelineClone) -> None:
+    clone.add_allure()
+    histories = clone.folder / "histories"
+    _, job = gitlab_jobs(baselines="", histories=str(histories))
+    for _ in range(2):
+        for cell in gitlab_matrix(job):
+            done = gitlab_run(clone, job, cell)
+            assert done.returncode == 0, done.stderr
+            assert (clone.folder / "plumbline-run" / "allure.html").exists()
+            shutil.rmtree(clone.folder / "plumbline-run")
+    assert readable(histories) == ["host-local-existing", "host-sandbox"]
+    assert {file.read_text() for file in histories.iterdir()} == {"60\n60\n"}
 
 
 def test_gitlabs_options_on_demand_are_added(clone: PipelineClone) -> None:

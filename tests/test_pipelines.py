@@ -33,6 +33,7 @@ def qualify(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     [
         ((), "--output DIR: expected a folder"),
         (("--history",), "--history: expected a file"),
+        (("--histories",), "--histories: expected a folder"),
         (("--options",), "--options: expected a text"),
         (("--output",), "--output: expected a folder"),
         (("--baselines",), "--baselines: expected a folder"),
