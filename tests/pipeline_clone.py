@@ -23,12 +23,12 @@ run)
     exit "$code"
     ;;
 compare)
-    echo '# The comparison'
+    cat "$here/page-compare"
     exit "$(cat "$here/compared")"
     ;;
 report)
     while [ "$#" -gt 1 ]; do
-        if [ "$1" = --output ] || [ "$1" = --bundle ]; then echo '# The run' >"$2"; fi
+        if [ "$1" = --output ] || [ "$1" = --bundle ]; then cat "$here/page-run" >"$2"; fi
         shift
     done
     ;;
@@ -89,12 +89,18 @@ class PipelineClone:
         executable(folder / "plumbline", PLUMBLINE)
         executable(self.programs / "sudo", SUDO)
         self.records()
+        self.pages("# The run\n", "# The comparison\n")
         self.ends_with(0)
 
     def records(self, *verdicts: str) -> None:
         """Set the verdicts of the checks in the next run's record."""
         checks = [{"verdict": verdict} for verdict in verdicts]
         (self.folder / "record").write_text(json.dumps({"checks": checks}))
+
+    def pages(self, of_the_run: str, of_the_comparison: str) -> None:
+        """Set the pages of the next run and of its comparison."""
+        (self.folder / "page-run").write_text(of_the_run, encoding="utf-8")
+        (self.folder / "page-compare").write_text(of_the_comparison, encoding="utf-8")
 
     def ends_with(self, code: int, compared: int = 0) -> None:
         """Set the exit codes of the next run, and of the comparison after it."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`ci/qualify` without a network: options, baselines, and the outcome's words in summary.md."""
 
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -96,6 +97,49 @@ def test_with_a_baseline_the_outcome_is_the_comparisons(
     assert first_line(clone) == f"**Plumbline: {outcome}**"
     summary = (clone.folder / "made" / "summary.md").read_text()
     assert summary.index("# The run") < summary.index("# The comparison")
+
+
+@pytest.mark.parametrize(
+    ("run_lines", "comparison_lines", "taken", "left_out"),
+    [
+        (10, 10, 0, set()),
+        (20_000, 10, 0, set()),
+        (28_330, 10, 0, {"report.html"}),
+        (10, 28_330, 0, {"changes.html"}),
+        (28_000, 28_000, 0, {"report.html", "changes.html"}),
+        (28_000, 2_000, 0, {"report.html"}),
+        (20_000, 10, 500_000, {"report.html"}),
+    ],
+)
+def test_githubs_page_is_never_beyond_what_it_takes(
+    clone: PipelineClone, run_lines: int, comparison_lines: int, taken: int, left_out: set[str]
+) -> None:
+    """Each page keeps to 1 MiB by itself; of both what does not fit is named."""
+    # 37 octets, of which two are one letter.
+    row = "| NT-01 | \u00fc23456789 123456789 123 |\n"
+    clone.pages(f"# The run\n{row * run_lines}", f"# The comparison\n{row * comparison_lines}")
+    (clone.folder / "baseline").mkdir()
+    (clone.folder / "baseline" / "run.json").touch()
+    page = clone.folder / "page.md"
+    page.write_text("x" * taken)
+    done = clone.qualify(
+        "--output", "made", "--baseline", "baseline", GITHUB_STEP_SUMMARY=str(page)
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = page.read_text().removeprefix("x" * taken)
+    room = (1 << 20) - taken
+    assert len(shown.encode()) <= room
+    named = set(re.findall(r"GitHub shows at most: (\S+)\*\* is in the artifact", shown))
+    assert named == left_out
+    if left_out:
+        # Not more is left out than has to be.
+        assert len(shown.encode()) > room - 2 * len(row.encode()) * len(left_out)
+    assert shown.startswith("**Plumbline: green, compared with the baseline**\n\n# The run\n| NT")
+    assert "\n\n# The comparison\n| NT" in shown
+    assert {line for line in shown.splitlines() if line.startswith("|")} == {row.strip()}
+    # The artifact has both pages whole.
+    summary = (clone.folder / "made" / "summary.md").read_text()
+    assert summary.count(row) == run_lines + comparison_lines
 
 
 @pytest.mark.parametrize("code", [0, 1])
