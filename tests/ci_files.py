@@ -24,7 +24,7 @@ DECLARATIVE = "test_pipeline_jenkins.py::test_a_word_that_jenkins_does_not_have_
 HADOLINT = (
     "test_pipelines_linted.py::test_hadolint_takes_the_containerfile_and_it_names_no_registry"
 )
-ANSIBLE_LINT = "test_fleet_playbook.py::test_ansible_lint"
+ANSIBLE_LINT = "test_fleet_linted.py::test_ansible_lint"
 ANSIBLE_CONFIG = "test_ci_files.py::test_ansible_takes_its_configuration"
 NPM = "test_ci_files.py::test_a_lock_of_npm_has_what_its_package_asks_for"
 PIP_LOCK = "test_ci_files.py::test_pip_takes_a_lock_with_hashes"

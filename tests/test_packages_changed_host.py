@@ -7,6 +7,7 @@ a small server takes the place of Jenkins.
 
 import pytest
 
+from launcher import gate_unit
 from launcher.staged import profile, root_folder
 from launcher.staged.staged_host import StagedHost
 from launcher.staged.staging import staged
@@ -53,6 +54,8 @@ DPkg::Post-Invoke {
 "until [ $(systemctl is-active plumbline-packages.service) = activating ]; do :; done";
 };
 """
+# Whether the unit that starts a night was let through when it was last started.
+CONDITION = "systemctl show --value -p ConditionResult plumbline-packages.service"
 INSTALLED = f"""\
 mkdir -p /opt/plumbline/ci /etc/plumbline
 cp -r {ROOT}/ci/apt /opt/plumbline/ci/
@@ -96,3 +99,17 @@ def test_its_night_starts_once_apt_is_done_and_the_hook_asks_a_pipeline() -> Non
         said = must(host, "apt-get -y purge bridge-utils 2>&1")
         assert "packages_changed.py: jenkins was not asked: " in said
         must(host, "until [ $(wc -l </root/nights) = 2 ]; do :; done")
+
+        # While the gate waits for its own run, neither way starts anything.
+        must(host, f"touch {gate_unit.FILE}")
+        said = must(host, "apt-get -y purge iperf3 2>&1")
+        assert "packages_changed.py" not in said
+        must(host, f"until [ $({CONDITION}) = no ]; do :; done")
+        assert must(host, "wc -l </root/nights") == "2\n"
+
+        # And afterwards both do again.
+        must(host, f"rm {gate_unit.FILE}")
+        said = must(host, "apt-get -y purge ethtool 2>&1")
+        assert "packages_changed.py: jenkins was not asked: " in said
+        must(host, "until [ $(wc -l </root/nights) = 3 ]; do :; done")
+        assert must(host, CONDITION) == "yes\n"
