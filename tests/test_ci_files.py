@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,13 +107,14 @@ def test_a_lock_of_npm_has_what_its_package_asks_for(folder: str) -> None:
     of_npm(wanted, lock)
     [program] = wanted["dependencies"]
     other = next(name for name in lock["packages"] if name)
-    for change in (
+    changes: list[Callable[[dict[str, Any]], None]] = [
         lambda wrong: wrong["packages"][""].update(dependencies={program: "0.0.1"}),
         lambda wrong: wrong["packages"][f"node_modules/{program}"].update(version="0.0.1"),
         lambda wrong: wrong["packages"][other].update(integrity="sha1-"),
         lambda wrong: wrong["packages"][other].update(resolved="elsewhere"),
         lambda wrong: wrong.update(lockfileVersion=2),
-    ):
+    ]
+    for change in changes:
         wrong = copy.deepcopy(lock)
         change(wrong)
         with pytest.raises(AssertionError):
