@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The playbook of ci/fleet on bare hosts of two releases: each installs the pack of its group.
 
-The hosts are Debian roots with Python and an SSH server, whose only link is to the playbook's host.
+The hosts are Debian roots with Python, sudo and an SSH server, and a link to the playbook's machine
+alone. The playbook comes as a plain user.
 """
 
 import contextlib
@@ -20,11 +21,15 @@ from tests.staged_fleet import StagedFleet, staged_fleet
 DEADLINE_S = 3000.0
 CLAIM = "LB-01"
 OPTIONS = ["--topology", "linux-bridge", "--claim", CLAIM, "--workers", "1"]
-# Waits for its link, then serves. Its standard input ends with the test.
-SERVER = """\
-mkdir -p -m 755 /run/sshd
-mkdir -p -m 700 /root/.ssh
-echo '{key}' >/root/.ssh/authorized_keys
+USER = "qualifier"
+# Waits for its link, then serves.
+SERVER = f"""\
+mkdir -p /run/sshd
+useradd --create-home --shell /bin/sh {USER}
+echo '{USER} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/{USER}
+mkdir /home/{USER}/.ssh
+echo "$1" >/home/{USER}/.ssh/authorized_keys
+chown -R {USER}: /home/{USER}/.ssh
 echo ready
 read -r joined
 exec /usr/sbin/sshd -D -e
@@ -34,13 +39,13 @@ exec /usr/sbin/sshd -D -e
 @contextlib.contextmanager
 def member(fleet: StagedFleet, release: str, folder: Path) -> Iterator[Path]:
     """Make a bare host of a release, join it to the network, and give a pack for it."""
-    with bare_root(folder, release, ["python3", "openssh-server"]) as root:
+    with bare_root(folder, release, ["python3", "openssh-server", "sudo"]) as root:
         packed = pack_with_packages(folder, root)
         key = (fleet.folder / "key.pub").read_text().strip()
         with (
             bare_host(folder / "host", root, {}, {}) as host,
             subprocess.Popen(
-                host.argv(["sh", "-ec", SERVER.format(key=key)]),
+                host.argv(["sh", "-ec", SERVER, "sh", key]),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
             ) as server,
@@ -72,9 +77,13 @@ def test_bare_hosts_of_two_releases_install_the_packs_of_their_groups(tmp_path: 
             }
             for release, packed in packs.items()
         }
-        inventory = fleet.inventory(
-            {"plumbline_options": OPTIONS, "plumbline_environment": {}}, {}, groups
-        )
+        of_all = {
+            "ansible_user": USER,
+            "plumbline_become": True,
+            "plumbline_environment": {},
+            "plumbline_options": OPTIONS,
+        }
+        inventory = fleet.inventory(of_all, {}, groups)
         argv = [*fleet.enter, str(BIN / "ansible-playbook"), "-i", str(inventory)]
         argv += [str(FLEET / "qualify.yml"), "-e", json.dumps({"plumbline_records": str(records)})]
         done = subprocess.run(
