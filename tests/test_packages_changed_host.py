@@ -56,6 +56,19 @@ DPkg::Post-Invoke {
 """
 # Whether the unit that starts a night was let through when it was last started.
 CONDITION = "systemctl show --value -p ConditionResult plumbline-packages.service"
+UNITS = "plumbline-packages.service plumbline-nightly.service"
+BUSY = (
+    f"{{ systemctl list-units --state=activating {UNITS}; systemctl list-jobs {UNITS}; }} "
+    "| grep -q plumbline-"
+)
+SOON = f"""\
+cp {ROOT}/ci/systemd/plumbline-nightly.timer /etc/systemd/system/
+mkdir /etc/systemd/system/plumbline-nightly.timer.d
+printf '[Timer]\\nOnActiveSec=1s\\nRandomizedDelaySec=0\\nPersistent=false\\n' \\
+    >/etc/systemd/system/plumbline-nightly.timer.d/soon.conf
+systemctl daemon-reload
+systemctl enable --now plumbline-nightly.timer
+"""
 INSTALLED = f"""\
 mkdir -p /opt/plumbline/ci /etc/plumbline
 cp -r {ROOT}/ci/apt /opt/plumbline/ci/
@@ -111,5 +124,12 @@ def test_its_night_starts_once_apt_is_done_and_the_hook_asks_a_pipeline() -> Non
         must(host, f"rm {gate_unit.FILE}")
         said = must(host, "apt-get -y purge ethtool 2>&1")
         assert "packages_changed.py: jenkins was not asked: " in said
-        must(host, "until [ $(wc -l </root/nights) = 3 ]; do :; done")
+        must(host, "until [ $(wc -l </root/nights) -ge 3 ]; do :; done")
         assert must(host, CONDITION) == "yes\n"
+
+        # The timer starts a night, too; its time of the day is that of tests/test_systemd_units.py.
+        must(host, "systemctl stop plumbline-packages.path")
+        must(host, f"while {BUSY}; do :; done")
+        nights = int(must(host, "wc -l </root/nights"))
+        must(host, SOON)
+        must(host, f"until [ $(wc -l </root/nights) = {nights + 1} ]; do :; done")
