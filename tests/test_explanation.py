@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,12 +13,15 @@ import pytest
 
 from faults.library import load_all as all_changes
 from fixtures.explanation import explain_command
+from fixtures.explanation import explanation as explanation_module
 from fixtures.explanation.check_source import check_sources
 from fixtures.explanation.explanation import SHOWN_BY, explanation
 from fixtures.explanation.remedies import remedies
-from topologies.catalogue import claims
+from fixtures.host.sandbox import Sandbox
+from launcher import run
+from topologies.catalogue import HOST, Claim, claims
 from topologies.data_error import DataError
-from topologies.library import names
+from topologies.library import load, names
 
 ROOT = Path(__file__).resolve().parent.parent
 # Claims without a usual cause, each with the reason; none so far.
@@ -124,6 +128,46 @@ def test_each_command_that_shows_a_cause_has_a_line_of_its_own(
 def test_where_a_claim_is_decided_again() -> None:
     assert "--host=lab" in explanation("PT-07")["rerun"]
     assert "--host=staged" in explanation("HR-01")["rerun"]
+
+
+def run_words(claim: str) -> list[str]:
+    """Return the words after `./plumbline run` that decide a claim again."""
+    rerun = shlex.split(explanation(claim)["rerun"])
+    assert rerun[:3] == ["sudo", "./plumbline", "run"], claim
+    return rerun[3:]
+
+
+@pytest.mark.parametrize("claim", claims().values(), ids=[*claims()])
+def test_the_run_takes_the_words_that_decide_a_claim_again(claim: Claim) -> None:
+    options = run.parser().parse(run_words(claim.id))
+    if HOST in claim.types:
+        assert options.host == "staged"
+        return
+    assert options.claim == [claim.id]
+    [name] = options.topology
+    topology = load(name if name in names() else str(ROOT / name))
+    assert topology.applies(claim)
+    assert (options.host == "lab") is bool(topology.needs & Sandbox.lacks.keys())
+
+
+def test_a_claim_of_no_shipped_topology_has_the_file_and_the_key_that_it_is_asked_by(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = "tests/topologies/bridged-ovs-portgroups.yaml"
+    known = explanation("OV-19")
+    assert (known["topologies"], known["files"]) == ([], [file])
+    assert {place for fault in known["faults"] for place in fault["topologies"]} == {file}
+    assert explain_command.main(['{"claims": ["OV-19"], "format": "terminal"}']) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f" topologies no shipped one, but {file} " in shown
+    assert f"sudo ./plumbline run --topology={file} --claim=OV-19 or --topology=FILE" in shown
+    assert "of type ovs or bridged, that asks for portgroups.vlan: docs/topologies.md" in shown
+
+
+def test_a_claim_that_no_topology_is_about_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explanation_module, "_shipped_changes", tuple)
+    with pytest.raises(DataError, match="claim OV-19: no topology is about it"):
+        explanation("OV-19")
 
 
 def test_the_faults_are_those_of_the_claims_own_topologies() -> None:

@@ -83,6 +83,7 @@ def test_the_title_of_each_fault_is_chinese_on_a_page(
 def as_it_is(known: Mapping[str, Any]) -> Iterator[str]:
     """Give what of an explanation is to be typed or searched for: names, ids, commands."""
     yield from (*known["types"], *known["keys"], *known["topologies"], *known["sources"])
+    yield from (*known["files"], "--topology=FILE", "docs/topologies.md")
     yield from (each["name"] for each in known["checks"])
     for each in known["faults"]:
         yield from (f"./plumbline prove --fault {each['id']}", each["id"])
