@@ -80,7 +80,7 @@ def parser() -> Parser:
     add(
         "--accept-few-samples",
         action="store_true",
-        help="where no quantity has enough samples to be judged, verdicts alone decide",
+        help="too few samples to judge a quantity leave nothing open: verdicts decide",
     )
     add_waiver_options(own)
     add_language(own)

@@ -95,7 +95,8 @@ def test_first_frame_of_a_new_nic(testbed: Testbed, evidence: Evidence) -> None:
     late = [each.place for each in seen if each.took_s is None]
     assert not late, f"no frame on {', '.join(late)} within {limit_s:g} s after it was plugged in"
     took = [each.took_s for each in seen if each.took_s is not None]
-    evidence.measurement("first frame of a new NIC", "s", took, "less")
+    # The bridge's forward delay decides it, and a run takes few: the limit is what judges them.
+    evidence.measurement("first frame of a new NIC", "s", took)
     lost = [each.place for each in seen if each.sent and not each.arrived]
     assert not lost, f"what the guest sends by {', '.join(lost)} does not arrive at {bridge}"
     if silent := [each.place for each in seen if not each.sent]:

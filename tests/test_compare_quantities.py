@@ -125,16 +125,15 @@ def test_too_few_samples_may_be_accepted_and_hide_nothing_that_is_judged() -> No
     assert compare(*sides, Criteria(accept_few=True)).exit_code == 10
 
 
-def test_one_quantity_that_could_be_judged_is_enough_to_say_nothing_is_shown_worse() -> None:
-    found = compared(
-        [quantity("a", STEADY), quantity("b", STEADY[:3])],
-        [quantity("a", STEADY[::-1]), quantity("b", STEADY[:3])],
-    )
-    assert [each.outcome for each in found.quantities] == [
-        QuantityOutcome.NO_DIFFERENCE,
-        QuantityOutcome.TOO_FEW,
-    ]
-    assert found.exit_code == 0
+def test_one_quantity_that_could_be_judged_says_nothing_of_those_with_too_few_samples() -> None:
+    few = [quantity(name, STEADY[:3]) for name in "bcdef"]
+    before, after = [quantity("a", STEADY), *few], [quantity("a", STEADY[::-1]), *few]
+    found = compared(before, after)
+    outcomes = [each.outcome for each in found.quantities]
+    assert outcomes == [QuantityOutcome.NO_DIFFERENCE, *[QuantityOutcome.TOO_FEW] * 5]
+    assert found.exit_code == 10
+    assert found.because == ["too few samples to judge nat: b, nat: c, nat: d, and 2 more"]
+    assert compared(before, after, accept_few=True).exit_code == 0
 
 
 def test_no_difference_comes_with_what_would_have_been_seen() -> None:

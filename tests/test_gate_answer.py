@@ -89,14 +89,36 @@ def test_too_few_samples_call_no_upgrade_good(tmp_path: Path) -> None:
     )
 
 
-def test_quantities_that_could_not_be_judged_are_counted_beside_one_that_could(
+def test_one_quantity_that_could_be_judged_opens_no_gate_beside_one_with_too_few_samples(
     tmp_path: Path,
 ) -> None:
     before = measured(0, tcp=STEADY, udp=STEADY[:3])
     after = measured(1, tcp=STEADY[::-1], udp=STEADY[:3])
+    assert answered(tmp_path, before, after) == (
+        10,
+        "gate undecided: too few samples to judge nat: udp (checks that conform as before: 1; "
+        "quantities not judged: 1 of 2 (too few samples))",
+    )
+
+
+def test_a_speed_that_drifted_is_counted_beside_one_that_could_be_judged(tmp_path: Path) -> None:
+    """In a run of every topology chance alone makes one row of samples look so."""
+    before = measured(0, tcp=STEADY, udp=sorted(STEADY))
+    after = measured(1, tcp=STEADY[::-1], udp=STEADY)
     code, said = answered(tmp_path, before, after)
     assert code == 0
     assert said.endswith("quantities not judged: 1 of 2 (too few samples))")
+
+
+def test_a_figure_without_a_better_direction_keeps_no_gate_shut(tmp_path: Path) -> None:
+    once = quantity("first frame of a new NIC", [0.1], "s", None)
+    runs = [
+        record(run, check("throughput.x", measurements=[quantity("tcp", STEADY), once]))
+        for run in range(2)
+    ]
+    code, said = answered(tmp_path, *runs)
+    assert code == 0
+    assert said.startswith("gate open: ")
 
 
 def test_runs_of_two_hosts_open_no_gate(tmp_path: Path) -> None:

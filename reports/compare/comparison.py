@@ -16,6 +16,10 @@ from reports.warmup import Better
 COMPARE_SCHEMA: Literal["plumbline/compare/1"] = "plumbline/compare/1"
 
 
+# Of quantities in a reason; the rows below it have them all.
+NAMES_SHOWN = 3
+
+
 class Effect(StrEnum):
     """The meaning of a changed verdict."""
 
@@ -235,7 +239,7 @@ def outcome_of(
         appeared: entries of the run after only.
         quantities: those of both.
         undecided: the reasons that leave the whole comparison open.
-        accept_few: too few samples to judge any quantity leave nothing open.
+        accept_few: too few samples to judge a quantity leave nothing open.
     """
     worse = [_turned(flip) for flip in flips if flip.effect is Effect.REGRESSED]
     regressed = gettext("{quantity} regressed")
@@ -257,10 +261,13 @@ def outcome_of(
         said = gettext("violated, and not looked at before: {claims}")
         open_.append(said.format(claims=new))
     unjudged = _unjudged(quantities)
+    few = [named(each) for each in quantities if each.better is not None and _has_few(each)]
     are_too_few = accept_few and bool(unjudged) and all(map(_has_few, quantities))
     if unjudged and not are_too_few:
         why = ", ".join(map(word, unjudged))
         open_.append(gettext("no quantity could be judged: {why}").format(why=why))
+    elif few and not accept_few:
+        open_.append(gettext("too few samples to judge {names}").format(names=_first(few)))
     if open_:
         return EXIT_UNDECIDED, open_
     if are_too_few:
@@ -276,6 +283,15 @@ def _has_few(quantity: Quantity) -> bool:
         return True
     # Where no test was made, its samples depend on each other, or have another unit.
     return quantity.outcome is QuantityOutcome.TOO_FEW and quantity.p is not None
+
+
+def _first(names: list[str]) -> str:
+    """Return the first of several names, and how many there are more."""
+    more = len(names) - NAMES_SHOWN
+    shown = names[:NAMES_SHOWN]
+    if more > 0:
+        shown.append(gettext("and {number} more").format(number=more))
+    return ", ".join(shown)
 
 
 def _unjudged(quantities: list[Quantity]) -> list[QuantityOutcome]:

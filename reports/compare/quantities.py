@@ -24,7 +24,7 @@ class Criteria:
         power: how surely a difference that could be seen is seen.
         relevant_percent: a smaller change of a median raises no alarm.
         relevant_points: the same for quantities in percent, in points.
-        accept_few: too few samples to judge any quantity leave nothing open.
+        accept_few: too few samples to judge a quantity leave nothing open.
     """
 
     level: float = 0.05
