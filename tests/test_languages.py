@@ -14,7 +14,16 @@ from babel.messages.pofile import read_po
 from contracts import language
 from contracts.language import CHINESE, ENGLISH, LANGUAGES, LOCALE, chosen, spoken
 from contracts.message_catalogue import entries, read_catalogues
-from tests.messages import CATALOGUES, KEYWORDS, PYTHON, ROOT, extracted, is_translated, kept
+from tests.messages import (
+    CATALOGUES,
+    KEYWORDS,
+    PYTHON,
+    ROOT,
+    WITHOUT_CHINESE,
+    extracted,
+    is_translated,
+    kept,
+)
 from tests.messages import main as update
 
 TRANSLATED = [each for each in LANGUAGES if each != ENGLISH]
@@ -70,6 +79,30 @@ def test_each_message_is_translated(spoken_one: str, name: str) -> None:
     assert found
     assert not [each.id for each in found if not is_translated(each)]
     assert not [each.id for each in found if each.fuzzy]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", False),
+        ("the bridge has a port", False),
+        ("网桥有一个端口", True),
+        (("一个端口", "ports"), False),
+    ],
+)
+def test_a_text_without_a_chinese_character_is_no_translation(
+    text: str | tuple[str, ...], *, expected: bool
+) -> None:
+    english = ("the bridge has a port", "the bridge has ports")
+    message = Message(english if isinstance(text, tuple) else english[0], text)
+    assert is_translated(message) is expected
+
+
+def test_what_needs_no_chinese_is_a_message_without_any() -> None:
+    every = {each.id: each for name in CATALOGUES for each in messages(CHINESE, name)}
+    assert set(every) >= WITHOUT_CHINESE
+    for id_ in WITHOUT_CHINESE:
+        assert not re.search(r"[\u4e00-\u9fff]", "".join(texts(every[id_].string))), id_
 
 
 @every_language
