@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from contracts import pack_files
 from launcher.packing import deb_folder, pack_builder
 
 ROOT = Path(__file__).resolve().parent.parent
+DOCUMENT = ROOT / "docs" / "offline.md"
+FENCE = re.compile(r"^```sh\n(?P<commands>.*?)^```$", re.MULTILINE | re.DOTALL)
 # A program of a run, which is in a package of its name.
 LACKS = "iperf3"
 
@@ -71,20 +74,21 @@ def test_a_missing_package_is_installed_from_the_folder_alone(tmp_path: Path) ->
 
 @pytest.mark.host
 def test_a_pack_installs_and_runs_with_the_network_closed(tmp_path: Path) -> None:
-    key = tmp_path / "key"
-    made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
-    subprocess.run(made, check=True, stdin=subprocess.DEVNULL)
+    key = key_of(tmp_path / "key")
     # What the environment of the tests was made of: as a user starts it.
     python = os.path.realpath(sys.executable)
     packing = [python, str(ROOT / "plumbline"), "pack", f"--output={tmp_path}", f"--sign={key}"]
     done = subprocess.run(packing, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     archive = tmp_path / f"{pack_builder.name('0.1.0')}.tar.gz"
-    verify_as_documented(archive, key)
+    assert [each.returncode for each in verified(archive, key)] == [0, 0]
 
     with tarfile.open(archive) as opened:
         opened.extractall(tmp_path, filter="data")
     root = archive.with_name(archive.name.removesuffix(".tar.gz"))
+    whole = re.search(r"`(sha256sum [^`]*MANIFEST\.sha256)`", DOCUMENT.read_text(encoding="utf-8"))
+    assert whole is not None
+    subprocess.run(["sh", "-c", whole[1]], cwd=root, check=True, timeout=60)
     # Neither the machine's cache nor what its pip is configured to find may help.
     names = ("PATH", "LANG", "TMPDIR")
     bare = {name: os.environ[name] for name in names if name in os.environ}
@@ -144,13 +148,59 @@ def test_a_pack_installs_and_runs_with_the_network_closed(tmp_path: Path) -> Non
     assert "suites/test_connectivity.py was altered" in refused.stderr
 
 
-def verify_as_documented(archive: Path, key: Path) -> None:
-    """Verify a pack by the commands in docs/offline.md."""
-    signers = key.with_name("signers")
+def documented(title: str) -> str:
+    """Return the commands below a title of docs/offline.md."""
+    _, _, below = DOCUMENT.read_text(encoding="utf-8").partition(f"\n## {title}\n")
+    fence = FENCE.search(below.partition("\n## ")[0])
+    assert fence is not None, f"{DOCUMENT} has no commands below {title!r}"
+    return fence["commands"]
+
+
+def verified(archive: Path, key: Path) -> list[subprocess.CompletedProcess[str]]:
+    """Verify an archive by the commands of the document: its checksum, and its signature."""
+    signers = archive.with_name("signers")
     signers.write_text(f"packer {key.with_suffix('.pub').read_text()}")
-    for command in (
-        f"sha256sum --check {archive.name}.sha256",
-        f"ssh-keygen -Y verify -f {signers.name} -I packer -n plumbline-pack "
-        f"-s {archive.name}.sig <{archive.name}",
-    ):
-        subprocess.run(["sh", "-c", command], cwd=archive.parent, check=True)
+    commands = documented("Verification before it is unpacked").replace("\\\n", "")
+    # The document's words for the archive and for its maker.
+    commands, number = re.subn(r"plumbline-\S+?\.tar\.gz", archive.name, commands)
+    assert number == 3
+    commands, number = re.subn(r"-I NAME\b", "-I packer", commands)
+    assert number == 1
+    return [
+        subprocess.run(
+            ["sh", "-c", command],
+            cwd=archive.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        for command in commands.splitlines()
+    ]
+
+
+def key_of(maker: Path) -> Path:
+    """Make a key."""
+    made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(maker)]
+    subprocess.run(made, check=True, stdin=subprocess.DEVNULL, timeout=60)
+    return maker
+
+
+def test_an_archive_that_was_altered_with_its_checksum_fails_its_signature(tmp_path: Path) -> None:
+    archive, key = tmp_path / "plumbline-0.1.0-x86_64-py311.tar.gz", key_of(tmp_path / "key")
+    archive.write_bytes(b"as it was packed")
+    pack_builder.write_checksum(archive)
+    pack_builder.write_signature(archive, key)
+    assert [each.returncode for each in verified(archive, key)] == [0, 0]
+    # The key of another maker, whom the host does not know.
+    other = verified(archive, key_of(tmp_path / "other"))
+    assert [each.returncode == 0 for each in other] == [True, False]
+
+    archive.write_bytes(b"as another packed it")
+    damaged = verified(archive, key)
+    assert [each.returncode == 0 for each in damaged] == [False, False]
+    assert f"{archive.name}: FAILED" in damaged[0].stdout
+    pack_builder.write_checksum(archive)
+    altered = verified(archive, key)
+    assert [each.returncode == 0 for each in altered] == [True, False]
+    assert "incorrect signature" in altered[1].stdout + altered[1].stderr
