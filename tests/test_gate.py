@@ -18,14 +18,6 @@ from launcher.launcher_error import LauncherError, UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
 DEADLINE_S = 1200
-RUN = ("--host", "staged", "--profile", "plain", "--topology", "nat", "--claim", "NT-09")
-# What an upgrade may leave behind: a hook that takes the rules away whenever a network starts.
-BREAK = r"""
-mkdir -p /etc/libvirt/hooks
-printf '#!/bin/sh\n[ "$2" = started ] && { sleep 0.2; iptables -t nat -F LIBVIRT_PRT; }\nexit 0\n' \
-    >/etc/libvirt/hooks/network
-chmod +x /etc/libvirt/hooks/network
-"""
 
 
 def plumbline(*words: str, deadline_s: float = DEADLINE_S) -> subprocess.CompletedProcess[str]:
@@ -202,30 +194,6 @@ def test_two_runs_of_two_machines_are_no_gate(tmp_path: Path) -> None:
     done = plumbline("gate", "--folder", str(tmp_path), "--after", deadline_s=60)
     assert done.returncode == 4
     assert "another machine's" in done.stderr
-
-
-@pytest.mark.staged
-def test_a_change_that_breaks_nat_closes_the_gate_until_it_is_mended(
-    tmp_path: Path, kept: Path
-) -> None:
-    gate = ("gate", "--folder", str(tmp_path / "gate"))
-    host = ("--state", str(kept))
-    done = plumbline(*gate, *RUN, *host, "--", "sh", "-ec", BREAK)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "gate closed: nat: NT-09 regressed" in done.stdout
-    page = tmp_path / "gate" / "gate.html"
-    assert done.stdout.strip().endswith(str(page))
-    assert "NT-09" in page.read_text()
-    # Without --samples each run takes enough to show a change of a speed.
-    words = json.loads((tmp_path / "gate" / FILE).read_text())["words"]
-    assert words[-2:] == ["--samples=10", "--interleave"]
-
-    mended = plumbline("stage", *host, "--", "rm", "/etc/libvirt/hooks/network")
-    assert mended.returncode == 0, mended.stdout + mended.stderr
-    again = plumbline(*gate, "--after")
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert "gate open: " in again.stdout
-    assert (tmp_path / "gate" / "after-1" / "run.json").exists()
 
 
 @pytest.mark.staged
