@@ -247,7 +247,7 @@ def is_translated(message: BabelMessage) -> bool:
     forms = list(text) if isinstance(text, tuple | list) else [text]
     if message.id in WITHOUT_CHINESE:
         return all(forms)
-    return all(_CHINESE.search(form) for form in forms)
+    return all(_CHINESE.search(form or "") for form in forms)
 
 
 if __name__ == "__main__":

@@ -84,6 +84,7 @@ def test_each_message_is_translated(spoken_one: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        (None, False),
         ("", False),
         ("the bridge has a port", False),
         ("网桥有一个端口", True),
@@ -91,7 +92,7 @@ def test_each_message_is_translated(spoken_one: str, name: str) -> None:
     ],
 )
 def test_a_text_without_a_chinese_character_is_no_translation(
-    text: str | tuple[str, ...], *, expected: bool
+    text: str | tuple[str, ...] | None, *, expected: bool
 ) -> None:
     english = ("the bridge has a port", "the bridge has ports")
     message = Message(english if isinstance(text, tuple) else english[0], text)

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A run in GitHub-flavoured Markdown, for a pipeline's job summary."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from contracts.language import gettext, gettext_noop, word
 from contracts.verdicts import BY_GRAVITY, Verdict, reported
 from reports.exports.verdict_counts import counts_line
 from reports.fault_outcomes import OUTCOME_VERDICTS
 from reports.markdown.sized_page import SIZE_MAX, page
-from reports.record import Check, FaultResult, RunRecord, TopologyRecord
+from reports.record import Check, FaultResult, Procedure, RunRecord, TopologyRecord
 from reports.run_verdict import facts, open_questions, run_verdict, took
 from reports.unread_settings import unread_settings
 from reports.verdict_matrix import matrix
@@ -28,6 +28,7 @@ _SECTIONS = {
 def render(record: RunRecord, size_max: int = SIZE_MAX, faults: Sequence[str] = ()) -> str:
     """Return the page, at most `size_max` octets of UTF-8; it names the evidence's faults."""
     said = run_verdict(record)
+    sections = list(_sections(record))
     return page(
         "run.md.j2",
         size_max,
@@ -45,7 +46,8 @@ def render(record: RunRecord, size_max: int = SIZE_MAX, faults: Sequence[str] = 
         outcomes=OUTCOME_VERDICTS,
         signs=SIGNS,
         noticed=_noticed,
-        sections=list(_sections(record)),
+        sections=sections,
+        procedures=list(_procedures(check for _, _, checks in sections for check in checks)),
         waivers=[waiver_line(waiver) for waiver in record.waivers],
         unread=list(unread_settings(record)),
         lacking=[q for q in open_questions(record) if q.verdict is Verdict.NOT_TESTABLE],
@@ -75,6 +77,19 @@ def _sections(record: RunRecord) -> Iterator[tuple[str, list[TopologyRecord], li
             and not topology.refused
         ]
         yield gettext(title), broken, [check for check in record.checks if check.verdict is verdict]
+
+
+def _procedures(checks: Iterable[Check]) -> Iterator[tuple[str, list[str], Procedure]]:
+    """Yield name, claims and procedure of each check, once for all topologies and parameters."""
+    claims: dict[str, list[str]] = {}
+    known: dict[str, Procedure] = {}
+    for check in checks:
+        if check.procedure is not None:
+            name = check.id.partition("[")[0]
+            known.setdefault(name, check.procedure)
+            claims.setdefault(name, []).extend(check.claims)
+    for name, procedure in known.items():
+        yield name, list(dict.fromkeys(claims[name])), procedure
 
 
 def _noticed(fault: FaultResult) -> str:
