@@ -3,10 +3,11 @@
 
     python -m benchmarks.fleet [HOSTS] [CLAIMS] [ROUNDS] [FOLDER]
 
-The hosts are made up: each has its record or, one in fifty, only a status. Every claim has every
-verdict on some host, so that no column can be folded away; a tenth of the hosts has another kernel
-and violates a tenth of the claims. FOLDER keeps what was made. "Usable" is the time from the start
-of the navigation in headless Chromium until the page is parsed, can be searched and was painted.
+CLAIMS is as many as the catalogue has. The hosts are made up: each has its record or, one in fifty,
+only a status. Every claim has every verdict on some host, so that no column can be folded away; a
+tenth of the hosts has another kernel and violates a tenth of the claims. FOLDER keeps what was
+made. "Usable" is the time from the start of the navigation in headless Chromium until the page is
+parsed, can be searched and was painted.
 
 The exit code is 1 where a fleet of this size or a smaller one takes more than `USABLE_S` to be
 usable, by the median of the rounds.
@@ -40,8 +41,9 @@ from reports.record import (
     claim_verdicts,
     save,
 )
+from topologies.catalogue import claims
 
-HOSTS, CLAIMS, ROUNDS = 500, 130, 5
+HOSTS, CLAIMS, ROUNDS = 500, len(claims()), 5
 # The reader waits no longer for such a page.
 USABLE_S = 3.0
 BEGAN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -60,10 +62,10 @@ def main(argv: Sequence[str]) -> int:
         0, or 1 where the page took too long to open.
     """
     given = [int(each) for each in argv[:3]]
-    hosts, claims, rounds = [*given, *(HOSTS, CLAIMS, ROUNDS)[len(given) :]]
+    hosts, columns, rounds = [*given, *(HOSTS, CLAIMS, ROUNDS)[len(given) :]]
     with tempfile.TemporaryDirectory(prefix="plumbline-") as name:
         folder = Path(argv[3]) if len(argv) > 3 else Path(name)
-        make(folder, hosts, claims)
+        make(folder, hosts, columns)
         page = folder / "fleet.html"
         begin = time.monotonic()
         fleet = fleet_of(folder)
@@ -71,7 +73,7 @@ def main(argv: Sequence[str]) -> int:
         made = [_made(fleet, page) for _ in range(rounds)]
         shown = opened(page, rounds, TIMED)
         size = page.stat().st_size
-    print(f"{hosts} hosts × {claims} claims: a page of {size / 1e6:.1f} MB")
+    print(f"{hosts} hosts × {columns} claims: a page of {size / 1e6:.1f} MB")
     print(table({"read and tested": [read], "made": made, **shown}, rounds))
     return exit_code(shown["usable"])
 
@@ -85,7 +87,7 @@ def exit_code(usable_s: Sequence[float]) -> int:
     return EXIT_VIOLATES
 
 
-def make(folder: Path, hosts: int, claims: int) -> None:
+def make(folder: Path, hosts: int, columns: int) -> None:
     """Write the records of a fleet."""
     for number in range(hosts):
         place = folder / f"host{number:03}"
@@ -94,11 +96,11 @@ def make(folder: Path, hosts: int, claims: int) -> None:
             status = HostStatus(state="unreachable", reason="no route to host", at=BEGAN)
             (place / STATUS).write_text(status.model_dump_json(by_alias=True))
         else:
-            save(_record(number, claims), place / RECORD)
+            save(_record(number, columns), place / RECORD)
 
 
-def _record(number: int, claims: int) -> RunRecord:
-    checks = list(_checks(number, claims))
+def _record(number: int, columns: int) -> RunRecord:
+    checks = list(_checks(number, columns))
     other = number % 10 == 3
     some = random.Random(number)  # noqa: S311 - the same facts in each round, and no secret
     versions = {
@@ -126,13 +128,13 @@ def _record(number: int, claims: int) -> RunRecord:
         claims=claim_verdicts(checks),
         statements={
             f"GN-{index:03}": Statement(statement=f"Claim {index} holds", source="D4")
-            for index in range(claims)
+            for index in range(columns)
         },
     )
 
 
-def _checks(number: int, claims: int) -> Iterator[Check]:
-    for index in range(claims):
+def _checks(number: int, columns: int) -> Iterator[Check]:
+    for index in range(columns):
         verdict = Verdict.CONFORMS
         if (number % 10 == 3 and index % 10 == 0) or (number * 31 + index * 7) % 997 == 0:
             verdict = Verdict.VIOLATES
