@@ -4,7 +4,7 @@
 import pytest
 
 from contracts.address_family import IPV4, AddressFamily
-from fixtures.errors import NotTestable
+from fixtures.errors import Inconclusive, NotTestable
 from fixtures.packet_filter.host_rules import read_rules
 from fixtures.packet_filter.questions import dropped_by, inwards_connections, outwards_connections
 from fixtures.probe.evidence import Evidence
@@ -17,7 +17,7 @@ def test_rules_drop_nothing_outwards(testbed: Testbed, evidence: Evidence) -> No
     """The host's rules as a whole drop no new connection of a guest to the outside.
 
     Preconditions:
-        - an outside machine is on the host's uplink
+        - the host has an uplink, or of an existing network a default route
     Steps:
         1. Read the rules of iptables, of either variant, and of nftables.
         2. Part the TCP and UDP packets of the subnet to where the uplink leads into classes by
@@ -25,8 +25,8 @@ def test_rules_drop_nothing_outwards(testbed: Testbed, evidence: Evidence) -> No
            of each class through the hooks prerouting, forward and postrouting.
     Verify:
         - no class is dropped or rejected
-        - control: no class depends on a condition that is not understood; else the check is
-          inconclusive
+        - a class that a rule drops by a condition that is not understood is in the reason, and the
+          wire decides; without an outside the check is inconclusive
         - an existing open network is not judged: which classes pass is its administrator's choice
     """
     _drop_nothing(testbed, evidence, IPV4, outwards_connections)
@@ -37,7 +37,7 @@ def test_rules_drop_nothing_inwards(testbed: Testbed, evidence: Evidence) -> Non
     """The host's rules as a whole drop no new connection of the outside to a guest.
 
     Preconditions:
-        - an outside machine is on the host's uplink
+        - the host has an uplink, or of an existing network a default route
     Steps:
         1. Read the rules of iptables, of either variant, and of nftables.
         2. Part the TCP and UDP packets to guests' addresses that may come in by the uplink into
@@ -45,8 +45,8 @@ def test_rules_drop_nothing_inwards(testbed: Testbed, evidence: Evidence) -> Non
            connection of each class through the hooks prerouting, forward and postrouting.
     Verify:
         - no class is dropped or rejected
-        - control: no class depends on a condition that is not understood; else the check is
-          inconclusive
+        - a class that a rule drops by a condition that is not understood is in the reason, and the
+          wire decides; without an outside the check is inconclusive
         - an existing open network is not judged: which classes pass is its administrator's choice
     """
     _drop_nothing(testbed, evidence, IPV4, inwards_connections)
@@ -58,6 +58,7 @@ def _drop_nothing(
     """Assert that no class of a family's packets is dropped.
 
     Raises:
+        Inconclusive: a class may be dropped, and there is no outside.
         NotTestable: no rule of libvirt's is for the network, and the others are the site's.
     """
     topology = testbed.topology
@@ -69,4 +70,10 @@ def _drop_nothing(
     # What a port of another machine's filters is no matter of the guests' (libvirt's nwfilter).
     taps = [guest.tap for guest in testbed.guests]
     rules = read_rules(testbed.host, family, {testbed.switch.name: taps})
-    require_none(testbed, evidence, rules, follow, dropped_by, "is dropped")
+    try:
+        require_none(testbed, evidence, rules, follow, dropped_by, "is dropped")
+    except Inconclusive as doubt:
+        # Rules against floods and scans are such: within their limits nothing is lost.
+        if testbed.lacks_outside(family):
+            raise
+        evidence.reason = f"no class is dropped for certain, and the wire decides; {doubt}"

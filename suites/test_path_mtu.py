@@ -48,15 +48,18 @@ def test_sender_learns_the_paths_mtu(testbed: Testbed, evidence: Evidence) -> No
         - the second datagram is answered, and all of the transfer comes back
         - control: small datagrams are answered; and where a guest does not adapt, the router
           answered its larger packets with "fragmentation needed"; else the check is inconclusive
-        - control: where the outside adapts, its kernel has learnt that size; else the check is
-          inconclusive
+        - control: the outside reaches the guests by small datagrams, and where it adapts its kernel
+          has learnt that size; else the check is inconclusive
     """
     _learns(testbed, evidence, IPV4)
     topology = testbed.topology
     if topology.type.as_forwarded(topology.network, IPV4).outside_needs_route:
         whole, hop = _sizes(testbed)
         payload = whole - IPV4.header_octets - TRANSPORT_OCTETS
-        evidence.reason += f"; {require_outside_adapts(testbed, evidence, payload, hop)}"
+        try:
+            evidence.reason += f"; {require_outside_adapts(testbed, evidence, payload, hop)}"
+        except Inconclusive as undecided:
+            raise Inconclusive(f"{evidence.reason}; {undecided}") from undecided
 
 
 def _sizes(testbed: Testbed) -> tuple[int, int]:

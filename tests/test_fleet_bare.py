@@ -32,7 +32,9 @@ echo "$1" >/home/{USER}/.ssh/authorized_keys
 chown -R {USER}: /home/{USER}/.ssh
 echo ready
 read -r joined
-exec /usr/sbin/sshd -D -e
+/usr/sbin/sshd
+# It is the first process here: all ends with the input, and so with the test.
+exec cat >/dev/null
 """
 
 
@@ -63,7 +65,11 @@ def member(fleet: StagedFleet, release: str, folder: Path) -> Iterator[Path]:
 
 
 @pytest.mark.host
-def test_bare_hosts_of_two_releases_install_the_packs_of_their_groups(tmp_path: Path) -> None:
+def test_bare_hosts_of_two_releases_install_the_packs_of_their_groups(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    # SSH's sockets are in it, and the path of one has 107 octets at most.
+    tmp_path = tmp_path_factory.mktemp("fleet")
     records = tmp_path / "records"
     with staged_fleet(tmp_path) as fleet, contextlib.ExitStack() as stack:
         packs = {}

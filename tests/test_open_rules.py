@@ -56,6 +56,12 @@ def nft_bases() -> tuple[BaseChain, ...]:
     return tuple(parse_nft(LIBVIRT, IPV4, LOCAL))
 
 
+def test_a_link_local_address_is_not_beyond_the_uplink() -> None:
+    assert out(alone("-d 169.254.169.254/32 -j DROP")) == ""
+    assert "169.253.0.0" in out(alone("-d 169.253.0.0/16 -j DROP"))
+    assert come_in(alone("-s 169.254.0.0/16 -j DROP")) == ""
+
+
 @pytest.mark.parametrize(
     "rules", [forward(), iptables(UFW), Ruleset(IPV4, nft_bases())], ids=["docker", "ufw", "nft"]
 )

@@ -14,6 +14,7 @@ import pytest
 
 from contracts import pack_files
 from launcher.packing import deb_folder, pack_builder
+from tests.needed_programs import needs
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "offline.md"
@@ -181,7 +182,7 @@ def verified(archive: Path, key: Path) -> list[subprocess.CompletedProcess[str]]
 
 def key_of(maker: Path) -> Path:
     """Make a key."""
-    made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(maker)]
+    made = [needs("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", str(maker)]
     subprocess.run(made, check=True, stdin=subprocess.DEVNULL, timeout=60)
     return maker
 

@@ -64,7 +64,7 @@ BUSY = (
 SOON = f"""\
 cp {ROOT}/ci/systemd/plumbline-nightly.timer /etc/systemd/system/
 mkdir /etc/systemd/system/plumbline-nightly.timer.d
-printf '[Timer]\\nOnActiveSec=1s\\nRandomizedDelaySec=0\\nPersistent=false\\n' \\
+printf '[Timer]\\nOnCalendar=\\nOnActiveSec=1s\\nRandomizedDelaySec=0\\nPersistent=false\\n' \\
     >/etc/systemd/system/plumbline-nightly.timer.d/soon.conf
 systemctl daemon-reload
 systemctl enable --now plumbline-nightly.timer

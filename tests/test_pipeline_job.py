@@ -142,6 +142,21 @@ def test_githubs_page_is_never_beyond_what_it_takes(
     assert summary.count(row) == run_lines + comparison_lines
 
 
+def test_the_comparison_is_in_no_fold_of_a_page_that_was_cut(clone: PipelineClone) -> None:
+    row = "| NT-01 | 23456789 123456789 123456 |\n"
+    fold = f"<details>\n<summary>NT-01</summary>\n\n{row * 9000}\n</details>\n\n"
+    clone.pages(f"# The run\n{fold * 4}", "# The comparison\n")
+    (clone.folder / "baseline").mkdir()
+    (clone.folder / "baseline" / "run.json").touch()
+    page = clone.folder / "page.md"
+    clone.qualify("--output", "made", "--baseline", "baseline", GITHUB_STEP_SUMMARY=str(page))
+    shown = page.read_text()
+    assert len(shown.encode()) <= 1 << 20
+    before, _, after = shown.partition("**The rest does not fit")
+    assert before.count("<details>") == before.count("</details>") == 4
+    assert "# The comparison" in after
+
+
 @pytest.mark.parametrize("code", [0, 1])
 def test_a_job_without_a_record_is_unknown(clone: PipelineClone, code: int) -> None:
     """As with --help among the options, or with a launcher that breaks."""

@@ -55,11 +55,13 @@ run          command:bash                      bash            bash
 # Arguments: a folder, whether apt has lists, and the command.
 APART = """\
 mount -t tmpfs tmpfs "$1"
-mkdir -p "$1/upper" "$1/work" /var/lib/apt/lists
+mkdir -p "$1/upper" "$1/work"
 mount -t overlay -o "lowerdir=/usr/sbin,upperdir=$1/upper,workdir=$1/work" overlay /usr/sbin
 rm -f /usr/sbin/policy-rc.d
-mount -t tmpfs tmpfs /var/lib/apt/lists
-[ "$2" = no ] || touch /var/lib/apt/lists/mirror_Packages
+if [ -d /var/lib/apt/lists ]; then
+    mount -t tmpfs tmpfs /var/lib/apt/lists
+    [ "$2" = no ] || touch /var/lib/apt/lists/mirror_Packages
+fi
 shift 2
 code=0
 "$@" || code=$?
