@@ -179,7 +179,7 @@ def test_addresses_that_somebody_answers_for_are_not_used(
         (["--network", "default", "--addresses", "10.1.0.1-10.1.0.9"], "on none of the networks"),
         (["--network", "default", "--addresses", "10.1.0.9-10.1.0.1"], "comes after"),
         (["--topology", "nat", "--addresses", "10.1.0.1-10.1.0.9"], "--addresses is for --network"),
-        (["--network", "default", "--peer-nic", "eth9"], "networks that the run makes"),
+        (["--network", "default", "--peer-nic", "eth9"], "--addresses FIRST-LAST, of the network"),
     ],
 )
 def test_what_cannot_be_is_one_message(
