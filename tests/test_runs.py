@@ -224,7 +224,7 @@ def test_killed_run_leaves_a_valid_record_and_nothing_else(tmp_path: Path) -> No
         (("--topology", "absent.yaml"), "absent.yaml"),
         (("--claim", "NT-99"), "NT-99"),
         (("--claim", "BR-01", "--topology", "nat"), "it is about bridged"),
-        (("--claim", "HR-01", "--topology", "nat"), "decided by every run on a host that outlives"),
+        (("--claim", "HR-01", "--topology", "nat"), "on a host with other users (--host local"),
         (("--expect", "sriow"), 'did you mean "sriov"?'),
         (("--accel", "xen"), "xen"),
         (("--topologie", "nat"), "--topology"),
