@@ -21,6 +21,7 @@ from contracts.verdicts import Verdict, worst
 from reports.harmless_changes import harmless_table
 from reports.host_column import Column, column_of, named
 from reports.record import Check, RecordError, RunRecord, TopologyRecord, load
+from reports.shipped_data import ShippedChange, claim_ids, shipped_changes
 
 HEAD = """\
 # Where each claim was decided
@@ -43,15 +44,8 @@ On how many topologies each claim was decided whose guests have IPv4 alone, both
 A claim is decided for each family that its topology has, unless it is about one.
 """
 NOWHERE = "–"
-ROOT = Path(__file__).resolve().parent.parent
-CATALOGUE = ROOT / "topologies" / "claims.yaml"
-FAULTS = ROOT / "faults"
 # "QEMU emulator version 7.2.22 (Debian …)"
 NUMBER = re.compile(r"\d+(\.\d+)+")
-# What is needed of an entry of a file of faults.
-ENTRY = re.compile(
-    r"^  - id: (\S+)$|^    topologies: \[(.*)\]$|^    caught_by: \[(.*)\]$", re.MULTILINE
-)
 # A topology's guests have addresses of IPv4, of IPv6, or of both.
 FORMS = {frozenset({4}): "IPv4", frozenset({4, 6}): "both", frozenset({6}): "IPv6"}
 DECIDED = frozenset({Verdict.CONFORMS, Verdict.VIOLATES})
@@ -73,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
 
 def table(records: Iterable[RunRecord]) -> str:
     """Return the page: its heading, the runs, and a row for each claim and harmless change."""
-    cells: dict[str, dict[Column, list[Verdict]]] = {id_: {} for id_ in catalogue()}
+    cells: dict[str, dict[Column, list[Verdict]]] = {id_: {} for id_ in claim_ids()}
     columns: dict[Column, list[str]] = {}
     records = list(records)
     for record in _of_whole_topologies(records):
@@ -112,13 +106,8 @@ def by_family(records: Iterable[RunRecord]) -> list[str]:
     return [FAMILIES, f"| claim | {' | '.join(FORMS.values())} |", "|---|---|---|---|", *rows]
 
 
-def catalogue() -> list[str]:
-    """Return the ids of all claims, in the catalogue's order; the file is ours and of one style."""
-    return re.findall(r"^ +- id: (\S+)$", CATALOGUE.read_text(encoding="utf-8"), re.MULTILINE)
-
-
 def proving_faults(records: Iterable[RunRecord] = ()) -> dict[str, list[str]]:
-    """Return the faults that each claim must notice; the files are ours and of one style.
+    """Return the faults that each claim must notice.
 
     Args:
         records: what the claims of a check are known from, where a fault names a check in place of
@@ -127,37 +116,30 @@ def proving_faults(records: Iterable[RunRecord] = ()) -> dict[str, list[str]]:
     """
     checks = [check for record in records for check in record.checks]
     found: dict[str, list[str]] = {}
-    for file in sorted(FAULTS.glob("*.yaml")):
-        fault, topologies = "", list[str]()
-        for id_, of, caught_by in ENTRY.findall(file.read_text(encoding="utf-8")):
-            if id_:
-                fault, topologies = id_, []
-            topologies = of.split(", ") if of else topologies
-            for each in caught_by.split(", ") if caught_by else ():
-                claims = _decided_by(each, fault, topologies, checks) if "." in each else [each]
-                for claim in claims:
-                    if fault not in found.setdefault(claim, []):
-                        found[claim].append(fault)
+    for fault in shipped_changes():
+        for each in fault.caught_by:
+            claims = _decided_by(each, fault, checks) if "." in each else [each]
+            for claim in claims:
+                if fault.id not in found.setdefault(claim, []):
+                    found[claim].append(fault.id)
     return found
 
 
-def _decided_by(
-    prefix: str, fault: str, topologies: Sequence[str], checks: Sequence[Check]
-) -> list[str]:
+def _decided_by(prefix: str, fault: ShippedChange, checks: Sequence[Check]) -> list[str]:
     """Return the claims of the checks whose ids begin with a prefix, for `proving_faults`."""
     meant = [check for check in checks if check.id.startswith(prefix)]
     noticed = [
         check
         for check in meant
-        if check.topology.endswith(f"+{fault}") and check.verdict is Verdict.VIOLATES
+        if check.topology.endswith(f"+{fault.id}") and check.verdict is Verdict.VIOLATES
     ]
-    deciding = noticed or [check for check in meant if check.topology in topologies]
+    deciding = noticed or [check for check in meant if check.topology in fault.topologies]
     return sorted({claim for check in deciding for claim in check.claims})
 
 
 def undecided(records: Iterable[RunRecord]) -> list[str]:
     """Return the claims that no record decides."""
-    verdicts: dict[str, set[Verdict]] = {id_: set() for id_ in catalogue()}
+    verdicts: dict[str, set[Verdict]] = {id_: set() for id_ in claim_ids()}
     for record in _of_whole_topologies(records):
         for claim in record.claims:
             verdicts[claim.id].add(claim.verdict)
@@ -166,7 +148,7 @@ def undecided(records: Iterable[RunRecord]) -> list[str]:
 
 def families_of(records: Iterable[RunRecord]) -> dict[str, dict[str, int]]:
     """Return on how many topologies each claim was decided, by their guests' families."""
-    counted = {id_: dict.fromkeys(FORMS.values(), 0) for id_ in catalogue()}
+    counted = {id_: dict.fromkeys(FORMS.values(), 0) for id_ in claim_ids()}
     seen: set[tuple[str, str]] = set()
     for record in _of_whole_topologies(records):
         forms = {each.name: _form(each) for each in record.topologies}

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What came of each harmless change, on which topologies and hosts: Markdown, from run records."""
 
-import re
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
 
 from reports.host_column import Column, column_of, named
 from reports.record import FaultOutcome, RunRecord
+from reports.shipped_data import shipped_changes
 
 HEAD = """\
 ## Harmless changes
@@ -15,10 +14,7 @@ What healthy hosts have too: beside none of these changes of `faults/` may a che
 undecided ([faults.md](faults.md) has the outcomes). Of several records of a host the latest counts
 that decided it; a topology without a host is in none.
 """
-FAULTS = Path(__file__).resolve().parent.parent / "faults"
 NOWHERE = "–"
-# What is needed of a file of faults; the files are ours and of one style.
-LINE = re.compile(r"^(faults|harmless):$|^  - id: (\S+)$|^    topologies: \[(.*)\]$", re.MULTILINE)
 
 
 def harmless_table(records: Iterable[RunRecord]) -> list[str]:
@@ -26,34 +22,25 @@ def harmless_table(records: Iterable[RunRecord]) -> list[str]:
     seen = _outcomes(records)
     hosts = dict.fromkeys(column for _, _, column in seen)
     lines = [HEAD, "| change | topologies | host | outcome |", "|---|---|---|---|"]
-    for id_, topologies in shipped_harmless().items():
+    for change in shipped_changes():
+        if not change.is_harmless:
+            continue
         rows: dict[tuple[str, str], list[str]] = {}
-        for topology in topologies:
+        for topology in change.topologies:
             found = {
-                host: seen[id_, topology, host] for host in hosts if (id_, topology, host) in seen
+                host: seen[change.id, topology, host]
+                for host in hosts
+                if (change.id, topology, host) in seen
             }
             for host, outcome in found.items():
                 rows.setdefault((named(host), outcome), []).append(topology)
             if not found:
                 rows.setdefault((NOWHERE, NOWHERE), []).append(topology)
         lines += [
-            f"| {id_} | {', '.join(of)} | {host} | {outcome} |"
+            f"| {change.id} | {', '.join(of)} | {host} | {outcome} |"
             for (host, outcome), of in rows.items()
         ]
     return lines
-
-
-def shipped_harmless() -> dict[str, list[str]]:
-    """Return the shipped harmless changes, each with the names of its topologies."""
-    found: dict[str, list[str]] = {}
-    for file in sorted(FAULTS.glob("*.yaml")):
-        section = id_ = ""
-        for heading, listed, topologies in LINE.findall(file.read_text(encoding="utf-8")):
-            section, id_ = heading or section, listed or id_
-            if topologies and section == "harmless":
-                # A topology that is no shipped one is known by its file's name.
-                found[id_] = [PurePosixPath(each).stem for each in topologies.split(", ")]
-    return found
 
 
 def _outcomes(records: Iterable[RunRecord]) -> dict[tuple[str, str, Column], FaultOutcome]:
