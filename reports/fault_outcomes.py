@@ -75,13 +75,16 @@ def _is_among(entries: Iterable[str], check: Check) -> bool:
 
 
 def lacking_for(fault: FaultResult, checks: Iterable[Check]) -> list[str]:
-    """Return what the host lacks to show a fault, by the checks that must notice it."""
+    """Return what the host lacks to show a change, by the checks that decide it.
+
+    Those are the checks that must notice a fault, and all that are made beside a harmless change.
+    """
     return sorted(
         {
             check.reason or "no reason given"
             for check in checks
             if check.verdict is Verdict.NOT_TESTABLE
-            and any(is_named(entry, check) for entry in fault.missed)
+            and (fault.is_harmless or _is_among(fault.missed, check))
         }
     )
 

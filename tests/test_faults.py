@@ -11,7 +11,7 @@ from contracts.verdicts import NOT_DECIDED, Verdict
 from faults import Fault, Harmless, load_all
 from fixtures.testbed.faulted_topology import broken_ones
 from launcher import prove
-from reports.fault_outcomes import results
+from reports.fault_outcomes import lacking_for, results
 from reports.record import Check, FaultResult, TopologyRecord
 from tests import records
 from topologies.catalogue import claims
@@ -243,6 +243,16 @@ def test_a_harmless_change_names_what_turned() -> None:
     stands = [TopologyRecord(name="nat+f", verdict=Verdict.VIOLATES)]
     [told] = results([QUIET], [FINE, RULES], stands)
     assert told.unexplained == {"nat.rules[nat+f]": "violates: seen"}
+
+
+def test_what_is_lacking_for_a_harmless_change_is_named() -> None:
+    made = [
+        FINE,
+        check("x.y", "NT-05", Verdict.NOT_TESTABLE, "no bonds"),
+        check("x.z", None, Verdict.NOT_TESTABLE, "no VLANs"),
+        check("x.w", None, Verdict.NOT_TESTABLE, "no bonds"),
+    ]
+    assert lacking_for(QUIET, made) == ["no VLANs", "no bonds"]
 
 
 def test_a_topology_that_broke_decides_nothing() -> None:
