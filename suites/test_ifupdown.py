@@ -165,7 +165,7 @@ def _require_bridge(
     """Require a documented bridge to come up on a spare network, and to be gone after."""
     _require_tool(testbed, evidence, wanted.written, label)
     with _spare(testbed, wanted) as spare:
-        with _configured(testbed, spare, wanted.written):
+        with _configured(testbed, spare, wanted.written, label):
             made = has_link(spare.machine, wanted.bridge)
             assert made, f"{wanted.written.tool} ends well, and there is no {wanted.bridge}"
             bridge = nic_state(spare.machine, wanted.bridge)
@@ -234,12 +234,15 @@ def _served(wanted: DocumentedBridge) -> DhcpRange:
 
 
 @contextlib.contextmanager
-def _configured(testbed: Testbed, spare: Spare, written: Configuration) -> Iterator[None]:
+def _configured(
+    testbed: Testbed, spare: Spare, written: Configuration, label: str = ""
+) -> Iterator[None]:
     """Require the tool to bring a configuration up without an error, and to take it down so."""
+    which = f"{label}: " if label else ""
     with written.brought_up(testbed.host, spare) as failures:
-        assert not failures, failures[0]
+        assert not failures, f"{which}{failures[0]}"
         yield
-    assert not failures, failures[0]
+    assert not failures, f"{which}{failures[0]}"
 
 
 def _require_port(spare: Spare, name: str, *, stp: bool) -> None:
