@@ -10,6 +10,9 @@ class Standard(RecordPart):
     """The catalogue of claims that a run's checks are from."""
 
     catalogue: str = Field(description="its format")
+    edition: int | None = Field(
+        default=None, ge=1, description="the catalogue's number; null in an older record"
+    )
     version: str = Field(description="the version of Plumbline that it is part of")
     sha256: str = Field(pattern="^[0-9a-f]{64}$", description="of topologies/claims.yaml")
     levels: dict[str, str] = Field(description="the level of each of its claims, by id")

@@ -26,7 +26,7 @@ def standard_facts(record: RunRecord) -> Iterator[tuple[str, list[str]]]:
         gettext("Standard"),
         [
             gettext("{catalogue} of Plumbline {version}, {claims}: {levels}").format(
-                catalogue=standard.catalogue,
+                catalogue=_named(standard),
                 version=standard.version,
                 claims=counted(len(standard.levels), "claim"),
                 levels=_by_level(standard.levels.values()),
@@ -43,6 +43,14 @@ def standard_facts(record: RunRecord) -> Iterator[tuple[str, list[str]]]:
         yield gettext("Of it not decided here"), list(_undecided(verdicts))
     if gone := list(_left_out(record, standard, verdicts)):
         yield gettext("Left out"), gone
+
+
+def _named(standard: Standard) -> str:
+    """Return the catalogue's format and edition; an older record has no edition."""
+    if standard.edition is None:
+        return standard.catalogue
+    said = gettext("{catalogue}, edition {edition},")
+    return said.format(catalogue=standard.catalogue, edition=standard.edition)
 
 
 def _verdicts(record: RunRecord, standard: Standard) -> dict[str, Verdict]:

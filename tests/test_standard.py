@@ -22,9 +22,11 @@ from reports.recording.recorded_settings import standard
 from reports.run_verdict import facts
 from tests.launched import launched
 from tests.reported import check, record
+from topologies import catalogue
 
 ROOT = Path(__file__).resolve().parent.parent
 CLAIMS = ROOT / "topologies" / "claims.yaml"
+EDITIONS = CLAIMS.with_suffix(".editions")
 
 
 # What an option that selects is given with, where it is no name.
@@ -49,13 +51,34 @@ def test_the_facts_of_a_report_name_catalogue_digest_levels_and_what_was_left_ou
     digest = hashlib.sha256(CLAIMS.read_bytes()).hexdigest()
     number = CLAIMS.read_text().count("- id: ")
     assert found["Standard"][0].startswith(
-        f"plumbline/claims/1 of Plumbline 0.1.0, {number} claims: required "
+        f"plumbline/claims/1, edition {catalogue.edition()}, of Plumbline 0.1.0, "
+        f"{number} claims: required "
     )
     assert found["Standard"][1] == f"SHA-256 {digest}"
     assert found["Of it decided here"] == ["1 claim: required 1"]
     (left_out,) = found["Left out"]
     assert left_out.startswith(f"{number - 1} claims (--topology nat, --claim NT-01): GN-01–")
     assert " NT-02–" in left_out
+
+
+def test_an_edition_is_one_text_of_the_catalogue() -> None:
+    """A change of the catalogue is another standard, and has another number."""
+    lines = [line for line in EDITIONS.read_text().splitlines() if not line.startswith("#")]
+    numbers, digests = zip(*(line.split() for line in lines), strict=True)
+    assert list(map(int, numbers)) == list(range(1, len(lines) + 1))
+    assert len(set(digests)) == len(digests)
+    assert digests[-1] == hashlib.sha256(CLAIMS.read_bytes()).hexdigest(), (
+        f"{CLAIMS.name} has changed: raise its edition, and add number and SHA-256 to "
+        f"{EDITIONS.name}"
+    )
+    assert int(numbers[-1]) == catalogue.edition()
+
+
+def test_a_record_of_a_catalogue_without_a_number_names_its_format() -> None:
+    run = judged_by(RunSettings(topology=("nat",)))
+    assert run.standard is not None
+    older = run.model_copy(update={"standard": run.standard.model_copy(update={"edition": None})})
+    assert dict(facts(older))["Standard"][0].startswith("plumbline/claims/1 of Plumbline 0.1.0")
 
 
 def test_each_form_of_the_report_has_it(tmp_path: Path) -> None:

@@ -166,6 +166,7 @@ class _Section(_Entry):
 
 class _Catalogue(_Entry):
     schema_name: SchemaName = Field(alias="schema", description="The format.")
+    edition: int = Field(ge=1, description="Its number, one more with each change.")
     documents: dict[str, str] = Field(min_length=1, description="Title of each document by id.")
     sections: Annotated[tuple[_Section, ...], Field(strict=False)] = Field(
         min_length=1, description="The sections in order."
@@ -190,13 +191,23 @@ def documents() -> Mapping[str, str]:
     return _loaded(CATALOGUE)[1]
 
 
+def edition() -> int:
+    """Return the catalogue's number, which `topologies/claims.editions` has with its digest.
+
+    Raises:
+        DataError: The catalogue in this checkout is damaged.
+    """
+    return _loaded(CATALOGUE)[2]
+
+
 @cache
-def _loaded(file: Path) -> tuple[Mapping[str, Claim], Mapping[str, str]]:
+def _loaded(file: Path) -> tuple[Mapping[str, Claim], Mapping[str, str], int]:
     document = read(file)
     catalogue = as_model(document, _Catalogue)
     return (
         MappingProxyType(_by_id(catalogue, document)),
         MappingProxyType(dict(catalogue.documents)),
+        catalogue.edition,
     )
 
 

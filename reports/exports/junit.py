@@ -19,6 +19,7 @@ from reports.exports.report_cases import ReportCase, cases
 from reports.exports.verdict_counts import counts_line
 from reports.record import RunRecord
 from reports.run_verdict import run_verdict
+from reports.standard import Standard
 from reports.waivers import waiver_line
 
 # How a test case ends, by verdict; one that conforms has no such element.
@@ -109,12 +110,20 @@ def _details(case: ReportCase) -> Iterator[str]:
         yield f"evidence: {file.path}"
 
 
+def _standard(standard: Standard) -> Iterator[str]:
+    """Yield the catalogue's format, its edition if it has one, and its digest."""
+    yield standard.catalogue
+    if standard.edition is not None:
+        yield f"edition {standard.edition}"
+    yield standard.sha256
+
+
 def _facts(record: RunRecord, suite: str) -> dict[str, str]:
     """Return what the verdicts of a suite rest on."""
     facts = {"run": str(record.id), "said": run_verdict(record).says, "counts": counts_line(record)}
     title = next((t.title for t in record.topologies if t.name == suite and t.title), None)
     if record.standard is not None:
-        facts["standard"] = f"{record.standard.catalogue} {record.standard.sha256}"
+        facts["standard"] = " ".join(_standard(record.standard))
     known = {
         "title": title,
         "host": record.host.kind,
