@@ -14,7 +14,12 @@ from faults import load_all
 from fixtures.errors import HarnessError
 from fixtures.probe.evidence import Evidence
 from fixtures.testbed import testbed_reuse as reuse_module
-from fixtures.testbed.config_snapshot import ConfigSnapshot, differences, lines
+from fixtures.testbed.config_snapshot import (
+    ConfigSnapshot,
+    differences,
+    lines,
+    without_free_macs,
+)
 from fixtures.testbed.testbed import Testbed
 from fixtures.testbed.testbed_reuse import TestbedReuse
 from topologies.library import load
@@ -152,6 +157,24 @@ def test_a_carrier_that_is_up_is_no_difference_before_the_kernel_says_so() -> No
     up = asked(["UP", "LOWER_UP"], "UP")
     assert differences(asked(["NO-CARRIER", "UP", "LOWER_UP"], "DOWN"), up) == []
     assert differences(asked(["NO-CARRIER", "UP"], "DOWN"), up) != []
+
+
+def test_the_mac_of_a_function_that_no_guest_has_is_no_difference() -> None:
+    def asked(*functions: str) -> ConfigSnapshot:
+        shown = [
+            {"vf": number, "address": mac, "link_state": "auto", "rate": {"max_tx": 0}}
+            for number, mac in enumerate(functions)
+        ]
+        nic = {"ifname": "ens1", "address": "52:54:00:00:00:01", "vfinfo_list": shown}
+        free = {"ifname": "ens1v1", "address": functions[1], "parentbus": "pci"}
+        listed = lines(json.dumps([free, nic]), in_order=False)
+        return {"ip": without_free_macs(listed, {"52:54:00:00:00:0a"})}
+
+    guest, others = "52:54:00:00:00:0a", ("2e:67:c8:12:51:4a", "62:94:ac:bd:cb:bd")
+    built = asked(guest, others[0])
+    assert differences(built, asked(guest, others[1])) == []
+    assert differences(built, asked(others[1], others[0])) != []
+    assert "52:54:00:00:00:01" in "".join(built["ip"])
 
 
 def test_counters_and_what_ipv6_makes_up_are_no_difference() -> None:
