@@ -29,7 +29,10 @@ def test_passthrough_beside_a_guest_of_others(tmp_path: Path) -> None:
     assert done.returncode == EXIT_CONFORMS, done.stdout + done.stderr
     jsonschema.validate(record, json.loads(SCHEMA.read_text()))
     assert {each["id"] for each in record["claims"]} >= {"PT-03", "PT-10", "HR-01"}
-    assert set(verdicts(record).values()) == {"conforms"}
+    seen = verdicts(record)
+    # The guest of others would feel a restart of libvirtd: it is made with --disruptive alone.
+    assert seen.pop("libvirtd_restart.networks_after_a_restart") == "not-testable"
+    assert set(seen.values()) == {"conforms"}
     host = record["host"]
     assert (host["kind"], host["facts"]["profile"]) == ("lab", "plain")
     assert host["accel"]["name"] == "kvm", host["accel"]["reason"]

@@ -28,10 +28,15 @@ from tests.launched import ROOT
 SCRIPT = """\
 cd "$FOLDER"
 sed -i '/^user/d; /^group/d; /^stdio_handler/d' /etc/libvirt/qemu.conf
-kill "$(cat /run/libvirtd.pid)"
+former=$(cat /run/libvirtd.pid)
+kill "$former"
 virtlogd -d
+# Its last act is to remove its sockets: those of the next one, if that is there already.
 round=0
-until libvirtd -d || [ $((round += 1)) -gt 50 ]; do sleep 0.2; done
+while kill -0 "$former" && [ $((round += 1)) -lt 300 ]; do sleep 0.2; done
+libvirtd -d
+round=0
+until virsh -q list || [ $((round += 1)) -gt 100 ]; do sleep 0.2; done
 journal=/var/lib/plumbline/journal
 state() {
     # The kernel's bonding has a file there, which is no link.
