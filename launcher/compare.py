@@ -82,6 +82,11 @@ def parser() -> Parser:
         action="store_true",
         help="too few samples to judge a quantity leave nothing open: verdicts decide",
     )
+    add(
+        "--accept-dependent-samples",
+        action="store_true",
+        help="samples that depend on one another leave nothing open: verdicts decide",
+    )
     add_waiver_options(own)
     add_language(own)
     return own

@@ -120,6 +120,28 @@ def test_the_users_level_and_what_is_relevant_to_them_count(before: Path, tmp_pa
     assert main(order(before=before, after=after, level=0.001)) == 10
 
 
+@pytest.mark.parametrize(
+    ("samples", "option", "why"),
+    [
+        (STEADY[:3], "--accept-few-samples", "too few samples"),
+        (sorted(STEADY), "--accept-dependent-samples", "samples depend on one another"),
+    ],
+)
+def test_what_could_not_be_judged_is_accepted_by_its_own_option(
+    samples: Sequence[float], option: str, why: str, tmp_path: Path
+) -> None:
+    runs = [
+        run(tmp_path / str(number), record(number, check("dhcp.lease[nat]"), throughput(samples)))
+        for number in range(2)
+    ]
+    refused = plumbline(*runs)
+    assert refused.returncode == 10, refused.stderr
+    assert f"no quantity could be judged: {why}" in refused.stdout
+    accepted = plumbline(*runs, option)
+    assert accepted.returncode == 0, accepted.stderr
+    assert f"no quantity could be judged: {why}" in accepted.stdout
+
+
 def wrong(tmp_path: Path, content: str) -> Path:
     folder = tmp_path / "wrong"
     folder.mkdir()

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The judgement of quantities: direction, what matters, what cannot be said, and why."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from reports.compare.compare_runs import compare
 from reports.compare.comparison import Comparison, QuantityOutcome
-from reports.compare.measured_quantities import direction, read, trial_values
-from reports.compare.quantities import Criteria
+from reports.compare.dependence import chance
+from reports.compare.measured_quantities import Key, Measured, direction, read, trial_values
+from reports.compare.quantities import Criteria, decisions
 from reports.record import Measurement, RecordError, load
 from tests.compared import HOST, check, quantity, record
 
@@ -114,7 +117,9 @@ def test_too_few_samples_may_be_accepted_and_hide_nothing_that_is_judged() -> No
     three, fewer = [quantity("a", STEADY[:3])], [quantity("a", scaled(0.1)[:3])]
     found = compared(three, fewer, accept_few=True)
     assert found.exit_code == 0
-    assert "too few samples to be judged" in found.because[0]
+    assert found.because == [
+        "no verdict is shown to be worse; no quantity could be judged: too few samples"
+    ]
     steady = [quantity("b", STEADY)]
     slower = compared(three + steady, [*fewer, quantity("b", scaled(0.5))], accept_few=True)
     assert slower.exit_code == 1
@@ -158,17 +163,90 @@ def test_the_correction_is_over_all_quantities_with_a_direction() -> None:
     assert found.quantities[0].outcome is QuantityOutcome.IMPROVED
 
 
+DRIFTING = [2500.0, 2510, 2490, 2600, 2400, 1500, 1450, 1300, 1350, 1200]
+
+
 def test_samples_that_follow_one_another_count_as_one() -> None:
-    drifting = [2500.0, 2510, 2490, 2600, 2400, 1500, 1450, 1300, 1350, 1200]
-    found = compared([quantity("x", drifting)], [quantity("x", [v / 3 for v in drifting])])
-    assert found.quantities[0].outcome is QuantityOutcome.TOO_FEW
-    assert "depend on the one before" in (found.quantities[0].note or "")
-    assert found.quantities[0].before.interval is None
+    for factor in (1 / 3, 1.0):
+        found = compared([quantity("x", DRIFTING)], [quantity("x", [v * factor for v in DRIFTING])])
+        assert found.quantities[0].outcome is QuantityOutcome.DEPENDENT
+        assert "depend on the one before" in (found.quantities[0].note or "")
+        assert found.quantities[0].before.interval is None
+        assert found.exit_code == 10
+        assert found.because[0] == ("no quantity could be judged: samples depend on one another")
+        assert found.because[1].startswith("samples depend on one another, and do not judge nat: x")
+
+
+def test_dependent_samples_may_be_accepted_and_hide_nothing_that_is_judged() -> None:
+    before, after = [quantity("a", DRIFTING)], [quantity("a", DRIFTING)]
+    found = compared(before, after, accept_dependent=True)
+    assert found.exit_code == 0
+    assert found.because == [
+        "no verdict is shown to be worse; no quantity could be judged: samples depend on one "
+        "another"
+    ]
+    assert compared(before, after, accept_few=True).exit_code == 10
+    steady, slow = [quantity("b", STEADY)], [quantity("b", scaled(0.5))]
+    assert compared(before + steady, after + slow, accept_dependent=True).exit_code == 1
+
+
+# One in a hundred rows of independent samples is like it, or more so.
+DOUBTFUL = [990.0, 985, 995, 998, 1012, 1000, 1003, 1005, 1020, 1008]
+MANY = [quantity(str(number), STEADY) for number in range(30)]
+
+
+def test_a_row_that_chance_may_have_made_is_judged_and_raises_no_alarm() -> None:
+    """Among many rows one looks dependent; of such ones the test sees too much, not too little."""
+    for factor, expected in (
+        (1.0, QuantityOutcome.NO_DIFFERENCE),
+        (0.5, QuantityOutcome.DEPENDENT),
+        (2.0, QuantityOutcome.DEPENDENT),
+    ):
+        after = [quantity("x", [value * factor for value in DOUBTFUL]), *MANY]
+        found = compared([quantity("x", DOUBTFUL), *MANY], after)
+        assert found.quantities[0].before.interval is None, "it is no row that looks dependent"
+        assert found.quantities[0].outcome is expected
+        assert found.exit_code == (0 if expected is QuantityOutcome.NO_DIFFERENCE else 10)
+
+
+def test_independent_samples_seldom_seem_to_depend_on_one_another() -> None:
+    rng = np.random.default_rng(5)
+
+    def rows() -> dict[Key, Measured]:
+        found = {}
+        for number in range(40):
+            row = read(quantity("x", rng.normal(1000, 50, 10).tolist()))
+            assert row is not None
+            found["nat", "throughput.x", str(number)] = row
+        return found
+
+    seen = doubtful = 0
+    for _ in range(60):
+        before, after = rows(), rows()
+        pairs = {key: (before[key], after[key]) for key in before}
+        doubtful += any(each.in_a_row for pair in pairs.values() for each in pair)
+        outcomes = [each.outcome for each in decisions(pairs, Criteria()).values()]
+        seen += QuantityOutcome.DEPENDENT in outcomes
+    # 5 % of 60; without the share for each row it would be half of them.
+    assert seen <= 8
+    assert doubtful >= 15
+
+
+def test_how_often_chance_orders_samples_so() -> None:
+    alike = [
+        order
+        for order in itertools.permutations(range(6))
+        if stats.spearmanr(order[:-1], order[1:]).statistic > 1 - 1e-9
+    ]
+    assert chance(1.0, 6) == pytest.approx(len(alike) / 720, rel=0.2)
+    assert chance(-1.0, 10) == 1.0
+    assert chance(1.0, 20) < 1e-4
 
 
 def test_another_unit_is_not_compared() -> None:
     found = compared([quantity("x", STEADY)], [quantity("x", STEADY, "Gbit/s")])
     assert found.quantities[0].note == "in Mbit/s before, in Gbit/s after"
+    assert found.quantities[0].outcome is QuantityOutcome.NOT_COMPARABLE
 
 
 def test_samples_of_one_trial_are_one_value_and_a_cold_one_is_left_out() -> None:

@@ -16,6 +16,7 @@ from launcher.gate_answer import answer
 from launcher.gate_folder import FILE, PAGE, GateFolder, Step, begun
 from reports.compare.compare_command import compared
 from reports.compare.gate_answer import answer_of
+from reports.compare.quantities import Criteria
 from reports.record import Check, Measurement, RunRecord, save
 from reports.waiver import Waiver
 from reports.waivers import today
@@ -101,13 +102,33 @@ def test_one_quantity_that_could_be_judged_opens_no_gate_beside_one_with_too_few
     )
 
 
-def test_a_speed_that_drifted_is_counted_beside_one_that_could_be_judged(tmp_path: Path) -> None:
-    """In a run of every topology chance alone makes one row of samples look so."""
+def test_samples_that_depend_on_one_another_call_no_upgrade_good(tmp_path: Path) -> None:
     before = measured(0, tcp=STEADY, udp=sorted(STEADY))
     after = measured(1, tcp=STEADY[::-1], udp=STEADY)
     code, said = answered(tmp_path, before, after)
-    assert code == 0
-    assert said.endswith("quantities not judged: 1 of 2 (too few samples))")
+    assert code == 10
+    assert said == (
+        "gate undecided: samples depend on one another, and do not judge nat: udp: another run on "
+        "an idle machine may; compare --accept-dependent-samples goes by the verdicts (checks that "
+        "conform as before: 1; quantities not judged: 1 of 2 (samples depend on one another))"
+    )
+    accepting = Criteria(accept_dependent=True)
+    assert compared(tmp_path / "before", tmp_path / "after", accepting).exit_code == 0
+    # These are not too few.
+    assert (
+        compared(tmp_path / "before", tmp_path / "after", Criteria(accept_few=True)).exit_code == 10
+    )
+
+
+def test_a_speed_in_another_unit_opens_no_gate(tmp_path: Path) -> None:
+    steady = quantity("tcp", STEADY)
+    runs = [
+        record(run, check("throughput.x", measurements=[steady, quantity("udp", STEADY, unit)]))
+        for run, unit in enumerate(("Mbit/s", "Gbit/s"))
+    ]
+    code, said = answered(tmp_path, *runs)
+    assert code == 10
+    assert said.startswith("gate undecided: not comparable, and not judged: nat: udp (")
 
 
 def test_a_figure_without_a_better_direction_keeps_no_gate_shut(tmp_path: Path) -> None:
@@ -194,6 +215,16 @@ def test_the_sentence_has_no_english_in_chinese(tmp_path: Path) -> None:
     assert said.replace("CPU", "").replace("Some", "").replace("Other", "").isascii() is False
     words = {each for each in said.replace("×", " ").split() if each.isascii() and each.isalpha()}
     assert words <= {"CPU", "Some", "Other"}
+
+
+def test_dependent_samples_are_named_in_chinese(tmp_path: Path) -> None:
+    before = measured(0, tcp=STEADY, udp=sorted(STEADY))
+    answered(tmp_path, before, measured(1, tcp=STEADY[::-1], udp=STEADY))
+    with spoken(CHINESE):
+        code, said = answer_of(compared(tmp_path / "before", tmp_path / "after"))
+    assert code == 10
+    assert said.startswith("升级门禁未判定：样本相互依赖，无法评判 nat: udp")
+    assert "未评判的量：1/2（样本相互依赖）" in said
 
 
 def of_gate(folder: Path, *words: str) -> GateFolder:

@@ -38,6 +38,7 @@ class CompareOrder(BaseModel):
         waivers: further ones, beside those of the run after.
         level: in percent, as power and relevant (`Criteria`).
         accept_few_samples: `Criteria.accept_few`.
+        accept_dependent_samples: `Criteria.accept_dependent`.
         lang: the language of its reader; a program is not spoken to in Chinese.
     """
 
@@ -53,6 +54,7 @@ class CompareOrder(BaseModel):
     power: float
     relevant: float
     accept_few_samples: bool = False
+    accept_dependent_samples: bool = False
     waivers: list[Waiver] = []
     lang: str = ENGLISH
 
@@ -120,6 +122,7 @@ def _compared(order: CompareOrder) -> Comparison:
         power=order.power / 100,
         relevant_percent=order.relevant,
         accept_few=order.accept_few_samples,
+        accept_dependent=order.accept_dependent_samples,
     )
     return compared(order.before, order.after, criteria, order.waivers, order.topology)
 

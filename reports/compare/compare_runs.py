@@ -12,7 +12,8 @@ from reports.compare.comparability import (
     warnings,
     why_speeds_differ,
 )
-from reports.compare.comparison import ComparedRun, Comparison, identity, outcome_of
+from reports.compare.comparison import ComparedRun, Comparison, identity
+from reports.compare.comparison_answer import outcome_of
 from reports.compare.evidence_differences import EvidenceReader, differences
 from reports.compare.host_facts import facts
 from reports.compare.measured_quantities import measured
@@ -66,7 +67,7 @@ def compare(
         and (topology, check, name) not in quantities_now
     ]
     exit_code, because = outcome_of(
-        flipped, vanished, appeared, quantities, undecided, accept_few=criteria.accept_few
+        flipped, vanished, appeared, quantities, undecided, accepted=criteria.accepted
     )
     return Comparison(
         before=_run(was, before[1]),

@@ -7,17 +7,12 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
-from contracts.exit_codes import EXIT_CONFORMS, EXIT_UNDECIDED, EXIT_VIOLATES
-from contracts.language import gettext, word
+from contracts.language import gettext
 from contracts.verdicts import Verdict
 from reports.record import RunRecord
 from reports.warmup import Better
 
 COMPARE_SCHEMA: Literal["plumbline/compare/1"] = "plumbline/compare/1"
-
-
-# Of quantities in a reason; the rows below it have them all.
-NAMES_SHOWN = 3
 
 
 class Effect(StrEnum):
@@ -41,11 +36,10 @@ class QuantityOutcome(StrEnum):
     CHANGED = "changed"
     NO_DIFFERENCE = "no difference shown"
     TOO_FEW = "too few samples"
+    DEPENDENT = "samples depend on one another"
     NOT_COMPARABLE = "not comparable"
 
 
-WORSE_UNKNOWN = frozenset({Effect.LOST, Effect.FOUND})
-"""Effects that leave open whether something is worse."""
 JUDGED = frozenset(
     {
         QuantityOutcome.REGRESSED,
@@ -217,105 +211,6 @@ class Comparison(ComparisonPart):
     notes: list[str] = Field(description="evidence that could not be read")
     exit_code: int
     because: list[str] = Field(description="what the exit code rests on")
-
-
-def outcome_of(
-    flips: list[Flip],
-    vanished: list[OneSided],
-    appeared: list[OneSided],
-    quantities: list[Quantity],
-    undecided: list[str],
-    *,
-    accept_few: bool = False,
-) -> tuple[int, list[str]]:
-    """Return the exit code and what it rests on.
-
-    What is certain comes first: something that is worse (1), then whatever leaves open whether
-    something is (10).
-
-    Args:
-        flips: verdicts that are others now.
-        vanished: entries of the run before only.
-        appeared: entries of the run after only.
-        quantities: those of both.
-        undecided: the reasons that leave the whole comparison open.
-        accept_few: too few samples to judge a quantity leave nothing open.
-    """
-    worse = [_turned(flip) for flip in flips if flip.effect is Effect.REGRESSED]
-    regressed = gettext("{quantity} regressed")
-    worse += [
-        regressed.format(quantity=named(each))
-        for each in quantities
-        if each.outcome is QuantityOutcome.REGRESSED
-    ]
-    if worse:
-        return EXIT_VIOLATES, worse
-    open_ = list(undecided)
-    open_ += [_turned(f) for f in flips if f.effect in WORSE_UNKNOWN or f.of == "topology"]
-    decided = {Verdict.CONFORMS, Verdict.VIOLATES, Verdict.WAIVED}
-    if gone := _claim_list([each for each in vanished if each.verdict in decided], vanished):
-        open_.append(
-            gettext("decided before, and not looked at after: {claims}").format(claims=gone)
-        )
-    if new := _claim_list([a for a in appeared if a.verdict is Verdict.VIOLATES], appeared):
-        said = gettext("violated, and not looked at before: {claims}")
-        open_.append(said.format(claims=new))
-    unjudged = _unjudged(quantities)
-    few = [named(each) for each in quantities if each.better is not None and _has_few(each)]
-    are_too_few = accept_few and bool(unjudged) and all(map(_has_few, quantities))
-    if unjudged and not are_too_few:
-        why = ", ".join(map(word, unjudged))
-        open_.append(gettext("no quantity could be judged: {why}").format(why=why))
-    elif few and not accept_few:
-        open_.append(gettext("too few samples to judge {names}").format(names=_first(few)))
-    if open_:
-        return EXIT_UNDECIDED, open_
-    if are_too_few:
-        return EXIT_CONFORMS, [
-            gettext("no verdict is shown to be worse; quantities have too few samples to be judged")
-        ]
-    return EXIT_CONFORMS, [gettext("no verdict and no quantity is shown to be worse")]
-
-
-def _has_few(quantity: Quantity) -> bool:
-    """Whether more samples alone would let a quantity be judged: what is left has no direction."""
-    if quantity.better is None:
-        return True
-    # Where no test was made, its samples depend on each other, or have another unit.
-    return quantity.outcome is QuantityOutcome.TOO_FEW and quantity.p is not None
-
-
-def _first(names: list[str]) -> str:
-    """Return the first of several names, and how many there are more."""
-    more = len(names) - NAMES_SHOWN
-    shown = names[:NAMES_SHOWN]
-    if more > 0:
-        shown.append(gettext("and {number} more").format(number=more))
-    return ", ".join(shown)
-
-
-def _unjudged(quantities: list[Quantity]) -> list[QuantityOutcome]:
-    """Return each outcome of the quantities with a direction; empty if one of them was judged."""
-    outcomes = list(dict.fromkeys(q.outcome for q in quantities if q.better is not None))
-    return [] if JUDGED.intersection(outcomes) else outcomes
-
-
-def _turned(flip: Flip) -> str:
-    return f"{flip.id}: {word(flip.before)} → {word(flip.after)}"
-
-
-def _claim_list(ones: list[OneSided], whole: list[OneSided]) -> str:
-    """Return the claims among these, and the checks that belong to none.
-
-    Those of a topology that is not there at all go by its name.
-    """
-    by_claim = [each for each in ones if each.of == "claim"]
-    claims = by_claim + [each for each in ones if each.of == "check" and not each.claims]
-    topologies = {each.topology for each in whole if each.of == "topology"}
-    all_ = gettext("all of {topology}")
-    listed = [all_.format(topology=e.topology) for e in claims if e.topology in topologies]
-    listed += [f"{each.id} ({each.topology})" for each in claims if each.topology not in topologies]
-    return ", ".join(dict.fromkeys(listed))
 
 
 def named(quantity: Quantity) -> str:

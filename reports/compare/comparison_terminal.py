@@ -37,6 +37,7 @@ OUTCOME_STYLES = {
     QuantityOutcome.CHANGED: "cyan",
     QuantityOutcome.NO_DIFFERENCE: "",
     QuantityOutcome.TOO_FEW: "yellow",
+    QuantityOutcome.DEPENDENT: "yellow",
     QuantityOutcome.NOT_COMPARABLE: "yellow",
 }
 DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan", "[": "bold"}

@@ -45,8 +45,11 @@ OUTCOME_MEANINGS = {
         "these samples show none; beside it, what they would have shown"
     ),
     QuantityOutcome.TOO_FEW: gettext_noop("no result of so few samples could reach the level"),
+    QuantityOutcome.DEPENDENT: gettext_noop(
+        "each follows the one before, so that they are no independent samples"
+    ),
     QuantityOutcome.NOT_COMPARABLE: gettext_noop(
-        "the hosts measure differently: shown, and not judged"
+        "the hosts or the units measure differently: shown, and not judged"
     ),
 }
 NOTHING = "–"

@@ -2,13 +2,12 @@
 """What a record measured, as it is judged: which way is better, and one value for each trial."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 
-from scipy import stats
-
 from reports.compare.comparison import Samples
+from reports.compare.dependence import doubtful_correlation
 from reports.compare.estimates import median_interval
 from reports.record import Measurement, RecordError, RunRecord
 from reports.warmup import Better, cold_ones
@@ -16,11 +15,6 @@ from reports.warmup import Better, cold_ones
 Key = tuple[str, str, str]
 """Topology, check and name of a quantity."""
 PERCENT = "%"
-# Of fewer values the correlation from one to the next has no meaning.
-ROW_MIN = 6
-# Without any dependence it is normal about -1/n with a deviation of 1/sqrt(n) or a little less; so
-# far above it one row in a hundred would be by chance (NIST/SEMATECH handbook, 1.3.5.12).
-ROW_DEVIATIONS = 2.33
 
 
 @dataclass(frozen=True)
@@ -34,7 +28,7 @@ class Measured:
         cold: how many of the first do not count.
         values: the judged values: one for each trial.
         in_a_row: the correlation of the ranks of each value and the next, where it is so high that
-            the values depend on one another; else None.
+            chance gives it in one row of a hundred; else None.
     """
 
     unit: str
@@ -46,7 +40,7 @@ class Measured:
 
     def samples(self) -> Samples:
         """Return them with their median and what encloses it."""
-        # Of values that depend on one another it would be too narrow.
+        # Of values that may depend on one another it would be too narrow.
         interval = None if self.in_a_row else median_interval(self.values)
         return Samples(
             raw=self.raw,
@@ -115,7 +109,7 @@ def read(measurement: Measurement) -> Measured | None:
         raw=measurement.samples,
         cold=cold,
         values=values,
-        in_a_row=_in_a_row(values),
+        in_a_row=doubtful_correlation(values),
     )
 
 
@@ -140,10 +134,3 @@ def trial_values(measurement: Measurement, cold: int) -> list[float]:
         for begin, length in zip(begins, lengths, strict=True)
     ]
     return [median(trial) for trial in trials if trial]
-
-
-def _in_a_row(values: Sequence[float]) -> float | None:
-    if len(values) < ROW_MIN or len(set(values[:-1])) == 1 or len(set(values[1:])) == 1:
-        return None
-    found = float(stats.spearmanr(values[:-1], values[1:]).statistic)
-    return found if found + 1 / len(values) > ROW_DEVIATIONS / len(values) ** 0.5 else None

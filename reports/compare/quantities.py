@@ -7,6 +7,7 @@ from statistics import median
 
 from contracts.language import gettext
 from reports.compare.comparison import MedianChange, Method, Quantity, QuantityOutcome
+from reports.compare.dependence import ROW_MIN, chance
 from reports.compare.estimates import Detection, change, change_interval, visible_change
 from reports.compare.measured_quantities import PERCENT, Key, Measured, titles
 from reports.compare.multiple_testing import holm, testable
@@ -25,6 +26,7 @@ class Criteria:
         relevant_percent: a smaller change of a median raises no alarm.
         relevant_points: the same for quantities in percent, in points.
         accept_few: too few samples to judge a quantity leave nothing open.
+        accept_dependent: samples that depend on one another leave nothing open.
     """
 
     level: float = 0.05
@@ -32,6 +34,13 @@ class Criteria:
     relevant_percent: float = 5.0
     relevant_points: float = 1.0
     accept_few: bool = False
+    accept_dependent: bool = False
+
+    @property
+    def accepted(self) -> frozenset[QuantityOutcome]:
+        """The outcomes of a quantity that was not judged, and leaves nothing open."""
+        few = {QuantityOutcome.TOO_FEW} if self.accept_few else set()
+        return frozenset(few | ({QuantityOutcome.DEPENDENT} if self.accept_dependent else set()))
 
     def detection(self, tests: int, *, in_points: bool) -> Detection:
         """Return when a change of one quantity among so many is called one."""
@@ -81,7 +90,7 @@ def judge(
     pairs = {key: (was, after[key]) for key, was in before.items() if key in after}
     directed = {key: pair for key, pair in pairs.items() if _better(pair) is not None}
     others = {key: pair for key, pair in pairs.items() if key not in directed}
-    tests = len([key for key, pair in directed.items() if not _unfit(pair)])
+    tests = len(directed) - len(_unfit(directed, criteria))
     method = Method(
         level=criteria.level,
         power=criteria.power,
@@ -103,7 +112,7 @@ def judge(
 
 def decisions(pairs: Mapping[Key, Pair], criteria: Criteria) -> dict[Key, Decision]:
     """Decide one family of quantities, whose tests are corrected together."""
-    unfit = {key: reason for key, pair in pairs.items() if (reason := _unfit(pair))}
+    unfit = _unfit(pairs, criteria)
     fit = {key: pair for key, pair in pairs.items() if key not in unfit}
     tests = {key: rank_test(*_values(pair)) for key, pair in fit.items()}
     # Where samples are equal, less can be reached than with as many different ones: those cannot
@@ -112,11 +121,14 @@ def decisions(pairs: Mapping[Key, Pair], criteria: Criteria) -> dict[Key, Decisi
     different = {key: least_p(*_sizes(pair)) for key, pair in fit.items()}
     enough = {*tried, *testable(different, criteria.level)}
     corrected = dict(zip(tried, holm([tests[key].p for key in tried]), strict=True))
-    decided = {key: Decision(QuantityOutcome.TOO_FEW, reason) for key, reason in unfit.items()}
+    decided = dict(unfit)
     for key, pair in fit.items():
         if key in enough:
             adjusted = corrected.get(key, 1.0)
             outcome, note = _outcome(pair, adjusted, criteria)
+            correlation = _correlation(pair)
+            if correlation is not None and outcome is not QuantityOutcome.NO_DIFFERENCE:
+                outcome, note = QuantityOutcome.DEPENDENT, _doubtful(correlation)
             decided[key] = Decision(outcome, note, tests[key], adjusted, len(tried))
         else:
             note = _too_few(pair, criteria.level / len(fit))
@@ -144,6 +156,13 @@ def _outcome(pair: Pair, adjusted: float, criteria: Criteria) -> tuple[QuantityO
     ), None
 
 
+def _doubtful(correlation: float) -> str:
+    return gettext(
+        "samples may depend on the one before (rank correlation {correlation}: by chance in one "
+        "row of a hundred), and independent ones would show a difference: repeat the run"
+    ).format(correlation=f"{correlation:.2f}")
+
+
 def _visible(
     pair: Pair, better: Better, detection: Detection, *, in_points: bool
 ) -> tuple[float | None, str | None]:
@@ -157,18 +176,34 @@ def _visible(
     return found, None if found is not None else unseen
 
 
-def _unfit(pair: Pair) -> str | None:
-    """Return why the samples are no independent ones of one unit, if they are not."""
-    if pair[0].unit != pair[1].unit:
-        said = gettext("in {before} before, in {after} after")
-        return said.format(before=pair[0].unit, after=pair[1].unit)
-    rows = [each.in_a_row for each in pair if each.in_a_row is not None]
-    if not rows:
-        return None
-    return gettext(
-        "samples depend on the one before (rank correlation {correlation}), so that all of them "
-        "count as one"
-    ).format(correlation=f"{max(rows):.2f}")
+def _unfit(pairs: Mapping[Key, Pair], criteria: Criteria) -> dict[Key, Decision]:
+    """Return the quantities whose samples are no independent ones of one unit."""
+    rows = sum(len(each.values) >= ROW_MIN for pair in pairs.values() for each in pair)
+    found = {}
+    for key, pair in pairs.items():
+        correlation = _correlation(pair)
+        if pair[0].unit != pair[1].unit:
+            said = gettext("in {before} before, in {after} after")
+            note = said.format(before=pair[0].unit, after=pair[1].unit)
+            found[key] = Decision(QuantityOutcome.NOT_COMPARABLE, note)
+        elif correlation is not None and _least_chance(pair) <= criteria.level / rows:
+            said = gettext(
+                "samples depend on the one before (rank correlation {correlation}), so that all of "
+                "them count as one: repeat the run on an idle machine"
+            )
+            note = said.format(correlation=f"{correlation:.2f}")
+            found[key] = Decision(QuantityOutcome.DEPENDENT, note)
+    return found
+
+
+def _correlation(pair: Pair) -> float | None:
+    """Return the higher of the two runs' correlations; None: chance gives such ones often."""
+    return max((each.in_a_row for each in pair if each.in_a_row is not None), default=None)
+
+
+def _least_chance(pair: Pair) -> float:
+    rows = [(each.in_a_row, len(each.values)) for each in pair]
+    return min(chance(found, number) for found, number in rows if found is not None)
 
 
 def _too_few(pair: Pair, share: float) -> str:
@@ -209,7 +244,7 @@ def _change(pair: Pair, *, in_points: bool) -> MedianChange | None:
     size = change(*_values(pair), in_points=in_points)
     if size is None:
         return None
-    # Of values that depend on one another it would be too narrow.
+    # Of values that may depend on one another it would be too narrow.
     free = not any(each.in_a_row for each in pair)
     interval = change_interval(*_values(pair), in_points=in_points) if free else None
     return MedianChange(size=size, interval=interval, in_points=in_points)
