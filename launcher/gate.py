@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from contracts.exit_codes import (
     EXIT_CONFORMS,
@@ -21,7 +22,7 @@ from contracts.run_files import RECORD
 from launcher import gate_unit, gate_wait, setup
 from launcher import run as run_command
 from launcher.arguments import Parser, split_at_dashes
-from launcher.gate_answer import answer, language_of
+from launcher.gate_answer import answer
 from launcher.gate_folder import (
     DEFAULT,
     Gate,
@@ -30,7 +31,7 @@ from launcher.gate_folder import (
     begun,
     is_this_machine,
 )
-from launcher.gate_parts import plumbline, stop, waited
+from launcher.gate_parts import ONCE_MENDED, language_of, plumbline, stop, waited
 from launcher.gate_wait import LOG
 from launcher.launcher_error import UsageError
 from launcher.waivers import require_waivers
@@ -40,6 +41,26 @@ from topologies.cli_names import STDIN
 SAMPLES = ("--samples=10", "--interleave")
 # After these the run has a record that can be compared.
 COMPARABLE = (EXIT_CONFORMS, EXIT_VIOLATES, EXIT_UNDECIDED)
+
+
+class RunOfGate(NamedTuple):
+    """One of the two runs: the sentences where it has no record to compare, and the next step."""
+
+    ended: str
+    not_begun: str
+    hint: str
+
+
+BEFORE_THE_COMMAND = RunOfGate(
+    gettext_noop("the run before ended with {ended_with}"),
+    gettext_noop("the run before was not begun: it ended with {ended_with}, without a record"),
+    gettext_noop("nothing was changed by it"),
+)
+AFTER_THE_COMMAND = RunOfGate(
+    gettext_noop("the run after ended with {ended_with}"),
+    gettext_noop("the run after was not begun: it ended with {ended_with}, without a record"),
+    ONCE_MENDED,
+)
 
 EXAMPLES = (
     ("sudo ./plumbline gate -- apt-get -y full-upgrade", "run, upgrade, run, compare"),
@@ -167,7 +188,8 @@ def _before(folder: GateFolder, gate: Gate) -> Gate:
     folder.make_room()
     gate = replace(gate, words=_with_defaults(gate.words, os.environ))
     folder.write(gate)
-    _require_record("before", _run(gate, folder.before), folder.before, "nothing was changed by it")
+    code = _run(gate, folder.before)
+    _require_record(gate, BEFORE_THE_COMMAND, code, folder.before)
     return folder.step(gate, Step.READY)
 
 
@@ -225,10 +247,8 @@ def _upgraded(folder: GateFolder, gate: Gate) -> Gate:
     print(f"gate: {typed}", flush=True)
     code = waited(subprocess.Popen(gate.command, cwd=gate.place))
     if code != 0:
-        stop(
-            f"{typed} ended with {code}; the run before is in {folder.before}",
-            "once that is mended: ./plumbline gate --after",
-        )
+        said = gettext_noop("{command} ended with {ended_with}; the run before is in {place}")
+        stop(gate, said, command=typed, ended_with=code, place=folder.before)
     return gate
 
 
@@ -242,7 +262,8 @@ def _resume(folder: GateFolder) -> int:
             f"gate --resume: the machine was not restarted in the middle of {folder.place}'s gate",
             "./plumbline gate --after",
         )
-    state = gate_unit.wait_for_the_start()
+    with spoken(language_of(gate)):
+        state = gate_unit.wait_for_the_start()
     _print(gate, gettext_noop("gate: the machine is up again: {state}"), state=state)
     if gate.step is Step.AFTER:
         # The run after was under way: what it made is taken back.
@@ -269,16 +290,16 @@ def _after(folder: GateFolder, gate: Gate, *, is_unseen: bool = False) -> int:
     folder.put_aside_after()
     gate = folder.step(gate, Step.AFTER)
     code = _run(gate, folder.after)
-    _require_record("after", code, folder.after, "once that is mended: ./plumbline gate --after")
+    _require_record(gate, AFTER_THE_COMMAND, code, folder.after)
     return answer(folder, gate, is_unseen=is_unseen)
 
 
-def _require_record(which: str, code: int, output: Path, hint: str) -> None:
+def _require_record(gate: Gate, which: RunOfGate, code: int, output: Path) -> None:
     """Stop where a run decided nothing that could be compared."""
     if code not in COMPARABLE:
-        stop(f"the run {which} ended with {code}", hint, code)
+        stop(gate, which.ended, which.hint, code, ended_with=code)
     if not (output / RECORD).exists():
-        stop(f"the run {which} was not begun: it ended with {code}, without a record", hint)
+        stop(gate, which.not_begun, which.hint, ended_with=code)
 
 
 def _run(gate: Gate, output: Path) -> int:

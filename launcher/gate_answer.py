@@ -6,10 +6,9 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from contracts.language import chosen, gettext, spoken
-from launcher import run as run_command
+from contracts.language import gettext, gettext_noop, spoken
 from launcher.gate_folder import ANSWER, COMPARISON, PAGE, Gate, GateFolder, Step
-from launcher.gate_parts import ended, stop
+from launcher.gate_parts import ended, language_of, stop
 
 # Source: Debian policy for packages that need it, update-notifier and unattended-upgrades.
 RESTART_WANTED = Path("/run/reboot-required")
@@ -37,7 +36,8 @@ def answer(folder: GateFolder, gate: Gate, *, is_unseen: bool) -> int:
     code = ended(subprocess.Popen(argv, env=environment, cwd=gate.place))
     if not written.exists():
         runs = shlex.join([str(folder.before), str(folder.after)])
-        stop(f"compare ended with {code}", f"./plumbline compare {runs}")
+        said = gettext_noop("compare ended with {ended_with}")
+        stop(gate, said, "./plumbline compare {runs}", ended_with=code, runs=runs)
     found = json.loads(written.read_text(encoding="utf-8"))
     written.unlink()
     folder.step(gate, Step.DONE, found["exit_code"], found["answer"])
@@ -51,9 +51,3 @@ def answer(folder: GateFolder, gate: Gate, *, is_unseen: bool) -> int:
                 )
             )
     return int(found["exit_code"])
-
-
-def language_of(gate: Gate) -> str:
-    """Return the language of a gate's reader, which its options have from its begin on."""
-    options, _ = run_command.parser().parse_known_args(gate.words)
-    return chosen(options.lang, {})

@@ -3,12 +3,16 @@
 
 import subprocess
 import sys
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from contracts.exit_codes import EXIT_INTERRUPTED, EXIT_UNDECIDED
+from contracts.language import chosen, gettext, gettext_noop, spoken
+from launcher import run as run_command
 from launcher.gate_folder import Gate
 from launcher.launcher_error import LauncherError
 from launcher.pytest_command import ROOT
+
+ONCE_MENDED: Final = gettext_noop("once that is mended: ./plumbline gate --after")
 
 
 def plumbline(gate: Gate, *words: str) -> int:
@@ -34,12 +38,30 @@ def waited(child: subprocess.Popen[bytes]) -> int:
         raise
 
 
-def stop(what: str, hint: str, code: int = EXIT_UNDECIDED) -> NoReturn:
+def stop(
+    gate: Gate, what: str, hint: str = ONCE_MENDED, code: int = EXIT_UNDECIDED, **parts: object
+) -> NoReturn:
     """End the gate undecided, or with the exit code of the run that ended it.
+
+    Args:
+        gate: the gate, which has the language of its reader.
+        what: the reason, a message.
+        hint: the next step, a message.
+        code: the exit code.
+        parts: what both messages are filled in with.
 
     Raises:
         LauncherError: always.
     """
-    error = LauncherError(f"gate undecided: {what}", hint)
+    with spoken(language_of(gate)):
+        reason = gettext(what).format(**parts)
+        ending = gettext("gate undecided: {reason}").format(reason=reason)
+        error = LauncherError(ending, gettext(hint).format(**parts))
     error.exit_code = code if code > 0 else EXIT_UNDECIDED
     raise error
+
+
+def language_of(gate: Gate) -> str:
+    """Return the language of a gate's reader, which its options have from its begin on."""
+    options, _ = run_command.parser().parse_known_args(gate.words)
+    return chosen(options.lang, {})

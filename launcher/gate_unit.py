@@ -4,6 +4,7 @@
 import subprocess
 from pathlib import Path
 
+from contracts.language import gettext
 from launcher.cache import cache_dir
 from launcher.launcher_error import LauncherError
 from launcher.pytest_command import ROOT
@@ -102,7 +103,7 @@ def wait_for_the_start() -> str:
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=START_S, check=False)
     except subprocess.TimeoutExpired:
-        return f"not up after {START_S:g} s"
+        return gettext("not up after {seconds:g} s").format(seconds=START_S)
     return done.stdout.strip()
 
 

@@ -3,9 +3,10 @@
 
 import threading
 
+from contracts.language import gettext_noop
 from launcher import gate_unit
 from launcher.gate_folder import PAGE, Gate, GateFolder, Step
-from launcher.launcher_error import LauncherError
+from launcher.gate_parts import stop
 
 INTERVAL_S = 1.0
 LOG = "after.log"
@@ -26,10 +27,15 @@ def waited_for(folder: GateFolder) -> int:
         never.wait(INTERVAL_S)
         found, goes_on = _looked_at(folder)
     if found.step is not Step.DONE or found.exit_code is None:
-        raise LauncherError(
-            f"gate undecided: it is at the step {found.step}, and nothing goes on with it; "
-            f"{folder.place / LOG} has what the unit did, where there was a restart",
+        stop(
+            found,
+            gettext_noop(
+                "it is at the step {step}, and nothing goes on with it; {log} has what the unit "
+                "did, where there was a restart"
+            ),
             "./plumbline gate --after",
+            step=found.step,
+            log=folder.place / LOG,
         )
     print(found.answer, folder.place / PAGE, sep="\n")
     return found.exit_code

@@ -1,21 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a reader sees in Chinese: pages, Markdown, terminal, explain; and what stays English."""
 
+import argparse
 import io
 import json
 import os
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
 from contracts.language import CHINESE, ENGLISH, spoken
+from contracts.run_settings import RunSettings
 from contracts.verdicts import ONLY_WITH_DISRUPTIVE, Verdict
 from fixtures.explanation.wrapped_text import wrapped
 from reports.compare.compare_runs import compare
@@ -36,10 +41,12 @@ from reports.fleet.fleet_of_folder import fleet_of
 from reports.fleet.fleet_pages import fleet_html, fleet_markdown
 from reports.fleet.fleet_wording import VERSION_TITLES
 from reports.html.report_page import render
-from reports.record import RunRecord, save
+from reports.record import Check, RunRecord, save
 from reports.standard import Standard
 from reports.terminal.matrix_table import print_matrix
 from reports.terminal.progress_lines import check_line, columns
+from reports.terminal.prove_terminal import ProofTerminal
+from reports.terminal.run_terminal import Terminal
 from reports.terminal.summary import print_closing, print_findings
 from reports.waiver import Waiver
 from reports.waivers import judged
@@ -238,6 +245,87 @@ def test_the_terminal_of_a_run_speaks_chinese(tmp_path: Path) -> None:
     assert left <= {"runs", "evidence", "json", "explain"}
     assert "退出码 1：至少有一条声明被违反" in shown
     assert {"inconclusive", "Violated", "decides"} <= english(on_a_log(draw).splitlines(), run)
+
+
+def configured(run: RunRecord, **options: object) -> pytest.Config:
+    """What a terminal asks of pytest's configuration."""
+    statements = {id_: known.statement for id_, known in run.statements.items()}
+    known = {"color": "no", "capture": "no", "numprocesses": 2}
+    option = argparse.Namespace(
+        **known | options, plumbline_settings=RunSettings(statements=statements)
+    )
+    return cast(pytest.Config, SimpleNamespace(option=option, get_verbosity=lambda: 0))
+
+
+def failed(check_: Check) -> pytest.TestReport:
+    """A report of a check that raised; its text is data."""
+    return pytest.TestReport(
+        check_.id, ("", 0, ""), {}, "failed", f"E   {check_.reason}\n0:0", "call"
+    )
+
+
+def driven(terminal: Terminal, run: RunRecord) -> None:
+    """Have a terminal show everything that comes in a run, and what goes wrong in one."""
+    output = Path.cwd() / "run.json"
+    terminal.pytest_plumbline_planned(run, output)
+    for known in run.topologies:
+        terminal.pytest_plumbline_begins("x", known.name, "x")
+        terminal.pytest_plumbline_topology(known.model_copy(update={"teardown_s": None}))
+        terminal.pytest_plumbline_topology(known.model_copy(update={"undone": False}))
+        terminal.pytest_plumbline_topology(
+            known.model_copy(update={"reason": "1", "verdict": Verdict.ERROR})
+        )
+    terminal.pytest_plumbline_host(run.host)
+    terminal.pytest_plumbline_host(run.host.model_copy(update={"kind": None}))
+    for number, each in enumerate(run.checks, 1):
+        terminal.pytest_plumbline_check(each, failed(each), (number, len(run.checks)))
+    if isinstance(terminal, ProofTerminal):
+        for fault_ in run.faults:
+            terminal.pytest_plumbline_fault(fault_)
+    report = failed(run.checks[0])
+    terminal.pytest_plumbline_unexplained(report)
+    terminal.pytest_runtest_logreport(report)
+    terminal.pytest_collectreport(pytest.CollectReport("", "failed", "0", []))
+    for words in ((), ("0",)):
+        with pytest.raises(KeyboardInterrupt) as found:
+            raise KeyboardInterrupt(*words)
+        terminal.pytest_keyboard_interrupt(found)
+        terminal.pytest_internalerror("0", found)
+    gateway = SimpleNamespace(id="0")
+    terminal.pytest_testnodedown(SimpleNamespace(gateway=gateway), "1")
+    for text in ("1", "2", "2"):
+        message = warnings.WarningMessage(text, UserWarning, "0", 0)
+        terminal.pytest_warning_recorded(message, "")
+    for code in (0, 1, 10, 130):
+        terminal.pytest_plumbline_finished(run, output, code)
+    terminal.pytest_unconfigure()
+
+
+@pytest.mark.parametrize(
+    ("kind", "made"), [(Terminal, full), (Terminal, waived), (ProofTerminal, proof)]
+)
+def test_all_that_a_terminal_says_is_in_chinese(
+    kind: type[Terminal],
+    made: Callable[[Path], RunRecord],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = made(tmp_path)
+
+    def shown() -> list[str]:
+        file = io.StringIO()
+        monkeypatch.setattr(sys, "stdout", file)
+        driven(kind(configured(run)), run)
+        return file.getvalue().splitlines()
+
+    with spoken(CHINESE):
+        chinese = shown()
+    # Paths, commands, and pytest's name of a phase are no sentences.
+    left = english(chinese, run, also=[(run.tool.commit or "")[:10]])
+    assert left <= {"runs", "evidence", "json", "explain", "call"}
+    assert any("工作进程 0 已终止：1" in line for line in chinese)
+    in_english = english(shown(), run)
+    assert {"worker", "died", "interrupted", "cannot", "collect", "exit"} <= in_english
 
 
 def test_columns_are_below_each_other_in_chinese(tmp_path: Path) -> None:

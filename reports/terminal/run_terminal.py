@@ -186,7 +186,9 @@ class Terminal:
         """Say that a worker died; xdist starts another in its place."""
         if error:
             gateway = getattr(node, "gateway", None)
-            self._say(f"worker {getattr(gateway, 'id', '?')} died: {error}", "magenta")
+            said = gettext("worker {worker} died: {error}")
+            worker = getattr(gateway, "id", "?")
+            self._say(said.format(worker=worker, error=error), "magenta")
 
     def pytest_unconfigure(self) -> None:
         """Leave the terminal as it was."""
