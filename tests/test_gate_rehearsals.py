@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The gate's rehearsals on staged hosts, by the commands of docs/gate.md: two fine, three red."""
+"""The gate's rehearsals on staged hosts, by the commands of docs/gate.md."""
 
 import json
 import re
@@ -27,7 +27,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
     """A folder for hosts and gates; overlays leave a folder in it that no user may enter."""
     (tmp_path / "gate").mkdir()
     yield tmp_path
-    for state in ("host", "release", "hook"):
+    for state in ("host", "release", "hook", "halves"):
         shutil.rmtree(tmp_path / state, ignore_errors=True)
 
 
@@ -81,7 +81,7 @@ def titles() -> set[str]:
 def test_each_rehearsal_of_the_page_has_a_test(place: Path) -> None:
     """A section whose commands no test runs would be of no use to those who type them."""
     own = Path(__file__).read_text()
-    assert len(titles()) == 5
+    assert len(titles()) == 6
     for title in titles():
         assert documented(title, place)
         assert own.count(f'documented("{title}", place)') == 1, title
@@ -157,3 +157,23 @@ def test_a_hook_that_breaks_nat_closes_the_gate_until_it_is_removed(place: Path)
     assert said.returncode == 0, said.stdout + said.stderr
     assert answer(said).startswith("gate open: ")
     assert (gate / "after-1" / RECORD).exists()
+
+
+@pytest.mark.staged
+def test_a_gate_in_two_halves_closes_with_a_change_between_them_and_opens_without(
+    place: Path,
+) -> None:
+    before, change, after = documented("In two halves", place)
+    began = done(before)
+    assert began.returncode == 0, began.stdout + began.stderr
+    assert "next: ./plumbline gate --after" in began.stdout
+    unchanged = done(after)
+    assert unchanged.returncode == 0, unchanged.stdout + unchanged.stderr
+    assert answer(unchanged).startswith("gate open: ")
+
+    for words in (before, change):
+        said = done(words)
+        assert said.returncode == 0, said.stdout + said.stderr
+    closed = done(after)
+    assert closed.returncode == 1, closed.stdout + closed.stderr
+    assert answer(closed).startswith("gate closed: nat: NT-09 regressed")
