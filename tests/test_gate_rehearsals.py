@@ -93,6 +93,7 @@ def test_a_bridge_that_loses_its_uplink_closes_the_gate(place: Path) -> None:
     said = done(gate)
     assert said.returncode == 1, said.stdout + said.stderr
     assert "gate closed: network-vmbr0-net: BR-01 regressed" in answer(said)
+    assert "Unpacking site-network (2) over (1)" in said.stdout
     page = (place / "gate" / "uplink" / "gate.html").read_text()
     assert "none of its ports leads to other machines" in page
 
@@ -106,6 +107,7 @@ def test_nat_guests_that_dockers_policy_cuts_off_close_the_gate(place: Path) -> 
     claims = answer(said).partition(" regressed")[0].removeprefix("gate closed: nat: ").split()
     # Guests of one network are ports of one bridge; they are cut off too where br_netfilter is.
     assert {"NT-09", "NT-10"} <= set(claims) <= {"NT-09", "NT-10", "NT-12"}
+    assert re.search(r"Unpacking libvirt0\S* \((.+)\+site1\) over \(\1\)", said.stdout)
     page = (place / "gate" / "docker" / "gate.html").read_text()
     assert "policy DROP of chain FORWARD" in page
 
