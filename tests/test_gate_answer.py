@@ -151,6 +151,24 @@ def test_runs_of_two_hosts_open_no_gate(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("verdict", "expected", "begins"),
+    [
+        (V, 1, "gate closed: nat: NT-05 regressed (checks that conform as before: 0)"),
+        (U, 10, "gate undecided: no check and no claim is decided in both runs; dhcp.lease: "),
+    ],
+)
+def test_a_host_that_a_run_did_not_get_to_know_is_no_other_host(
+    tmp_path: Path, verdict: Verdict, expected: int, begins: str
+) -> None:
+    """As where its only topology was refused before anything of the host was read."""
+    after = record(1, check("dhcp.lease", verdict), host={})
+    code, said = answered(tmp_path, of(0), after)
+    assert code == expected
+    assert said.startswith(begins)
+    assert "two different hosts" not in said
+
+
 def test_a_gate_that_is_closed_names_the_other_host_as_well(tmp_path: Path) -> None:
     code, said = answered(tmp_path, of(0), record(1, check("dhcp.lease", V), host=OTHER_CPU))
     assert code == 1

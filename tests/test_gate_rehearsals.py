@@ -92,7 +92,9 @@ def test_a_bridge_that_loses_its_uplink_closes_the_gate(place: Path) -> None:
     [gate] = documented("A bridge loses its uplink", place)
     said = done(gate)
     assert said.returncode == 1, said.stdout + said.stderr
-    assert "gate closed: network-vmbr0-net: BR-01 regressed" in answer(said)
+    assert answer(said) == (
+        "gate closed: network-vmbr0-net: BR-01 regressed (checks that conform as before: 1)"
+    )
     assert "Unpacking site-network (2) over (1)" in said.stdout
     page = (place / "gate" / "uplink" / "gate.html").read_text()
     assert "none of its ports leads to other machines" in page

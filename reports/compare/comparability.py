@@ -68,11 +68,14 @@ def warnings(before: RunRecord, after: RunRecord) -> Iterator[str]:
 
 
 def other_host(before: HostRecord, after: HostRecord) -> Iterator[str]:
-    """Yield each sign that the runs are of two machines: none of it is changed by an upgrade."""
+    """Yield each sign that the runs are of two machines: none of it is changed by an upgrade.
+
+    A run whose topologies were all refused did not get to know its host, which is no sign.
+    """
     said = gettext("two different hosts: {what} {before} before, {after} after")
     for what, was, now in _machine(before, after):
-        if was != now:
-            yield said.format(what=what, before=_said(was), after=_said(now))
+        if was is not None and now is not None and was != now:
+            yield said.format(what=what, before=was, after=now)
 
 
 def why_speeds_differ(before: HostRecord, after: HostRecord) -> str | None:
@@ -105,10 +108,6 @@ def _cpu(host: HostRecord) -> JsonValue:
     if not isinstance(known, dict):
         return None
     return f"{known.get('count')} × {known.get('model')}"
-
-
-def _said(value: JsonValue) -> str:
-    return gettext("unknown") if value is None else str(value)
 
 
 def _tool(record: RunRecord) -> str:
