@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from contracts.verdicts import NOT_DECIDED
 from tests.launched import ROOT
 
 # Notes the words of each call. A run ends with what the file `code` has, and leaves the record of
@@ -74,6 +75,24 @@ def executable(file: Path, text: str) -> Path:
     return file
 
 
+def recorded(*verdicts: str, finished: bool = True) -> str:
+    """Return a run's record; `PipelineClone.records` has the words."""
+    checks = []
+    for number, word in enumerate(verdicts):
+        topology, _, verdict = word.rpartition(":")
+        checks.append(
+            {
+                "id": f"some.check_{number}",
+                "claims": [f"NT-{number:02}"],
+                "topology": topology or "nat",
+                "verdict": "inconclusive" if verdict == "cut" else verdict,
+                "reason": NOT_DECIDED if verdict == "cut" else None,
+            }
+        )
+    ended = "2026-03-01T12:03:41Z" if finished else None
+    return json.dumps({"finished": ended, "topologies": [], "checks": checks, "waivers": []})
+
+
 class PipelineClone:
     """ci/ of this tree, in a folder with a stand-in for ./plumbline; `sudo` is one, too."""
 
@@ -88,14 +107,25 @@ class PipelineClone:
         shutil.copytree(ROOT / "ci", folder / "ci")
         executable(folder / "plumbline", PLUMBLINE)
         executable(self.programs / "sudo", SUDO)
-        self.records()
+        self.records("conforms")
         self.pages("# The run\n", "# The comparison\n")
         self.ends_with(0)
 
     def records(self, *verdicts: str) -> None:
-        """Set the verdicts of the checks in the next run's record."""
-        checks = [{"verdict": verdict} for verdict in verdicts]
-        (self.folder / "record").write_text(json.dumps({"checks": checks}))
+        """Set the verdicts of the checks in the next run's record.
+
+        Args:
+            verdicts: one for each check; `cut` is one that the run did not come to, and `host:…`
+                one of the host itself.
+        """
+        (self.folder / "record").write_text(recorded(*verdicts))
+
+    def has_baseline(self, *verdicts: str) -> Path:
+        """Put a baseline into the clone's folder, of checks with these verdicts, and return it."""
+        baseline = self.folder / "baseline"
+        baseline.mkdir()
+        (baseline / "run.json").write_text(recorded(*verdicts or ("conforms",)))
+        return baseline
 
     def pages(self, of_the_run: str, of_the_comparison: str) -> None:
         """Set the pages of the next run and of its comparison."""

@@ -40,6 +40,17 @@ def test_only_from_conforms_to_violates_is_a_regression() -> None:
     assert [pair for pair in pairs if flipped(*pair).exit_code == 1] == worse
 
 
+@pytest.mark.parametrize("known", [CONFORMS, VIOLATES])
+@pytest.mark.parametrize("open_", OPEN)
+def test_what_both_runs_left_open_leaves_the_rest_comparable(
+    open_: Verdict, known: Verdict
+) -> None:
+    """So a run with something open may be a pipeline's baseline (ci/qualify)."""
+    checks = [check("dhcp.lease", open_), check("nat.rules", known, claims=["NT-08"])]
+    found = compared(record(0, *checks), record(1, *checks))
+    assert (found.exit_code, found.flips) == (0, [])
+
+
 @pytest.mark.parametrize("open_", OPEN)
 def test_what_is_not_decided_any_more_or_was_not_before_cannot_be_judged(open_: Verdict) -> None:
     for before, after, meaning in (

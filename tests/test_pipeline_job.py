@@ -89,8 +89,7 @@ def test_each_outcome_has_its_words(clone: PipelineClone, code: int, outcome: st
 def test_with_a_baseline_the_outcome_is_the_comparisons(
     clone: PipelineClone, code: int, compared: int, ends_with: int, outcome: str
 ) -> None:
-    (clone.folder / "baseline").mkdir()
-    (clone.folder / "baseline" / "run.json").touch()
+    clone.has_baseline()
     clone.ends_with(code, compared)
     done = clone.qualify("--output", "made", "--baseline", "baseline")
     assert done.returncode == ends_with
@@ -118,8 +117,7 @@ def test_githubs_page_is_never_beyond_what_it_takes(
     # 37 octets, of which two are one letter.
     row = "| NT-01 | \u00fc23456789 123456789 123 |\n"
     clone.pages(f"# The run\n{row * run_lines}", f"# The comparison\n{row * comparison_lines}")
-    (clone.folder / "baseline").mkdir()
-    (clone.folder / "baseline" / "run.json").touch()
+    clone.has_baseline()
     page = clone.folder / "page.md"
     page.write_text("x" * taken)
     done = clone.qualify(
@@ -146,8 +144,7 @@ def test_the_comparison_is_in_no_fold_of_a_page_that_was_cut(clone: PipelineClon
     row = "| NT-01 | 23456789 123456789 123456 |\n"
     fold = f"<details>\n<summary>NT-01</summary>\n\n{row * 9000}\n</details>\n\n"
     clone.pages(f"# The run\n{fold * 4}", "# The comparison\n")
-    (clone.folder / "baseline").mkdir()
-    (clone.folder / "baseline" / "run.json").touch()
+    clone.has_baseline()
     page = clone.folder / "page.md"
     clone.qualify("--output", "made", "--baseline", "baseline", GITHUB_STEP_SUMMARY=str(page))
     shown = page.read_text()
@@ -174,20 +171,6 @@ def test_the_pages_of_an_earlier_job_stay(clone: PipelineClone) -> None:
         done = clone.qualify("--output", "made", *words)
         assert done.returncode == 4
     assert (clone.folder / "made" / "summary.md").read_text() == before
-
-
-@pytest.mark.parametrize(
-    ("verdicts", "is_kept"),
-    [(["violates", "conforms", "not-testable"], True), (["violates", "inconclusive"], False)],
-)
-def test_a_red_run_is_a_baseline_only_if_it_left_nothing_open(
-    clone: PipelineClone, verdicts: list[str], is_kept: bool
-) -> None:
-    clone.records(*verdicts)
-    clone.ends_with(1)
-    done = clone.qualify("--output", "made", "--baseline", "first")
-    assert done.returncode == 1
-    assert (clone.folder / "first" / "run.json").exists() == is_kept
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
