@@ -77,20 +77,20 @@ def executable(file: Path, text: str) -> Path:
 
 def recorded(*verdicts: str, finished: bool = True) -> str:
     """Return a run's record; `PipelineClone.records` has the words."""
-    checks = []
+    checks: list[dict[str, object]] = []
+    waivers = []
     for number, word in enumerate(verdicts):
         topology, _, verdict = word.rpartition(":")
-        checks.append(
-            {
-                "id": f"some.check_{number}",
-                "claims": [f"NT-{number:02}"],
-                "topology": topology or "nat",
-                "verdict": "inconclusive" if verdict == "cut" else verdict,
-                "reason": NOT_DECIDED if verdict == "cut" else None,
-            }
-        )
+        check = {"id": f"some.check_{number}", "topology": topology or "nat"}
+        claim = f"NT-{number:02}"
+        seen = {"cut": "inconclusive", "waived": "violates"}.get(verdict, verdict)
+        reason = NOT_DECIDED if verdict == "cut" else None
+        checks.append({**check, "claims": [claim], "verdict": seen, "reason": reason})
+        if verdict == "waived":
+            names = [f"{check['topology']}: {check['id']}"]
+            waivers.append({"id": claim, "outcome": "waived", "violations": names})
     ended = "2026-03-01T12:03:41Z" if finished else None
-    return json.dumps({"finished": ended, "topologies": [], "checks": checks, "waivers": []})
+    return json.dumps({"finished": ended, "topologies": [], "checks": checks, "waivers": waivers})
 
 
 class PipelineClone:
@@ -115,8 +115,8 @@ class PipelineClone:
         """Set the verdicts of the checks in the next run's record.
 
         Args:
-            verdicts: one for each check; `cut` is one that the run did not come to, and `host:…`
-                one of the host itself.
+            verdicts: one for each check; `cut` is one that the run did not come to, `waived` a
+                violation with a waiver, and `host:…` one of the host itself.
         """
         (self.folder / "record").write_text(recorded(*verdicts))
 

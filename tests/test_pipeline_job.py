@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`ci/qualify` without a network: options, baselines, and the outcome's words in summary.md."""
 
+import json
 import re
 import signal
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline_clone import PipelineClone, executable
+from tests.pipeline_clone import PipelineClone, executable, recorded
 
 GREEN, RED = "green", "red"
 UNKNOWN = "unknown: not everything was decided"
@@ -96,6 +97,72 @@ def test_with_a_baseline_the_outcome_is_the_comparisons(
     assert first_line(clone) == f"**Plumbline: {outcome}**"
     summary = (clone.folder / "made" / "summary.md").read_text()
     assert summary.index("# The run") < summary.index("# The comparison")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "outcome"),
+    [
+        (["conforms", "not-testable"], "green"),
+        (["conforms", "waived"], "not red: 1 violated claim waived"),
+        (["waived", "waived"], "not red: 2 violated claims waived"),
+        # A run with --expect-verdicts ends with 0 where a violation is expected.
+        (["conforms", "violates"], "not red: 1 violated claim expected"),
+    ],
+)
+def test_a_run_with_violations_is_never_green(
+    clone: PipelineClone, verdicts: list[str], outcome: str
+) -> None:
+    clone.records(*verdicts)
+    done = clone.qualify("--output", "made")
+    assert (done.returncode, done.stdout) == (0, f"ci/qualify: {outcome}\n")
+    assert first_line(clone) == f"**Plumbline: {outcome}**"
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "outcome"),
+    [
+        (["conforms", "not-testable"], "green, compared with the baseline"),
+        (
+            ["conforms", "waived", "violates", "violates"],
+            "not red, compared with the baseline: 1 violated claim waived, 2 violated claims known",
+        ),
+        (
+            ["conforms", "inconclusive", "error"],
+            "not red, compared with the baseline: 2 checks undecided",
+        ),
+    ],
+)
+def test_what_the_baseline_has_as_well_is_never_green(
+    clone: PipelineClone, verdicts: list[str], outcome: str
+) -> None:
+    clone.has_baseline(*verdicts)
+    clone.records(*verdicts)
+    clone.ends_with(10 if "error" in verdicts else 1)
+    done = clone.qualify("--output", "made", "--baseline", "baseline")
+    assert done.returncode == 0
+    assert first_line(clone) == f"**Plumbline: {outcome}**"
+
+
+@pytest.mark.parametrize(
+    ("check", "topology", "outcome"),
+    [
+        # It could not be taken down.
+        ("conforms", "error", "1 network undecided"),
+        ("inconclusive", "violates", "1 network refused by the host, 1 check undecided"),
+        ("violates", "violates", "1 violated claim known"),
+    ],
+)
+def test_the_verdict_of_a_network_beside_its_checks_is_named(
+    clone: PipelineClone, check: str, topology: str, outcome: str
+) -> None:
+    clone.has_baseline()
+    record = json.loads(recorded(check))
+    record["topologies"] = [{"name": "nat", "verdict": topology}]
+    (clone.folder / "record").write_text(json.dumps(record))
+    clone.ends_with(1 if topology == "violates" else 10)
+    done = clone.qualify("--output", "made", "--baseline", "baseline")
+    assert done.returncode == 0
+    assert first_line(clone) == f"**Plumbline: not red, compared with the baseline: {outcome}**"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -98,6 +99,36 @@ def test_what_was_violated_before_is_no_regression(tmp_path: Path) -> None:
         places = ("--output", str(tmp_path / name), "--baseline", str(tmp_path / "baseline"))
         done = qualify(*places, "--", *ISOLATED, "--after-build", MASQUERADED)
         assert done.returncode == (1 if name == "before" else 0), done.stdout + done.stderr
+
+
+@pytest.mark.host
+def test_a_waived_violation_is_not_red_and_not_green(tmp_path: Path) -> None:
+    waiver = ("--waive", "IS-04", "--until", "2999-12-31", "--why", "a ticket")
+    places = ("--output", str(tmp_path / "run"))
+    done = qualify(*places, "--", *ISOLATED, "--after-build", MASQUERADED, *waiver)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("ci/qualify: not red: 1 violated claim waived\n")
+
+
+@pytest.mark.host
+def test_a_baseline_with_a_network_that_broke_gives_way_to_one_without(tmp_path: Path) -> None:
+    """The isolated network is masqueraded each night; the other one breaks twice."""
+    networks = ("--topology", "isolated", "--topology", "linux-bridge")
+    chosen = (*networks, "--claim", "IS-04", "--claim", "LB-01")
+    known = f'[ "$PLUMBLINE_TOPOLOGY" != isolated ] || {MASQUERADED}'
+    breaks = f'[ "$PLUMBLINE_TOPOLOGY" = isolated ] && {MASQUERADED}'
+    ended = []
+    for name, command in (("first", breaks), ("same", breaks), ("more", known), ("last", known)):
+        places = ("--output", str(tmp_path / name), "--baseline", str(tmp_path / "baseline"))
+        done = qualify(*places, "--", *chosen, "--after-build", command)
+        kept = json.loads((tmp_path / "baseline" / "run.json").read_text())["id"]
+        is_kept = kept == json.loads((tmp_path / name / "run" / "run.json").read_text())["id"]
+        ended.append((done.returncode, is_kept, done.stdout.splitlines()[-1]))
+    compared = "ci/qualify: not red, compared with the baseline: 1 violated claim known"
+    assert ended[0] == (1, True, "ci/qualify: red")
+    assert ended[1][:2] == (0, False)
+    assert re.fullmatch(rf"{compared}, \d+ checks? undecided", ended[1][2])
+    assert ended[2:] == [(0, True, compared), (0, False, compared)]
 
 
 @pytest.mark.host
