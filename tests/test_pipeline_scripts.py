@@ -21,7 +21,7 @@ from tests.launched import ROOT
 from tests.pipeline_clone import PipelineClone
 
 CI = ROOT / "ci"
-# GitHub's ${{ inputs.accept-unknown || false }}, and GitLab's $[[ inputs.job ]].
+# GitHub's ${{ inputs.hosts || '["kvm"]' }}, and GitLab's $[[ inputs.job ]].
 EXPRESSION = re.compile(r"\$\{\{ (.+?) \}\}")
 INPUT = re.compile(r"\$\[\[ inputs\.(\w+) \]\]")
 EXISTING = ["--host", "local", "--existing"]
@@ -105,8 +105,10 @@ def qualify_job() -> dict[str, Any]:
     return job
 
 
-def night(clone: PipelineClone, **given: str) -> dict[str, list[str] | None]:
-    """The options of the run in each leg of the workflow, by its networks.
+def night_jobs(
+    clone: PipelineClone, **given: str
+) -> Iterator[tuple[str, subprocess.CompletedProcess[str]]]:
+    """Run each leg of the workflow, and yield its networks with its job.
 
     Args:
         clone: where it is run.
@@ -118,15 +120,20 @@ def night(clone: PipelineClone, **given: str) -> dict[str, list[str] | None]:
         f"vars.{name}" if name.isupper() else f"inputs.{name.replace('_', '-')}": value
         for name, value in given.items()
     }
-    found = {}
     for leg in legs(job["strategy"]["matrix"], of_all):
         contexts = contexts_of(leg, of_all)
         words = {name: evaluated(text, contexts) for name, text in step["with"].items()}
         assert words["output"] == f"plumbline-{leg['networks']}"
         words["baselines"] = str(clone.folder / "kept")
-        done = action(clone, 0, words)
+        yield leg["networks"], action(clone, 0, words)
+
+
+def night(clone: PipelineClone, **given: str) -> dict[str, list[str] | None]:
+    """The options of the run in each leg of the workflow, by its networks; see `night_jobs`."""
+    found = {}
+    for networks, done in night_jobs(clone, **given):
         assert done.returncode == 0, done.stderr
-        found[leg["networks"]] = clone.options_of_the_run()
+        found[networks] = clone.options_of_the_run()
     return found
 
 
@@ -183,11 +190,32 @@ def test_an_expression_that_is_not_known_here_fails() -> None:
         value_of("format('{0}', inputs.options)", {})
 
 
-def test_githubs_options_on_demand_are_added_and_unknown_is_accepted(clone: PipelineClone) -> None:
-    clone.ends_with(10)
+def test_githubs_options_on_demand_are_added(clone: PipelineClone) -> None:
     nat = ["--topology", "nat"]
-    demanded = night(clone, options="--topology nat", accept_unknown="true")
-    assert demanded == {"documented": nat, "existing": [*EXISTING, *nat]}
+    assert night(clone, options="--topology nat") == {
+        "documented": nat,
+        "existing": [*EXISTING, *nat],
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "ends_with"),
+    [({}, 0), ({"accept_unknown": "true"}, 0), ({"accept_unknown": "false"}, 10)],
+    ids=["schedule", "accepted", "refused"],
+)
+def test_githubs_unknown_night_passes_unless_that_is_refused(
+    clone: PipelineClone, given: dict[str, str], ends_with: int
+) -> None:
+    clone.ends_with(10, 10)
+    for _, done in night_jobs(clone, **given):
+        assert done.returncode == ends_with, done.stderr
+
+
+def test_github_accepts_unknown_by_default_everywhere() -> None:
+    [workflow], [described] = documents("github/qualify.yml"), documents("github/action.yml")
+    assert described["inputs"]["accept-unknown"]["default"] == "true"
+    for event in ("workflow_dispatch", "workflow_call"):
+        assert workflow["on"][event]["inputs"]["accept-unknown"]["default"] is True
 
 
 def test_github_shows_the_workflows_inputs_with_both_of_its_events() -> None:
@@ -218,14 +246,35 @@ def test_the_actions_options_with_an_open_quote_fail_and_nothing_is_run(
 
 
 @pytest.mark.parametrize(
-    ("code", "accepted", "ends_with"),
-    [(10, "false", 10), (10, "true", 0), (1, "true", 1), (11, "true", 11), (130, "true", 130)],
+    ("code", "accepted", "ends_with", "level"),
+    [
+        (10, None, 0, "warning"),
+        (10, "true", 0, "warning"),
+        # What an empty expression of a workflow gives.
+        (10, "", 0, "warning"),
+        (10, "false", 10, "error"),
+        (0, None, 0, None),
+        (1, None, 1, None),
+        (11, "true", 11, None),
+        (130, "true", 130, None),
+    ],
 )
-def test_the_actions_exit_code(
-    clone: PipelineClone, code: int, accepted: str, ends_with: int
+def test_the_actions_exit_code_and_annotation(
+    clone: PipelineClone, code: int, accepted: str | None, ends_with: int, level: str | None
 ) -> None:
     clone.ends_with(code)
-    assert action(clone, 0, {"accept-unknown": accepted}).returncode == ends_with
+    done = action(clone, 0, {} if accepted is None else {"accept-unknown": accepted})
+    assert done.returncode == ends_with
+    said = [line for line in done.stdout.splitlines() if line.startswith("::")]
+    unknown = "unknown: not everything was decided. The job's summary names what is open."
+    assert said == ([f"::{level} title=Plumbline::{unknown}"] if level else [])
+
+
+def test_the_action_refuses_another_word_before_the_run(clone: PipelineClone) -> None:
+    done = action(clone, 0, {"accept-unknown": "yes"})
+    wrong = "accept-unknown: expected true or false, found yes"
+    assert (done.returncode, done.stdout) == (4, f"::error title=Plumbline::{wrong}\n")
+    assert clone.called("run") is None
 
 
 def test_the_actions_record_becomes_the_runners_own_if_there_is_one(clone: PipelineClone) -> None:
