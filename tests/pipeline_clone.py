@@ -54,17 +54,18 @@ else:
     with open(asked["historyPath"], "a") as history:
         print(asked["historyLimit"], file=history)
 """
-# As sudo does it: of the environment what is named, and the PATH.
-SUDO = """#!/bin/bash
-kept=("PATH=$PATH")
+# As Debian's sudo does it: of the environment what is named, and as PATH its secure_path.
+SECURE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SUDO = f"""#!/bin/bash
+kept=("PATH={SECURE_PATH}")
 while [[ $1 == -* ]]; do
     [[ $1 == --preserve-env=* ]] || exit 64
-    name=${1#*=}
-    [[ ! -v $name ]] || kept+=("$name=${!name}")
+    name=${{1#*=}}
+    [[ ! -v $name ]] || kept+=("$name=${{!name}}")
     shift
 done
 echo "$*" >>"$(dirname "$0")/called-sudo"
-exec env --ignore-environment "${kept[@]}" "$@"
+exec env --ignore-environment "${{kept[@]}}" "$@"
 """
 
 

@@ -342,6 +342,26 @@ def test_a_history_in_the_wrong_place_is_refused_before_the_run(
     assert clone.called("run") is None
 
 
+def test_allure_and_its_node_are_found_in_the_path_of_sudos_caller(clone: PipelineClone) -> None:
+    """And nothing else is: the run's programs are root's."""
+    clone.add_allure()
+    elsewhere = clone.folder / "npm"
+    text = (clone.programs / "allure").read_text().replace("env python3", "env node-of-npm")
+    executable(elsewhere / "allure", text)
+    executable(elsewhere / "node-of-npm", '#!/bin/sh\nexec python3 "$@"\n')
+    (clone.programs / "allure").unlink()
+    executable(elsewhere / "python3", "#!/bin/sh\nexit 1\n")
+    words = ("--output", "made", "--history", "history.jsonl")
+    refused = clone.qualify(*words)
+    assert refused.returncode == 4
+    assert "expected Allure 3 in the PATH, found none" in refused.stderr
+    refused = clone.qualify(*words, "--path", str(clone.folder))
+    assert "expected Allure 3 in the PATH or --path, found none" in refused.stderr
+    done = clone.qualify(*words, "--path", str(elsewhere))
+    assert done.returncode == 0, done.stderr
+    assert (clone.folder / "made" / "allure.html").read_text() == "# The trend\n"
+
+
 def test_a_page_of_allure_that_fails_makes_a_green_job_unknown(clone: PipelineClone) -> None:
     executable(clone.programs / "allure", "#!/bin/sh\n[ $1 = --version ] && echo 3.0.0\n")
     done = clone.qualify("--output", "made", "--history", "history.jsonl")

@@ -36,6 +36,7 @@ def qualify(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         (("--history",), "--history: expected a file"),
         (("--histories",), "--histories: expected a folder"),
         (("--options",), "--options: expected a text"),
+        (("--path",), "--path: expected a list of folders"),
         (("--output",), "--output: expected a folder"),
         (("--baselines",), "--baselines: expected a folder"),
         (("--outptu", "x"), "unknown option '--outptu'"),
@@ -135,10 +136,11 @@ def test_a_baseline_with_a_network_that_broke_gives_way_to_one_without(tmp_path:
 @pytest.mark.browser
 def test_a_job_adds_its_run_to_allures_history(tmp_path: Path) -> None:
     history = tmp_path / "kept" / "history.jsonl"
+    # As behind sudo: Allure is not in the job's own PATH.
     path = f"{installed(CI / 'allure', 'allure')}:{with_node()['PATH']}"
     for name, words in (("good", ()), ("worse", ("--after-build", MASQUERADED))):
-        places = ("--output", str(tmp_path / name), "--history", str(history))
-        done = qualify(*places, "--", *ISOLATED, *words, PATH=path)
+        places = ("--output", str(tmp_path / name), "--history", str(history), "--path", path)
+        done = qualify(*places, "--", *ISOLATED, *words)
         assert done.returncode == (1 if words else 0), done.stdout + done.stderr
     points = [json.loads(line) for line in history.read_text().splitlines()]
     [known] = points[0]["testResults"]
