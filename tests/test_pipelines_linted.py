@@ -27,6 +27,9 @@ COMPONENT, JENKINSFILE = CI / "gitlab" / "qualify.yml", CI / "jenkins" / "Jenkin
 SHELL = re.compile(r"#!.*\b(?:ba)?sh\b")
 # GitLab's own form of an input, as in $[[ inputs.tag ]].
 INPUT = re.compile(r"\$\[\[ inputs\.(\w+) \]\]")
+DOCUMENT = ROOT / "docs" / "pipelines.md"
+# In a document: its first line is a comment that names the file.
+SNIPPET = re.compile(r"^```yaml\n# ([^\n]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def ran(argv: Sequence[str], folder: Path, **variables: str) -> tuple[int, str]:
@@ -135,6 +138,57 @@ def test_actionlint_takes_the_steps_of_the_action_and_shellcheck_their_scripts(f
     assert code == 1
     assert 'property "outptu" is not defined' in said
     assert "SC2086" in said
+
+
+def documented() -> dict[str, Any]:
+    """The YAML that the document has its readers write, by the line that names its file."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    found = SNIPPET.findall(text)
+    assert len(found) == text.count("```yaml")
+    return {name: YAML(typ="safe").load(content) for name, content in found}
+
+
+@pytest.mark.parametrize(
+    ("name", "schema", "mistake"),
+    [
+        (".github/workflows/networks.yml", "github-workflows", {"concurency": "plumbline"}),
+        (".gitlab-ci.yml", "gitlab-ci", {"include": [{"local": "/ci.yml", "input": {}}]}),
+        (".gitlab-ci.yml of another project", "gitlab-ci", {"include": [{"inputs": {}}]}),
+    ],
+)
+def test_schemas_take_what_the_document_has_its_readers_write(
+    name: str, schema: str, mistake: Any, tmp_path: Path
+) -> None:
+    code, said = by_schema(schema, documented()[name], tmp_path)
+    assert code == 0, said
+    assert by_schema(schema, {**documented()[name], **mistake}, tmp_path)[0] == 1
+
+
+def test_actionlint_takes_the_documents_workflow_and_its_use_of_the_action(fork: Path) -> None:
+    workflow = documented()[".github/workflows/networks.yml"]
+    file = fork / ".github" / "workflows" / "qualify.yml"
+    file.write_text(json.dumps(workflow))
+    assert actionlint(fork) == (0, "")
+    workflow["jobs"]["qualify"]["steps"][1]["with"]["option"] = ""
+    file.write_text(json.dumps(workflow))
+    assert 'input "option" is not defined in action "Plumbline"' in actionlint(fork)[1]
+
+
+@pytest.mark.parametrize("name", [".gitlab-ci.yml", ".gitlab-ci.yml of another project"])
+def test_the_component_has_the_inputs_that_the_document_gives_it(name: str) -> None:
+    [header, _] = read(COMPONENT)
+    inputs = header["spec"]["inputs"]
+    [given] = documented()[name]["include"]
+    if "local" in given:
+        assert ROOT / given["local"].removeprefix("/") == COMPONENT
+    assert given["inputs"].keys() <= inputs.keys()
+    for key, value in given["inputs"].items():
+        assert isinstance(value, list if inputs[key].get("type") == "array" else str), key
+
+
+def test_the_document_names_the_jenkinsfile_as_the_script_path() -> None:
+    text = " ".join(DOCUMENT.read_text(encoding="utf-8").split())
+    assert f"script path `{JENKINSFILE.relative_to(ROOT)}`" in text
 
 
 def scripts() -> list[Path]:
