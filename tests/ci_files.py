@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The files of ci/, and what lints each. There is no default: a new file needs a line here.
+"""The files of ci/: what lints each, and what executes it. A new file needs a line in both tables.
 
-A linter is a test, as FILE::NAME below tests/, or several. Those of tests/test_ci_files.py go over
-all files that have them here.
+Both are tests, as FILE::NAME below tests/. The linters of tests/test_ci_files.py go over all files
+that have them here.
 """
 
 from pathlib import Path
@@ -75,6 +75,74 @@ LINTERS: dict[str, tuple[str, ...]] = {
     "systemd/plumbline-nightly.timer": (SYSTEMD,),
     "systemd/plumbline-packages.path": (SYSTEMD,),
     "systemd/plumbline-packages.service": (SYSTEMD,),
+}
+
+
+JOB = "test_pipelines.py::test_a_job_is_red_by_a_regression_only"
+ALLURE_JOB = "test_pipelines.py::test_a_job_adds_its_run_to_allures_history"
+NIGHT = "test_from_nothing.py::test_they_lead_to_a_nightly_run_with_a_baseline"
+CHANGED = (
+    "test_packages_changed_host.py::"
+    "test_its_night_starts_once_apt_is_done_and_the_hook_asks_a_pipeline"
+)
+BARE_HOST = "test_pack_rehearsals.py::test_a_bare_host_installs_and_runs_it_with_the_network_closed"
+IMAGE = "test_pack_rehearsals.py::test_the_commands_of_the_containerfile_make_an_image_that_runs"
+FLEET = "test_fleet_playbook.py::test_every_host_is_a_row"
+ARCHIVE = (
+    "test_fleet_playbook.py::test_an_archive_that_is_not_that_of_its_sum_or_signer_goes_to_no_host"
+)
+OF_ONE_PLAYBOOK = (
+    "test_fleet_playbook.py::test_without_an_archive_a_host_is_given_the_committed_tree"
+)
+LATER = (
+    "test_fleet_fetch.py::test_a_record_is_fetched_later_where_the_run_went_on_without_the_playbook"
+)
+GITHUB = "test_pipeline_scripts.py::test_each_leg_of_githubs_night_makes_its_run"
+GITLAB = "test_pipeline_scripts.py::test_gitlab_has_a_job_for_each_host_and_each_set_of_options"
+JENKINS = (
+    "test_pipeline_jenkins.py::"
+    "test_a_night_has_a_cell_for_each_set_of_networks_and_baselines_of_their_own"
+)
+IN_TASKS = {"later": LATER, "noted": LATER, "remove": OF_ONE_PLAYBOOK, "verify": ARCHIVE}
+
+# The test that runs a file, or has its program read it.
+EXECUTED_BY: dict[str, str] = {
+    "allure/package.json": ALLURE_JOB,
+    "allure/package-lock.json": ALLURE_JOB,
+    "apt/99plumbline": CHANGED,
+    "apt/packages-changed.conf": SETTINGS,
+    "apt/packages_changed.py": CHANGED,
+    "container/Containerfile": IMAGE,
+    "fleet/ansible.cfg": FLEET,
+    "fleet/fetch.yml": LATER,
+    "fleet/qualify.yml": FLEET,
+    f"{ROLE}/defaults/main.yml": FLEET,
+    f"{ROLE}/files/run-on-host": FLEET,
+    f"{ROLE}/meta/main.yml": FLEET,
+    **{f"{ROLE}/tasks/{name}.yml": IN_TASKS.get(name, FLEET) for name in TASKS},
+    f"{ROLE}/vars/main.yml": FLEET,
+    "github/action.yml": GITHUB,
+    "github/qualify.yml": GITHUB,
+    "gitlab/qualify.yml": GITLAB,
+    "jenkins/Jenkinsfile": JENKINS,
+    "jenkins/package.json": JENKINS,
+    "jenkins/package-lock.json": JENKINS,
+    "packages": BARE_HOST,
+    "qualify": JOB,
+    "requirements.lock": BARE_HOST,
+    "setup": IMAGE,
+    "systemd/plumbline-nightly.conf": TMPFILES,
+    "systemd/plumbline-nightly.service": NIGHT,
+    "systemd/plumbline-nightly.timer": NIGHT,
+    "systemd/plumbline-packages.path": CHANGED,
+    "systemd/plumbline-packages.service": CHANGED,
+}
+# Nothing of the product runs these: why.
+DATA: dict[str, str] = {
+    "jenkins/.groovylintrc.json": "the settings of a linter, which reads them as it lints",
+    "requirements.in": "what was asked for when requirements.lock was made",
+    "requirements-test.in": "what was asked for when requirements-test.lock was made",
+    "requirements-test.lock": "the environment of the tests themselves: they run in it",
 }
 
 

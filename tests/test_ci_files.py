@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Each file of ci/ has a linter, and those linters that no other file of tests has."""
+"""Each file of ci/ has a linter and a test that executes it; linters that no other file has."""
 
 import ast
 import copy
+import itertools
 import json
 import re
 import subprocess
@@ -17,6 +18,8 @@ from packaging.requirements import Requirement
 from launcher import packages
 from tests.ci_files import (
     APT,
+    DATA,
+    EXECUTED_BY,
     LINTERS,
     MYPY,
     NPM,
@@ -61,11 +64,23 @@ def test_each_file_of_ci_has_a_linter_and_no_line_is_left_over() -> None:
     assert all(LINTERS.values())
 
 
-@pytest.mark.parametrize("linter", sorted({one for all_ in LINTERS.values() for one in all_}))
-def test_each_linter_is_a_test(linter: str) -> None:
-    file, _, name = linter.partition("::")
+def test_each_file_of_ci_is_executed_by_a_test_or_named_as_data() -> None:
+    found = {str(file.relative_to(CI)) for file in files() if file.is_relative_to(CI)}
+    named = EXECUTED_BY.keys() | DATA.keys()
+    assert named - found == set()
+    assert found - named == set(), "a new file: name the test that runs it in tests/ci_files.py"
+    assert not EXECUTED_BY.keys() & DATA.keys()
+    assert all(DATA.values())
+
+
+@pytest.mark.parametrize(
+    "named", sorted({*itertools.chain(*LINTERS.values()), *EXECUTED_BY.values()})
+)
+def test_each_linter_and_each_execution_is_a_test(named: str) -> None:
+    file, _, name = named.partition("::")
     tree = ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8"))
     assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    assert name.startswith("test_")
 
 
 def test_the_linters_of_other_tests_have_the_files_of_the_table() -> None:
