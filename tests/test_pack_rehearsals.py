@@ -6,7 +6,7 @@ Each pack is made by the release's own Python and apt, on a root of it that reac
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,12 @@ DOCUMENT = ROOT / "docs" / "offline.md"
 CLAIM = "LB-01"
 # One guest network, on which one claim is decided by packets.
 RUN = ["--topology", "linux-bridge", "--claim", CLAIM, "--workers", "1", "--output", "/out/run"]
+# Of a run without one of the capabilities: the exit code, and the line that says why.
+LACKING = {
+    "SYS_ADMIN": (4, "a container needs the capability SYS_ADMIN: docs/offline.md"),
+    "NET_ADMIN": (4, "a container needs the capability NET_ADMIN: docs/offline.md"),
+    "NET_RAW": (10, "Operation not permitted"),
+}
 PACKS, OUT, OPT = Path("/packs"), Path("/out"), Path("/opt")
 
 
@@ -96,18 +102,27 @@ def instructions() -> list[tuple[str, str]]:
     return [(word, rest) for word, _, rest in (line.partition(" ") for line in whole.splitlines())]
 
 
-def confined(*, runs: bool) -> list[str]:
-    """The words that start a command with a container's capabilities, as the document has them.
-
-    Args:
-        runs: whether it is a run; the commands of a build have podman's defaults alone.
-    """
+def added_capabilities() -> list[str]:
+    """The capabilities that the document adds to podman's defaults for a run."""
     text = DOCUMENT.read_text(encoding="utf-8")
     added = re.search(r"--cap-add (\S+)", text)
-    defaults = re.search(r"podman's default capabilities \(([A-Z_`, \n]+)\)", text)
     assert added is not None
+    names = added[1].split(",")
+    assert names == re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE)
+    return names
+
+
+def confined(added: Sequence[str] = ()) -> list[str]:
+    """The words that start a command with a container's capabilities.
+
+    Args:
+        added: those beside podman's defaults, which the document has; the commands of a build have
+            no others.
+    """
+    text = DOCUMENT.read_text(encoding="utf-8")
+    defaults = re.search(r"podman's default capabilities \(([A-Z_`, \n]+)\)", text)
     assert defaults is not None
-    names = re.findall(r"[A-Z_]+", defaults[1]) + (added[1].split(",") if runs else [])
+    names = [*re.findall(r"[A-Z_]+", defaults[1]), *added]
     words = ["-all", *(f"+{name.lower()}" for name in names)]
     return ["setpriv", f"--bounding-set={','.join(words)}", "--"]
 
@@ -141,7 +156,7 @@ def test_the_commands_of_the_containerfile_make_an_image_that_runs(
                 name, _, value = rest.partition("=")
                 variables[name] = value
             elif word == "RUN":
-                argv = [*confined(runs=False), "sh", "-c", rest]
+                argv = [*confined(), "sh", "-c", rest]
                 done = image.capture(argv, variables, working)
                 assert done.returncode == 0, done.stdout + done.stderr
             elif word in ("ENTRYPOINT", "CMD"):
@@ -149,8 +164,18 @@ def test_the_commands_of_the_containerfile_make_an_image_that_runs(
             else:
                 assert word in ("ARG", "FROM")
         assert start == ["./plumbline", "run"]
-        done = image.capture([*confined(runs=True), *start, *RUN], variables, working)
+        needed = added_capabilities()
+        done = image.capture([*confined(needed), *start, *RUN], variables, working)
         assert done.returncode == 0, done.stdout + done.stderr
+        # Each of them is needed.
+        assert needed == list(LACKING)
+        for name, (code, said) in LACKING.items():
+            others = [each for each in needed if each != name]
+            argv = [*confined(others), *start, *RUN[:-1], f"/out/without-{name}"]
+            lacking = image.capture(argv, variables, working)
+            whole = lacking.stdout + lacking.stderr
+            assert lacking.returncode == code, f"without {name}: {whole}"
+            assert said in whole, f"without {name}: {whole}"
     # All was installed as the image was made.
     assert "plumbline: setting up" not in done.stderr
     record_of_a_run(output)

@@ -149,3 +149,20 @@ def test_capabilities_are_asked_of_the_host_itself() -> None:
         assert host.probe("ovs").state == "no"
     with bare_sandbox() as host:
         assert host.probe("ovs").state == "yes"
+
+
+@pytest.mark.parametrize(
+    ("capability", "said"),
+    [
+        ("SYS_ADMIN", "the sandbox's namespaces could not be made"),
+        ("NET_ADMIN", "the sandbox's links could not be set: Operation not permitted"),
+    ],
+)
+def test_a_capability_that_root_lacks_is_named(capability: str, said: str) -> None:
+    """As in a container that was started without it."""
+    script = "from fixtures.host.sandbox import bare_sandbox\nwith bare_sandbox(): pass"
+    words = ["setpriv", f"--bounding-set=-{capability.lower()}", "--", sys.executable, "-c", script]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    failed = f"fixtures.errors.HostFailed: {said}\na container needs the capability {capability}: "
+    assert failed in done.stderr
