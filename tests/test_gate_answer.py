@@ -108,9 +108,10 @@ def test_samples_that_depend_on_one_another_call_no_upgrade_good(tmp_path: Path)
     code, said = answered(tmp_path, before, after)
     assert code == 10
     assert said == (
-        "gate undecided: samples depend on one another, and do not judge nat: udp: another run on "
-        "an idle machine may; compare --accept-dependent-samples goes by the verdicts (checks that "
-        "conform as before: 1; quantities not judged: 1 of 2 (samples depend on one another))"
+        "gate undecided: samples depend, or may depend, on one another, and do not judge nat: udp: "
+        "another run on an idle machine may; compare --accept-dependent-samples goes by the "
+        "verdicts (checks that conform as before: 1; "
+        "quantities not judged: 1 of 2 (samples depend on one another))"
     )
     accepting = Criteria(accept_dependent=True)
     assert compared(tmp_path / "before", tmp_path / "after", accepting).exit_code == 0
@@ -241,7 +242,7 @@ def test_dependent_samples_are_named_in_chinese(tmp_path: Path) -> None:
     with spoken(CHINESE):
         code, said = answer_of(compared(tmp_path / "before", tmp_path / "after"))
     assert code == 10
-    assert said.startswith("升级门禁未判定：样本相互依赖，无法评判 nat: udp")
+    assert said.startswith("升级门禁未判定：样本相互依赖或可能相互依赖，无法评判 nat: udp")
     assert "未评判的量：1/2（样本相互依赖）" in said
 
 

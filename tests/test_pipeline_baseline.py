@@ -102,7 +102,31 @@ def test_a_baseline_with_something_open_gives_way_to_a_run_that_decided_more(
     said = "this run is the baseline now: baseline; it decided more than the one before"
     assert (said in done.stdout) == is_replaced
     assert (baseline / "evidence").exists() != is_replaced
-    assert [each.name for each in clone.folder.glob("baseline*")] == ["baseline"]
+    kept = ["baseline", "baseline.before"] if is_replaced else ["baseline"]
+    assert sorted(each.name for each in clone.folder.glob("baseline*")) == kept
+    assert (clone.folder / kept[-1] / "evidence").is_dir()
+
+
+def test_a_waived_violation_does_not_become_a_known_one(clone: PipelineClone) -> None:
+    """Without its waiver it would be a regression of the former baseline, and none of this run."""
+    baseline = clone.has_baseline("conforms", "inconclusive")
+    clone.records("violates", "conforms", "conforms")
+    clone.ends_with(0, 0)
+    done = clone.qualify("--output", "made", "--baseline", "baseline")
+    assert done.returncode == 0
+    assert (baseline / "run.json").read_text() == recorded("conforms", "inconclusive")
+
+
+def test_a_baseline_that_cannot_be_replaced_stays_and_decides_nothing(clone: PipelineClone) -> None:
+    clone.has_baseline("conforms", "inconclusive").rename(clone.folder / "elsewhere")
+    (clone.folder / "baseline").symlink_to("elsewhere")
+    clone.records("conforms", "conforms")
+    clone.ends_with(0, 0)
+    done = clone.qualify("--output", "made", "--baseline", "baseline")
+    assert done.returncode == 0
+    assert "the baseline stays, though this run decided more: baseline is a link" in done.stdout
+    kept = (clone.folder / "elsewhere" / "run.json").read_text()
+    assert kept == recorded("conforms", "inconclusive")
 
 
 def test_a_baseline_whose_replacement_was_cut_off_is_still_the_one(clone: PipelineClone) -> None:

@@ -18,7 +18,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.launched import ROOT
-from tests.pipeline_clone import PipelineClone
+from tests.pipeline_clone import PipelineClone, executable
 
 CI = ROOT / "ci"
 # GitHub's ${{ inputs.hosts || '["kvm"]' }}, and GitLab's $[[ inputs.job ]].
@@ -267,7 +267,17 @@ def test_the_actions_exit_code_and_annotation(
     assert done.returncode == ends_with
     said = [line for line in done.stdout.splitlines() if line.startswith("::")]
     unknown = "unknown: not everything was decided. The job's summary names what is open."
-    assert said == ([f"::{level} title=Plumbline::{unknown}"] if level else [])
+    assert said == ([f"::{level} title=Plumbline::Plumbline: {unknown}"] if level else [])
+
+
+def test_a_run_without_a_record_passes_by_no_setting(clone: PipelineClone) -> None:
+    executable(clone.folder / "plumbline", "#!/bin/sh\necho 'no module named pytest' >&2\nexit 1\n")
+    done = action(clone, 0, {"accept-unknown": "true"})
+    assert done.returncode == 10
+    said = [line for line in done.stdout.splitlines() if line.startswith("::")]
+    assert len(said) == 1
+    assert said[0].startswith("::error title=Plumbline::Plumbline: ")
+    assert "left no record" in said[0]
 
 
 def test_the_action_refuses_another_word_before_the_run(clone: PipelineClone) -> None:

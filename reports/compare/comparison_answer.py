@@ -23,8 +23,8 @@ WORSE_UNKNOWN = frozenset({Effect.LOST, Effect.FOUND})
 UNJUDGED = {
     QuantityOutcome.TOO_FEW: gettext_noop("too few samples to judge {names}"),
     QuantityOutcome.DEPENDENT: gettext_noop(
-        "samples depend on one another, and do not judge {names}: another run on an idle machine "
-        "may; compare --accept-dependent-samples goes by the verdicts"
+        "samples depend, or may depend, on one another, and do not judge {names}: another run on "
+        "an idle machine may; compare --accept-dependent-samples goes by the verdicts"
     ),
     QuantityOutcome.NOT_COMPARABLE: gettext_noop("not comparable, and not judged: {names}"),
 }

@@ -46,7 +46,7 @@ OUTCOME_MEANINGS = {
     ),
     QuantityOutcome.TOO_FEW: gettext_noop("no result of so few samples could reach the level"),
     QuantityOutcome.DEPENDENT: gettext_noop(
-        "each follows the one before, so that they are no independent samples"
+        "each follows the one before, or may, so that they are no independent samples"
     ),
     QuantityOutcome.NOT_COMPARABLE: gettext_noop(
         "the hosts or the units measure differently: shown, and not judged"

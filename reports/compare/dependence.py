@@ -3,7 +3,8 @@
 
 A machine that drifts while they are taken makes them so, and chance does as well. A correlation
 that chance gives in one row of a hundred makes a row doubtful: no change is shown by it. Dependence
-itself is shown where the correlation is beyond chance in all rows of a comparison (Bonferroni).
+itself is shown where the correlation is beyond chance in all rows of a comparison (Bonferroni), or
+as high as so few values can make it.
 """
 
 import functools
@@ -21,6 +22,8 @@ ROW_DEVIATIONS = 2.33
 # Orders that are drawn for the tail, where the normal distribution is far off for few samples. A
 # hundred quantities in two runs share a level of 5 %: ten of these orders for each row.
 ORDERS = 40000
+# Of more values than that the normal distribution is near enough, and the orders would take memory.
+ORDERS_UP_TO = 80
 SEED = 20260301
 # Equal correlations differ by rounding errors.
 ROUNDING = 1e-9
@@ -36,8 +39,15 @@ def doubtful_correlation(values: Sequence[float]) -> float | None:
 
 def chance(correlation: float, number: int) -> float:
     """Return how often independent values, so many of them, have a correlation at least as high."""
+    if number > ORDERS_UP_TO:
+        return float(stats.norm.sf((correlation + 1 / number) * number**0.5))
     reached = int((_correlations(number) >= correlation - ROUNDING).sum())
     return (reached + 1) / (ORDERS + 1)
+
+
+def least_chance(number: int) -> float:
+    """Return the least that `chance` gives of so many values: no row of them is plainer."""
+    return chance(1.0, number)
 
 
 @functools.lru_cache(maxsize=64)

@@ -7,7 +7,7 @@ from statistics import median
 
 from contracts.language import gettext
 from reports.compare.comparison import MedianChange, Method, Quantity, QuantityOutcome
-from reports.compare.dependence import ROW_MIN, chance
+from reports.compare.dependence import ROW_MIN, chance, least_chance
 from reports.compare.estimates import Detection, change, change_interval, visible_change
 from reports.compare.measured_quantities import PERCENT, Key, Measured, titles
 from reports.compare.multiple_testing import holm, testable
@@ -186,7 +186,7 @@ def _unfit(pairs: Mapping[Key, Pair], criteria: Criteria) -> dict[Key, Decision]
             said = gettext("in {before} before, in {after} after")
             note = said.format(before=pair[0].unit, after=pair[1].unit)
             found[key] = Decision(QuantityOutcome.NOT_COMPARABLE, note)
-        elif correlation is not None and _least_chance(pair) <= criteria.level / rows:
+        elif correlation is not None and _is_plain(pair, criteria.level / rows):
             said = gettext(
                 "samples depend on the one before (rank correlation {correlation}), so that all of "
                 "them count as one: repeat the run on an idle machine"
@@ -201,9 +201,14 @@ def _correlation(pair: Pair) -> float | None:
     return max((each.in_a_row for each in pair if each.in_a_row is not None), default=None)
 
 
-def _least_chance(pair: Pair) -> float:
+def _is_plain(pair: Pair, share: float) -> bool:
+    """Whether a run's samples depend on one another beyond chance, or as plainly as so many can."""
     rows = [(each.in_a_row, len(each.values)) for each in pair]
-    return min(chance(found, number) for found, number in rows if found is not None)
+    return any(
+        chance(found, number) <= max(share, least_chance(number))
+        for found, number in rows
+        if found is not None
+    )
 
 
 def _too_few(pair: Pair, share: float) -> str:
@@ -219,7 +224,8 @@ def _quantity(key: Key, title: str, pair: Pair, decided: Decision, criteria: Cri
     topology, check, name = key
     better, in_points = _better(pair), _in_points(pair)
     visible, note = None, decided.note
-    if better is not None and decided.outcome is QuantityOutcome.NO_DIFFERENCE:
+    independent = _correlation(pair) is None
+    if better is not None and independent and decided.outcome is QuantityOutcome.NO_DIFFERENCE:
         detection = criteria.detection(decided.tests, in_points=in_points)
         visible, note = _visible(pair, better, detection, in_points=in_points)
     return Quantity(
