@@ -103,7 +103,20 @@ JENKINS = (
     "test_pipeline_jenkins.py::"
     "test_a_night_has_a_cell_for_each_set_of_networks_and_baselines_of_their_own"
 )
-IN_TASKS = {"later": LATER, "noted": LATER, "remove": OF_ONE_PLAYBOOK, "verify": ARCHIVE}
+IN_TASKS = {
+    "answered": FLEET,
+    "copy": FLEET,
+    "fetch": FLEET,
+    "later": LATER,
+    "main": FLEET,
+    "noted": LATER,
+    "prepare": FLEET,
+    "remove": OF_ONE_PLAYBOOK,
+    "report": FLEET,
+    "run": FLEET,
+    "status": FLEET,
+    "verify": ARCHIVE,
+}
 
 # The test that runs a file, or has its program read it.
 EXECUTED_BY: dict[str, str] = {
@@ -119,7 +132,7 @@ EXECUTED_BY: dict[str, str] = {
     f"{ROLE}/defaults/main.yml": FLEET,
     f"{ROLE}/files/run-on-host": FLEET,
     f"{ROLE}/meta/main.yml": FLEET,
-    **{f"{ROLE}/tasks/{name}.yml": IN_TASKS.get(name, FLEET) for name in TASKS},
+    **{f"{ROLE}/tasks/{name}.yml": test for name, test in IN_TASKS.items()},
     f"{ROLE}/vars/main.yml": FLEET,
     "github/action.yml": GITHUB,
     "github/qualify.yml": GITHUB,

@@ -8,7 +8,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from tests.ci_files import (
     NPM,
     PIP_IN,
     PIP_LOCK,
+    ROLE,
     SHELLCHECK,
     SYSTEMD,
     linted_by,
@@ -71,6 +72,21 @@ def test_each_file_of_ci_is_executed_by_a_test_or_named_as_data() -> None:
     assert found - named == set(), "a new file: name the test that runs it in tests/ci_files.py"
     assert not EXECUTED_BY.keys() & DATA.keys()
     assert all(DATA.values())
+
+
+def test_each_file_of_tasks_is_reached_from_a_playbook() -> None:
+    tasks = {file.stem: file for file in (CI / ROLE / "tasks").glob("*.yml")}
+    waiting = ["main", *re.findall(r"tasks_from: (\w+)", _text((CI / "fleet").glob("*.yml")))]
+    reached: set[str] = set()
+    while waiting:
+        if (name := waiting.pop()) not in reached:
+            reached.add(name)
+            waiting += re.findall(r"include_tasks: (\w+)\.yml", _text([tasks[name]]))
+    assert reached == tasks.keys()
+
+
+def _text(found: Iterable[Path]) -> str:
+    return "".join(file.read_text(encoding="utf-8") for file in found)
 
 
 @pytest.mark.parametrize(
