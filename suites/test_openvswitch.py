@@ -163,12 +163,16 @@ def test_taps_are_ports(testbed: Testbed, evidence: Evidence) -> None:
     Steps:
         1. Read the row of the bridge, and the rows of each guest's TAP in Port and Interface.
     Verify:
+        - each TAP is a link of the host
         - each TAP has one row in Port and one in Interface
         - the bridge holds the TAP's port
         - the interface row has no error
     """
     [bridge] = rows(testbed.host, "Bridge", f"name={testbed.switch.name}")
     for guest in testbed.guests:
+        # The rows stay for a while where the link is gone.
+        there = has_link(testbed.host, guest.tap)
+        assert there, f"{guest.tap} of {guest.name} has its rows, and the host has no such link"
         ports = rows(testbed.host, "Port", f"name={guest.tap}")
         interfaces = rows(testbed.host, "Interface", f"name={guest.tap}")
         assert len(ports) == 1, f"{guest.tap} of {guest.name} has {len(ports)} rows in Port"
