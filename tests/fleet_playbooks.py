@@ -99,6 +99,46 @@ def playbook(
     return [*argv, "-e", json.dumps(given)]
 
 
+def played(
+    argv: list[str], folder: Path, deadline_s: float, outputs: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a playbook to its end; one that does not come to it fails with where it was.
+
+    Args:
+        argv: the playbook, as `playbook` gives it.
+        folder: of the test, for Ansible's own files.
+        deadline_s: seconds until it is ended.
+        outputs: a pattern, below the folder, of what its hosts have printed.
+    """
+    with subprocess.Popen(
+        argv,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as started:
+        try:
+            printed, _ = started.communicate(timeout=deadline_s)
+        except subprocess.TimeoutExpired as late:
+            processes = subprocess.run(
+                ["ps", "--no-headers", "-eo", "pid,ppid,etimes,stat,wchan:24,args", "--forest"],
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            started.kill()
+            printed, _ = started.communicate()
+            parts = [
+                f"no end after {deadline_s:g} s",
+                printed,
+                *(f"{file}:\n{file.read_text()[-4000:]}" for file in sorted(folder.glob(outputs))),
+                *(line[:220] for line in processes.stdout.splitlines() if " [" not in line),
+            ]
+            raise AssertionError("\n".join(parts)) from late
+    return subprocess.CompletedProcess(argv, started.returncode, printed, "")
+
+
 def report(records: Path) -> dict[str, Any]:
     read: dict[str, Any] = json.loads((records / "fleet.json").read_text())
     return {host["name"]: host for host in read["hosts"]}
