@@ -26,6 +26,8 @@ def environment(folder: Path) -> dict[str, str]:
     own = {
         "ANSIBLE_CONFIG": str(FLEET / "ansible.cfg"),
         "ANSIBLE_HOME": str(folder / "ansible"),
+        # Not in that folder by itself: another test's hosts have the same addresses.
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "cp"),
         "LC_ALL": "C.UTF-8",
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "PLUMBLINE_CACHE": str(cache_dir()),
