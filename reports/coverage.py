@@ -30,9 +30,9 @@ One row for each claim of `topologies/claims.yaml`, one column for each host tha
 A verdict is the worst of the claim's checks on the topologies that it is about, which are counted
 behind it where there are several; topologies on which the host could not test it are not counted.
 The last column has the faults of `faults/` that the claim must notice, by id, or by one of its
-checks; those in brackets are not yet seen caught in a record of `./plumbline prove`. A claim about
-the harness's own doings is proven by the test that is named. Where a document's own commands do not
-do what it says: [errata.md](errata.md).
+checks; in brackets where no record of `./plumbline prove` has the claim violated by it. A claim
+about the harness's own doings is proven by the test that is named. Where a document's own commands
+do not do what it says: [errata.md](errata.md).
 Made by `python -m reports.coverage RECORD...` from run records.
 """
 # No fault of a topology can make it: these break the run itself.
@@ -80,13 +80,12 @@ def table(records: Iterable[RunRecord]) -> str:
     names = [named(column) for column in columns]
     names.append("faults")
     lines += ["", f"| claim | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
-    caught = {
-        fault.id for record in records for fault in record.faults if fault.outcome == "caught"
-    }
+    seen = caught_for(records)
     proofs = proving_faults(records)
     for id_, row in cells.items():
         cells_of_row = [_cell(row.get(column, [])) for column in columns]
-        faults = [fault if fault in caught else f"({fault})" for fault in proofs.get(id_, [])]
+        named_by = proofs.get(id_, [])
+        faults = [each if id_ in seen.get(each, ()) else f"({each})" for each in named_by]
         faults += [PROVING_TESTS[id_]] if id_ in PROVING_TESTS else []
         lines.append(f"| {' | '.join((id_, *cells_of_row, ', '.join(faults) or NOWHERE))} |")
     missing = undecided(records)
@@ -135,6 +134,17 @@ def _decided_by(prefix: str, fault: ShippedChange, checks: Sequence[Check]) -> l
     ]
     deciding = noticed or [check for check in meant if check.topology in fault.topologies]
     return sorted({claim for check in deciding for claim in check.claims})
+
+
+def caught_for(records: Iterable[RunRecord]) -> dict[str, set[str]]:
+    """Return the claims that each fault was seen to violate, on a topology where it was caught."""
+    seen: dict[str, set[str]] = {}
+    for record in records:
+        caught = {each.topology: each.id for each in record.faults if each.outcome == "caught"}
+        for claim in record.claims:
+            if claim.topology in caught and claim.verdict is Verdict.VIOLATES:
+                seen.setdefault(caught[claim.topology], set()).add(claim.id)
+    return seen
 
 
 def undecided(records: Iterable[RunRecord]) -> list[str]:
