@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The listings of virsh, as the documents print them."""
 
-from fixtures.switch.virsh import fields, parents, rows
+from fixtures.switch.virsh import domains, fields, parents, rows
 
 # D4's.
 NETWORKS = """\
@@ -63,3 +63,22 @@ def test_each_device_of_a_tree_has_its_parent() -> None:
         "net_eth1_58_20_b1_00_b8_61": "pci_0000_03_00_1",
         "pci_0000_00_1f_0": "computer",
     }
+
+
+def test_guests_are_listed_with_their_states() -> None:
+    listing = """\
+ Id   Name           State
+-------------------------------
+ 1    kvm1           running
+ 2    kvm2           paused
+ -    plumb-edited   shut off
+ -    another        shut off
+
+"""
+    assert domains(listing) == {
+        "kvm1": "running",
+        "kvm2": "paused",
+        "plumb-edited": "shut off",
+        "another": "shut off",
+    }
+    assert domains("") == {}
