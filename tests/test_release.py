@@ -7,7 +7,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from fixtures.host.sandbox import Userland, sandbox
+from fixtures.host.sandbox import sandbox
+from fixtures.host.sandbox_holder import Userland
 from launcher.launcher_error import UsageError
 from launcher.release import require_known
 from tests.launched import SCHEMA, launched
