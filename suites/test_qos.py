@@ -21,7 +21,7 @@ from fixtures.probe.station import NIC, Station, station
 from fixtures.probe.throughput import TRIALS, Far, tcp_mbit_s, udp
 from fixtures.probe.traffic_control import POLICING, refused
 from fixtures.switch.ovs_bridge import OvsBridge
-from fixtures.switch.qos import metered, policed, shaped
+from fixtures.switch.qos import MeterLost, metered, policed, shaped
 from fixtures.testbed.testbed import Testbed
 
 FIGURE_MBIT_S = 10.0
@@ -185,7 +185,7 @@ def _measured(
                 lambda rates: str(Rates(free.samples, rates)),
             )
         free.take(sampling.watch)
-    except TrialFailed as error:
+    except (TrialFailed, MeterLost) as error:
         raise AssertionError(error.message) from error
     return Rates(free.samples, held.samples)
 
