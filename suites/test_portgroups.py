@@ -18,7 +18,7 @@ from fixtures.probe.station import station
 from fixtures.testbed.testbed import Testbed
 from fixtures.testbed.uplink_links import nic_in_use
 from suites.tagged_frames import Heard, Said, Speaker, require_heard
-from topologies.portgroups import Portgroup, PortVlan
+from topologies.portgroups import NicClass, PortVlan, nic_classes
 
 # Above the others' MACs: see `suites/test_nic_models.py`.
 MAC = "52:ff:ff:00:54:{:02x}"
@@ -29,26 +29,29 @@ WIRE = "the wire"
 
 @dataclass(frozen=True)
 class GroupNic:
-    """A NIC that a check plugs into a guest, in a portgroup.
+    """A NIC that a check plugs into a guest, in a portgroup or in the network's own VLANs.
 
     Attributes:
         guest: the guest.
-        group: the portgroup.
-        vlan: its VLANs.
+        of: its class: a portgroup, or the network's own VLANs.
         mac: the NIC's.
-        names_it: its `<source>` names the group; else it is in the default one.
+        names_it: its `<source>` names the group; else it is in the default one, or in none.
     """
 
     guest: Guest
-    group: Portgroup
-    vlan: PortVlan
+    of: NicClass
     mac: str
     names_it: bool
 
     @property
     def name(self) -> str:
         """How evidence and reasons call it."""
-        return f"{self.guest.name}'s NIC in {self.group.name}"
+        return f"{self.guest.name}'s NIC in {self.of}"
+
+    @property
+    def vlan(self) -> PortVlan:
+        """The VLANs of its port."""
+        return self.of.vlan
 
 
 @pytest.mark.claims("OV-19")
@@ -57,6 +60,8 @@ class GroupNic:
 def test_frames_are_of_the_groups_vlans(testbed: Testbed, evidence: Evidence) -> None:
     """A NIC in a portgroup sends and gets frames of the group's VLANs, tagged as it asks for.
 
+    So does one that names no portgroup in those of the network itself.
+
     The wire is the other end of the uplink; of a bridge without one it is a station on a port
     without VLANs of its own, to which all frames come with their tags.
 
@@ -64,12 +69,12 @@ def test_frames_are_of_the_groups_vlans(testbed: Testbed, evidence: Evidence) ->
     `vlan_mode`.
 
     Preconditions:
-        - a portgroup of the network has VLANs
+        - a portgroup of the network has VLANs, or the network itself
         - each guest takes NICs while it runs
         - the wire can be captured on
     Steps:
-        1. Plug a NIC of each portgroup with VLANs into the first two guests, with a capture at its
-           TAP and one on the wire.
+        1. Plug a NIC of each portgroup with VLANs into the first two guests, and of a network with
+           VLANs one that names no portgroup; with a capture at its TAP and one on the wire.
         2. Have each NIC broadcast a frame without a tag, one with each tag of its group, and one
            with a tag of no group; and the wire one without a tag, and one with each of all tags.
     Verify:
@@ -80,11 +85,11 @@ def test_frames_are_of_the_groups_vlans(testbed: Testbed, evidence: Evidence) ->
         - control: each NIC hears the other one of its group, and the wire
     """
     nics = _nics(testbed)
-    stranger = _no_groups_tag(testbed.topology.network.portgroups)
+    stranger = _no_groups_tag(nics)
     with _plugged(testbed, evidence, nics) as speakers:
         said, wanted = _expected(nics, stranger)
         require_heard(speakers, said, wanted)
-    groups = {nic.group.name: nic.vlan for nic in nics}
+    groups = {str(nic.of): nic.vlan for nic in nics}
     evidence.json("heard.json", sorted(map(str, wanted)))
     said_of = "; ".join(f"{name}: {_words(vlan)}" for name, vlan in groups.items())
     evidence.reason = f"{said_of}; on the wire with their tags, nothing of tag {stranger}"
@@ -92,21 +97,24 @@ def test_frames_are_of_the_groups_vlans(testbed: Testbed, evidence: Evidence) ->
 
 def _nics(testbed: Testbed) -> list[GroupNic]:
     """Return the NICs to plug in: of each group with VLANs one into each of two guests."""
-    every = [each for each in testbed.topology.network.portgroups if each.vlan is not None]
+    network = testbed.topology.network
+    every = nic_classes(network.portgroups, network.vlan)
     if not every:
-        raise testbed.without("a portgroup with VLANs", "networks[0].portgroups has none")
+        raise testbed.without(
+            "a portgroup with VLANs, or VLANs of the network itself",
+            "networks[0] has no vlan, and its portgroups have none",
+        )
     first = testbed.guests[0]
-    pairs = [(guest, group) for guest in testbed.guests[:2] for group in every]
+    pairs = [(guest, of) for guest in testbed.guests[:2] for of in every]
     return [
         # Of a default group one NIC names it, and the other names none.
-        GroupNic(guest, group, group.vlan, MAC.format(number), not group.default or guest is first)
-        for number, (guest, group) in enumerate(pairs)
-        if group.vlan is not None
+        GroupNic(guest, of, MAC.format(number), not of.default or guest is first)
+        for number, (guest, of) in enumerate(pairs)
     ]
 
 
-def _no_groups_tag(groups: tuple[Portgroup, ...]) -> int:
-    taken = {tag for group in groups if group.vlan is not None for tag in group.vlan.tags}
+def _no_groups_tag(nics: list[GroupNic]) -> int:
+    taken = {tag for nic in nics for tag in nic.vlan.tags}
     return next(tag for tag in range(2, len(taken) + 3) if tag not in taken)
 
 
@@ -171,7 +179,7 @@ def _plugged_into(
             like_the_first(testbed.switch, guest, "virtio", nic.mac),
             attach="network",
             source=source,
-            portgroup=nic.group.name if nic.names_it else None,
+            portgroup=nic.of.portgroup if nic.names_it else None,
         )
         for nic in nics
     ]

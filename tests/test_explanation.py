@@ -154,14 +154,16 @@ def test_a_claim_of_no_shipped_topology_has_the_file_and_the_key_that_it_is_aske
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     file = "tests/topologies/bridged-ovs-portgroups.yaml"
+    other = "tests/topologies/bridged-ovs-vlan.yaml"
     known = explanation("OV-19")
-    assert (known["topologies"], known["files"]) == ([], [file])
-    assert {place for fault in known["faults"] for place in fault["topologies"]} == {file}
+    assert (known["topologies"], known["files"]) == ([], [file, other])
+    assert {place for fault in known["faults"] for place in fault["topologies"]} == {file, other}
     assert explain_command.main(['{"claims": ["OV-19"], "format": "terminal"}']) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert f" topologies no shipped one, but {file} " in shown
+    assert f" topologies no shipped one, but {file}, {other} " in shown
     assert f"sudo ./plumbline run --topology={file} --claim=OV-19 or --topology=FILE" in shown
-    assert "of type ovs or bridged, that asks for portgroups.vlan: docs/topologies.md" in shown
+    asked = "of type ovs or bridged, that asks for portgroups.vlan or vlan: docs/topologies.md"
+    assert asked in shown
 
 
 def test_a_claim_that_no_topology_is_about_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

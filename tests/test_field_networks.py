@@ -93,7 +93,7 @@ def test_one_host_can_have_all_of_them() -> None:
         ("newer-forward", ":4: network/forward/mirror: this release does not know it"),
         ("not-xml", ":3: not XML (column 17): "),
         ("range-outside", ":7: network/ip/dhcp/range: 192.168.123.2 is outside its network"),
-        ("tagged", ":6: network/vlan: guests' frames get VLAN tags"),
+        ("tagged", ":5: network/vlan: guests' frames get VLAN tags"),
         ("vepa", ":3: network/forward: network hairpin: <forward mode='vepa'> is a type"),
     ],
 )

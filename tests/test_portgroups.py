@@ -16,7 +16,7 @@ from topologies.network_import.element_table import RULES
 from topologies.network_import.libvirt_xml import imported, without_host
 from topologies.network_import.topology_file import topology_yaml
 from topologies.network_import.xml_reader import read_xml
-from topologies.portgroups import Portgroup, PortVlan
+from topologies.portgroups import NicClass, Portgroup, PortVlan, default_class, nic_classes
 
 TOPOLOGY = Path(__file__).resolve().parent / "topologies" / "bridged-ovs-portgroups.yaml"
 XML = """\
@@ -91,6 +91,50 @@ def test_guests_are_not_in_the_vlans_of_the_default_one() -> None:
     assert "network/portgroup" in {each.element for each in existing.reading.not_looked_at}
 
 
+VLAN = "<vlan trunk='yes'><tag id='7' nativeMode='untagged'/><tag id='8'/></vlan>"
+
+
+def test_the_vlan_of_the_network_itself_is_read() -> None:
+    found = imported(read_xml(XML % VLAN), without_host, built=True)
+    assert found.network.vlan == PortVlan(tags=(7, 8), trunk=True, native=7)
+    # Guests would be in it.
+    assert found.attach == "bridge"
+    assert found.reading.not_looked_at == ()
+    existing = imported(read_xml(XML % VLAN), without_host)
+    assert existing.network.vlan is None
+    assert existing.attach == "network"
+    assert "network/vlan" in {each.element for each in existing.reading.not_looked_at}
+
+
+@pytest.mark.parametrize("vlan", ["<vlan><tag id='0'/></vlan>", "<vlan/>"])
+def test_one_of_the_network_that_the_model_cannot_have_is_listed(vlan: str) -> None:
+    found = imported(read_xml(XML % vlan), without_host, built=True)
+    assert found.network.vlan is None
+    assert "network/vlan" in {each.element for each in found.reading.not_looked_at}
+
+
+def test_a_groups_own_vlans_go_before_those_of_the_network() -> None:
+    own, other = PortVlan(tags=(7,)), PortVlan(tags=(8,))
+    plain, tagged = Portgroup(name="plain"), Portgroup(name="tagged", vlan=other)
+    assert nic_classes([plain, tagged], own) == (
+        NicClass("plain", False, own),
+        NicClass("tagged", False, other),
+        NicClass(None, True, own),
+    )
+    assert nic_classes([plain, tagged], None) == (NicClass("tagged", False, other),)
+    # NICs that name none are of the default group.
+    default = Portgroup(name="default", default=True)
+    assert nic_classes([default], own) == (NicClass("default", True, own),)
+    assert default_class([default, tagged], None) is None
+
+
+def test_the_definition_has_the_vlan_of_the_network() -> None:
+    topology = library.load(str(TOPOLOGY.with_name("bridged-ovs-vlan.yaml")))
+    read = imported(read_xml(definition(topology.network)), without_host, built=True)
+    assert read.network.vlan == topology.network.vlan == PortVlan(tags=(150,))
+    assert topology.applies(claims()["OV-19"])
+
+
 def test_over_a_linux_bridge_they_are_not_looked_at() -> None:
     xml = (XML % group("<vlan><tag id='7'/></vlan>")).replace(
         "<virtualport type='openvswitch'/>", ""
@@ -115,11 +159,12 @@ def test_the_definition_of_a_topology_is_read_as_the_same() -> None:
 
 
 def test_an_import_has_them(tmp_path: Path) -> None:
-    groups = group("<vlan><tag id='7'/><tag id='8' nativeMode='tagged'/></vlan>")
+    groups = VLAN + group("<vlan><tag id='7'/><tag id='8' nativeMode='tagged'/></vlan>")
     found = imported(read_xml(XML % groups), without_host, built=True)
     file = tmp_path / "mine.yaml"
     file.write_text(topology_yaml(found, "a host"), encoding="utf-8")
-    assert library.load(str(file)).network.portgroups == found.network.portgroups
+    again = library.load(str(file)).network
+    assert (again.vlan, again.portgroups) == (found.network.vlan, found.network.portgroups)
 
 
 def test_each_part_of_a_portgroup_in_the_model_is_used() -> None:
@@ -139,6 +184,11 @@ def test_each_part_of_a_portgroup_in_the_model_is_used() -> None:
         ("name: voice", "name: staff", "expected each name once"),
         ("name: voice", "name: voice, default: true", "expected each name once"),
         ("default: true", "default: true, vlan: {tags: [9]}", "guests[1].attach: network: its def"),
+        (
+            "libvirt_name: br",
+            "vlan: {tags: [9]}\n    libvirt_name: br",
+            "portgroup, staff, has VLANs",
+        ),
         ("switch: ovs", "switch: linux", "portgroups: a Linux bridge's ports"),
         (
             "made_by: host",

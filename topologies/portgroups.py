@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Portgroups of a libvirt network over an Open vSwitch bridge: classes of guests' NICs by VLAN.
+"""VLANs of a libvirt network over an Open vSwitch bridge, and its portgroups: classes of NICs.
 
 Source: libvirt, "Network XML format", `<portgroup>` and `<vlan>`; ovs-vswitchd.conf.db(5), Port,
 `vlan_mode`.
 """
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -13,6 +15,8 @@ from topologies.field_types import Sentence
 from topologies.part import Part
 from topologies.uplink_links import TAG_MAX, TAG_MIN
 
+VLANS = ("portgroups", "vlan")
+"""The keys of a network that give ports of its bridge VLANs."""
 Tag = Annotated[int, Field(ge=TAG_MIN, le=TAG_MAX)]
 
 
@@ -69,10 +73,47 @@ class Portgroup(Part):
         default=False, description="It is that of NICs of the libvirt network that name none."
     )
     vlan: PortVlan | None = Field(
-        default=None, description="The VLANs of its NICs' ports; null: those of the bridge."
+        default=None, description="The VLANs of its NICs' ports; null: those of the network."
     )
 
-    @property
-    def puts_guests_in_vlans(self) -> bool:
-        """Whether guests of the libvirt network are in VLANs that they do not ask for."""
-        return self.default and self.vlan is not None
+
+@dataclass(frozen=True)
+class NicClass:
+    """The NICs of a libvirt network that get one `<vlan>`.
+
+    Attributes:
+        portgroup: the group that their `<source>` names; None: they name none.
+        default: NICs that name none are of it, too.
+        vlan: the VLANs of their ports.
+    """
+
+    portgroup: str | None
+    default: bool
+    vlan: PortVlan
+
+    def __str__(self) -> str:
+        return self.portgroup or "no portgroup"
+
+
+def nic_classes(groups: Sequence[Portgroup], own: PortVlan | None) -> tuple[NicClass, ...]:
+    """Return the classes of NICs that have VLANs: a group's own go before those of the network.
+
+    Args:
+        groups: the portgroups of the network.
+        own: the VLANs of the network itself; None: it has none.
+    """
+    return tuple(_classes(groups, own))
+
+
+def default_class(groups: Sequence[Portgroup], own: PortVlan | None) -> NicClass | None:
+    """Return the class of NICs that name no portgroup; None: they are in no VLAN of libvirt's."""
+    return next((each for each in _classes(groups, own) if each.default), None)
+
+
+def _classes(groups: Sequence[Portgroup], own: PortVlan | None) -> Iterator[NicClass]:
+    for group in groups:
+        vlan = group.vlan or own
+        if vlan is not None:
+            yield NicClass(group.name, group.default, vlan)
+    if own is not None and not any(group.default for group in groups):
+        yield NicClass(None, True, own)

@@ -33,7 +33,7 @@ from topologies.field_types import (
 from topologies.given import Given
 from topologies.part import Part
 from topologies.physical_ipv6 import PhysicalIpv6
-from topologies.portgroups import Portgroup
+from topologies.portgroups import Portgroup, PortVlan
 from topologies.static_route import StaticRoute
 from topologies.uplink_links import UplinkBond, UplinkVlan
 
@@ -75,8 +75,7 @@ class Network(Given):
     )
     address6: Interface6 | None = Field(
         default=None,
-        description="The host's IPv6 address on the bridge, from whose prefix guests take theirs; "
-        "null: none.",
+        description="The host's IPv6 address on the bridge, of the guests' prefix; null: none.",
     )
     nat6: bool = Field(
         default=False, description="libvirt's <nat ipv6='yes'/>: IPv6 is translated, too."
@@ -88,8 +87,7 @@ class Network(Given):
     )
     further_addresses: Annotated[tuple[Interface, ...], Field(strict=False)] = Field(
         default=(),
-        description="More of the host's addresses on the bridge, each of a subnet of its own; "
-        "guests are on that of `address`.",
+        description="More of the host's addresses on the bridge; guests are on that of `address`.",
     )
     stp: bool | None = Field(
         default=None, description="Spanning tree; null: libvirt's or the kernel's default."
@@ -158,6 +156,9 @@ class Network(Given):
     )
     portgroups: Annotated[tuple[Portgroup, ...], Field(strict=False)] = Field(
         default=(), description="Classes of NICs of that libvirt network, by their VLANs."
+    )
+    vlan: PortVlan | None = Field(
+        default=None, description="Those of its NICs whose portgroup has none; null: the bridge's."
     )
 
     @property

@@ -177,11 +177,14 @@ RULES: Final[Mapping[str, Rule]] = {
     "network/bandwidth/outbound@peak": _not(),
     "network/bandwidth/outbound@floor": _not(),
     "network/bandwidth/outbound@burst": _not(),
-    "network/vlan": _not(),
-    "network/vlan@trunk": _not(),
-    "network/vlan/tag": _not(),
-    "network/vlan/tag@id": _not(),
-    "network/vlan/tag@nativeMode": _not(),
+    "network/vlan": _used(
+        "`networks.vlan`; over a Linux bridge, of functions of a NIC, and where the model cannot "
+        "have it, it is not looked at"
+    ),
+    "network/vlan@trunk": _read("vlan.trunk", filled_in=("yes",)),
+    "network/vlan/tag": _read("vlan.tags"),
+    "network/vlan/tag@id": _read("vlan.tags"),
+    "network/vlan/tag@nativeMode": _read("vlan.native"),
     "network/port": _used("`promises`, guest → guest"),
     # Between ports that are isolated nothing passes, so the claims about what passes are not asked.
     "network/port@isolated": _used("`promises`, guest → guest", "GN-08", "GN-09", no="used"),

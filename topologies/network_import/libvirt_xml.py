@@ -24,7 +24,7 @@ from topologies.network_import.elements import settings
 from topologies.network_import.imported import NETWORK, Imported
 from topologies.network_import.ipv6_keys import PREFIX_BITS, ipv6_keys, of_family, unread_ipv6
 from topologies.network_import.places import place_in
-from topologies.network_import.portgroup_elements import portgroups
+from topologies.network_import.portgroup_elements import own_vlan, portgroups
 from topologies.network_import.reading import Reading
 from topologies.network_import.xml_figures import (
     ROUTED,
@@ -36,7 +36,7 @@ from topologies.network_import.xml_figures import (
 )
 from topologies.network_import.xml_reader import Element
 from topologies.network_types import NETWORK_TYPES
-from topologies.portgroups import Portgroup
+from topologies.portgroups import Portgroup, PortVlan, default_class
 from topologies.schema import Network
 from topologies.switch_types import SWITCH_TYPES
 
@@ -86,7 +86,7 @@ def imported(
     found += bridge.settings if bridge else ()
     return Imported(
         network,
-        "bridge" if any(each.puts_guests_in_vlans for each in network.portgroups) else "network",
+        "bridge" if default_class(network.portgroups, network.vlan) else "network",
         Reading(NETWORK, name, tuple(found)),
         isolated_ports=root.get("port", "isolated") == "yes",
         limit_mbit_s=limit(root),
@@ -124,12 +124,15 @@ class _Read:
         # As long as libvirt starts no dnsmasq.
         self.served: DnsmasqKeys = unserved(root)
         self.groups: dict[Portgroup, Element] = {}
+        self.vlan: PortVlan | None = None
 
     @property
     def unread(self) -> set[int]:
         """The identities of the elements that the model cannot have."""
-        groups = {id(each) for each in self.groups.values()}
-        return {*self.served.unread, *(id(each) for each in self._root.find("portgroup"))} - groups
+        every = {id(each) for each in self._root.find("portgroup")}
+        if self.vlan is None:
+            every |= {id(each) for each in self._root.find("vlan")}
+        return {*self.served.unread, *every} - {id(each) for each in self.groups.values()}
 
     def error(self, element: Element, what: str, hint: str) -> DataError:
         """Return an error about an element."""
@@ -246,8 +249,10 @@ class _Read:
             )
         if SWITCH_TYPES[known.switch].gives_vlans:
             self.groups = portgroups(root, built=self._built)
+            self.vlan = own_vlan(root, built=self._built)
         network = known.network(self._name)
-        return network.model_copy(update={"portgroups": tuple(self.groups)}), known
+        update = {"portgroups": tuple(self.groups), "vlan": self.vlan}
+        return network.model_copy(update=update), known
 
     def _functions(self) -> tuple[Network, BridgeFacts | None]:
         forward = self._root.first("forward") or self._root

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""libvirt's `<portgroup>` of a network over an Open vSwitch bridge, as the model has them.
+"""libvirt's `<portgroup>` and `<vlan>` of a network over an Open vSwitch bridge, for the model.
 
 Source: libvirt, "Network XML format", "Portgroups" and "Setting VLAN tag".
 """
@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from topologies.network_import.xml_reader import Element
-from topologies.portgroups import Portgroup
+from topologies.portgroups import Portgroup, PortVlan, default_class
 
 
 def portgroups(root: Element, *, built: bool) -> dict[Portgroup, Element]:
@@ -24,9 +24,23 @@ def portgroups(root: Element, *, built: bool) -> dict[Portgroup, Element]:
             group = Portgroup.model_validate(_data(element))
         except ValidationError:
             continue
-        if built or not group.puts_guests_in_vlans:
+        if built or default_class([group], None) is None:
             found[group] = element
     return found
+
+
+def own_vlan(root: Element, *, built: bool) -> PortVlan | None:
+    """Return the VLANs of the network itself; None: it has none, or the model cannot have them.
+
+    Guests are in them as others are where the network exists, so there it is None, too.
+    """
+    element = root.first("vlan")
+    if element is None or not built:
+        return None
+    try:
+        return PortVlan.model_validate(_vlan(element))
+    except ValidationError:
+        return None
 
 
 def _data(element: Element) -> dict[str, Any]:

@@ -22,7 +22,7 @@ KEYS = (
 SERVED = (
     *("address6", "nat6", "guests_ipv6", "further_addresses", "domain", "dns", "dhcp", "dhcp6"),
     *("tftp", "routes", "dnsmasq_options", "uplink_vlan", "uplink_bond", "bridge_settings"),
-    *("portgroups", "guests_mtu"),
+    *("portgroups", "vlan", "guests_mtu"),
 )
 
 

@@ -21,8 +21,10 @@ from topologies.network_import.planned import (
     planned,
     planned_guests,
 )
+from topologies.network_import.portgroup_elements import own_vlan
 from topologies.network_import.reading import Reading
 from topologies.network_import.xml_reader import Element, read_file, text_of
+from topologies.uplink_links import TAG_MAX, TAG_MIN
 from topologies.yaml_reader import Document, FieldPath, Value
 
 KEY = "network_xml"
@@ -120,9 +122,13 @@ def _obstacles(root: Element, file: Path) -> Iterator[DataError]:
             field=name,
             hint="remove it, or describe the network in a topology file",
         )
+    is_ovs = root.get("virtualport", "type") == "openvswitch"
     for element in root.find("vlan"):
+        if is_ovs and own_vlan(root, built=True) is not None:
+            continue
         yield DataError(
-            "guests' frames get VLAN tags, which the model cannot have; expected none",
+            "guests' frames get VLAN tags, which the model cannot have; expected tags from "
+            f"{TAG_MIN} to {TAG_MAX}, over Open vSwitch, or none",
             file=file,
             line=element.line,
             field=element.path,

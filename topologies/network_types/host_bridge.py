@@ -16,7 +16,7 @@ from topologies.network_types.build_steps import (
 )
 from topologies.network_types.libvirt_bridge import as_text, bridge_breaches
 from topologies.network_types.network_type import Breach, NetworkType
-from topologies.portgroups import Portgroup
+from topologies.portgroups import VLANS, Portgroup, PortVlan, default_class
 from topologies.schema import OF_LIBVIRT, Guest, Network
 from topologies.switch_types import SWITCH_TYPES
 
@@ -60,7 +60,7 @@ class HostMadeBridge(NetworkType):
                 "they are those of a Linux bridge; expected null",
                 "write switch: linux, or leave it out",
             )
-        yield from _portgroup_breaches(network)
+        yield from _vlan_breaches(network)
         if network.mtu is not None:
             yield Breach(
                 "mtu",
@@ -77,14 +77,15 @@ class HostMadeBridge(NetworkType):
     def guest_breaches(self, network: Network, guest: Guest) -> Iterator[Breach]:
         """See `NetworkType.guest_breaches`."""
         yield from super().guest_breaches(network, guest)
-        for group in network.portgroups:
-            if guest.attach == "network" and group.puts_guests_in_vlans:
-                yield Breach(
-                    "attach",
-                    f"network: its default portgroup, {group.name}, has VLANs, and neither host "
-                    "nor outside are in them; expected bridge",
-                    "write attach: bridge; OV-19 is about NICs in the VLANs",
-                )
+        default = default_class(network.portgroups, network.vlan)
+        if guest.attach == "network" and default is not None:
+            holder = f"default portgroup, {default.portgroup}," if default.portgroup else "network"
+            yield Breach(
+                "attach",
+                f"network: its {holder} has VLANs, and neither host nor outside are in them; "
+                "expected bridge",
+                "write attach: bridge; OV-19 is about NICs in the VLANs",
+            )
 
     def libvirt_name(self, network: Network) -> str | None:
         """See `NetworkType.libvirt_name`."""
@@ -105,22 +106,21 @@ class HostMadeBridge(NetworkType):
         return "bridge", network.bridge
 
 
-def _portgroup_breaches(network: Network) -> Iterator[Breach]:
-    """Give what contradicts portgroups; libvirt takes no two of a name, and one default."""
-    if not network.portgroups:
-        return
-    if not SWITCH_TYPES[network.switch].gives_vlans:
-        yield Breach(
-            "portgroups",
-            "a Linux bridge's ports get no VLANs of libvirt's; expected none",
-            "write switch: ovs, or leave them out",
-        )
-    if network.libvirt_name is None:
-        yield Breach(
-            "portgroups",
-            "they are those of a libvirt network over the bridge; expected a libvirt_name",
-            "give the network a libvirt_name, or leave them out",
-        )
+def _vlan_breaches(network: Network) -> Iterator[Breach]:
+    """Give what contradicts VLANs and portgroups; libvirt takes one group of a name and default."""
+    for key in filter(network.asks_for, VLANS):
+        if not SWITCH_TYPES[network.switch].gives_vlans:
+            yield Breach(
+                key,
+                "a Linux bridge's ports get no VLANs of libvirt's; expected none",
+                "write switch: ovs, or leave it out",
+            )
+        if network.libvirt_name is None:
+            yield Breach(
+                key,
+                "it is of a libvirt network over the bridge; expected a libvirt_name",
+                "give the network a libvirt_name, or leave it out",
+            )
     names = [each.name for each in network.portgroups]
     defaults = [each for each in network.portgroups if each.default]
     if len(set(names)) < len(names) or len(defaults) > 1:
@@ -141,6 +141,8 @@ def _over_the_bridge(name: str, network: Network) -> str:
     ET.SubElement(root, "bridge", name=network.bridge)
     if (virtualport := SWITCH_TYPES[network.switch].virtualport) is not None:
         ET.SubElement(root, "virtualport", type=virtualport)
+    if network.vlan is not None:
+        _add_vlan(root, network.vlan)
     for group in network.portgroups:
         _add_portgroup(root, group)
     return as_text(root)
@@ -150,12 +152,15 @@ def _add_portgroup(root: ET.Element, group: Portgroup) -> None:
     added = ET.SubElement(root, "portgroup", name=group.name)
     if group.default:
         added.set("default", "yes")
-    if group.vlan is None:
-        return
-    vlan = ET.SubElement(added, "vlan")
-    if group.vlan.trunk:
-        vlan.set("trunk", "yes")
-    for tag in group.vlan.tags:
-        each = ET.SubElement(vlan, "tag", id=str(tag))
-        if tag == group.vlan.native:
-            each.set("nativeMode", "tagged" if group.vlan.native_tagged else "untagged")
+    if group.vlan is not None:
+        _add_vlan(added, group.vlan)
+
+
+def _add_vlan(parent: ET.Element, vlan: PortVlan) -> None:
+    added = ET.SubElement(parent, "vlan")
+    if vlan.trunk:
+        added.set("trunk", "yes")
+    for tag in vlan.tags:
+        each = ET.SubElement(added, "tag", id=str(tag))
+        if tag == vlan.native:
+            each.set("nativeMode", "tagged" if vlan.native_tagged else "untagged")

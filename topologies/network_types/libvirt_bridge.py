@@ -15,6 +15,7 @@ from topologies.field_types import ETHERNET_MTU, IPV6_MTU_MIN
 from topologies.network_types.build_steps import BootFolder, BuildStep, LibvirtNetwork
 from topologies.network_types.dnsmasq_xml import add_dhcp, add_dhcp6, add_names, add_options
 from topologies.network_types.network_type import Breach, Hop, LinkMtu, NetworkType
+from topologies.portgroups import VLANS
 from topologies.schema import OF_LIBVIRT, Network, Physical, Role
 
 NAT = "nat"
@@ -60,11 +61,11 @@ class LibvirtBridge(NetworkType):
                 "libvirt's bridge has those of its <bridge> alone; expected null",
                 "leave it out, or write made_by: host",
             )
-        if network.portgroups:
+        for key in filter(network.asks_for, VLANS):
             yield Breach(
-                "portgroups",
+                key,
                 "a bridge of libvirt's gives its ports no VLANs; expected none",
-                "leave them out, or write made_by: host and switch: ovs",
+                "leave it out, or write made_by: host and switch: ovs",
             )
         if network.nat6 and (network.address6 is None or network.forward != NAT):
             yield Breach(

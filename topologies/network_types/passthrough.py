@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 from topologies.network_types.build_steps import BuildStep, LibvirtNetwork, VirtualFunctions
 from topologies.network_types.libvirt_bridge import as_text
 from topologies.network_types.network_type import CELLS, Breach, GuestNic, Hop, NetworkType
+from topologies.portgroups import VLANS
 from topologies.schema import OF_LIBVIRT, Guest, Network, Physical, Role
 
 
@@ -38,7 +39,7 @@ class Passthrough(NetworkType):
         for key in (
             *("bridge_name", *OF_LIBVIRT, "dhcp"),
             *("stp", "forward_delay_s", "mac", "mtu", "libvirt_name", "address6"),
-            *("dhcp6", "nat6", "guests_ipv6", "bridge_settings", "portgroups", "guests_mtu"),
+            *("dhcp6", "nat6", "guests_ipv6", "bridge_settings", *VLANS, "guests_mtu"),
         ):
             if network.asks_for(key):
                 yield Breach(
