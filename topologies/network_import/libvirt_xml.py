@@ -24,7 +24,7 @@ from topologies.network_import.elements import settings
 from topologies.network_import.imported import NETWORK, Imported
 from topologies.network_import.ipv6_keys import PREFIX_BITS, ipv6_keys, of_family, unread_ipv6
 from topologies.network_import.places import place_in
-from topologies.network_import.portgroup_elements import own_vlan, portgroups
+from topologies.network_import.portgroup_elements import PortVlans, port_vlans
 from topologies.network_import.reading import Reading
 from topologies.network_import.xml_figures import (
     ROUTED,
@@ -36,7 +36,7 @@ from topologies.network_import.xml_figures import (
 )
 from topologies.network_import.xml_reader import Element
 from topologies.network_types import NETWORK_TYPES
-from topologies.portgroups import Portgroup, PortVlan, default_class
+from topologies.portgroups import default_class
 from topologies.schema import Network
 from topologies.switch_types import SWITCH_TYPES
 
@@ -123,16 +123,12 @@ class _Read:
         self.reads_ipv6 = True
         # As long as libvirt starts no dnsmasq.
         self.served: DnsmasqKeys = unserved(root)
-        self.groups: dict[Portgroup, Element] = {}
-        self.vlan: PortVlan | None = None
+        self.vlans = PortVlans()
 
     @property
     def unread(self) -> set[int]:
         """The identities of the elements that the model cannot have."""
-        every = {id(each) for each in self._root.find("portgroup")}
-        if self.vlan is None:
-            every |= {id(each) for each in self._root.find("vlan")}
-        return {*self.served.unread, *every} - {id(each) for each in self.groups.values()}
+        return {*self.served.unread, *self.vlans.unread(self._root)}
 
     def error(self, element: Element, what: str, hint: str) -> DataError:
         """Return an error about an element."""
@@ -248,11 +244,9 @@ class _Read:
                 ports=("eth1",),
             )
         if SWITCH_TYPES[known.switch].gives_vlans:
-            self.groups = portgroups(root, built=self._built)
-            self.vlan = own_vlan(root, built=self._built)
+            self.vlans = port_vlans(root, built=self._built)
         network = known.network(self._name)
-        update = {"portgroups": tuple(self.groups), "vlan": self.vlan}
-        return network.model_copy(update=update), known
+        return network.model_copy(update=self.vlans.keys), known
 
     def _functions(self) -> tuple[Network, BridgeFacts | None]:
         forward = self._root.first("forward") or self._root

@@ -4,6 +4,8 @@
 Source: libvirt, "Network XML format", "Portgroups" and "Setting VLAN tag".
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,7 +14,41 @@ from topologies.network_import.xml_reader import Element
 from topologies.portgroups import Portgroup, PortVlan, default_class
 
 
-def portgroups(root: Element, *, built: bool) -> dict[Portgroup, Element]:
+@dataclass(frozen=True)
+class PortVlans:
+    """The VLANs of a network's XML that the model can have.
+
+    Attributes:
+        groups: the portgroups, each with its element.
+        own: the VLANs of the network itself; None: it has none.
+    """
+
+    groups: Mapping[Portgroup, Element] = field(default_factory=dict)
+    own: PortVlan | None = None
+
+    @property
+    def keys(self) -> dict[str, Any]:
+        """The keys of a topology's network."""
+        return {"portgroups": tuple(self.groups), "vlan": self.own}
+
+    def unread(self, root: Element) -> set[int]:
+        """Return the identities of the elements that the model cannot have."""
+        every = {id(each) for each in root.find("portgroup")}
+        own = {id(each) for each in root.find("vlan")} if self.own is None else set()
+        return every - {id(each) for each in self.groups.values()} | own
+
+
+def port_vlans(root: Element, *, built: bool) -> PortVlans:
+    """Return the VLANs of the XML of a network over an Open vSwitch bridge.
+
+    Args:
+        root: its element `<network>`.
+        built: a run is to make it; else it exists.
+    """
+    return PortVlans(_portgroups(root, built=built), own_vlan(root, built=built))
+
+
+def _portgroups(root: Element, *, built: bool) -> dict[Portgroup, Element]:
     """Return the portgroups of a network's XML, each with its element.
 
     One that the model cannot have is left out: with a tag that is none of 802.1Q's, for example.
