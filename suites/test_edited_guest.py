@@ -15,8 +15,8 @@ from fixtures.guest.guest_boot import booted, defined
 from fixtures.host.host import Host
 from fixtures.probe.evidence import Evidence
 from fixtures.switch import libvirt_network
-from fixtures.switch.linux_bridge import LinuxBridge
 from fixtures.testbed.testbed import Testbed
+from suites.port_of_domain import require_port
 from topologies.topology import Network
 
 MOVED, TARGET, MOVED_MAC = "plumb-moved", "plumb-target", "52:54:00:5e:53:18"
@@ -57,7 +57,7 @@ def test_edited_guest_changes_networks(testbed: Testbed, evidence: Evidence) -> 
         with defined(guest, MOVED, [nic]) as plan:
             domain = host.libvirt.lookupByName(MOVED)
             domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED)
-            _require_port(host, domain, old)
+            require_port(host, domain, old.bridge)
             counted = _connections(host, names)
             assert counted == (before[0] + 1, before[1]), f"connections of {names}: {counted}"
             domain.destroy()
@@ -67,7 +67,7 @@ def test_edited_guest_changes_networks(testbed: Testbed, evidence: Evidence) -> 
                 raise Inconclusive(f"the definition of {MOVED} does not name {names[0]}: {xml}")
             host.libvirt.defineXML(edited)
             with booted(guest, plan) as moved:
-                _require_port(host, moved.domain, new)
+                require_port(host, moved.domain, new.bridge)
                 counted = _connections(host, names)
                 evidence.text("domain.xml", moved.domain.XMLDesc(), "application/xml")
                 assert counted == (before[0], before[1] + 1), f"connections of {names}: {counted}"
@@ -85,14 +85,6 @@ def _beside(testbed: Testbed) -> Network:
     made = libvirt_network.beside(testbed.topology.network, TARGET, testbed.taken_networks)
     # A port of a bridge with STP would first listen and learn for 4 s.
     return made.model_copy(update={"stp": False})
-
-
-def _require_port(host: Host, domain: libvirt.virDomain, network: Network) -> None:
-    """Require the TAP of a domain to be a port of a network's bridge."""
-    target = ET.fromstring(domain.XMLDesc()).find("devices/interface/target")
-    tap = target.get("dev", "") if target is not None else ""
-    ports = LinuxBridge(host, network.bridge).ports()
-    assert tap in ports, f"{tap or 'no TAP'} of {MOVED} is no port of {network.bridge}: {ports}"
 
 
 def _connections(host: Host, names: tuple[str, str]) -> tuple[int, int]:

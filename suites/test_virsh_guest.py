@@ -2,7 +2,6 @@
 """The documents' virsh commands for a guest: edit, destroy, start, list."""
 
 import shlex
-from xml.etree import ElementTree as ET
 
 import libvirt
 import pytest
@@ -12,9 +11,9 @@ from fixtures.guest.guest_boot import defined
 from fixtures.host.host import Host
 from fixtures.probe.evidence import Evidence
 from fixtures.switch import libvirt_network
-from fixtures.switch.linux_bridge import LinuxBridge
 from fixtures.switch.virsh import VIRSH, domains, virsh
 from fixtures.testbed.testbed import Testbed
+from suites.port_of_domain import require_port
 
 MOVED, TARGET, MOVED_MAC = "plumb-edited", "plumb-source", "52:54:00:5e:53:19"
 
@@ -84,8 +83,4 @@ def _expect_state(host: Host, state: str) -> None:
 
 def _expect_port(host: Host, bridge: str) -> None:
     """Expect the TAP of the guest that runs to be a port of a bridge."""
-    live = ET.fromstring(host.libvirt.lookupByName(MOVED).XMLDesc())
-    target = live.find("devices/interface/target")
-    tap = target.get("dev", "") if target is not None else ""
-    ports = LinuxBridge(host, bridge).ports()
-    assert tap in ports, f"{tap or 'no TAP'} of {MOVED} is no port of {bridge}: {ports}"
+    require_port(host, host.libvirt.lookupByName(MOVED), bridge)
